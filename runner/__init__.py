@@ -1,0 +1,3 @@
+"""runner: a declarative, YAML-driven batch runner."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,56 @@
+"""The seam between policy and the places where jobs run.
+
+A backend is a handful of async methods and no policy: it never retries, never times out, never counts capacity.
+`tests/contract.py` is the suite that every backend passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from runner.model import Attempt, Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The job's command has begun, `at` (Unix time), on `host`."""
+
+    at: float
+    host: str | None
+
+
+class Backend(Protocol):
+    """Where jobs run. Opened with `async with`; what it started ends with it unless `outlives_client`."""
+
+    name: str
+    outlives_client: bool
+    """Whether jobs run on when runner dies, so that a later runner adopts them by their id."""
+
+    async def submit(self, attempt: Attempt) -> str:
+        """Hand an attempt over and return its job id once it is accepted.
+
+        Submitting a name that the backend already has returns the existing job's id. A program that cannot be started
+        is accepted, and ends as failed with 127 or 126. Raises `Rejected` for what the backend refuses for good.
+        """
+        ...
+
+    async def find(self, name: str) -> str | None:
+        """The id of the job that was submitted under this name, by this process or a dead one; None if there is none."""
+        ...
+
+    async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:
+        """Return when the job's command has begun (or has already ended); tell `on_waiting` why it has not, when that changes."""
+        ...
+
+    async def wait(self, job: str) -> Ended:
+        """Return how the job ended, its logs and outputs in place. May be called again, and for an adopted job."""
+        ...
+
+    async def cancel(self, job: str, grace: float) -> None:
+        """Ask the job's whole process tree to end, and after `grace` seconds end it. Returns when it is gone; `wait` says how.
+
+        Calling it again with a shorter grace hurries it up. A job that has ended, or that nobody knows, is no error.
+        """
+        ...

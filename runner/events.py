@@ -1,0 +1,163 @@
+"""The stream of facts: everything that execution tells the outside world.
+
+The executor emits these, frozen and in the past tense, through one synchronous `emit`: first the journal takes them,
+then whoever shows things. `at` is Unix time in seconds. A change here is a change of the journal's version and of
+`schemas/events.schema.json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from runner.model import Outcome, Recipe, Resources, Scalar, Session
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyStarted:
+    at: float
+    sweep: str
+    total: int
+    to_run: int
+    backend: str
+    capacity: Resources
+    max_parallel: int | None
+    host: str
+    user: str
+    pid: int
+    version: str
+    commit: str | None
+    dirty: bool | None
+    text: str
+    recipe: Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class BuildStarted:
+    at: float
+    build: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildEnded:
+    at: float
+    build: str
+    outcome: Outcome
+    exit_code: int | None
+    reason: str | None
+    duration: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSubmitted:
+    """Intent, journalled before the backend hears of it: a crash after this point leaves a name to look for."""
+
+    at: float
+    session: Session
+    attempt: int
+    name: str
+    backend: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptAccepted:
+    """The backend has taken it; it may still be queued there."""
+
+    at: float
+    session: str
+    attempt: int
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptWaiting:
+    """It is queued at the backend, and this is why."""
+
+    at: float
+    session: str
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    at: float
+    session: str
+    attempt: int
+    job: str
+    host: str | None
+    devices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptAdopted:
+    """A job that an earlier, dead runner had submitted was found alive and is ours again."""
+
+    at: float
+    session: str
+    attempt: int
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """`retry_in` is the pause in seconds before the next attempt of this apply, None if there is none."""
+
+    at: float
+    session: str
+    attempt: int
+    outcome: Outcome
+    exit_code: int | None
+    reason: str | None
+    duration: float | None
+    cpu_time: float | None
+    max_rss: int | None
+    metrics: Mapping[str, Scalar]
+    retry_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StopReached:
+    """The stop rule holds: nothing more is started, what runs may end."""
+
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyInterrupted:
+    """Somebody asked for the end; `now` when they asked twice."""
+
+    at: float
+    reason: str
+    now: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyEnded:
+    """`outcomes` counts, over the sessions of this apply, their last outcome; `not_run` never began."""
+
+    at: float
+    outcomes: Mapping[Outcome, int]
+    not_run: int
+
+
+Event: TypeAlias = (
+    ApplyStarted
+    | BuildStarted
+    | BuildEnded
+    | AttemptSubmitted
+    | AttemptAccepted
+    | AttemptWaiting
+    | AttemptStarted
+    | AttemptAdopted
+    | AttemptEnded
+    | StopReached
+    | ApplyInterrupted
+    | ApplyEnded
+)
+
+Emit: TypeAlias = Callable[[Event], None]
+Json: TypeAlias = dict[str, Any]

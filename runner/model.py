@@ -1,0 +1,157 @@
+"""The words of the project as immutable data. Pure: no I/O, no YAML, no event loop."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, NamedTuple, TypeAlias
+
+Scalar: TypeAlias = str | int | float | bool | None
+"""What a YAML scalar resolves to under the 1.2 core schema."""
+
+Amount: TypeAlias = int | Fraction
+"""How much of a resource: exact, so that ten times 0.1 is 1. Memory is in bytes."""
+
+Resources: TypeAlias = Mapping[str, Amount]
+
+
+class Value(NamedTuple):
+    """One value of a variable: the text that templates render, and the typed value that JSON carries."""
+
+    text: str
+    data: Scalar
+
+
+class Outcome(enum.StrEnum):
+    """How an attempt ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed-out"
+    OUT_OF_MEMORY = "out-of-memory"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    REJECTED = "rejected"
+
+
+class Status(enum.StrEnum):
+    """Where a session stands, as `plan` shows it."""
+
+    NEW = "new"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    RUNNING = "running"
+
+
+STATUS_AFTER: Mapping[Outcome, Status] = {
+    Outcome.SUCCEEDED: Status.SUCCEEDED,
+    Outcome.FAILED: Status.FAILED,
+    Outcome.TIMED_OUT: Status.FAILED,
+    Outcome.OUT_OF_MEMORY: Status.FAILED,
+    Outcome.REJECTED: Status.FAILED,
+    Outcome.CANCELLED: Status.INTERRUPTED,
+    Outcome.LOST: Status.INTERRUPTED,
+}
+
+
+class Session(NamedTuple):
+    """One point of a sweep, rendered: everything that decides what it computes.
+
+    `exec` is a string for `/bin/sh -c`, a tuple for argv, or None where the sweep has `code`.
+    `point` is the digest of variables and repeat alone; `id` digests the recipe as well (see `identity`).
+    """
+
+    index: int
+    id: str
+    point: str
+    repeat: int
+    params: Mapping[str, Value]
+    exec: str | tuple[str, ...] | None
+    env: Mapping[str, str]
+    build: str | None
+    workdir: str
+    image: str | None
+    resources: Resources
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What all sessions of a sweep share and what their ids digest beside their variables.
+
+    `parts` maps `exec` (or `code`), `env`, `build`, `image`, `workdir` and `files` to plain JSON data;
+    `files` maps each path to the hex digest of its content. `digest` covers all of it, `sans_files` all but files.
+    """
+
+    parts: Mapping[str, Any]
+    digest: str
+    sans_files: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a session, complete: what a backend needs to run it and nothing of policy.
+
+    `name` is unique for ever (state id, session id, attempt number). `env` is what the session is given on top of
+    its surroundings; `secrets` likewise, never to be stored or shown. Paths are absolute and belong to this machine.
+    """
+
+    name: str
+    session: str
+    number: int
+    command: str | tuple[str, ...]
+    env: Mapping[str, str]
+    secrets: Mapping[str, str]
+    workdir: str
+    stdout: str
+    stderr: str
+    output: str
+    resources: Resources
+    image: str | None
+    timeout: float | None
+    grace: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a job ended, as the backend saw it. Times are seconds, `max_rss` bytes; None where unknown.
+
+    `exit_code` is the program's, 128+n after signal n. `reason` is for people, without a full stop. The executor has
+    the last word on the outcome: it knows whether it was itself that ended the job.
+    """
+
+    outcome: Outcome
+    exit_code: int | None
+    reason: str | None
+    duration: float | None = None
+    cpu_time: float | None = None
+    max_rss: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """`limit` counts retries per apply and session; the n-th waits `backoff` * 2**(n-1) seconds."""
+
+    limit: int = 0
+    backoff: float = 1.0
+    on: frozenset[Outcome] = frozenset((Outcome.FAILED, Outcome.TIMED_OUT, Outcome.LOST))
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Start nothing more once this many sessions (or this share of those to run) have failed for good."""
+
+    failures: int | None = None
+    share: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the executor decides by. Times in seconds."""
+
+    timeout: float | None = None
+    grace: float = 10.0
+    retry: Retry = Retry()
+    stop: Stop | None = None
