@@ -7,8 +7,11 @@ then whoever shows things. `at` is Unix time in seconds. A change here is a chan
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Any, TypeAlias
 
 from runner.model import Outcome, Recipe, Resources, Scalar, Session
@@ -160,4 +163,27 @@ Event: TypeAlias = (
 )
 
 Emit: TypeAlias = Callable[[Event], None]
-Json: TypeAlias = dict[str, Any]
+
+_LEFT_OUT = frozenset(("text", "recipe", "point"))
+"""Bulk that belongs in the journal, not in a line of JSON."""
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """The event as `schemas/events.schema.json` has it: its name in kebab case, times in ISO 8601 UTC."""
+    name = re.sub(r"(?<!^)(?=[A-Z])", "-", type(event).__name__).lower()
+    return {"event": name, **{field.name: _plain(getattr(event, field.name)) for field in fields(event) if field.name not in _LEFT_OUT}} | {"at": iso(event.at)}
+
+
+def iso(at: float) -> str:
+    """Unix time as ISO 8601 UTC with milliseconds."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Session):
+        return value.id
+    if isinstance(value, Fraction):
+        return int(value) if value.denominator == 1 else float(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from fractions import Fraction
 
 from runner.model import Scalar, Value
 
@@ -15,6 +16,7 @@ _OCT = re.compile(r"0o[0-7]+\Z", re.ASCII)
 _HEX = re.compile(r"0x[0-9a-fA-F]+\Z", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z", re.ASCII)
 _INF = re.compile(r"([-+]?)\.(inf|Inf|INF)\Z")
+_SIGNIFICANT = re.compile(r"[-+]?[0.]*[1-9]", re.ASCII)
 _NAN = frozenset((".nan", ".NaN", ".NAN"))
 
 LONGEST_INT = 4000
@@ -61,3 +63,25 @@ def equal(one: Value, other: Value) -> bool:
     if is_number(one.data) and is_number(other.data):
         return one.data == other.data
     return one.text == other.text
+
+
+def exact(text: str) -> Fraction | None:
+    """The number of a plain scalar without rounding; None if it is none, or beyond the reach of a float64.
+
+    The bound keeps `1e999999999` from becoming an integer of a gigabyte.
+    """
+    number = resolve_number(text)
+    if number is None or not _within_float(number):
+        return None
+    if isinstance(number, int):
+        return Fraction(number)
+    if number == 0.0:
+        return None if _SIGNIFICANT.match(text) else Fraction(0)
+    return Fraction(text)
+
+
+def _within_float(number: int | float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False

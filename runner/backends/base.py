@@ -13,6 +13,14 @@ from typing import Protocol
 from runner.model import Attempt, Ended
 
 
+class Rejected(Exception):
+    """The backend refuses an attempt for good. `reason` is for people, without a full stop."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class Started:
     """The job's command has begun, `at` (Unix time), on `host`."""

@@ -1,0 +1,160 @@
+"""`runner run` as a sweep file: Backend.AI's flags become the equivalent YAML, which is then read like any other."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from runner.errors import InvalidInput
+from runner.template import parse
+from runner.values import resolve
+
+_PLAIN = re.compile(r"[A-Za-z_/.$][A-Za-z0-9_/.$@%+=-]*\Z", re.ASCII)
+_VARIABLE = re.compile(r"\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))", re.ASCII)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Flags:
+    """The flags of `runner run`, as given. The three kinds of range stay apart: each serves its own templates first."""
+
+    code: str | None = None
+    exec: str | None = None
+    argv: tuple[str, ...] | None = None
+    build: str | None = None
+    files: tuple[str, ...] = ()
+    workdir: str | None = None
+    env: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    env_range: tuple[str, ...] = ()
+    build_range: tuple[str, ...] = ()
+    exec_range: tuple[str, ...] = ()
+    max_parallel: int | None = None
+    name: str | None = None
+    image: str | None = None
+    backend: str | None = None
+    backend_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def to_document(flags: Flags) -> tuple[dict[str, Any], list[str]]:
+    """The sweep as plain data, and warnings. Raises InvalidInput for what no file could say either.
+
+    Order is Backend.AI's: env ranges outermost, then build, then exec, the last one fastest. A variable named in two
+    kinds of range stays two variables, `env_X` and `exec_X`. A range that nothing refers to makes no difference, and is
+    left out with a warning.
+    """
+    kinds = {
+        "env": _ranges("--env-range", flags.env_range),
+        "build": _ranges("--build-range", flags.build_range),
+        "exec": _ranges("--exec-range", flags.exec_range),
+    }
+    shared = {
+        name for kind, ranges in kinds.items() for name in ranges if sum(name in other for other in kinds.values()) > 1
+    }
+    renamed = {
+        kind: {name: f"{kind}_{name}" for name in ranges if name in shared} for kind, ranges in kinds.items()
+    }
+    env = {name: _rename(value, renamed["env"]) for name, value in _pairs("--env", flags.env)}
+    build = _rename(flags.build, renamed["build"]) if flags.build else None
+    command = _rename(flags.exec, renamed["exec"]) if flags.exec else None
+    argv = [_rename(word, renamed["exec"]) for word in flags.argv] if flags.argv else None
+    resources = dict(_pairs("--resources", flags.resources))
+    if resolve(resources.get("mem", "")) is not None and re.fullmatch(r"[0-9.]+", resources.get("mem", "")):
+        resources["mem"] += "m"
+    templates = [*env.values(), *resources.values(), *filter(None, (build, command, flags.image)), *(argv or ())]
+    used = {name for text in templates for name in parse(text)[0].names}
+    ranges: dict[str, str] = {}
+    warnings: list[str] = []
+    for kind, given in kinds.items():
+        for name, expression in given.items():
+            final = renamed[kind].get(name, name)
+            if final in used:
+                ranges[final] = expression
+            else:
+                warnings.append(f"nothing refers to `{name}` of `--{kind}-range`; its values make no difference")
+    document = {
+        "name": flags.name,
+        "code": flags.code,
+        "exec": command if command is not None else argv,
+        "build": build,
+        "files": list(flags.files),
+        "workdir": flags.workdir,
+        "env": env,
+        "resources": {name: _number(value) for name, value in resources.items()},
+        "ranges": ranges,
+        "max_parallel": flags.max_parallel,
+        "backend": {"kind": flags.backend, **flags.backend_options} if flags.backend_options else flags.backend,
+        "image": flags.image,
+    }
+    return {key: value for key, value in document.items() if value not in (None, {}, [], ())}, warnings
+
+
+def to_yaml(document: Mapping[str, Any]) -> str:
+    """A sweep file that reads back as exactly this data under the YAML 1.2 core schema."""
+    return "".join(f"{key}:{_value(value, 1)}\n" for key, value in document.items())
+
+
+def _value(value: Any, depth: int) -> str:
+    if isinstance(value, Mapping):
+        pad = "\n" + "  " * depth
+        return "".join(f"{pad}{_scalar(key)}:{_value(item, depth + 1)}" for key, item in value.items())
+    if isinstance(value, list):
+        return f" [{', '.join(_scalar(item) for item in value)}]"
+    if isinstance(value, str) and "\n" in value and _fits_block(value):
+        pad = "\n" + "  " * depth
+        chomp = "" if value.endswith("\n") else "-"
+        return f" |{chomp}" + "".join(pad + line if line else "\n" for line in value.removesuffix("\n").split("\n"))
+    return f" {_scalar(value)}"
+
+
+def _fits_block(text: str) -> bool:
+    """Whether a literal block gives the text back as it is."""
+    lines = text.removesuffix("\n").split("\n")
+    return not lines[0].startswith((" ", "\t")) and bool(lines[0]) and bool(lines[-1].strip()) and all(
+        line.isprintable() and line == line.rstrip() for line in lines
+    )
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, str):
+        if _PLAIN.match(value) and isinstance(resolve(value), str):
+            return value
+        return json.dumps(value, ensure_ascii=not value.isprintable())
+    return json.dumps(value)
+
+
+def _number(text: str) -> Any:
+    number = resolve(text)
+    return number if isinstance(number, int | float) and not isinstance(number, bool) else text
+
+
+def _rename(text: str, names: Mapping[str, str]) -> str:
+    def renamed(found: re.Match[str]) -> str:
+        name = found[1] or found[2]
+        return f"${{{names[name]}}}" if name in names else found[0]
+
+    return _VARIABLE.sub(renamed, text)
+
+
+def _pairs(option: str, given: Iterable[str]) -> list[tuple[str, str]]:
+    pairs = []
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise InvalidInput(f"`{text}` is not `NAME=VALUE`", f"write `{option} NAME=VALUE`")
+        pairs.append((name, value))
+    return pairs
+
+
+def _ranges(option: str, given: Sequence[str]) -> dict[str, str]:
+    ranges: dict[str, str] = {}
+    for name, expression in _pairs(option, given):
+        if not _NAME.match(name):
+            raise InvalidInput(f"`{name}` in `{option}` is no variable name", "letters, digits and `_`, no digit first")
+        if name in ranges:
+            raise InvalidInput(f"`{name}` is given twice by `{option}`", "one range for each variable")
+        ranges[name] = expression
+    return ranges

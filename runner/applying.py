@@ -1,0 +1,226 @@
+"""Apply: bring together plan, state, backend and executor, and let the facts flow.
+
+Everything that decides is elsewhere: the plan says what there is, the history what is done, the executor what runs
+when. This module opens the parts in the right order and closes them whatever happens.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import trio
+
+import runner
+from runner import metrics
+from runner.attempts import make_attempt, params_json
+from runner.backends import BACKENDS
+from runner.builds import Builds
+from runner.capacity import Capacity
+from runner.errors import InvalidInput
+from runner.events import ApplyEnded, ApplyStarted, AttemptEnded, Event
+from runner.executor import Executor, Todo
+from runner.history import History
+from runner.leftovers import settle
+from runner.model import Attempt, Ended, Outcome, Scalar, Session, Status, Value
+from runner.plan import Plan
+from runner.provenance import Provenance
+from runner.signals import watch_signals
+from runner.state import State
+
+CANCEL_POLL = 1.0
+"""Seconds between two looks for a request of `runner cancel`."""
+
+Only = Literal["new", "failed"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which sessions of the plan to run."""
+
+    only: Only | None = None
+    fresh: bool = False
+    ignore_files: bool = False
+    select: Mapping[str, Value] | None = None
+
+    def wants(self, status: Status) -> bool:
+        """By status alone. What was interrupted never came to an end, so `new` takes it too."""
+        if self.fresh:
+            return True
+        if self.only == "new":
+            return status in (Status.NEW, Status.INTERRUPTED)
+        if self.only == "failed":
+            return status is Status.FAILED
+        return status is not Status.SUCCEEDED
+
+
+@dataclass(frozen=True)
+class Applied:
+    """How an apply went: its last event, and the signal that ended it early, if one did."""
+
+    ended: ApplyEnded
+    signal: int | None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every session that was to run has succeeded."""
+        bad = sum(count for outcome, count in self.ended.outcomes.items() if outcome is not Outcome.SUCCEEDED)
+        return not bad and not self.ended.not_run
+
+
+class Apply:
+    """One apply of a plan, with the state held for writing.
+
+    `show` takes every event once the journal has it; `tick` is called every so many seconds, for displays that move while
+    nothing happens.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        state: State,
+        capacity: Capacity,
+        choice: Choice,
+        provenance: Provenance,
+        environ: Mapping[str, str],
+        show: Sequence[Callable[[Event], None]],
+        tick: tuple[float, Callable[[], None]],
+    ) -> None:
+        self.plan = plan
+        self.sweep = plan.sweep
+        self.state = state
+        self.capacity = capacity
+        self.choice = choice
+        self.provenance = provenance
+        self.environ = environ
+        self.show = show
+        self.tick = tick
+        self.history = History(state.journal, plan.recipe, live=False, ignore_files=choice.ignore_files)
+        self.secrets = _secrets(plan, environ)
+        self.builds = Builds(self.sweep, plan.recipe, state, self.secrets)
+        self.adopted: dict[str, str] = {}
+        self.signal: int | None = None
+
+    def emit(self, event: Event) -> None:
+        """First the journal, then whoever shows things."""
+        self.state.journal.record(event)
+        if isinstance(event, AttemptEnded):
+            self.state.tidy(event.session, event.attempt)
+        for show in self.show:
+            show(event)
+
+    def run(self) -> Applied:
+        """Run the difference. Raises EnvironmentFailed; nothing that was recorded is lost by it."""
+        return trio.run(self._run)
+
+    async def _run(self) -> Applied:
+        to_run = self._count_to_run()
+        kind = self.sweep.backend.kind
+        async with BACKENDS[kind](self.sweep.backend.options, self.environ) as backend:
+            executor = Executor(
+                backend=backend,
+                capacity=self.capacity,
+                policy=self.sweep.policy,
+                emit=self.emit,
+                prepare=self._prepare,
+                collect=self._collect,
+                builds=self.builds,
+            )
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(watch_signals, self._on_signal(executor))
+                nursery.start_soon(self._watch_cancel_requests, executor)
+                nursery.start_soon(self._ticking)
+                self._announce(to_run)
+                settled = await settle(self.state, backend, self.sweep.policy.grace, self.emit)
+                self.adopted = settled.adopt
+                ended = await executor.run(self._todo(), to_run)
+                nursery.cancel_scope.cancel()
+        return Applied(ended, self.signal)
+
+    def _on_signal(self, executor: Executor) -> Callable[[int, str], None]:
+        def interrupt(number: int, name: str) -> None:
+            self.signal = self.signal or number
+            executor.interrupt(name)
+
+        return interrupt
+
+    async def _watch_cancel_requests(self, executor: Executor) -> None:
+        while True:
+            for request in self.state.take_cancel_requests():
+                if request is None:
+                    executor.interrupt("cancelled by `runner cancel`")
+                else:
+                    executor.cancel(request)
+            await trio.sleep(CANCEL_POLL)
+
+    async def _ticking(self) -> None:
+        seconds, tick = self.tick
+        while True:
+            tick()
+            await trio.sleep(seconds)
+
+    def _announce(self, to_run: int) -> None:
+        sweep = self.sweep
+        self.emit(
+            ApplyStarted(
+                at=time.time(),
+                sweep=sweep.name,
+                total=self.plan.count,
+                to_run=to_run,
+                backend=sweep.backend.kind,
+                capacity=self.capacity.limits,
+                max_parallel=self.capacity.max_parallel,
+                host=self.provenance.host,
+                user=self.provenance.user,
+                pid=self.provenance.pid,
+                version=runner.__version__,
+                commit=self.provenance.commit,
+                dirty=self.provenance.dirty,
+                text=sweep.source.text,
+                recipe=self.plan.recipe,
+            )
+        )
+
+    def _count_to_run(self) -> int:
+        """How many sessions this apply will run; the plan is walked only if some may be done already."""
+        if self.choice.select is None and (self.choice.fresh or self.history.empty):
+            return 0 if self.choice.only == "failed" else self.plan.count
+        return sum(self.choice.wants(self.history.status(session)) for session in self._selected())
+
+    def _selected(self) -> Iterator[Session]:
+        return self.plan.sessions(self.choice.select)
+
+    def _todo(self) -> Iterator[Todo]:
+        for session in self._selected():
+            if self.choice.wants(self.history.status(session)):
+                adopt = self.adopted.get(session.id)
+                yield Todo(session, self.history.next_attempt(session) - (adopt is not None), adopt)
+
+    def _prepare(self, session: Session, number: int, devices: tuple[str, ...]) -> Attempt:
+        self.state.prepare(session.id, number, params_json(session), empty=self.choice.fresh)
+        return make_attempt(
+            self.sweep,
+            self.state,
+            session,
+            number,
+            devices,
+            secrets=self.secrets,
+            surroundings=self.environ,
+            root=self.builds.root(session),
+        )
+
+    def _collect(self, attempt: Attempt, ended: Ended) -> Mapping[str, Scalar]:
+        places = self.state.places(attempt.session, attempt.number)
+        found = metrics.collect(self.sweep.metrics, places.output, places.stdout)
+        return found
+
+
+def _secrets(plan: Plan, environ: Mapping[str, str]) -> dict[str, str]:
+    missing = [name for name in plan.sweep.secrets if name not in environ]
+    if missing:
+        raise InvalidInput(
+            f"secret `{missing[0]}` is not set in the environment", f"set it where runner starts: `export {missing[0]}=…`"
+        )
+    return {name: environ[name] for name in plan.sweep.secrets}

@@ -1,0 +1,205 @@
+"""What the journal says: every question put to the state, while another process may be writing to it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import sqlite3
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from runner.database import explain
+from runner.model import Outcome, Recipe, Session, Status
+from runner.records import (
+    APPLY_COLUMNS,
+    ATTEMPT_COLUMNS,
+    STORED_COLUMNS,
+    ApplyRow,
+    AttemptRow,
+    Earlier,
+    OpenAttempt,
+    StoredSession,
+    apply_row,
+    attempt_row,
+    status_after,
+    stored_session,
+)
+
+_BATCH = 500
+"""Sessions looked up by one statement: below every build's limit on variables."""
+
+_LAST = "sessions s JOIN attempts a ON a.session = s.n AND a.number = s.attempts"
+
+
+class Archive:
+    """Reads one open journal. Ids are 16 hex digits; where a million may be held, an int of them.
+
+    `live` tells whether somebody holds the state: only then does an attempt without an end run. Every method
+    raises EnvironmentFailed where the file cannot be read.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self._recipes: dict[int, Recipe] = {}
+        self._has_points = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    @cached_property
+    def state_id(self) -> str:
+        """12 random hex digits, made with the journal: no two states ever share them."""
+        (state,) = self._one("SELECT state FROM meta") or ("",)
+        return str(state)
+
+    @property
+    def empty(self) -> bool:
+        return self._one("SELECT 1 FROM sessions LIMIT 1") is None
+
+    def statuses(self, live: bool) -> dict[int, Status]:
+        """Where every session stands that has an attempt: some 90 bytes and less than a microsecond each."""
+        after: dict[str | None, Status] = {outcome.value: status_after(outcome, live) for outcome in Outcome}
+        after[None] = status_after(None, live)
+        found: dict[int, Status] = {}
+        for rows in _batched(self._each("SELECT id, outcome FROM sessions"), 10_000):
+            ids = struct.unpack(f">{len(rows)}Q", b"".join([row[0] for row in rows]))
+            found.update(zip(ids, [after[row[1]] for row in rows], strict=True))
+        return found
+
+    def next_attempt(self, session: str) -> int:
+        found = self._one("SELECT attempts FROM sessions WHERE id = ?", bytes.fromhex(session))
+        return 1 + (found[0] if found else 0)
+
+    def open_attempts(self) -> list[OpenAttempt]:
+        columns = "s.id, a.number, a.name, a.backend, a.job, a.host, a.submitted, a.started"
+        rows = self._each(f"SELECT {columns} FROM {_LAST} WHERE s.outcome IS NULL")
+        return [OpenAttempt(row[0].hex(), *row[1:]) for row in rows]
+
+    def nearest(self, point: str) -> Earlier | None:
+        """The session of this point that was last tried; ask for a session that has not been tried itself.
+
+        The first call sorts all points (a million take a second), so that `record` need not keep them sorted;
+        later calls answer for that moment.
+        """
+        if not self._has_points:
+            self._has_points = True
+            self._one("CREATE TEMP TABLE points (point, n, PRIMARY KEY (point, n)) WITHOUT ROWID")
+            self._one("INSERT INTO points SELECT point, n FROM sessions ORDER BY point, n")
+        found = self._one(
+            f"SELECT s.id, s.outcome, s.recipe FROM points p JOIN {_LAST} WHERE p.point = ? AND s.n = p.n"
+            " ORDER BY a.submitted DESC LIMIT 1",
+            bytes.fromhex(point),
+        )
+        if found is None:
+            return None
+        return Earlier(found[0].hex(), Outcome(found[1]) if found[1] else None, self._recipe(found[2]))
+
+    def done_points(self, sans_files: str) -> set[int]:
+        """The points that succeeded by a recipe that differs at most in the content of `files`."""
+        rows = self._each(
+            "SELECT point FROM sessions"
+            " WHERE outcome = ? AND recipe IN (SELECT n FROM recipes WHERE sans_files = ?)",
+            Outcome.SUCCEEDED.value,
+            sans_files,
+        )
+        return {int.from_bytes(row[0], "big") for row in rows}
+
+    def row(self, session: str) -> AttemptRow | None:
+        """The last attempt."""
+        found = self._one(f"SELECT {ATTEMPT_COLUMNS} FROM {_LAST} WHERE s.id = ?", bytes.fromhex(session))
+        return attempt_row(found) if found else None
+
+    def attempts(self, session: str) -> list[AttemptRow]:
+        """Every attempt, the first one first."""
+        rows = self._each(
+            f"SELECT {ATTEMPT_COLUMNS} FROM sessions s JOIN attempts a ON a.session = s.n"
+            " WHERE s.id = ? ORDER BY a.number",
+            bytes.fromhex(session),
+        )
+        return [attempt_row(row) for row in rows]
+
+    def latest(self, sessions: Iterable[Session]) -> Iterator[tuple[Session, AttemptRow | None]]:
+        """Each of the sessions with its last attempt, in their order; holds 500 at a time."""
+        for batch in _batched(iter(sessions), _BATCH):
+            ids = [bytes.fromhex(session.id) for session in batch]
+            marks = ",".join("?" * len(ids))
+            rows = self._each(f"SELECT {ATTEMPT_COLUMNS} FROM {_LAST} WHERE s.id IN ({marks})", *ids)
+            found = {row.session: row for row in map(attempt_row, rows)}
+            for session in batch:
+                yield session, found.get(session.id)
+
+    def sessions_matching(self, prefix: str, live: bool, limit: int = 10) -> list[StoredSession]:
+        """The sessions whose id begins with these hex digits, in the order of their ids, at most `limit`."""
+        if not re.fullmatch("[0-9a-f]{1,16}", prefix.lower()):
+            return []
+        first, last = (bytes.fromhex(prefix.ljust(16, digit)) for digit in "0f")
+        rows = self._each(
+            f"SELECT {STORED_COLUMNS} FROM sessions s JOIN texts t ON t.session = s.n"
+            " WHERE s.id BETWEEN ? AND ? ORDER BY s.id LIMIT ?",
+            first,
+            last,
+            limit,
+        )
+        return [stored_session(row, live) for row in rows]
+
+    def orphans(self, known: Callable[[int], bool], live: bool) -> Iterator[StoredSession]:
+        """The sessions whose id `known` does not know, in the order in which they were first submitted."""
+        for n, session in self._each("SELECT n, id FROM sessions"):
+            if not known(int.from_bytes(session, "big")):
+                row = self._one(
+                    f"SELECT {STORED_COLUMNS} FROM sessions s JOIN texts t ON t.session = s.n WHERE s.n = ?",
+                    n,
+                )
+                if row is not None:
+                    yield stored_session(row, live)
+
+    def applies(self) -> Iterator[ApplyRow]:
+        """Every apply, the last one first."""
+        rows = self._each(
+            f"SELECT {APPLY_COLUMNS} FROM applies a JOIN recipes r ON r.n = a.recipe ORDER BY a.n DESC"
+        )
+        return map(apply_row, rows)
+
+    def last_apply(self) -> ApplyRow | None:
+        return next(self.applies(), None)
+
+    def build_succeeded(self, build: str) -> bool:
+        """Whether it did so when it was last tried."""
+        found = self._one("SELECT outcome FROM builds WHERE build = ? ORDER BY apply DESC LIMIT 1", build)
+        return found is not None and found[0] == Outcome.SUCCEEDED.value
+
+    def _recipe(self, n: int) -> Recipe:
+        if n not in self._recipes:
+            found = self._one("SELECT parts, digest, sans_files FROM recipes WHERE n = ?", n)
+            parts, digest, sans_files = found or ("{}", "", "")
+            self._recipes[n] = Recipe(json.loads(parts), digest, sans_files)
+        return self._recipes[n]
+
+    def _one(self, sql: str, *values: Any) -> tuple[Any, ...] | None:
+        try:
+            row: tuple[Any, ...] | None = self._connection.execute(sql, values).fetchone()
+        except sqlite3.Error as error:
+            explain(error, self._path)
+        return row
+
+    def _each(self, sql: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+        try:
+            yield from self._connection.execute(sql, values)
+        except sqlite3.Error as error:
+            explain(error, self._path)
+
+
+def _batched(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    while batch := list(itertools.islice(items, size)):
+        yield batch

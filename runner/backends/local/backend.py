@@ -1,0 +1,363 @@
+"""Jobs are processes on this machine; a small spawner process (see `spawner`) starts, watches and ends them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import trio
+
+from runner.backends.base import Started
+from runner.backends.local import foreign
+from runner.backends.local.processes import MARK
+from runner.backends.local.protocol import (
+    CANCEL,
+    CRASHED,
+    ENDED,
+    HELLO,
+    REFUSED,
+    SPAWN,
+    SPAWNED,
+    Frames,
+    frame,
+)
+from runner.errors import EnvironmentFailed
+from runner.model import Attempt, Ended, Outcome
+
+REMEMBERED = 1000
+"""How many jobs whose end has been told are kept in memory, for those who ask again."""
+
+_PATIENCE = 20.0
+"""Seconds for the spawner to end what still runs and itself; it needs milliseconds, unless somebody has
+stopped it.
+"""
+
+
+class _Job:
+    """What is known of one attempt that the spawner has been given."""
+
+    __slots__ = ("at", "ended", "id", "key", "mem", "name", "over", "pid", "refused", "taken", "told")
+
+    def __init__(self, key: int, name: str, mem: int | None) -> None:
+        self.key = key
+        self.name = name
+        self.mem = mem
+        self.id = f"unstarted:{key}"
+        self.pid: int | None = None
+        self.at = 0.0
+        self.refused: str | None = None
+        self.ended: Ended | None = None
+        self.taken = trio.Event()
+        self.over = trio.Event()
+        self.told = False
+
+
+class LocalBackend:
+    """Runs attempts on top of the environment `environ`. A job's id is the pid of its leader, in decimal.
+
+    `memory` insists on a way to enforce memory limits (`cgroup-v1`, `cgroup-v2`, `sampling`) instead of the
+    best one that this machine has. Leaving the context ends everything that still runs, at once. An attempt
+    whose working directory cannot be entered ends as failed with 126. `submit` raises EnvironmentFailed where
+    a stream's file cannot be opened, and once the spawner has died; what it ran is then ended, as `lost`.
+    """
+
+    name = "local"
+    outlives_client = False
+
+    def __init__(self, environ: Mapping[str, str], *, memory: str | None = None) -> None:
+        self._environ = environ
+        self._memory = memory
+        self._host = socket.gethostname()
+        self._keys = 0
+        self._by_key: dict[int, _Job] = {}  # those that have not ended
+        self._by_name: dict[str, _Job] = {}
+        self._by_id: dict[str, _Job] = {}
+        self._told: deque[_Job] = deque()
+        self._foreign: dict[str, str] = {}  # job to name
+        self._backlog = bytearray()
+        self._flushing = False
+        self._closing = False
+        self._crash: str | None = None
+        self._dead = False
+        self._gone = trio.Event()
+
+    async def __aenter__(self) -> Self:
+        try:
+            self._socket, self._process = _start()
+        except OSError as error:
+            raise EnvironmentFailed(f"no process can be started: {error.strerror}") from None
+        environ = {os.fsencode(name): os.fsencode(value) for name, value in self._environ.items()}
+        self._send(HELLO, environ, self._memory)
+        # A task of our own nursery would turn what is raised in the caller's block into an exception group.
+        trio.lowlevel.spawn_system_task(self._listen, name="runner.backends.local")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for key in self._by_key:
+            self._send(CANCEL, key, 0.0)
+        self._closing = True
+        if not self._flushing:
+            self._hang_up()
+        with trio.CancelScope(shield=True):
+            with trio.move_on_after(_PATIENCE):
+                await self._gone.wait()
+            if not self._gone.is_set():
+                self._process.kill()
+                await self._gone.wait()
+
+    async def submit(self, attempt: Attempt) -> str:
+        job = self._by_name.get(attempt.name)
+        if job is None:
+            if self._dead:
+                raise self._death()
+            job = self._spawn(attempt)
+        try:
+            await job.taken.wait()
+        except trio.Cancelled:
+            # The caller will never know this job's id, so nobody else could end it.
+            with trio.CancelScope(shield=True):
+                self._send(CANCEL, job.key, 0.0)
+                with trio.move_on_after(_PATIENCE):
+                    await job.over.wait()
+                    self._tell(job)
+            raise
+        if job.refused is not None:
+            self._by_name.pop(job.name, None)
+            raise EnvironmentFailed(job.refused)
+        return job.id
+
+    def _spawn(self, attempt: Attempt) -> _Job:
+        self._keys += 1
+        mem = attempt.resources.get("mem")
+        job = _Job(self._keys, attempt.name, None if mem is None else int(mem))
+        self._by_name[attempt.name] = job
+        command = attempt.command
+        try:
+            fields = (
+                os.fsencode(command) if isinstance(command, str) else [os.fsencode(word) for word in command],
+                {
+                    os.fsencode(name): os.fsencode(value)
+                    for part in (attempt.env, attempt.secrets, {MARK: attempt.name})
+                    for name, value in part.items()
+                },
+                os.fsencode(attempt.workdir),
+                os.fsencode(attempt.stdout),
+                os.fsencode(attempt.stderr),
+            )
+        except UnicodeEncodeError as error:
+            self._end(
+                job,
+                Ended(
+                    Outcome.FAILED, 126, f"{error.object[error.start : error.end]!r} is no text for a program"
+                ),
+            )
+            return job
+        self._by_key[job.key] = job
+        self._send(SPAWN, job.key, job.name, *fields, job.mem, attempt.grace)
+        return job
+
+    async def find(self, name: str) -> str | None:
+        if job := self._by_name.get(name):
+            return job.id
+        pid = foreign.find(name)
+        if pid is None:
+            return None
+        self._foreign[str(pid)] = name
+        return str(pid)
+
+    async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:
+        await trio.lowlevel.checkpoint()
+        known = self._by_id.get(job)
+        return Started(known.at if known else 0.0, self._host)
+
+    async def wait(self, job: str) -> Ended:
+        known = self._by_id.get(job)
+        if known is None:
+            if job in self._foreign:
+                await foreign.gone(self._foreign[job])
+            return Ended(Outcome.LOST, None, "its runner died")
+        await known.over.wait()
+        return self._tell(known)
+
+    async def cancel(self, job: str, grace: float) -> None:
+        known = self._by_id.get(job)
+        if known is None:
+            if name := self._foreign.get(job):
+                await foreign.end({name: None}, grace)
+            return
+        if known.ended is None:
+            self._send(CANCEL, known.key, grace)
+        await known.over.wait()
+
+    # The other side
+
+    async def _listen(self) -> None:
+        frames = Frames()
+        while True:
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                data = self._socket.recv(65536)
+            except ConnectionError:
+                data = b""
+            if not data:
+                break
+            for message in frames.feed(data):
+                self._hear(*message)
+        self._dead = True
+        with trio.CancelScope(shield=True):
+            await self._bury()
+
+    def _hear(self, kind: int, *message: Any) -> None:
+        if kind == CRASHED:
+            self._crash = message[0]
+            return
+        job = self._by_key[message[0]]
+        if kind == SPAWNED:
+            _, job.pid, job.at = message
+            job.id = str(job.pid)
+            self._by_id[job.id] = job
+            job.taken.set()
+        elif kind == REFUSED:
+            job.refused = message[1]
+            self._end(job, Ended(Outcome.REJECTED, None, message[1]))
+        elif kind == ENDED:
+            self._end(job, _ended(job.mem, *message[1:]))
+
+    def _end(self, job: _Job, ended: Ended) -> None:
+        job.ended = ended
+        self._by_key.pop(job.key, None)
+        self._by_id.setdefault(job.id, job)
+        job.taken.set()
+        job.over.set()
+
+    def _tell(self, job: _Job) -> Ended:
+        """How a job ended, which may now be forgotten in time."""
+        assert job.ended
+        if not job.told:
+            job.told = True
+            self._told.append(job)
+        if len(self._told) > REMEMBERED:
+            old = self._told.popleft()
+            for jobs, name in ((self._by_name, old.name), (self._by_id, old.id)):
+                if jobs.get(name) is old:
+                    del jobs[name]
+        return job.ended
+
+    async def _bury(self) -> None:
+        """The spawner is gone, as it should or not: end what it has left, tell who waits, take its status."""
+        left = list(self._by_key.values())
+        while self._process.poll() is None:
+            await trio.sleep(0.001)
+        trio.lowlevel.notify_closing(self._socket)
+        self._socket.close()
+        await foreign.end({job.name: job.pid for job in left}, 0.0)
+        for job in left:
+            if not job.taken.is_set():
+                job.refused = self._death().message
+            self._end(job, Ended(Outcome.LOST, None, "the spawner died"))
+        self._gone.set()
+
+    def _death(self) -> EnvironmentFailed:
+        code = self._process.poll()
+        how = f"killed by {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"
+        return EnvironmentFailed(f"the spawner died ({self._crash or how})")
+
+    def _send(self, *message: object) -> None:
+        """Never blocks: what the socket does not take at once is sent by a task."""
+        self._backlog += frame(message)
+        if not self._flushing and not self._push():
+            self._flushing = True
+            trio.lowlevel.spawn_system_task(self._flushed, name="runner.backends.local")
+
+    def _push(self) -> bool:
+        """Hand the socket what it takes; whether that was everything."""
+        try:
+            del self._backlog[: self._socket.send(self._backlog)]
+        except BlockingIOError:
+            pass
+        except OSError:  # the spawner died, which reading tells in time
+            self._backlog.clear()
+        return not self._backlog
+
+    async def _flushed(self) -> None:
+        while self._backlog and not self._push():
+            try:
+                await trio.lowlevel.wait_writable(self._socket)
+            except (trio.ClosedResourceError, OSError, ValueError):
+                self._backlog.clear()
+        self._flushing = False
+        if self._closing:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """No more requests: the spawner ends what still runs, and itself."""
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:  # it has gone first
+            pass
+
+
+def _start() -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    """A new spawner and our end of the stream to it."""
+    program = f"{os.path.dirname(os.path.abspath(__file__))}/__main__.py"
+    flags = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
+    ours, theirs = socket.socketpair()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, *flags, program, str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,  # a terminal's signals are for runner to interpret
+        )
+    except OSError:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    ours.setblocking(False)
+    return ours, process
+
+
+def _ended(
+    mem: int | None,
+    code: int | None,
+    reason: str | None,
+    out_of_memory: bool,
+    duration: float | None,
+    cpu_time: float | None,
+    max_rss: int | None,
+) -> Ended:
+    outcome = Outcome.FAILED if code else Outcome.SUCCEEDED
+    if code is None:
+        outcome = Outcome.CANCELLED
+    elif code < 0:
+        reason, code = f"killed by {_signal(-code)}", 128 - code
+    elif code and reason is None:
+        reason = f"exit code {code}"
+    if out_of_memory:
+        outcome = Outcome.OUT_OF_MEMORY
+        reason = f"used {_mib(max_rss or 0)} of its {_mib(mem or 0)} of memory"
+    return Ended(outcome, code, reason, duration, cpu_time, max_rss)
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal has a number only
+        return f"signal {number}"
+
+
+def _mib(amount: int) -> str:
+    return f"{amount / (1 << 20):.4g} MiB"

@@ -1,0 +1,62 @@
+"""One lock for each device and user, so that two runners on one machine do not share a GPU unawares."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from runner.errors import EnvironmentFailed
+
+
+class DeviceLocks:
+    """Kernel locks (flock) on one file a device, in a folder of the user's own; they die with their holder.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        runtime = environ.get("XDG_RUNTIME_DIR")
+        self._folder = f"{runtime}/runner" if runtime else f"/tmp/runner-{os.getuid()}"
+        self._held: dict[str, int] = {}
+
+    def try_lock(self, device: str) -> bool:
+        """Whether the device is ours now (or was already); False while another process has it.
+
+        Raises EnvironmentFailed where the locks cannot be kept, or another user could meddle with them.
+        """
+        if device in self._held:
+            return True
+        try:
+            self._prepare()
+            file = os.open(
+                f"{self._folder}/{quote(device, safe='')}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600
+            )
+        except OSError as error:
+            raise EnvironmentFailed(
+                f"`{self._folder}` cannot hold the locks of devices: {error.strerror}"
+            ) from None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            return False
+        self._held[device] = file
+        return True
+
+    def unlock(self, device: str) -> None:
+        """Give it up; one that is not held is no error."""
+        if (file := self._held.pop(device, None)) is not None:
+            os.close(file)
+
+    def _prepare(self) -> None:
+        try:
+            os.mkdir(self._folder, 0o700)
+        except FileExistsError:
+            pass
+        status = os.lstat(self._folder)
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
+            raise EnvironmentFailed(
+                f"`{self._folder}` is open to other users",
+                "remove it, or set XDG_RUNTIME_DIR to a folder of your own",
+            )

@@ -1,0 +1,76 @@
+"""How a process tree is ended: TERM, some grace, KILL, until two looks in a row find nothing of it.
+
+One ending is a small machine that whoever owns the tree steps along: it is shown the living members, signals
+them, and says when it wants to be shown them again. Programs that keep forking are met by looking again at
+once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from runner.backends.local.processes import Process, process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+SHORTEST, LONGEST = 0.001, 0.1
+"""Seconds between two looks: short while the members change, doubling while they do not."""
+
+
+class Ending:
+    def __init__(self, now: float, grace: float) -> None:
+        self._kill_at = now + grace
+        self._asked: set[tuple[int, int]] = set()
+        self._members: frozenset[int] = frozenset()
+        self._pause = SHORTEST
+        self._empty = 0
+
+    def hurry(self, now: float, grace: float) -> None:
+        """Shorten what is left of the grace to `grace` seconds; never lengthens it."""
+        self._kill_at = min(self._kill_at, now + grace)
+
+    def step(self, now: float, members: Collection[Process]) -> float | None:
+        """Signal the living `members`; the seconds until they want looking at again, None once they are gone.
+        """
+        if not members:
+            self._empty += 1
+            return None if self._empty == 2 else SHORTEST
+        self._empty = 0
+        for member in members:
+            if now >= self._kill_at:
+                send(member, signal.SIGKILL)
+                continue
+            if (member.pid, member.start) not in self._asked:
+                self._asked.add((member.pid, member.start))
+                send(member, signal.SIGTERM)
+            if member.state in "Tt":
+                send(member, signal.SIGCONT)
+        pids = frozenset(member.pid for member in members)
+        self._pause = SHORTEST if pids != self._members else min(2 * self._pause, LONGEST)
+        self._members = pids
+        return self._pause if now >= self._kill_at else min(self._pause, self._kill_at - now)
+
+
+def send(to: Process, signum: int) -> None:
+    """Signal that very process, and not one that has been given its pid since."""
+    try:
+        if to.ppid == os.getpid() or not hasattr(os, "pidfd_open"):
+            os.kill(to.pid, signum)  # a child keeps its pid until we reap it
+            return
+        handle = os.pidfd_open(to.pid)
+    except (ProcessLookupError, PermissionError):
+        return
+    except OSError:  # a kernel without pidfds, or no descriptor left: the look was microseconds ago
+        os.kill(to.pid, signum)
+        return
+    try:
+        now = process(to.pid)
+        if now and now.start == to.start:
+            signal.pidfd_send_signal(handle, signum)
+    except (ProcessLookupError, PermissionError):
+        pass
+    finally:
+        os.close(handle)

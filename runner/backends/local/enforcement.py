@@ -1,0 +1,56 @@
+"""What `runner doctor` says of this machine: what it offers, and what is enforced here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from runner.backends.local import machine, memory, processes
+
+_DELEGATED = "`systemd-run --user --scope -p Delegate=yes runner …` gives it a group of its own"
+
+
+class Finding(NamedTuple):
+    """One line of `runner doctor`; `hint` says how it could be better, None where it could not."""
+
+    fact: str
+    value: str
+    hint: str | None
+
+
+def describe(environ: Mapping[str, str]) -> list[Finding]:
+    """The local backend's findings. Makes and removes a memory group, nothing else."""
+    offers = machine.offers(environ)
+    return [
+        Finding("cpu", f"{float(offers.cpu):g}", None),
+        Finding("memory", f"{offers.mem / (1 << 30):.1f} GiB", None),
+        Finding("gpu", ", ".join(offers.gpus) or "none", None),
+        _memory(),
+        _trees(),
+    ]
+
+
+def _memory() -> Finding:
+    fact = "memory limit of a session"
+    if not processes.LINUX:
+        return Finding(fact, f"not enforced on {sys.platform}", None)
+    groups, why = memory.choose(None, ())
+    if groups:
+        return Finding(fact, f"enforced by the kernel ({groups.version.name} in `{groups.base}`)", None)
+    reasons = "; ".join(why)
+    return Finding(fact, f"added up each second, and ended above it ({reasons})", _DELEGATED)
+
+
+def _trees() -> Finding:
+    fact = "end of a session"
+    if not processes.LINUX:
+        return Finding(fact, "its process group, and what descends from it", None)
+    if not os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children"):
+        return Finding(
+            fact,
+            "its whole process tree, orphans included (slowly: a kernel without CONFIG_PROC_CHILDREN)",
+            None,
+        )
+    return Finding(fact, "its whole process tree, orphans included", None)

@@ -1,0 +1,63 @@
+"""Jobs whose spawner is dead: what is left of them is found by the mark in its environment, and by what it leads.
+
+Only for what an earlier runner, or a spawner that was killed, has left: each look is at every process of the machine.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from time import monotonic
+
+import trio
+
+from runner.backends.local import cgroups, processes
+from runner.backends.local.ending import Ending
+from runner.backends.local.processes import Process
+
+_EVERY = 0.1
+"""Seconds between two looks for the end of a job that nobody has asked to end."""
+
+_TRIES = 50
+
+
+def find(name: str) -> int | None:
+    """The pid of the job's leader, or else of its oldest process; None if nothing of it lives."""
+    rows = _members({name: None})
+    if not rows:
+        return None
+    return min(rows, key=lambda row: (row.pid != row.sid, row.start, row.pid)).pid
+
+
+async def gone(name: str) -> None:
+    """Return when nothing of the job lives any more."""
+    while _members({name: None}):
+        await trio.sleep(_EVERY)
+
+
+async def end(jobs: Mapping[str, int | None], grace: float) -> None:
+    """End all trees of these jobs (name to the pid of a leader that is alive or has only just died, if known)."""
+    if not jobs:
+        return
+    ending = Ending(monotonic(), grace)
+    while (pause := ending.step(monotonic(), _members(jobs))) is not None:
+        await trio.sleep(pause)
+    for groups in cgroups.places():
+        for name in jobs:
+            tries = 0
+            while not groups.remove(groups.path(name)) and tries < _TRIES:
+                tries += 1
+                await trio.sleep(0.01)
+
+
+def _members(jobs: Mapping[str, int | None]) -> list[Process]:
+    """Their living processes: by mark, by the session or group of what is marked, by descent, by memory group."""
+    table = processes.snapshot()
+    table.pop(os.getpid(), None)
+    marks = {pid: name for pid in table if (name := processes.mark(pid)) in jobs and name is not None}
+    # A job begins with a session of its own, so nothing foreign is in the session of what is marked.
+    known = {number: name for pid, name in marks.items() for number in (pid, table[pid].sid, table[pid].pgid)}
+    known.update({leader: name for name, leader in jobs.items() if leader is not None})
+    for groups in cgroups.places():
+        known.update({pid: name for name in jobs for pid in groups.pids(groups.path(name))})
+    return [table[pid] for pid in processes.owners(table, known, marks.get) if table[pid].alive]

@@ -1,0 +1,132 @@
+"""What only the values of a sweep can tell: quoting, sizes, resources, files, and whether every session can ever fit.
+
+Variables are checked one by one, or in the few combinations that a template sees, never session by session; what looks
+wrong is then looked up in the space, because an exclusion may have removed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from runner import inputs
+from runner.diagnostics import Problem
+from runner.model import Resources, Value
+from runner.nodes import place
+from runner.sections import Placed, amount
+from runner.sweep import REPEAT, Sweep
+from runner.units import UnitError
+
+LONGEST_ARGUMENT = 128 * 1024
+"""Bytes of one argument or `NAME=value` string with its NUL: MAX_ARG_STRLEN of Linux (execve(2))."""
+
+
+def check_values(sweep: Sweep) -> Iterator[Problem]:
+    """Every problem that the values make, for a sweep whose file is otherwise right."""
+    for placed in (sweep.shell, sweep.build):
+        if placed is not None:
+            yield from _unquotable(sweep, placed)
+    yield from _too_long(sweep)
+    for name, placed in sweep.resources.items():
+        yield from _bad_amounts(sweep, name, placed)
+    for missing in inputs.missing(sweep):
+        yield Problem(f"no such file: `{missing.value.text}`", missing.span, f"`files` are looked up in `{sweep.folder}`")
+    if sweep.build is not None:
+        for outside in inputs.outside(sweep):
+            yield Problem(
+                f"`{outside.value.text}` lies outside the sweep's folder",
+                outside.span,
+                "`build` works in a private copy of `files`, so they must lie below the sweep file",
+            )
+
+
+def check_fits(sweep: Sweep, misfit: Callable[[Resources], str | None], hint: str) -> Iterator[Problem]:
+    """A problem for each resource that some session can never get. `misfit` says why an amount never fits, or None."""
+    for name, placed in sweep.resources.items():
+        for values in _combinations(sweep, placed):
+            reason = misfit({name: _amount(name, placed, values)})
+            if reason is not None and _real(sweep, values):
+                yield Problem(f"a session {_with(values)}can never run: {reason}", placed.node.span, hint)
+                break
+
+
+def _combinations(sweep: Sweep, placed: Placed) -> Iterator[Mapping[str, Value]]:
+    """What the variables of one template can be together."""
+    names = set(placed.template.names)
+    repeats = [{REPEAT: _count(repeat)} for repeat in range(sweep.repeat)] if REPEAT in names else [{}]
+    for values in sweep.space.projected(names - {REPEAT}):
+        for repeat in repeats:
+            yield {**{name: values[name] for name in values if name in names}, **repeat}
+
+
+def _count(repeat: int) -> Value:
+    return Value(str(repeat), repeat)
+
+
+def _real(sweep: Sweep, values: Mapping[str, Value]) -> bool:
+    return sweep.space.has({name: value for name, value in values.items() if name != REPEAT})
+
+
+def _with(values: Mapping[str, Value]) -> str:
+    shown = ", ".join(f"{name}={_short(value.text)}" for name, value in values.items())
+    return f"with `{shown}` " if shown else ""
+
+
+def _short(text: str) -> str:
+    shown = text if text.isprintable() else ascii(text)[1:-1]
+    return shown if len(shown) <= 40 else shown[:37] + "..."
+
+
+def _unquotable(sweep: Sweep, placed: Placed) -> Iterator[Problem]:
+    """Values that would need quotes where a shell string can give them none."""
+    for name in placed.template.unquotable_names():
+        for value in sweep.space.values_of(name):
+            fault = placed.template.fault_for(name, value)
+            if fault is not None and _real(sweep, {name: value}):
+                yield Problem(fault.message, place(sweep.source, placed.node, fault.start, fault.end), fault.hint)
+                break
+
+
+def _too_long(sweep: Sweep) -> Iterator[Problem]:
+    names = {name for placed in sweep.templates() for name in placed.template.names}
+    lengths = {
+        name: max((len(value.text.encode()) for value in sweep.space.values_of(name)), default=0)
+        for name in names - {REPEAT}
+    }
+    lengths[REPEAT] = len(str(sweep.repeat))
+    strings = [(placed, "this argument", 0) for placed in (sweep.argv or ())]
+    strings += [(placed, "this command", 0) for placed in (sweep.shell, sweep.build) if placed is not None]
+    strings += [(placed, f"`{name}`", len(name.encode()) + 1) for name, placed in sweep.env.items()]
+    for placed, what, extra in strings:
+        if placed.template.longest(lengths) + extra + 1 <= LONGEST_ARGUMENT:
+            continue
+        for values in _combinations(sweep, placed):
+            size = len(placed.template.render(values).encode("utf-8", "surrogatepass")) + extra + 1
+            if size > LONGEST_ARGUMENT and _real(sweep, values):
+                yield Problem(
+                    f"{what} {_with(values)}is {size:,} bytes long; the system takes at most {LONGEST_ARGUMENT:,}",
+                    placed.node.span,
+                    "write it to a file and pass the file's name",
+                )
+                break
+    if sweep.code is not None and len(sweep.code.encode()) >= LONGEST_ARGUMENT:
+        node = sweep.document.get("code")
+        yield Problem(
+            f"`code` is {len(sweep.code.encode()):,} bytes long; the system takes at most {LONGEST_ARGUMENT:,}",
+            node.span if node else None,
+            "write it to a file, and run that by `exec`",
+        )
+
+
+def _amount(name: str, placed: Placed, values: Mapping[str, Value]) -> int:
+    text = placed.template.render(values)
+    return amount(name, Value(text, text))  # type: ignore[return-value]
+
+
+def _bad_amounts(sweep: Sweep, name: str, placed: Placed) -> Iterator[Problem]:
+    for values in _combinations(sweep, placed):
+        try:
+            _amount(name, placed, values)
+        except UnitError as error:
+            if _real(sweep, values):
+                yield Problem(error.message, placed.node.span, error.hint)
+                return

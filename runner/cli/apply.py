@@ -1,0 +1,117 @@
+"""`runner apply`: make the results of a sweep exist."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner.applying import Applied, Apply, Choice
+from runner.cli.boundary import EXIT_FAILED, EXIT_OK
+from runner.cli.options import (
+    Given,
+    capacity_of,
+    given,
+    load_sweep,
+    override,
+    require_fit,
+    select_option,
+    state_option,
+    sweep_argument,
+)
+from runner.errors import InvalidInput
+from runner.events import Event
+from runner.outputs import EventLines
+from runner.progress import Progress
+from runner.provenance import gather
+from runner.state import State, open_for_writing
+
+
+@click.command("apply")
+@sweep_argument
+@click.option("--only", type=click.Choice(["new", "failed"]), help="Run only what never ended, or only what failed.")
+@click.option("--fresh", is_flag=True, help="Run everything again; the history stays, output folders are emptied.")
+@click.option("--ignore-files", is_flag=True, help="Sessions that differ only in the content of `files` count as done.")
+@click.option("--capacity", metavar="R=N,…", help="At most this much in use at once: `cpu=8,mem=16g`.")
+@click.option("--max-parallel", type=click.IntRange(min=1), metavar="N", help="At most N sessions at once.")
+@click.option("--backend", metavar="NAME", help="Where to run; wins over the file.")
+@click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failure: `stop: {failures: 1}`.")
+@click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True, help="jsonl: every event on stdout.")
+@select_option
+@state_option
+def command(
+    file: str,
+    only: Any,
+    fresh: bool,
+    ignore_files: bool,
+    capacity: str | None,
+    max_parallel: int | None,
+    backend: str | None,
+    fail_fast: bool,
+    form: str,
+    select: tuple[str, ...],
+    state: Path | None,
+) -> int:
+    """Run every session that has not succeeded yet, as many at once as there is capacity for.
+
+    What has succeeded is left alone; after any crash or interrupt the same command goes on. Exit 0 when every selected
+    session has succeeded, 1 when one has not.
+    """
+    sweep = override(
+        load_sweep(file), capacity=capacity, max_parallel=max_parallel, backend=backend, fail_fast=fail_fast
+    )
+    this = given(sweep)
+    choice = Choice(only, fresh, ignore_files, this.selection(select))
+    arguments = f"{file}{f' --state {state}' if state else ''}"
+    consumers = [EventLines(sys.stdout)] if form == "jsonl" else []
+
+    def watch(opened: State) -> Progress:
+        return Progress(
+            lambda session, attempt: opened.places(session, attempt).stderr,
+            lambda session: f"runner logs {arguments} {session} --stderr",
+        )
+
+    applied = execute(this, state, choice, consumers, watch)
+    return exit_code(applied)
+
+
+def execute(
+    this: Given,
+    state: Path | None,
+    choice: Choice,
+    consumers: Sequence[Callable[[Event], None]],
+    watch: Callable[[State], Progress] | None,
+    tick: tuple[float, Callable[[], None]] | None = None,
+) -> Applied:
+    """Apply a plan with the state held, and show it. Raises InvalidInput before anything has started."""
+    capacity = capacity_of(this.sweep)
+    require_fit(this.sweep, capacity)
+    if choice.select is not None and next(this.plan.sessions(choice.select), None) is None:
+        raise InvalidInput("no session has the selected values", "nothing was started")
+    with open_for_writing(this.sweep.folder, this.sweep.name, state) as opened:
+        progress = watch(opened) if watch else None
+        apply = Apply(
+            this.plan,
+            opened,
+            capacity,
+            choice,
+            gather(this.sweep.folder),
+            os.environ,
+            [*consumers, *([progress] if progress else [])],
+            tick or (1.0, progress.tick if progress else lambda: None),
+        )
+        applied = apply.run()
+        if progress:
+            progress.finish(applied.ended.not_run)
+        return applied
+
+
+def exit_code(applied: Applied) -> int:
+    """0, 1, or what the shell expects of a program that a signal ended."""
+    if applied.signal is not None:
+        return 128 + applied.signal
+    return EXIT_OK if applied.succeeded else EXIT_FAILED

@@ -1,0 +1,49 @@
+"""`runner init`: a first sweep file that works, and completes in an editor."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from runner import schema
+from runner.errors import EnvironmentFailed, InvalidInput
+
+SCHEMA_FILE = "sweep.schema.json"
+
+TEMPLATE = f"""\
+# yaml-language-server: $schema={SCHEMA_FILE}
+# `runner plan {{file}}` shows what would run, `runner apply {{file}}` runs it, `runner results {{file}}` prints the outcome.
+
+exec: [python3, -c, "import os; x = float(os.environ['X']); print('y =', x * x)"]
+env: {{{{X: $x}}}}
+
+ranges:
+  x: linspace:0,1,5
+
+metrics:
+  y: {{{{regex: 'y = (\\S+)'}}}}
+
+resources: {{{{cpu: 1}}}}
+timeout: 10m
+"""
+
+
+@click.command("init")
+@click.argument("file", metavar="[SWEEP.YAML]", default="sweep.yaml", type=click.Path(path_type=Path))
+def command(file: Path) -> None:
+    """Write a first sweep file, and beside it the schema that its first line names for editors.
+
+    Commit both: every clone then completes and checks the file in an editor, without a network.
+    """
+    if file.exists():
+        raise InvalidInput(f"`{file}` exists already", "name another file: `runner init other.yaml`")
+    beside = file.parent / SCHEMA_FILE
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(json.dumps(schema.load("sweep"), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        file.write_text(TEMPLATE.format(file=file), encoding="utf-8")
+    except OSError as error:
+        raise EnvironmentFailed(f"cannot write `{file}`: {(error.strerror or str(error)).lower()}") from error
+    click.echo(f"wrote {file} and {beside}; now try: runner apply {file}", err=True)

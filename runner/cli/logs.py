@@ -1,0 +1,62 @@
+"""`runner logs`: what a session wrote."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from runner.cli.options import given, load_sweep, state_option
+from runner.errors import InvalidInput
+from runner.outputs import copy_from
+from runner.sessions import find
+from runner.state import State, open_for_reading
+
+POLL_SECONDS = 0.2
+
+
+@click.command("logs")
+@click.argument("arguments", nargs=-1, required=True, metavar="[SWEEP.YAML] SESSION")
+@click.option("-f", "--follow", is_flag=True, help="Go on as the session writes, until it ends.")
+@click.option("--stderr", is_flag=True, help="What it wrote to stderr, instead of stdout.")
+@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="The N-th attempt. [default: the last]")
+@state_option
+def command(arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int | None, state: Path | None) -> None:
+    """Print what a session wrote, byte for byte.
+
+    SESSION is an id, a unique beginning of one, or values: `lr=0.1,seed=3`.
+    """
+    if len(arguments) > 2:
+        raise InvalidInput("one session at a time", "write `runner logs sweep.yaml SESSION`")
+    file, session = arguments if len(arguments) == 2 else ("sweep.yaml", arguments[0])
+    this = given(load_sweep(file))
+    with open_for_reading(this.sweep.folder, this.sweep.name, state) as opened:
+        session_id = find(session, this.plan, opened)
+        last = opened.journal.row(session_id) if opened else None
+        if opened is None or last is None:
+            raise InvalidInput(f"session `{session_id}` has not run yet", "`runner apply` runs it")
+        if attempt is not None and attempt > last.number:
+            raise InvalidInput(f"session `{session_id}` has had {last.number} attempt{'s' * (last.number > 1)}")
+        number = attempt or last.number
+        if follow:
+            _follow(opened, session_id, number, stderr)
+        else:
+            _show(opened, session_id, number, stderr, 0)
+
+
+def _show(state: State, session: str, attempt: int, stderr: bool, offset: int) -> int:
+    places = state.places(session, attempt)
+    return copy_from(places.stderr if stderr else places.stdout, offset, sys.stdout.buffer)
+
+
+def _follow(state: State, session: str, attempt: int, stderr: bool) -> None:
+    offset = 0
+    while True:
+        row = next((row for row in state.journal.attempts(session) if row.number == attempt), None)
+        over = row is None or row.outcome is not None or state.holder is None
+        offset = _show(state, session, attempt, stderr, offset)
+        if over:
+            return
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,168 @@
+"""`runner plan`: what apply would do, and why."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner.applying import Choice
+from runner.cli.boundary import EXIT_PENDING
+from runner.cli.options import (
+    capacity_of,
+    given,
+    load_sweep,
+    override,
+    require_fit,
+    select_option,
+    state_option,
+    sweep_argument,
+)
+from runner.errors import InvalidInput
+from runner.history import History, Planned
+from runner.model import Session, Status
+from runner.render import command as command_line
+from runner.render import plan_row, variables
+from runner.state import open_for_reading
+
+SHOWN = 100
+"""Rows of the text form; the JSON forms print every session."""
+
+
+@click.command("plan")
+@sweep_argument
+@click.option("--format", "form", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True)
+@click.option("--count", is_flag=True, help="Print the number of sessions alone.")
+@click.option("--exit-code", is_flag=True, help="Exit 10 if there is something to run.")
+@click.option("--all", "every", is_flag=True, help=f"Text form: show every session, not the first {SHOWN} to run.")
+@click.option("--only", type=click.Choice(["new", "failed"]), help="Count only these as to be run.")
+@click.option("--fresh", is_flag=True, help="As `apply --fresh`: everything is to be run.")
+@click.option("--ignore-files", is_flag=True, help="Sessions that differ only in the content of `files` count as done.")
+@click.option("--capacity", metavar="R=N,…", help="Compare with this capacity instead of the machine's.")
+@click.option("--max-parallel", type=click.IntRange(min=1), metavar="N", help="At most N sessions at once.")
+@click.option("--backend", metavar="NAME", help="Plan for this backend.")
+@select_option
+@state_option
+def command(
+    file: str,
+    form: str,
+    count: bool,
+    exit_code: bool,
+    every: bool,
+    only: Any,
+    fresh: bool,
+    ignore_files: bool,
+    capacity: str | None,
+    max_parallel: int | None,
+    backend: str | None,
+    select: tuple[str, ...],
+    state: Path | None,
+) -> int:
+    """Show what `apply` would do, session by session, and why; nothing is started or written."""
+    this = given(override(load_sweep(file), capacity=capacity, max_parallel=max_parallel, backend=backend))
+    selection = this.selection(select)
+    if count and not exit_code:
+        total = this.plan.count if selection is None else sum(1 for _ in this.plan.sessions(selection))
+        click.echo(total)
+        return 0
+    require_fit(this.sweep, capacity_of(this.sweep))
+    choice = Choice(only, fresh, ignore_files, selection)
+    with open_for_reading(this.sweep.folder, this.sweep.name, state) as found:
+        journal = found.journal if found else None
+        live = bool(found and found.holder)
+        history = History(journal, this.plan.recipe, live=live, ignore_files=ignore_files)
+        printer = _Printer(this.sweep.name, choice, history)
+        printer.total = this.plan.count
+        rows = history.compare(printer.watch(this.plan.sessions(selection)))
+        if count:
+            for _ in (printer.to_run_counted(row) for row in rows):
+                pass
+            click.echo(printer.seen)
+        elif form == "jsonl":
+            printer.jsonl(rows)
+        elif form == "json":
+            printer.json(rows)
+        else:
+            printer.text(rows, every)
+        if selection is not None and not printer.seen:
+            raise InvalidInput("no session has the selected values")
+    return EXIT_PENDING if exit_code and printer.to_run else 0
+
+
+class _Printer:
+    """Prints the plan while it is walked; a million sessions never stand in memory."""
+
+    def __init__(self, sweep: str, choice: Choice, history: History) -> None:
+        self.sweep = sweep
+        self.choice = choice
+        self.history = history
+        self.total = 0
+        self.seen = 0
+        self.to_run = 0
+        self.counts = dict.fromkeys(Status, 0)
+        self.orphans = history.known_ids()
+
+    def watch(self, sessions: Iterator[Session]) -> Iterator[Session]:
+        for session in sessions:
+            self.seen += 1
+            if self.orphans:
+                self.orphans.discard(int(session.id, 16))
+            yield session
+
+    def to_run_counted(self, planned: Planned) -> bool:
+        self.counts[planned.status] += 1
+        wanted = self.choice.wants(planned.status) and planned.status is not Status.RUNNING
+        self.to_run += wanted
+        return wanted
+
+    def jsonl(self, rows: Iterator[Planned]) -> None:
+        encode = json.JSONEncoder(ensure_ascii=False).encode
+        for planned in rows:
+            self.to_run_counted(planned)
+            print(encode(plan_row(planned)))
+
+    def json(self, rows: Iterator[Planned]) -> None:
+        encode = json.JSONEncoder(ensure_ascii=False).encode
+        print(f'{{"sweep": {encode(self.sweep)}, "total": {self.total}, "sessions": [', end="")
+        for first, planned in zip(itertools.chain([True], itertools.repeat(False)), rows, strict=False):
+            self.to_run_counted(planned)
+            print("\n  " if first else ",\n  ", encode(plan_row(planned)), sep="", end="")
+        orphaned = ",\n  ".join(encode(row) for row in self.orphaned())
+        print(f'\n], "to_run": {self.to_run}, "orphaned": [{orphaned}]}}')
+
+    def orphaned(self) -> Iterator[dict[str, Any]]:
+        if self.choice.select is None:
+            for stored in self.history.orphans(self.orphans):
+                yield {
+                    "id": stored.id,
+                    "repeat": stored.repeat,
+                    "params": stored.params,
+                    "status": stored.status.value,
+                }
+
+    def text(self, rows: Iterator[Planned], every: bool) -> None:
+        shown = 0
+        for planned in rows:
+            wanted = self.to_run_counted(planned)
+            if not every and (not wanted or shown >= SHOWN):
+                continue
+            shown += 1
+            session = planned.session
+            mark = "+" if wanted else " "
+            print(f"{mark} {session.id}  {planned.status.value:<11}  {variables(session.params, session.repeat)}")
+            print(f"{' ' * 20}{command_line(session)}")
+            if planned.reason:
+                print(f"{' ' * 20}because {planned.reason}")
+        if not every and self.to_run > shown:
+            print(f"… and {self.to_run - shown:,} more (`--all` shows them)")
+        if shown:
+            print()
+        counts = ", ".join(f"{count:,} {status.value}" for status, count in self.counts.items() if count)
+        orphans = sum(1 for _ in self.orphaned())
+        print(f"{self.sweep}: {self.seen:,} session{'s' * (self.seen != 1)} ({counts}), {self.to_run:,} to run")
+        if orphans:
+            print(f"{orphans:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)")

@@ -1,0 +1,141 @@
+"""`runner status`: where a sweep stands, live or finished, from any terminal."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner.cli.options import Given, given, load_sweep, state_option, sweep_argument
+from runner.events import iso
+from runner.model import Session, Status
+from runner.records import ApplyRow
+from runner.render import variables
+from runner.results import Result, results
+from runner.state import State, open_for_reading
+from runner.units import format_duration
+
+SHOWN = 10
+"""Running and failed sessions that the text form lists; the JSON form has all of them."""
+
+
+@click.command("status")
+@sweep_argument
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@state_option
+def command(file: str, form: str, state: Path | None) -> None:
+    """Show how many sessions stand where, what runs now, and what failed and why."""
+    this = given(load_sweep(file))
+    with open_for_reading(this.sweep.folder, this.sweep.name, state) as opened:
+        found = _gather(this, opened)
+    if form == "json":
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        _show(found, file, state)
+
+
+def _gather(this: Given, state: State | None) -> dict[str, Any]:
+    """The state as plain data; its shape is `schemas/status.schema.json`."""
+    counts: Counter[str] = Counter()
+    running, failed = [], []
+    known: set[int] = set()
+    for result in results(this.plan, state):
+        counts[result.status] += 1
+        known.add(int(result.session.id, 16))
+        if result.status == Status.RUNNING:
+            running.append(_running(result))
+        elif result.status not in (Status.NEW, Status.SUCCEEDED, Status.INTERRUPTED, "cancelled"):
+            failed.append(_failed(result))
+    holder = state.holder if state else None
+    orphaned = sum(1 for _ in state.journal.orphans(known.__contains__, live=holder is not None)) if state else 0
+    return {
+        "sweep": this.sweep.name,
+        "total": this.plan.count,
+        "counts": dict(counts),
+        "holder": {"pid": holder.pid, "host": holder.host, "user": holder.user} if holder else None,
+        "apply": _apply(state.journal.last_apply()) if state else None,
+        "running": running,
+        "failed": failed,
+        "orphaned": orphaned,
+    }
+
+
+def _session(session: Session) -> dict[str, Any]:
+    return {"id": session.id, "session": variables(session.params, session.repeat)}
+
+
+def _running(result: Result) -> dict[str, Any]:
+    assert result.last is not None
+    started = result.last.started
+    return {
+        **_session(result.session),
+        "attempt": result.last.number,
+        "job": result.last.job,
+        "host": result.last.host,
+        "started": None if started is None else iso(started),
+        "waiting": result.last.reason if started is None else None,
+    }
+
+
+def _failed(result: Result) -> dict[str, Any]:
+    assert result.last is not None
+    return {**_session(result.session), "outcome": result.status, "reason": result.last.reason}
+
+
+def _apply(apply: ApplyRow | None) -> dict[str, Any] | None:
+    if apply is None:
+        return None
+    return {
+        "number": apply.number,
+        "started": iso(apply.started),
+        "ended": None if apply.ended is None else iso(apply.ended),
+        "duration": None if apply.ended is None else apply.ended - apply.started,
+        "backend": apply.backend,
+        "host": apply.host,
+        "user": apply.user,
+        "version": apply.version,
+        "commit": apply.commit,
+        "dirty": apply.dirty,
+        "stopped": apply.stopped,
+        "interrupted": apply.interrupted,
+    }
+
+
+def _show(found: dict[str, Any], file: str, state: Path | None) -> None:
+    counts = ", ".join(f"{count:,} {status}" for status, count in found["counts"].items())
+    click.echo(f"{found['sweep']}: {found['total']:,} session{'s' * (found['total'] != 1)} ({counts})")
+    if found["holder"]:
+        holder = found["holder"]
+        click.echo(f"apply runs as pid {holder['pid']} of {holder['user']} on {holder['host']}")
+    elif found["apply"]:
+        apply = found["apply"]
+        how = f"took {format_duration(apply['duration'])}" if apply["ended"] else "died before its end"
+        commit = f", commit {apply['commit'][:12]}{' with changes' if apply['dirty'] else ''}" if apply["commit"] else ""
+        click.echo(f"last apply: {apply['started']} on {apply['host']}, {how}{commit}")
+        for word in ("stopped", "interrupted"):
+            if apply[word]:
+                click.echo(f"  {word}: {apply[word]}")
+    for row in found["running"][:SHOWN]:
+        since = "" if row["started"] is None else f" since {row['started']}"
+        click.echo(f"  {'running' if row['started'] else 'waiting'}  {row['id']}  {row['session']}{since}{_because(row['waiting'])}")
+    _more(found["running"])
+    for row in found["failed"][:SHOWN]:
+        click.echo(f"  {row['outcome']}  {row['id']}  {row['session']}{_because(row['reason'])}")
+    _more(found["failed"])
+    if found["failed"]:
+        where = f" --state {state}" if state else ""
+        click.echo(f"see: runner logs {file}{where} {found['failed'][0]['id']} --stderr")
+    if found["orphaned"]:
+        click.echo(f"{found['orphaned']:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)")
+
+
+def _because(reason: str | None) -> str:
+    return f": {reason}" if reason else ""
+
+
+def _more(rows: list[Any]) -> None:
+    if len(rows) > SHOWN:
+        click.echo(f"  … and {len(rows) - SHOWN:,} more")

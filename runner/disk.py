@@ -1,0 +1,39 @@
+"""What the file system refuses, in our words: an `OSError` becomes `EnvironmentFailed` here."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from runner.errors import EnvironmentFailed
+
+FREE_SPACE = "free some space and run the same command again; nothing recorded is lost"
+OTHER_FOLDER = "choose a folder you can write to with `--state DIR`"
+
+_HINTS = {
+    errno.ENOSPC: FREE_SPACE,
+    errno.EDQUOT: FREE_SPACE,
+    errno.EROFS: OTHER_FOLDER,
+    errno.EACCES: OTHER_FOLDER,
+    errno.EPERM: OTHER_FOLDER,
+    errno.ENOTDIR: "move that file away, or choose another folder with `--state DIR`",
+    errno.EEXIST: "move that file away, or choose another folder with `--state DIR`",
+}
+
+
+def refused(error: OSError, path: Path | str) -> EnvironmentFailed:
+    """What to raise for an error about `path`, or about the path that the error itself names."""
+    fault = error.strerror or str(error)
+    message = f"cannot use `{error.filename or path}`: {fault[:1].lower()}{fault[1:]}"
+    return EnvironmentFailed(message, _HINTS.get(error.errno or 0))
+
+
+@contextmanager
+def guarded(path: Path | str) -> Iterator[None]:
+    """Turn any `OSError` of the body into an `EnvironmentFailed` about `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise refused(error, path) from error

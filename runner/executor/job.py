@@ -1,0 +1,168 @@
+"""One attempt at its backend: handed over, followed to its end, and ended when somebody asks for it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import NamedTuple
+
+import trio
+
+from runner.backends.base import Backend, Rejected, Started
+from runner.capacity import Lease
+from runner.executor.queue import Entry
+from runner.executor.record import Record
+from runner.model import Attempt, Ended, Outcome
+
+ENDING = 30.0
+"""Seconds beyond its grace that a job gets to be gone before runner leaves without it."""
+
+
+class Asked(NamedTuple):
+    """That a job shall end, and what its outcome is then. `at` is trio's time."""
+
+    outcome: Outcome
+    reason: str
+    at: float
+
+
+class Job:
+    """Its methods run in a shielded scope: `ask` and `leave` alone cut them short.
+
+    `id` is None until the backend has accepted it, `asked` until somebody wants its end; `waiting` is why it
+    is queued at the backend.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        entry: Entry,
+        attempt: Attempt,
+        lease: Lease,
+        record: Record,
+    ) -> None:
+        self.entry = entry
+        self.attempt = attempt
+        self.lease = lease
+        self.id: str | None = None
+        self.asked: Asked | None = None
+        self.started: Started | None = None
+        self.waiting: str | None = None
+        self._backend = backend
+        self._record = record
+        self._began: float | None = None
+        self._grace = attempt.grace
+        self._give_up = math.inf
+        self._scope = trio.CancelScope()
+        self._following = False
+        self._left = False
+
+    def ask(self, outcome: Outcome, reason: str, grace: float, give_up: float = math.inf) -> None:
+        """Have it ended; again with a shorter grace: hurry. At `give_up` (trio's time) wait no longer."""
+        first, hurry = self.asked is None, grace < self._grace
+        if self.asked is None:
+            self.asked = Asked(outcome, reason, trio.current_time())
+        self._grace = min(self._grace, grace)
+        self._give_up = min(self._give_up, give_up)
+        if self._following or (hurry and not first):
+            self._scope.cancel()
+        else:
+            self._scope.deadline = min(self._scope.deadline, self._give_up)
+
+    def leave(self) -> None:
+        """Let it run on, alone."""
+        self._left = True
+        self._scope.cancel()
+
+    async def submit(self) -> Ended | None:
+        """Hand it over. Returns its end if that was all."""
+        if self.asked is not None:
+            return _never_ran(self.asked)
+        try:
+            with self._scope:
+                self.id = await self._backend.submit(self.attempt)
+        except Rejected as refusal:
+            return Ended(Outcome.REJECTED, None, refusal.reason)
+        if self.id is None:
+            return await self._look_for()
+        if self._backend.outlives_client:
+            self._record.accepted(self.entry, self.id)
+        return None
+
+    async def follow(self) -> Ended | None:
+        """Wait for its end, or bring it about. None if it was left, or is not gone although it should be."""
+        if self.id is None:
+            return None
+        timeout = None if self._backend.outlives_client else self.attempt.timeout
+        with trio.CancelScope() as self._scope:
+            self._following = True
+            if self.asked is not None:
+                self._scope.cancel()
+            self.started = await self._backend.started(self.id, self._wait)
+            self._began = trio.current_time()
+            self.waiting = None
+            self._record.started(self.entry, self.id, self.started, self.lease.devices)
+            if timeout is not None:
+                self._scope.deadline = self._began + timeout
+            return await self._backend.wait(self.id)
+        self._following = False
+        if self._left:
+            return None
+        if self.asked is None:
+            assert timeout is not None
+            reason = f"ran longer than {_duration(timeout)}"
+            self.asked = Asked(Outcome.TIMED_OUT, reason, trio.current_time())
+        return await self._end(self.asked)
+
+    async def salvage(self) -> Ended | None:
+        """After an error at the backend, and with the end asked for: end it if that still works."""
+        assert self.asked is not None
+        self._following = False
+        try:
+            ended = await self._look_for() if self.id is None else None
+            return ended if self.id is None else await self._end(self.asked)
+        except Exception:
+            return None
+
+    def _wait(self, reason: str) -> None:
+        self.waiting = reason
+        self._record.waiting(self.entry, reason)
+
+    async def _look_for(self) -> Ended | None:
+        """The submission was cut short; did the backend get it? With no answer the journal keeps it open."""
+        assert self.asked is not None
+        with trio.move_on_after(ENDING):
+            self.id = await self._backend.find(self.attempt.name)
+            return _never_ran(self.asked) if self.id is None else None
+        self._left = True
+        return None
+
+    async def _end(self, asked: Asked) -> Ended | None:
+        assert self.id is not None
+        while trio.current_time() < self._give_up:
+            with trio.CancelScope(deadline=self._give_up) as self._scope:
+                await self._backend.cancel(self.id, self._grace)
+                ended = await self._backend.wait(self.id)
+                return ended if self._was_over(ended, asked) else _as_asked(ended, asked)
+        return None
+
+    def _was_over(self, ended: Ended, asked: Asked) -> bool:
+        """Whether it had ended by itself before anybody asked: then its own end stands."""
+        if self._began is None or ended.duration is None:
+            return False
+        return ended.duration <= asked.at - self._began
+
+
+def _never_ran(asked: Asked) -> Ended:
+    return Ended(asked.outcome, None, asked.reason)
+
+
+def _as_asked(ended: Ended, asked: Asked) -> Ended:
+    return replace(ended, outcome=asked.outcome, reason=asked.reason)
+
+
+def _duration(seconds: float) -> str:
+    for unit, letter in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= unit and seconds % unit == 0:
+            return f"{seconds / unit:g}{letter}"
+    return f"{seconds:g}s"

@@ -1,0 +1,345 @@
+"""What runs when: capacity, order, retries, builds, and the ways it all can end."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import chain
+
+import trio
+
+from runner.backends.base import Backend
+from runner.capacity import Capacity, Lease
+from runner.events import ApplyEnded, ApplyInterrupted, Emit, StopReached
+from runner.executor.interface import Builds, Running, Snapshot, Todo
+from runner.executor.job import ENDING, Job
+from runner.executor.queue import Entry, Queue
+from runner.executor.record import Record
+from runner.executor.rules import retry_pause, stop_reason
+from runner.model import Attempt, Ended, Outcome, Policy, Scalar, Session
+
+BREATH = 64
+"""How many sessions are taken from the plan before everybody else gets a turn."""
+
+LOCK_POLL = 1.0
+"""Seconds between two tries for a device that another process holds."""
+
+CANCELLED = "cancelled on request"
+
+
+class Executor:
+    """Runs sessions, once, with `run`; everything that happens goes to `emit`.
+
+    `prepare` makes the attempt of a session on these devices; it is called for every attempt, also for one
+    that ends before the backend hears of it. `collect` reads the metrics of an attempt that ended by itself.
+    """
+
+    def __init__(
+        self,
+        *,
+        backend: Backend,
+        capacity: Capacity,
+        policy: Policy,
+        emit: Emit,
+        prepare: Callable[[Session, int, tuple[str, ...]], Attempt],
+        collect: Callable[[Attempt, Ended], Mapping[str, Scalar]],
+        builds: Builds | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._backend = backend
+        self._capacity = capacity
+        self._policy = policy
+        self._prepare = prepare
+        self._collect = collect
+        self._builds = builds
+        self._clock = clock
+        self._record = Record(emit, clock, backend.name, self._fail)
+
+        self._todo: Iterator[Todo] = iter(())
+        self._to_run = 0
+        self._detach = False
+        self._nursery: trio.Nursery | None = None
+        self._changed = trio.Event()
+
+        self._exhausted = False
+        self._breath = 0
+        self._serial = 0
+        self._queue = Queue(self._pull)
+        self._backing_off: list[tuple[float, int, Entry]] = []
+        self._failed_builds: dict[str, str] = {}
+        self._jobs: dict[str, Job] = {}
+        self._submitting = 0
+
+        self._to_cancel: set[str] = set()
+        self._cancelled_waiting = True
+        self._interrupts = 0
+        self._closing = False
+        self._ending = False
+        self._error: Exception | None = None
+
+    async def run(self, todo: Iterable[Todo], to_run: int, detach: bool = False) -> ApplyEnded:
+        """Bring every session to an end, emit ApplyEnded and return it.
+
+        `todo` is pulled as needed; what is to be adopted should come first. With `detach`, and a backend
+        whose jobs outlive the client, it returns when nothing is left to submit. Raises, as one exception,
+        what `emit`, `prepare`, `collect`, `builds` or the backend raised, once all that ran has ended.
+        """
+        self._todo = iter(todo)
+        self._to_run = to_run
+        self._detach = detach and self._backend.outlives_client
+        try:
+            async with trio.open_nursery() as self._nursery:
+                try:
+                    self._adopt_first()
+                    await self._schedule()
+                except Exception as error:
+                    self._fail(error)
+                except BaseException:
+                    self._close("runner was cancelled")
+                    raise
+        except BaseException as error:
+            raise self._error or _single(error) from None
+        summary = self._record.summary(to_run)
+        if self._error is None:
+            self._record.tell(summary)
+        if self._error is not None:
+            raise self._error
+        return summary
+
+    def interrupt(self, reason: str) -> None:
+        """Start nothing more and end what runs, with grace; when asked again, at once."""
+        self._interrupts += 1
+        if self._interrupts <= 2:
+            now = self._interrupts == 2
+            self._record.tell(ApplyInterrupted(self._clock(), reason, now))
+            self._close(reason, grace=0.0 if now else None)
+
+    def cancel(self, sessions: Collection[str]) -> None:
+        """End these sessions as cancelled, whether they run or wait; they are not tried again."""
+        self._to_cancel.update(sessions)
+        for job in self._jobs.values():
+            if job.entry.build is None and job.entry.session.id in self._to_cancel:
+                job.ask(Outcome.CANCELLED, CANCELLED, job.attempt.grace)
+        self._cancelled_waiting = False
+        self._changed.set()
+
+    def snapshot(self) -> Snapshot:
+        """What runs and waits right now."""
+        running = tuple(
+            Running(job.entry.session, job.entry.attempt, job.id, job.started, job.waiting, job.lease)
+            for job in self._jobs.values()
+            if job.entry.build is None
+        )
+        building = len(self._jobs) - len(running)
+        return Snapshot(running, building, len(self._queue), len(self._backing_off), self._capacity.in_use)
+
+    async def _schedule(self) -> None:
+        """Start what fits and wait for a change, until nothing is left. Room is taken before a task is."""
+        while True:
+            self._changed = trio.Event()
+            self._breath = BREATH
+            self._cancel_waiting()
+            while self._backing_off and self._backing_off[0][0] <= trio.current_time():
+                self._queue.add(heapq.heappop(self._backing_off)[2])
+            for entry, lease in self._queue.startable(self._capacity):
+                self._start(entry, lease)
+            if not self._breath:
+                await trio.lowlevel.checkpoint()
+            elif self._all_submitted() and (not self._jobs or self._may_leave()):
+                for job in self._jobs.values():
+                    job.leave()
+                return
+            else:
+                with trio.move_on_at(self._next_look()):
+                    await self._changed.wait()
+
+    def _all_submitted(self) -> bool:
+        return self._closing or (self._exhausted and not self._queue and not self._backing_off)
+
+    def _may_leave(self) -> bool:
+        """Whether all that still has a job can do without us."""
+        wanted = self._detach and not self._submitting
+        return wanted and all(job.asked is None for job in self._jobs.values())
+
+    def _next_look(self) -> float:
+        """When to look again although nothing has changed. Trio's time."""
+        if self._closing:
+            return math.inf
+        due = self._backing_off[0][0] if self._backing_off else math.inf
+        if self._queue and self._capacity.contended:
+            return min(due, trio.current_time() + LOCK_POLL)
+        if self._queue and not self._jobs and not self._backing_off:
+            raise RuntimeError("nothing runs, and nothing that waits fits")
+        return due
+
+    def _adopt_first(self) -> None:
+        """Jobs that run already come before everything that could take their room."""
+        for todo in self._todo:
+            if todo.adopt is None:
+                self._todo = chain((todo,), self._todo)
+                return
+            self._place(todo)
+
+    def _pull(self) -> bool:
+        """One session of the plan, for the queue."""
+        if self._exhausted or self._closing or not self._breath:
+            return False
+        self._breath -= 1
+        todo = next(self._todo, None)
+        if todo is None:
+            self._exhausted = True
+            return False
+        self._place(todo)
+        return True
+
+    def _place(self, todo: Todo) -> None:
+        """Find out what a session has to wait for: room, a build, or nothing any more."""
+        session = todo.session
+        self._serial += 1
+        entry = Entry((1, self._serial), session, todo.attempt, session.resources)
+        if todo.adopt is not None:
+            lease = self._capacity.take(session.resources) or self._capacity.overdraw(session.resources)
+            self._start(entry, lease, todo.adopt)
+        elif session.id in self._to_cancel:
+            self._end_unstarted(entry, Outcome.CANCELLED, CANCELLED)
+        elif reason := self._capacity.fits_ever(session.resources):
+            self._end_unstarted(entry, Outcome.REJECTED, reason)
+        elif self._builds is None or (key := self._builds.key(session)) is None:
+            self._queue.add(entry)
+        elif key in self._failed_builds:
+            self._end_unstarted(entry, Outcome.FAILED, self._failed_builds[key])
+        elif self._queue.park(key, entry):
+            cpu = min(1, self._capacity.limits.get("cpu", 1))
+            self._queue.add(Entry((1, self._serial), session, 1, {"cpu": cpu}, build=key))
+
+    def _cancel_waiting(self) -> None:
+        if self._cancelled_waiting or self._closing:
+            return
+        self._cancelled_waiting = True
+        waiting = self._queue.remove(self._to_cancel)
+        waiting += [entry for _, _, entry in self._backing_off if entry.session.id in self._to_cancel]
+        self._backing_off = [item for item in self._backing_off if item[2].session.id not in self._to_cancel]
+        heapq.heapify(self._backing_off)
+        for entry in waiting:
+            self._end_unstarted(entry, Outcome.CANCELLED, CANCELLED)
+
+    def _start(self, entry: Entry, lease: Lease, adopt: str | None = None) -> None:
+        job: Job | None = None
+        try:
+            if not self._closing:
+                job = self._begin(entry, lease, adopt)
+        finally:
+            if job is None:
+                self._capacity.release(lease)
+
+    def _begin(self, entry: Entry, lease: Lease, adopt: str | None) -> Job | None:
+        attempt = self._attempt(entry, lease.devices)
+        if not self._record.begun(entry, attempt, adopt):
+            return None
+        job = Job(self._backend, entry, attempt, lease, self._record)
+        job.id = adopt
+        self._jobs[attempt.name] = job
+        self._submitting += 1
+        if entry.build is None and entry.session.id in self._to_cancel:
+            job.ask(Outcome.CANCELLED, CANCELLED, attempt.grace)
+        assert self._nursery is not None
+        self._nursery.start_soon(self._attend, job, name=attempt.name)
+        return job
+
+    def _attempt(self, entry: Entry, devices: tuple[str, ...]) -> Attempt:
+        if entry.build is None:
+            return self._prepare(entry.session, entry.attempt, devices)
+        assert self._builds is not None
+        return self._builds.attempt(entry.session)
+
+    async def _attend(self, job: Job) -> None:
+        """See a job through. Shielded: whoever wants it to end asks the job."""
+        with trio.CancelScope(shield=True):
+            try:
+                ended = await self._submit(job) or await job.follow()
+            except Exception as error:
+                self._fail(error)
+                ended = await job.salvage()
+            try:
+                if ended is not None:
+                    self._finish(job, ended)
+            except Exception as error:
+                self._fail(error)
+            del self._jobs[job.attempt.name]
+            self._capacity.release(job.lease)
+            self._changed.set()
+
+    async def _submit(self, job: Job) -> Ended | None:
+        try:
+            return await job.submit() if job.id is None else None
+        finally:
+            self._submitting -= 1
+            if self._detach:
+                self._changed.set()
+
+    def _finish(self, job: Job, ended: Ended) -> None:
+        entry = job.entry
+        if entry.build is not None:
+            self._finish_build(entry.build, ended)
+            return
+        by_itself = ended.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
+        metrics = self._collect(job.attempt, ended) if by_itself else {}
+        pause = None
+        if not self._closing and entry.session.id not in self._to_cancel:
+            pause = retry_pause(self._policy.retry, ended.outcome, entry.retries)
+        self._end(entry, ended, metrics, pause)
+        if pause is not None:
+            self._serial += 1
+            again = Entry((0, self._serial), entry.session, entry.attempt + 1, entry.resources)
+            again.retries = entry.retries + 1
+            again.last = ended.outcome
+            heapq.heappush(self._backing_off, (trio.current_time() + pause, self._serial, again))
+
+    def _finish_build(self, key: str, ended: Ended) -> None:
+        assert self._builds is not None
+        self._record.build_ended(key, ended)
+        self._builds.finished(key, ended)
+        waiting = self._queue.unpark(key)
+        if ended.outcome is Outcome.SUCCEEDED:
+            for entry in waiting:
+                self._queue.add(entry)
+        elif not self._ending:
+            self._failed_builds[key] = f"build failed: {ended.reason or f'exit code {ended.exit_code}'}"
+            for entry in waiting:
+                self._end_unstarted(entry, Outcome.FAILED, self._failed_builds[key])
+
+    def _end_unstarted(self, entry: Entry, outcome: Outcome, reason: str) -> None:
+        """An attempt that ends before the backend hears of it."""
+        if self._record.begun(entry, self._attempt(entry, ())):
+            self._end(entry, Ended(outcome, None, reason), {}, None)
+
+    def _end(self, entry: Entry, ended: Ended, metrics: Mapping[str, Scalar], retry_in: float | None) -> None:
+        self._record.ended(entry, ended, metrics, retry_in)
+        reason = stop_reason(self._policy.stop, self._record.failed, self._to_run)
+        if reason is not None and not self._closing:
+            self._closing = True
+            self._record.tell(StopReached(self._clock(), reason))
+
+    def _fail(self, error: Exception) -> None:
+        """The first error is the one that `run` raises."""
+        if self._error is None:
+            single = _single(error)
+            self._error = single if isinstance(single, Exception) else error
+        self._close(f"runner stopped: {self._error}")
+
+    def _close(self, reason: str, grace: float | None = None) -> None:
+        """Start nothing more and end what runs, in bounded time."""
+        self._closing = self._ending = True
+        for job in self._jobs.values():
+            seconds = job.attempt.grace if grace is None else grace
+            job.ask(Outcome.CANCELLED, reason, seconds, trio.current_time() + seconds + ENDING)
+        self._changed.set()
+
+
+def _single(error: BaseException) -> BaseException:
+    """The first plain exception of a group."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

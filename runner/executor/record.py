@@ -1,0 +1,104 @@
+"""What the executor states: what happens to sessions and builds as events, and the count of it."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from runner.backends.base import Started
+from runner.events import (
+    ApplyEnded,
+    AttemptAccepted,
+    AttemptAdopted,
+    AttemptEnded,
+    AttemptStarted,
+    AttemptSubmitted,
+    AttemptWaiting,
+    BuildEnded,
+    BuildStarted,
+    Emit,
+    Event,
+)
+from runner.executor.queue import Entry
+from runner.model import Attempt, Ended, Outcome, Scalar
+
+
+class Record:
+    """When `emit` fails, the error goes to `on_error`, and `tell` and `begun` return False.
+
+    `failed` counts the sessions that failed for good.
+    """
+
+    def __init__(
+        self, emit: Emit, clock: Callable[[], float], backend: str, on_error: Callable[[Exception], None]
+    ) -> None:
+        self.failed = 0
+        self._emit = emit
+        self._clock = clock
+        self._backend = backend
+        self._on_error = on_error
+        self._last: Counter[Outcome] = Counter()
+
+    def tell(self, event: Event) -> bool:
+        try:
+            self._emit(event)
+        except Exception as error:
+            self._on_error(error)
+            return False
+        return True
+
+    def begun(self, entry: Entry, attempt: Attempt, adopt: str | None = None) -> bool:
+        now = self._clock()
+        if entry.build is not None:
+            command = attempt.command if isinstance(attempt.command, str) else shlex.join(attempt.command)
+            return self.tell(BuildStarted(now, entry.build, command))
+        if entry.last is not None:
+            self._last[entry.last] -= 1
+        if adopt is not None:
+            return self.tell(AttemptAdopted(now, entry.session.id, entry.attempt, adopt))
+        return self.tell(AttemptSubmitted(now, entry.session, entry.attempt, attempt.name, self._backend))
+
+    def accepted(self, entry: Entry, job: str) -> None:
+        if entry.build is None:
+            self.tell(AttemptAccepted(self._clock(), entry.session.id, entry.attempt, job))
+
+    def waiting(self, entry: Entry, reason: str) -> None:
+        if entry.build is None:
+            self.tell(AttemptWaiting(self._clock(), entry.session.id, entry.attempt, reason))
+
+    def started(self, entry: Entry, job: str, started: Started, devices: tuple[str, ...]) -> None:
+        if entry.build is None:
+            at, host = started.at, started.host
+            self.tell(AttemptStarted(at, entry.session.id, entry.attempt, job, host, devices))
+
+    def ended(
+        self, entry: Entry, ended: Ended, metrics: Mapping[str, Scalar], retry_in: float | None
+    ) -> None:
+        self._last[ended.outcome] += 1
+        if retry_in is None and ended.outcome not in (Outcome.SUCCEEDED, Outcome.CANCELLED):
+            self.failed += 1
+        self.tell(
+            AttemptEnded(
+                self._clock(),
+                entry.session.id,
+                entry.attempt,
+                ended.outcome,
+                ended.exit_code,
+                ended.reason,
+                ended.duration,
+                ended.cpu_time,
+                ended.max_rss,
+                metrics,
+                retry_in,
+            )
+        )
+
+    def build_ended(self, key: str, ended: Ended) -> None:
+        now = self._clock()
+        self.tell(BuildEnded(now, key, ended.outcome, ended.exit_code, ended.reason, ended.duration))
+
+    def summary(self, to_run: int) -> ApplyEnded:
+        """The last outcome of every session that has one; all others count as not run."""
+        outcomes = {outcome: count for outcome, count in self._last.items() if count}
+        return ApplyEnded(self._clock(), outcomes, max(0, to_run - sum(outcomes.values())))

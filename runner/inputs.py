@@ -1,0 +1,66 @@
+"""The `files` of a sweep: which they are, and the digests of their content."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from runner.errors import InvalidInput
+from runner.nodes import ScalarNode
+from runner.sweep import Sweep
+
+
+def paths(sweep: Sweep) -> list[str]:
+    """Every input file, relative to the sweep's folder, with `/`, sorted, each once.
+
+    An entry is a path or a pattern (`*`, `?`, `[…]`, `**`); a folder stands for all files below it, hidden ones left out.
+    """
+    return sorted({path for node in sweep.files for path in _expand(sweep.folder, node.value.text)})
+
+
+def missing(sweep: Sweep) -> Iterator[ScalarNode]:
+    """Entries that match no file."""
+    return (node for node in sweep.files if not any(True for _ in _expand(sweep.folder, node.value.text)))
+
+
+def outside(sweep: Sweep) -> Iterator[ScalarNode]:
+    """Entries that leave the sweep's folder."""
+    return (
+        node
+        for node in sweep.files
+        if os.path.isabs(node.value.text) or os.path.normpath(node.value.text).split(os.sep)[0] == os.pardir
+    )
+
+
+def digests(sweep: Sweep) -> dict[str, str]:
+    """The SHA-256 of each input file by path. Raises InvalidInput where one cannot be read."""
+    found: dict[str, str] = {}
+    for path in paths(sweep):
+        try:
+            with open(sweep.folder / path, "rb") as file:
+                found[path] = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise InvalidInput(f"cannot read `{path}`: {error.strerror}") from error
+    return found
+
+
+def _expand(folder: Path, entry: str) -> Iterator[str]:
+    literal = folder / entry
+    found = [entry] if literal.exists() else glob.iglob(entry, root_dir=folder, recursive=True)
+    for path in found:
+        whole = folder / path
+        if whole.is_dir():
+            for root, folders, names in os.walk(whole):
+                folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
+                for name in names:
+                    if not name.startswith("."):
+                        yield _relative(os.path.join(root, name), folder)
+        elif whole.is_file():
+            yield _relative(whole, folder)
+
+
+def _relative(path: str | Path, folder: Path) -> str:
+    return os.path.relpath(path, folder).replace(os.sep, "/")

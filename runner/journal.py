@@ -1,0 +1,234 @@
+"""The journal: the stream of events, written down as it happens.
+
+Each event is its own transaction: once `record` has returned, what it was told survives the death of runner.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, assert_never
+
+from runner import database
+from runner.archive import Archive
+from runner.events import (
+    ApplyEnded,
+    ApplyInterrupted,
+    ApplyStarted,
+    AttemptAccepted,
+    AttemptAdopted,
+    AttemptEnded,
+    AttemptStarted,
+    AttemptSubmitted,
+    AttemptWaiting,
+    BuildEnded,
+    BuildStarted,
+    Event,
+    StopReached,
+)
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Journal(Archive):
+    """The one store. Opened for writing by the holder of the state's lock, for reading by anybody."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        super().__init__(connection, path)
+        self._apply = 0
+        self._recipe_row = 0
+        self._rows: dict[str, int] = {}
+        """Where the sessions with an open attempt stand; bounded by what runs at once."""
+
+    def record(self, event: Event) -> None:
+        """Write an event down. Raises EnvironmentFailed; everything recorded before stays recorded."""
+        try:
+            self._record(event)
+        except sqlite3.Error as error:
+            database.explain(error, self._path)
+
+    def forget(self, sessions: Iterable[str]) -> None:
+        """Drop sessions and their attempts, all or none, and give the space back to the disk.
+
+        It needs some space to do so: on a full disk remove logs first. Applies and recipes stay.
+        """
+        ids = [(bytes.fromhex(session),) for session in sessions]
+        try:
+            with self._transaction():
+                for table, key in (("attempts", "session"), ("texts", "session"), ("sessions", "n")):
+                    self._connection.executemany(
+                        f"DELETE FROM {table} WHERE {key} = (SELECT n FROM sessions WHERE id = ?)", ids
+                    )
+            self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            database.explain(error, self._path)
+
+    def _record(self, event: Event) -> None:
+        match event:
+            case AttemptSubmitted():
+                self._submitted(event)
+            case AttemptAccepted() | AttemptAdopted():
+                self._update("job = ?", event, event.job)
+            case AttemptWaiting():
+                self._update("reason = ?", event, _text(event.reason))
+            case AttemptStarted():
+                devices = _encode(event.devices) if event.devices else None
+                values = (event.at, event.job, _text(event.host), devices)
+                self._update("started = ?, job = ?, host = ?, devices = ?, reason = NULL", event, *values)
+            case AttemptEnded():
+                self._ended(event)
+            case BuildStarted():
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO builds (build, apply, command, started) VALUES (?, ?, ?, ?)",
+                    (event.build, self._apply, _text(event.command), event.at),
+                )
+            case BuildEnded():
+                self._connection.execute(
+                    "UPDATE builds SET ended = ?, outcome = ?, exit_code = ?, reason = ?, duration = ?"
+                    " WHERE build = ? AND apply = ?",
+                    (
+                        *(
+                            event.at,
+                            event.outcome.value,
+                            event.exit_code,
+                            _text(event.reason),
+                            event.duration,
+                        ),
+                        *(event.build, self._apply),
+                    ),
+                )
+            case ApplyStarted():
+                self._apply_started(event)
+            case StopReached():
+                self._update_apply("stopped = ?", _text(event.reason))
+            case ApplyInterrupted():
+                self._update_apply("interrupted = ?", _text(event.reason))
+            case ApplyEnded():
+                outcomes = _encode({outcome.value: count for outcome, count in event.outcomes.items()})
+                self._update_apply("ended = ?, outcomes = ?, not_run = ?", event.at, outcomes, event.not_run)
+            case _:
+                assert_never(event)
+
+    def _apply_started(self, event: ApplyStarted) -> None:
+        recipe = event.recipe
+        capacity = _encode({name: str(amount) for name, amount in event.capacity.items()})
+        with self._transaction():
+            self._connection.execute(
+                "INSERT OR IGNORE INTO recipes (digest, sans_files, parts) VALUES (?, ?, ?)",
+                (recipe.digest, recipe.sans_files, _encode(recipe.parts)),
+            )
+            (self._recipe_row,) = self._one("SELECT n FROM recipes WHERE digest = ?", recipe.digest) or (0,)
+            cursor = self._connection.execute(
+                "INSERT INTO applies (started, sweep, total, to_run, backend, capacity, max_parallel,"
+                " host, user, pid, version, revision, dirty, text, recipe)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(event.at, _text(event.sweep), event.total, event.to_run, event.backend, capacity),
+                    *(event.max_parallel, _text(event.host), _text(event.user), event.pid, event.version),
+                    *(event.commit, event.dirty, _text(event.text), self._recipe_row),
+                ),
+            )
+            self._apply = cursor.lastrowid or 0
+
+    def _submitted(self, event: AttemptSubmitted) -> None:
+        session = event.session
+        with self._transaction():
+            if event.attempt == 1:
+                row = self._insert(session.id, session.point)
+                params = [(name, value.text, value.data) for name, value in session.params.items()]
+                self._connection.execute(
+                    "INSERT INTO texts VALUES (?, ?, ?, ?)",
+                    (row, session.repeat, _encode(params), _encode(session.exec)),
+                )
+            else:
+                row = self._row_of(session.id)
+                self._connection.execute(
+                    "UPDATE sessions SET attempts = ?, outcome = NULL WHERE n = ?", (event.attempt, row)
+                )
+            self._connection.execute(
+                "INSERT INTO attempts (session, number, apply, name, backend, submitted)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (row, event.attempt, self._apply, event.name, event.backend, event.at),
+            )
+        self._rows[session.id] = row
+
+    def _insert(self, session: str, point: str) -> int:
+        cursor = self._connection.execute(
+            "INSERT INTO sessions (id, point, recipe, attempts) VALUES (?, ?, ?, 1)",
+            (bytes.fromhex(session), bytes.fromhex(point), self._recipe_row),
+        )
+        return cursor.lastrowid or 0
+
+    def _ended(self, event: AttemptEnded) -> None:
+        outcome = event.outcome.value
+        metrics = _encode(event.metrics) if event.metrics else None
+        with self._transaction():
+            self._update(
+                "ended = ?, outcome = ?, exit_code = ?, reason = ?, duration = ?, cpu_time = ?, max_rss = ?,"
+                " metrics = ?",
+                event,
+                *(event.at, outcome, event.exit_code, _text(event.reason), event.duration, event.cpu_time),
+                *(event.max_rss, metrics),
+            )
+            self._connection.execute(
+                "UPDATE sessions SET outcome = ? WHERE n = ? AND attempts = ?",
+                (outcome, self._row_of(event.session), event.attempt),
+            )
+        self._rows.pop(event.session, None)
+
+    def _update(
+        self,
+        columns: str,
+        event: AttemptAccepted | AttemptAdopted | AttemptWaiting | AttemptStarted | AttemptEnded,
+        *values: Any,
+    ) -> None:
+        cursor = self._connection.execute(
+            f"UPDATE attempts SET {columns} WHERE session = ? AND number = ?",
+            (*values, self._row_of(event.session), event.attempt),
+        )
+        if cursor.rowcount != 1:
+            raise LookupError(f"attempt {event.attempt} of {event.session} was never submitted")
+
+    def _update_apply(self, columns: str, *values: Any) -> None:
+        self._connection.execute(f"UPDATE applies SET {columns} WHERE n = ?", (*values, self._apply))
+
+    def _row_of(self, session: str) -> int:
+        row = self._rows.get(session)
+        if row is None:
+            found = self._one("SELECT n FROM sessions WHERE id = ?", bytes.fromhex(session))
+            if found is None:
+                raise LookupError(f"session {session} was never submitted")
+            row = self._rows[session] = found[0]
+        return row
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            # SQLite has rolled back by itself where the disk failed.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+
+def open_for_writing(path: Path) -> Journal:
+    """Open or make the journal. The caller holds the state's lock. Raises EnvironmentFailed."""
+    return Journal(database.for_writing(path), path)
+
+
+def open_for_reading(path: Path) -> Journal | None:
+    """Open the journal to be read, None if there is none. Raises EnvironmentFailed."""
+    connection = database.for_reading(path)
+    return None if connection is None else Journal(connection, path)
+
+
+def _text(text: str | None) -> str | None:
+    # What came from a file name may hold bytes that are no UTF-8.
+    return text if text is None or text.isascii() else text.encode("utf-8", "backslashreplace").decode()

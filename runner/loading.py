@@ -1,0 +1,31 @@
+"""From text to a checked sweep; all problems of a file in one go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from runner import schema
+from runner.checks import check_values
+from runner.diagnostics import InvalidSweep, Source
+from runner.reader import Reader
+from runner.source import parse
+from runner.sweep import Sweep
+
+
+def load(source: Source, folder: Path) -> Sweep:
+    """Read a sweep from its text. `folder` is where its relative paths start.
+
+    Raises InvalidSweep with every problem of the file, in file order; what is returned has warnings at most.
+    """
+    document, problems = parse(source)
+    if document is None:
+        raise InvalidSweep(source, problems)
+    reader = Reader(source, document, [*problems, *schema.check(document)])
+    sweep = reader.read(folder)
+    if not reader.has_errors:
+        for problem in check_values(sweep):
+            reader.add(problem)
+    if reader.has_errors:
+        raise InvalidSweep(source, reader.problems)
+    return replace(sweep, warnings=tuple(reader.problems))

@@ -1,0 +1,198 @@
+"""The plan: the sessions of a sweep, in order. Lazy, pure data; iterating it again gives the same sessions."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from runner import identity, inputs
+from runner.diagnostics import nearest
+from runner.errors import InvalidInput
+from runner.model import Amount, Recipe, Session, Value
+from runner.sections import Placed, amount
+from runner.space import KEPT_POINTS, Condition, Point
+from runner.sweep import REPEAT, Sweep
+from runner.values import equal, resolve
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`for session in plan` walks it; `count` knows how many there are without walking."""
+
+    sweep: Sweep
+    recipe: Recipe
+
+    @classmethod
+    def of(cls, sweep: Sweep) -> Plan:
+        """Digest the inputs and fix the recipe. Raises InvalidInput where a file of `files` cannot be read."""
+        return cls(sweep, identity.recipe(_parts(sweep)))
+
+    @cached_property
+    def count(self) -> int:
+        points = self.sweep.space.count
+        if self.sweep.sample is not None:
+            points = min(points, self.sweep.sample.size)
+        return points * self.sweep.repeat
+
+    def __iter__(self) -> Iterator[Session]:
+        return self.sessions()
+
+    def sessions(self, select: Condition | None = None) -> Iterator[Session]:
+        """The sessions, or those that have the selected values; an index is the place in the whole plan."""
+        names = self.sweep.space.names
+        order = sorted(range(len(names)), key=names.__getitem__)
+        fragments = [self._fragments(names[at]) for at in order]
+        repeats = [(repeat, Value(str(repeat), repeat)) for repeat in range(self.sweep.repeat)]
+        render = _Renderer(self.sweep)
+        selected = _selector(select or {}, names)
+        chosen = self._sampled(order, fragments)
+        index = 0
+        for position, values in enumerate(self.sweep.space):
+            if chosen is not None and position not in chosen:
+                continue
+            if selected is not None and not selected(values):
+                index += len(repeats)
+                continue
+            parts = [fragment(values[at]) for fragment, at in zip(fragments, order, strict=True)]
+            params = dict(zip(names, values, strict=True))
+            for repeat, repeat_value in repeats:
+                if select is None or REPEAT not in select or equal(repeat_value, select[REPEAT]):
+                    point = identity.point(repeat, parts)
+                    session_id = identity.session_id(self.recipe, point)
+                    yield render(index, session_id, point, repeat, params, repeat_value)
+                index += 1
+
+    def _fragments(self, name: str) -> Callable[[Value], str]:
+        """Digest input of one variable's values, made once for each value where there are not too many."""
+        axis = next(axis for axis in self.sweep.space.axes if name in axis.names)
+        if axis.count > KEPT_POINTS:
+            return lambda value: identity.fragment(name, value)
+        known = {value: identity.fragment(name, value) for value in self.sweep.space.values_of(name)}
+        return known.__getitem__
+
+    def _sampled(self, order: list[int], fragments: list[Callable[[Value], str]]) -> frozenset[int] | None:
+        """Positions of the points that `sample` keeps; None: all."""
+        sample = self.sweep.sample
+        if sample is None or sample.size >= self.sweep.space.count:
+            return None
+
+        def key(values: Point) -> bytes:
+            parts = [fragment(values[at]) for fragment, at in zip(fragments, order, strict=True)]
+            return identity.sample_key(sample.seed, parts)
+
+        keyed = ((key(values), position) for position, values in enumerate(self.sweep.space))
+        return frozenset(position for _, position in heapq.nsmallest(sample.size, keyed))
+
+
+def parse_selection(text: str, names: Iterable[str]) -> dict[str, Value]:
+    """`lr=0.1,seed=3` as a condition. Raises InvalidInput for what is not `NAME=VALUE` of a known variable."""
+    known = [*names, REPEAT]
+    condition: dict[str, Value] = {}
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise InvalidInput(f"`{part}` is not `NAME=VALUE`", "select by variables: `lr=0.1,seed=3`")
+        if name.strip() not in known:
+            near = nearest(name.strip(), known)
+            raise InvalidInput(
+                f"unknown variable `{name.strip()}`",
+                f"did you mean `{near}`?" if near else f"this sweep has {', '.join(f'`{one}`' for one in known)}",
+            )
+        condition[name.strip()] = Value(value, resolve(value))
+    return condition
+
+
+def _selector(select: Condition, names: tuple[str, ...]) -> Callable[[Point], bool] | None:
+    wanted = [(at, select[name]) for at, name in enumerate(names) if name in select]
+    if not wanted:
+        return None
+    return lambda values: all(equal(values[at], value) for at, value in wanted)
+
+
+def _parts(sweep: Sweep) -> dict[str, Any]:
+    """The recipe as plain JSON data, absent and default parts left out."""
+    parts: dict[str, Any] = {}
+    if sweep.shell is not None:
+        parts["exec"] = {"shell": sweep.shell.template.canonical()}
+    elif sweep.argv is not None:
+        parts["exec"] = [placed.template.canonical() for placed in sweep.argv]
+    else:
+        parts["code"] = sweep.code
+    if sweep.env:
+        parts["env"] = {name: placed.template.canonical() for name, placed in sweep.env.items()}
+    for key, placed in (("build", sweep.build), ("image", sweep.image), ("workdir", sweep.workdir)):
+        if placed is not None and not (key == "workdir" and placed.text == "."):
+            parts[key] = placed.template.canonical()
+    if sweep.files:
+        parts["files"] = inputs.digests(sweep)
+    return parts
+
+
+class _Renderer:
+    """A sweep's templates, ready to be filled in a million times: what has no variable is rendered once."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._shell = _filler(sweep.shell)
+        self._argv = None if sweep.argv is None else [_filler(placed) for placed in sweep.argv]
+        self._env = [(name, _filler(placed)) for name, placed in sweep.env.items()]
+        self._build = _filler(sweep.build)
+        self._workdir = _filler(sweep.workdir)
+        self._image = _filler(sweep.image)
+        self._resources = [(name, _filler(placed)) for name, placed in sweep.resources.items()]
+        self._amounts: dict[tuple[str, ...], dict[str, Amount]] = {}
+
+    def __call__(
+        self,
+        index: int,
+        session_id: str,
+        point: str,
+        repeat: int,
+        params: Mapping[str, Value],
+        repeat_value: Value,
+    ) -> Session:
+        values = {**params, REPEAT: repeat_value}
+        command: str | tuple[str, ...] | None = None
+        if self._argv is not None:
+            command = tuple([fill(values) for fill in self._argv])
+        elif self._shell is not _nothing:
+            command = self._shell(values)
+        return Session(
+            index,
+            session_id,
+            point,
+            repeat,
+            params,
+            command,
+            {name: fill(values) for name, fill in self._env},
+            None if self._build is _nothing else self._build(values),
+            "." if self._workdir is _nothing else self._workdir(values),
+            None if self._image is _nothing else self._image(values),
+            self._amounts_of(values),
+        )
+
+    def _amounts_of(self, values: Mapping[str, Value]) -> Mapping[str, Amount]:
+        texts = tuple([fill(values) for _, fill in self._resources])
+        known = self._amounts.get(texts)
+        if known is None:
+            known = {
+                name: amount(name, Value(text, text)) for (name, _), text in zip(self._resources, texts, strict=True)
+            }
+            if len(self._amounts) < KEPT_POINTS:
+                self._amounts[texts] = known
+        return known
+
+
+def _nothing(_: Mapping[str, Value]) -> str:
+    return ""
+
+
+def _filler(placed: Placed | None) -> Callable[[Mapping[str, Value]], str]:
+    if placed is None:
+        return _nothing
+    if not placed.template.names:
+        constant = placed.template.render({})
+        return lambda _: constant
+    return placed.template.render

@@ -1,0 +1,177 @@
+"""What a person watching an apply is told, while it runs and at its end. Consumes events; draws only on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from runner.events import (
+    ApplyEnded,
+    ApplyInterrupted,
+    ApplyStarted,
+    AttemptEnded,
+    AttemptStarted,
+    AttemptSubmitted,
+    BuildEnded,
+    BuildStarted,
+    Event,
+    StopReached,
+)
+from runner.model import Outcome
+from runner.render import variables
+from runner.units import format_duration
+
+QUIET_SECONDS = 30.0
+"""Off a terminal: at most this long without a word."""
+
+REDRAW_SECONDS = 0.1
+SHOWN_FAILURES = 3
+TAIL_LINES = 5
+
+
+@dataclass
+class Failure:
+    session: str
+    what: str
+    outcome: Outcome
+    reason: str | None
+    stderr: Path
+
+
+@dataclass
+class Tally:
+    """The state of an apply as its events tell it: all that the display needs, and nothing it could not derive."""
+
+    to_run: int = 0
+    started_at: float = 0.0
+    running: dict[str, str] = field(default_factory=dict)
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    failures: list[Failure] = field(default_factory=list)
+
+    def line(self, now: float) -> str:
+        """One line: how far it is, what runs, what failed."""
+        done = sum(self.outcomes.values())
+        bad = done - self.outcomes[Outcome.SUCCEEDED]
+        parts = [f"{done:,}/{self.to_run:,} done", f"{len(self.running):,} running"]
+        if bad:
+            parts.append(f"{bad:,} not succeeded")
+        return f"{', '.join(parts)}, {format_duration(max(0.0, now - self.started_at))}"
+
+
+class Progress:
+    """Shows an apply on `out`: one line that is redrawn on a terminal, else a line when something fails or time goes by."""
+
+    def __init__(self, stderr_of: Callable[[str, int], Path], hint: Callable[[str], str], out: TextIO = sys.stderr) -> None:
+        self.tally = Tally()
+        self._stderr_of = stderr_of
+        self._hint = hint
+        self._out = out
+        self._live = out.isatty()
+        self._drawn_at = 0.0
+        self._width = 0
+        self._names: dict[str, str] = {}
+
+    def __call__(self, event: Event) -> None:
+        tally = self.tally
+        match event:
+            case ApplyStarted():
+                tally.to_run, tally.started_at = event.to_run, event.at
+                self._drawn_at = time.monotonic()
+            case AttemptSubmitted():
+                tally.running[event.session.id] = variables(event.session.params, event.session.repeat)
+            case AttemptEnded():
+                self._ended(event)
+            case BuildStarted():
+                self._say(f"building: {event.command}")
+            case BuildEnded() if event.outcome is not Outcome.SUCCEEDED:
+                self._say(f"build {event.outcome}: {event.reason}")
+            case StopReached():
+                self._say(f"stopping: {event.reason}")
+            case ApplyInterrupted():
+                again = "" if event.now else " (once more to end it now)"
+                self._say(f"{event.reason}: ending what runs{again}")
+            case AttemptStarted() | ApplyEnded() | _:
+                pass
+        self.tick()
+
+    def _ended(self, event: AttemptEnded) -> None:
+        tally = self.tally
+        known = tally.running.pop(event.session, None)
+        what = known or event.session
+        if known is None:
+            self._say(f"{event.outcome}: {event.session} attempt {event.attempt}: {event.reason}")
+            return
+        if event.retry_in is not None:
+            self._say(f"{_why(event)}: {what}; again in {format_duration(event.retry_in)}")
+            return
+        tally.outcomes[event.outcome] += 1
+        if event.outcome is not Outcome.SUCCEEDED:
+            stderr = self._stderr_of(event.session, event.attempt)
+            if len(tally.failures) < SHOWN_FAILURES and event.outcome is not Outcome.CANCELLED:
+                tally.failures.append(Failure(event.session, what, event.outcome, event.reason, stderr))
+            self._say(f"{_why(event)}: {what}")
+
+    def _say(self, line: str) -> None:
+        self._clear()
+        self._out.write(line + "\n")
+        self._drawn_at = time.monotonic()
+        self._out.flush()
+
+    def tick(self) -> None:
+        """Draw anew if it is time to."""
+        now = time.monotonic()
+        if now - self._drawn_at < (REDRAW_SECONDS if self._live else QUIET_SECONDS):
+            return
+        self._drawn_at = now
+        line = self.tally.line(time.time())
+        if self._live:
+            self._clear()
+            self._out.write(line)
+            self._width = len(line)
+        else:
+            self._out.write(line + "\n")
+        self._out.flush()
+
+    def _clear(self) -> None:
+        if self._width:
+            self._out.write("\r" + " " * self._width + "\r")
+            self._width = 0
+
+    def finish(self, not_run: int) -> None:
+        """The summary: counts, then the last lines of the first failures and how to see all of them."""
+        self._clear()
+        tally = self.tally
+        for failure in tally.failures:
+            self._out.write(f"\n{failure.outcome}: {failure.what}")
+            self._out.write(f" ({failure.reason})\n" if failure.reason else "\n")
+            for line in tail(failure.stderr):
+                self._out.write(f"    {line}\n")
+            self._out.write(f"    see: {self._hint(failure.session)}\n")
+        counts = [f"{count:,} {outcome.value}" for outcome in Outcome if (count := tally.outcomes[outcome])]
+        if not_run:
+            counts.append(f"{not_run:,} not run")
+        took = format_duration(max(0.0, time.time() - tally.started_at))
+        self._out.write(("\n" if tally.failures else "") + f"{', '.join(counts) or 'nothing to run'} in {took}\n")
+        self._out.flush()
+
+
+def tail(path: Path, lines: int = TAIL_LINES) -> list[str]:
+    """The last lines of a log, made safe to print; none if there is no log."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - 8192))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return []
+    last = text.splitlines()[-lines:]
+    return ["".join(char if char.isprintable() or char == "\t" else "�" for char in line)[:400] for line in last]
+
+
+def _why(event: AttemptEnded) -> str:
+    return f"{event.outcome.value} ({event.reason})" if event.reason else event.outcome.value

@@ -1,0 +1,307 @@
+"""Ranges: a variable's finite values, from a list or an expression; long ones are computed when asked for."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
+from itertools import repeat
+
+from runner import values
+from runner.diagnostics import nearest
+from runner.model import Scalar, Value
+from runner.progressions import Progression, arithmetic, geometric, power_of_ten, powers_of_ten
+
+KINDS = ("case", "linspace", "range", "logspace", "geomspace")
+MOST = 10_000_000
+HELD = 10_000
+"""Up to this many values are held: faster than to compute them for every turn of an outer axis."""
+
+_ARITY = {"linspace": (3, 3), "range": (1, 3), "logspace": (3, 3), "geomspace": (3, 3)}
+_FORMS = {
+    "case": "case:VALUE,…",
+    "linspace": "linspace:START,STOP,POINTS",
+    "range": "range:[START,]STOP[,STEP]",
+    "logspace": "logspace:START,STOP,POINTS",
+    "geomspace": "geomspace:START,STOP,POINTS",
+}
+
+
+class RangeError(ValueError):
+    """A range that describes no values. `hint` is advice, or None."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class Range(ABC):
+    """An immutable sequence of distinct values; `duplicates` counts those that collapsed.
+
+    Two values are the same when both text and typed data are: 1, 1.0, "1" and true are four values.
+    """
+
+    duplicates: int
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """How many values, after the collapse."""
+
+    @abstractmethod
+    def __getitem__(self, position: int) -> Value: ...
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Value]: ...
+
+    @abstractmethod
+    def index(self, value: Value) -> int | None:
+        """Where exactly this value stands, by text and data."""
+
+    @abstractmethod
+    def indices_equal(self, value: Value) -> Sequence[int]:
+        """Where the values stand that `values.equal` this one: numbers as numbers, else by text."""
+
+    @abstractmethod
+    def longest_text(self) -> int:
+        """No value's text takes more bytes of UTF-8 than this."""
+
+    def __len__(self) -> int:
+        return self.count
+
+    @property
+    def given_count(self) -> int:
+        """How many values there were before the collapse."""
+        return self.count + self.duplicates
+
+    def given(self) -> Iterator[Value]:
+        """The values before the collapse, in order: what `zip` pairs."""
+        return iter(self)
+
+
+class _Listed(Range):
+    def __init__(self, listed: Iterable[Value]) -> None:
+        self._positions: dict[tuple[str, type, Scalar], int] = {}
+        held: list[Value] = []
+        self._given = array("L")
+        for value in listed:
+            position = self._positions.setdefault(_identity(value), len(held))
+            if position == len(held):
+                held.append(value)
+            self._given.append(position)
+        self._values = tuple(held)
+        self.duplicates = len(self._given) - len(held)
+
+    @property
+    def count(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, position: int) -> Value:
+        return self._values[position]
+
+    def __iter__(self) -> Iterator[Value]:
+        return iter(self._values)
+
+    def given(self) -> Iterator[Value]:
+        return map(self._values.__getitem__, self._given)
+
+    def index(self, value: Value) -> int | None:
+        return self._positions.get(_identity(value))
+
+    def indices_equal(self, value: Value) -> Sequence[int]:
+        return [position for position, own in enumerate(self._values) if values.equal(own, value)]
+
+    def longest_text(self) -> int:
+        return max(len(value.text.encode("utf-8", "surrogatepass")) for value in self._values)
+
+
+class _Computed(Range):
+    """Strictly monotone numbers, at least one float64 apart, so that no two of them share a text."""
+
+    def __init__(self, count: int, compute: Callable[[int], Value]) -> None:
+        self.duplicates = 0
+        self._count = count
+        self._compute = compute
+        self._sign = 1 if _number(compute(0)) < _number(compute(count - 1)) else -1
+
+    @property
+    def count(self) -> int:
+        return self._count
+
+    def __getitem__(self, position: int) -> Value:
+        if position < 0:
+            position += self._count
+        if not 0 <= position < self._count:
+            raise IndexError(position)
+        return self._compute(position)
+
+    def __iter__(self) -> Iterator[Value]:
+        return map(self._compute, range(self._count))
+
+    def index(self, value: Value) -> int | None:
+        for position in self._near(value):
+            if _identity(self._compute(position)) == _identity(value):
+                return position
+        return None
+
+    def indices_equal(self, value: Value) -> Sequence[int]:
+        return [position for position in self._near(value) if values.equal(self._compute(position), value)]
+
+    def _near(self, value: Value) -> Iterator[int]:
+        number = value.data if values.is_number(value.data) else values.resolve_number(value.text)
+        if isinstance(number, int | float) and not math.isnan(number):
+            position = bisect_left(
+                range(self._count), self._sign * number, key=lambda i: self._sign * _number(self._compute(i))
+            )
+            if position < self._count:
+                yield position
+
+    def longest_text(self) -> int:
+        ends = max(len(str(int(_number(self._compute(end))))) for end in (0, self._count - 1))
+        return max(ends + 1, len("-0.000001234567890123456"))
+
+
+def from_values(listed: Sequence[Value]) -> Range:
+    """A list's values as they are; a string is never an expression. Raises RangeError."""
+    if not listed:
+        raise RangeError(
+            "a range without values", "an empty list makes no sessions; give it one value at least"
+        )
+    for value in listed:
+        if isinstance(value.data, float) and not math.isfinite(value.data):
+            raise RangeError(
+                f"`{value.text}` is not a finite number, which JSON cannot carry",
+                "in a list and in quotes it is text",
+            )
+    return _Listed(listed)
+
+
+def parse_expression(text: str) -> Range:
+    """The range of `linspace:1,2,3` and its kin. Raises RangeError."""
+    kind, colon, rest = text.partition(":")
+    if not colon:
+        raise RangeError(f"`{_short(text)}` is no range expression", f"write `case:{_short(text)}` or a list")
+    if kind != "case":
+        return from_mapping(
+            kind, [Value(item, values.resolve_number(item)) for item in map(str.strip, rest.split(","))]
+        )
+    items = (Value(item, values.resolve_number(item)) for item in rest.split(","))
+    return from_values([Value(item.text, item.text) if item.data is None else item for item in items])
+
+
+def from_mapping(kind: str, args: Sequence[Value]) -> Range:
+    """The range of `{linspace: [1, 2, 3]}` and its kin. Raises RangeError."""
+    if kind == "case":
+        return from_values(args)
+    if kind not in KINDS:
+        raise RangeError(f"unknown kind of range `{_short(kind)}`", _nearest_kind(kind))
+    least, most = _ARITY[kind]
+    if not least <= len(args) <= most:
+        wanted = f"{least} to {most} numbers" if least < most else f"{most} numbers"
+        given = 0 if [arg.text for arg in args] == [""] else len(args)
+        raise RangeError(f"`{kind}` takes {wanted}, not {given}", f"write it as `{_FORMS[kind]}`")
+    numbers = [_exact(kind, arg) for arg in args]
+    if kind == "range":
+        return _range(*numbers)
+    start, stop, points = numbers
+    if points.denominator != 1 or points < 1:
+        raise RangeError(
+            f"`{kind}` of `{args[2].text}` points", "the number of points is an integer from 1 on"
+        )
+    if points > MOST:
+        raise _too_many(int(points))
+    shape = {"linspace": _linspace, "logspace": _logspace, "geomspace": _geomspace}[kind]
+    return shape(start, stop, int(points))
+
+
+def _range(start: Fraction, stop: Fraction | None = None, step: Fraction = Fraction(1)) -> Range:
+    if stop is None:
+        start, stop = Fraction(0), start
+    if step == 0:
+        raise RangeError("`range` with a step of 0")
+    count = math.ceil((stop - start) / step)
+    if count < 1:
+        raise RangeError(
+            "an empty range",
+            "its STOP is left out, as in Python"
+            if start == stop
+            else "START, STOP and STEP go different ways",
+        )
+    if count > MOST:
+        raise _too_many(count)
+    return _collapsed(arithmetic(start, step, count))
+
+
+def _linspace(start: Fraction, stop: Fraction, points: int) -> Range:
+    return _collapsed(arithmetic(start, _per_step(start, stop, points), points))
+
+
+def _logspace(start: Fraction, stop: Fraction, points: int) -> Range:
+    for exponent in (start, stop):
+        if not -324 < exponent < 309 or float(power_of_ten(exponent)) in (0.0, math.inf):
+            raise RangeError(
+                "`logspace` beyond what a float64 can hold", "its START and STOP are powers of ten"
+            )
+    return _collapsed(powers_of_ten(start, _per_step(start, stop, points), points))
+
+
+def _geomspace(start: Fraction, stop: Fraction, points: int) -> Range:
+    if start * stop <= 0:
+        fault = "from or to zero" if start * stop == 0 else "from one sign to the other"
+        raise RangeError(f"`geomspace` {fault}", "START and STOP are both positive or both negative")
+    return _collapsed(geometric(start, stop, points))
+
+
+def _per_step(start: Fraction, stop: Fraction, points: int) -> Fraction:
+    return (stop - start) / (points - 1) if points > 1 else Fraction(1)
+
+
+def _collapsed(numbers: Progression) -> Range:
+    if numbers.constant:
+        return _Listed(repeat(numbers.compute(0), numbers.count))
+    if numbers.apart and numbers.count > HELD:
+        return _Computed(numbers.count, numbers.compute)
+    return _Listed(map(numbers.compute, range(numbers.count)))
+
+
+def _exact(kind: str, arg: Value) -> Fraction:
+    if not values.is_number(arg.data):
+        named = "an empty text" if not arg.text.strip() else f"`{_short(arg.text)}`"
+        quoted = values.resolve_number(arg.text) is not None
+        hint = "take it out of its quotes" if quoted else f"write it as `{_FORMS[kind]}`"
+        raise RangeError(f"{named} in `{kind}` is not a number", hint)
+    number = values.exact(arg.text)
+    if number is None:
+        if arg.text.lstrip("+-").lower() in (".inf", ".nan"):
+            raise RangeError(f"`{arg.text}` in `{kind}` is not a finite number")
+        raise RangeError(f"`{_short(arg.text)}` in `{kind}` is beyond what a float64 can hold")
+    return number
+
+
+def _number(value: Value) -> int | float:
+    assert isinstance(value.data, int | float)
+    return value.data
+
+
+def _identity(value: Value) -> tuple[str, type, Scalar]:
+    return value.text, type(value.data), value.data
+
+
+def _too_many(count: int) -> RangeError:
+    shown = f"{count:,}" if count < 10**15 else "far too many"
+    return RangeError(f"a range of {shown} values", f"{MOST:,} is the most")
+
+
+def _nearest_kind(kind: str) -> str:
+    near = nearest(kind, KINDS)
+    return (
+        f"did you mean `{near}`?" if near else "the kinds are " + ", ".join(f"`{known}`" for known in KINDS)
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,243 @@
+"""From a parsed document to a `Sweep`: every section, and what the sections owe each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from runner import sections
+from runner.diagnostics import Problem, Source, Span, nearest
+from runner.model import Policy
+from runner.nodes import MappingNode, Node, ScalarNode, SequenceNode, place
+from runner.ranges import Range
+from runner.sections import Placed, Sample, scalar
+from runner.space import Axis, Condition, Space
+from runner.sweep import REPEAT, Sweep
+from runner.template import TemplateFault, in_dash_c
+
+
+class Reader:
+    """One pass over the document; every section reports what is wrong and the others go on."""
+
+    def __init__(self, source: Source, document: MappingNode, problems: list[Problem]) -> None:
+        self.source = source
+        self.document = document
+        self.problems = problems
+        self.placed: list[Placed] = []
+
+    @property
+    def has_errors(self) -> bool:
+        return any(problem.severity == "error" for problem in self.problems)
+
+    def add(self, problem: Problem) -> None:
+        """One fault a place: what the schema has said already is not said again in other words."""
+        if not any(problem.span == known.span and known.severity == "error" for known in self.problems):
+            self.problems.append(problem)
+
+    def report(self, message: str, span: Span, hint: str | None = None) -> None:
+        self.add(Problem(message, span, hint))
+
+    def warn(self, message: str, span: Span, hint: str | None = None) -> None:
+        self.add(Problem(message, span, hint, "warning"))
+
+    def fault(self, node: ScalarNode, fault: TemplateFault) -> None:
+        self.report(fault.message, place(self.source, node, fault.start, fault.end), fault.hint)
+
+    def template(self, node: Node | None, key: str, *, shell: bool = False) -> Placed | None:
+        if not isinstance(node, ScalarNode):
+            return None
+        placed = sections.template(node, key, shell=shell, fault=self.fault)
+        self.placed.append(placed)
+        return placed
+
+    def read(self, folder: Path) -> Sweep:
+        get = self.document.get
+        command = get("exec")
+        argv: tuple[Placed, ...] | None = None
+        if isinstance(command, SequenceNode):
+            argv = tuple(placed for item in command.items if (placed := self.template(item, "exec")) is not None)
+        shell = self.template(command, "exec", shell=True)
+        code = scalar(get("code"))
+        build = self.template(get("build"), "build", shell=True)
+        workdir = self.template(get("workdir"), "workdir")
+        image = self.template(get("image"), "image")
+        env = self.mapping("env")
+        resources = self.mapping("resources")
+        axes, known = self.axes()
+        self.references(known)
+        space = self.combinations(axes)
+        if argv is not None:
+            for at in in_dash_c([placed.template for placed in argv]):
+                self.warn(
+                    "a variable inside the text of a `-c` argument is read as code by that program",
+                    argv[at].node.span,
+                    "pass it as an argument of its own or by `env`",
+                )
+        if build is not None and get("files") is None:
+            self.report("`build` needs `files`", self.key_span("build"), "list what the build reads: `files: [main.c]`")
+        repeat = scalar(get("repeat"))
+        name = scalar(get("name"))
+        return Sweep(
+            source=self.source,
+            document=self.document,
+            folder=folder,
+            name=name.value.text if name else Path(self.source.name).stem,
+            shell=shell,
+            argv=argv,
+            code=code.value.text if code else None,
+            build=build,
+            files=sections.texts(get("files")),
+            workdir=workdir,
+            image=image,
+            env=env,
+            secrets=tuple(node.value.text for node in sections.texts(get("secrets"))),
+            resources=resources,
+            space=space,
+            sample=self.sample(),
+            repeat=repeat.value.data if repeat and isinstance(repeat.value.data, int) else 1,
+            policy=self.policy(),
+            capacity=sections.amounts(get("capacity"), self.report),
+            max_parallel=self.integer(get("max_parallel")),
+            metrics=sections.metrics(get("metrics"), self.report),
+            backend=sections.backend(get("backend")),
+            warnings=(),
+        )
+
+    def integer(self, node: Node | None) -> int | None:
+        found = scalar(node)
+        return found.value.data if found and isinstance(found.value.data, int) else None
+
+    def key_span(self, key: str) -> Span:
+        node = self.document.key(key)
+        return node.span if node else self.document.span
+
+    def mapping(self, key: str) -> dict[str, Placed]:
+        """`env` or `resources`: a template for each name."""
+        return {
+            name.value.text: placed
+            for name, node in sections.entries(self.document.get(key))
+            if (placed := self.template(node, f"{key}.{name.value.text}")) is not None
+        }
+
+    def sample(self) -> Sample | None:
+        node = self.document.get("sample")
+        fields = {key.value.text: self.integer(value) for key, value in sections.entries(node)}
+        size = fields.get("size")
+        return None if size is None else Sample(size, fields.get("seed") or 0)
+
+    def policy(self) -> Policy:
+        get = self.document.get
+        default = Policy()
+        grace = sections.duration(get("grace"), self.report)
+        return Policy(
+            timeout=sections.duration(get("timeout"), self.report),
+            grace=default.grace if grace is None else grace,
+            retry=sections.retry(get("retry"), self.report),
+            stop=sections.stop(get("stop")),
+        )
+
+    def axes(self) -> tuple[list[Axis], set[str]]:
+        """The axes in file order, zipped ones at the place of their first, and every variable the file knows."""
+        nodes = {key.value.text: (key, node) for key, node in sections.entries(self.document.get("ranges"))}
+        ranges = {name: found for name, (_, node) in nodes.items() if (found := sections.one_range(node, self.report))}
+        group_of = {name: group for group in self.zips(set(nodes), ranges) for name in group}
+        axes: list[Axis] = []
+        for name, found in ranges.items():
+            group = group_of.get(name)
+            if group is None:
+                axes.append(Axis((name,), found))
+                duplicates = found.duplicates
+            elif name == group[0]:
+                axes.append(Axis.zipped(group, [ranges[member].given() for member in group]))
+                duplicates = found.given_count - axes[-1].count
+            else:
+                continue
+            if duplicates:
+                what = "value" if group is None else "row"
+                self.warn(
+                    f"`{'`, `'.join(axes[-1].names)}` has {duplicates} {what}{'s' * (duplicates > 1)} more than once;"
+                    " equal sessions run once",
+                    nodes[name][0].span,
+                    "for repetitions write `repeat: N`",
+                )
+        return axes, set(nodes) | {REPEAT}
+
+    def zips(self, known: set[str], ranges: Mapping[str, Range]) -> list[tuple[str, ...]]:
+        """The groups of `zip` that are sound. Reports the others."""
+        sound: list[tuple[str, ...]] = []
+        used: set[str] = set()
+        for group in sections.items(self.document.get("zip")):
+            members = sections.texts(group)
+            names = tuple(member.value.text for member in members)
+            fine = len(names) > 1
+            for member in members:
+                name = member.value.text
+                if name not in known:
+                    self.unknown(member, known)
+                elif name in used:
+                    self.report(f"`{name}` is zipped twice", member.span)
+                fine = fine and name in ranges and name not in used
+                used.add(name)
+            if not fine:
+                continue
+            lengths = {name: ranges[name].given_count for name in names}
+            if len(set(lengths.values())) > 1:
+                shown = ", ".join(f"`{name}` has {count}" for name, count in lengths.items())
+                self.report(f"zipped ranges differ in length: {shown}", group.span, "give them the same number of values")
+            else:
+                sound.append(names)
+        return sound
+
+    def unknown(self, node: ScalarNode, known: Iterable[str]) -> None:
+        near = nearest(node.value.text, list(known))
+        self.report(
+            f"unknown variable `{node.value.text}`",
+            node.span,
+            f"did you mean `{near}`?" if near else "name it in `ranges`",
+        )
+
+    def references(self, known: set[str]) -> None:
+        """Every name in a template must be known, and every range must serve some template."""
+        used: set[str] = set()
+        for placed in self.placed:
+            used |= set(placed.template.names)
+            for fault in placed.template.unknown(known):
+                self.fault(placed.node, fault)
+        for key, _ in sections.entries(self.document.get("ranges")):
+            name = key.value.text
+            if name in used or name == REPEAT:
+                continue
+            hint = f"write `env: {{{name}: ${name}}}`, or `repeat: N` to run the same again"
+            self.report(f"nothing refers to `{name}`", key.span, hint)
+
+    def combinations(self, axes: list[Axis]) -> Space:
+        """The space of the sweep, its exclusions and inclusions checked against the ranges."""
+        known = {name for axis in axes for name in axis.names}
+        exclude = self.conditions("exclude", known)
+        include = self.conditions("include", known)
+        space = Space(tuple(axes), tuple(entry for entry, _ in exclude), tuple(entry for entry, _ in include))
+        if self.has_errors:
+            return space
+        for at, (_, node) in enumerate(exclude):
+            if space.removes_nothing(at):
+                self.report(
+                    "this excludes nothing: no combination has all of these values", node.span, "numbers compare as numbers, all else as text"
+                )
+        if exclude and space.product_count == 0:
+            self.report("`exclude` leaves no combination", self.key_span("exclude"))
+        for duplicates, (_, node) in zip(space.duplicates, include, strict=True):
+            if duplicates:
+                self.warn(
+                    f"{duplicates} session{'s' * (duplicates > 1)} of this `include` {'are' if duplicates > 1 else 'is'} in the sweep already; equal sessions run once",
+                    node.span,
+                )
+        return space
+
+    def conditions(self, key: str, known: set[str]) -> list[tuple[Condition, MappingNode]]:
+        found = sections.conditions(self.document.get(key))
+        names = {name.value.text for name, _ in sections.entries(self.document.get("ranges"))}
+        for _, node in found:
+            for name, _ in node.entries:
+                if name.value.text not in names:
+                    self.unknown(name, names)
+        return [(condition, node) for condition, node in found if condition.keys() <= known]

@@ -1,0 +1,185 @@
+"""What the journal gives back: its rows as immutable data, and how they read from the tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from runner.model import STATUS_AFTER, Amount, Outcome, Recipe, Resources, Scalar, Status, Value
+
+
+class AttemptRow(NamedTuple):
+    """One attempt at a session. Times are Unix seconds, `max_rss` bytes; None where unknown or not yet.
+
+    While it has not ended, `reason` says why it waits at the backend. A tuple, as a million may be read.
+    """
+
+    session: str
+    number: int
+    apply: int
+    name: str
+    backend: str
+    job: str | None
+    host: str | None
+    devices: tuple[str, ...]
+    submitted: float
+    started: float | None
+    ended: float | None
+    outcome: Outcome | None
+    exit_code: int | None
+    reason: str | None
+    duration: float | None
+    cpu_time: float | None
+    max_rss: int | None
+    metrics: Mapping[str, Scalar]
+
+
+ATTEMPT_COLUMNS = """
+    s.id, a.number, a.apply, a.name, a.backend, a.job, a.host, a.devices, a.submitted, a.started, a.ended,
+    a.outcome, a.exit_code, a.reason, a.duration, a.cpu_time, a.max_rss, a.metrics"""
+
+_OUTCOMES: Mapping[str | None, Outcome | None] = {
+    None: None,
+    **{outcome.value: outcome for outcome in Outcome},
+}
+
+
+def attempt_row(row: tuple[Any, ...]) -> AttemptRow:
+    """From the values of ATTEMPT_COLUMNS."""
+    values = list(row)
+    values[0] = row[0].hex()
+    values[7] = tuple(json.loads(row[7])) if row[7] else ()
+    values[11] = _OUTCOMES[row[11]]
+    values[17] = json.loads(row[17]) if row[17] else {}
+    return AttemptRow._make(values)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAttempt:
+    """An attempt that was submitted and of which no end is recorded."""
+
+    session: str
+    number: int
+    name: str
+    backend: str
+    job: str | None
+    host: str | None
+    submitted: float
+    started: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """A session as it was first submitted; its env is not kept, as params and recipe give it."""
+
+    id: str
+    point: str
+    repeat: int
+    params: Mapping[str, Value]
+    exec: str | tuple[str, ...] | None
+    attempts: int
+    status: Status
+
+
+STORED_COLUMNS = "s.id, s.point, t.repeat, t.params, t.exec, s.attempts, s.outcome"
+
+
+def stored_session(row: tuple[Any, ...], live: bool) -> StoredSession:
+    """From the values of STORED_COLUMNS."""
+    command = json.loads(row[4])
+    return StoredSession(
+        id=row[0].hex(),
+        point=row[1].hex(),
+        repeat=row[2],
+        params={name: Value(text, data) for name, text, data in json.loads(row[3])},
+        exec=tuple(command) if isinstance(command, list) else command,
+        attempts=row[5],
+        status=status_after(_OUTCOMES[row[6]], live),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier session with the same variables, and its recipe; `outcome` is None if it never ended."""
+
+    id: str
+    outcome: Outcome | None
+    recipe: Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyRow:
+    """One apply. `ended` is None while it runs, and for ever if it was killed."""
+
+    number: int
+    started: float
+    ended: float | None
+    sweep: str
+    total: int
+    to_run: int
+    backend: str
+    capacity: Resources
+    max_parallel: int | None
+    host: str
+    user: str
+    pid: int
+    version: str
+    commit: str | None
+    dirty: bool | None
+    text: str
+    recipe: Recipe
+    stopped: str | None
+    interrupted: str | None
+    outcomes: Mapping[Outcome, int]
+    not_run: int | None
+
+
+APPLY_COLUMNS = """
+    a.n, a.started, a.ended, a.sweep, a.total, a.to_run, a.backend, a.capacity, a.max_parallel, a.host,
+    a.user, a.pid, a.version, a.revision, a.dirty, a.text, r.parts, r.digest, r.sans_files, a.stopped,
+    a.interrupted, a.outcomes, a.not_run"""
+
+
+def apply_row(row: tuple[Any, ...]) -> ApplyRow:
+    """From the values of APPLY_COLUMNS."""
+    (number, started, ended, sweep, total, to_run, backend, capacity, max_parallel) = row[:9]
+    (host, user, pid, version, commit, dirty, text, parts, digest, sans_files) = row[9:19]
+    (stopped, interrupted, outcomes, not_run) = row[19:]
+    return ApplyRow(
+        number=number,
+        started=started,
+        ended=ended,
+        sweep=sweep,
+        total=total,
+        to_run=to_run,
+        backend=backend,
+        capacity={name: _amount(amount) for name, amount in json.loads(capacity).items()},
+        max_parallel=max_parallel,
+        host=host,
+        user=user,
+        pid=pid,
+        version=version,
+        commit=commit,
+        dirty=None if dirty is None else bool(dirty),
+        text=text,
+        recipe=Recipe(json.loads(parts), digest, sans_files),
+        stopped=stopped,
+        interrupted=interrupted,
+        outcomes={Outcome(outcome): count for outcome, count in json.loads(outcomes or "{}").items()},
+        not_run=not_run,
+    )
+
+
+def _amount(text: str) -> Amount:
+    amount = Fraction(text)
+    return amount.numerator if amount.denominator == 1 else amount
+
+
+def status_after(outcome: Outcome | None, live: bool) -> Status:
+    """Where a session stands after its last attempt; one without an outcome runs, if a holder lives."""
+    if outcome is not None:
+        return STATUS_AFTER[outcome]
+    return Status.RUNNING if live else Status.INTERRUPTED

@@ -1,0 +1,62 @@
+"""The schemas that runner ships, and what of a document does not fit the sweep file's."""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.diagnostics import Problem, in_file_order
+from runner.misfits import Misfit, describe
+from runner.nodes import MappingNode, plain
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+_FOLDERS = (Path(__file__).parent / "_schemas", Path(__file__).parent.parent / "schemas")
+"""In the wheel, and in a checkout."""
+
+
+@cache
+def load(name: str) -> dict[str, Any]:
+    """The schema `sweep`, `problems`, … as shipped; not to be changed. Raises KeyError if there is none."""
+    for folder in _FOLDERS:
+        try:
+            text = (folder / f"{name}.schema.json").read_text(encoding="utf-8")
+        except OSError:
+            continue
+        schema: dict[str, Any] = json.loads(text)
+        return schema
+    raise KeyError(name)
+
+
+def check(document: MappingNode) -> list[Problem]:
+    """Everything about the document's shape that the schema does not allow: each fault once, in file order."""
+    misfits = [
+        Misfit(
+            document, tuple(error.absolute_path), str(error.validator), error.validator_value, schema, within
+        )
+        for error in _validator().iter_errors(plain(document))
+    ]
+    problems = {problem: None for misfit in misfits for problem in describe(misfit)}
+    return list(in_file_order(problems))
+
+
+@cache
+def _validator() -> Validator:
+    from jsonschema import Draft202012Validator, validators
+
+    # as the sweep file means them: 2.0 is no whole number, and `.inf` and `.nan` are no numbers to compute with
+    types = Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "integer": lambda _, data: isinstance(data, int) and not isinstance(data, bool),
+            "number": lambda _, data: (
+                isinstance(data, int | float) and not isinstance(data, bool) and math.isfinite(data)
+            ),
+        }
+    )
+    extended: Any = validators.extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
+    validator: Validator = extended(load("sweep"))
+    return validator

@@ -1,0 +1,191 @@
+"""The sections of a sweep file, one by one: from a node with a position to a typed value.
+
+The schema has judged the shapes already. What is still wrong inside a value (a unit, a range expression, a pattern)
+becomes a problem at its place, and the section reads as None or without that entry; a node of the wrong shape is passed over
+in silence, because its problem is known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from runner.diagnostics import Span
+from runner.metrics import JsonMetric, LastLineMetric, Metric, RegexMetric
+from runner.model import Amount, Outcome, Retry, Stop, Value
+from runner.nodes import MappingNode, Node, ScalarNode, SequenceNode, plain
+from runner.ranges import Range, RangeError, from_mapping, from_values, parse_expression
+from runner.template import Template, TemplateFault
+from runner.template import parse as parse_template
+from runner.units import UnitError, parse_amount, parse_duration, parse_memory
+
+
+class Report(Protocol):
+    """Where problems go while a file is read."""
+
+    def __call__(self, message: str, span: Span, hint: str | None = None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A template and where it stands, so that what its values do wrong later is still a problem at its place."""
+
+    template: Template
+    node: ScalarNode
+    key: str
+
+    @property
+    def text(self) -> str:
+        return self.node.value.text
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    size: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackendChoice:
+    """`backend:` of the file, unchecked: which kinds exist, and with what options, is the backends' to know."""
+
+    kind: str
+    options: Mapping[str, Any]
+    span: Span | None = None
+
+
+def scalar(node: Node | None) -> ScalarNode | None:
+    return node if isinstance(node, ScalarNode) else None
+
+
+def entries(node: Node | None) -> tuple[tuple[ScalarNode, Node], ...]:
+    return node.entries if isinstance(node, MappingNode) else ()
+
+
+def items(node: Node | None) -> tuple[Node, ...]:
+    return node.items if isinstance(node, SequenceNode) else ()
+
+
+def template(node: ScalarNode, key: str, *, shell: bool, fault: Callable[[ScalarNode, TemplateFault], None]) -> Placed:
+    parsed, faults = parse_template(node.value.text, shell=shell)
+    for found in faults:
+        fault(node, found)
+    return Placed(parsed, node, key)
+
+
+def duration(node: Node | None, report: Report) -> float | None:
+    found = scalar(node)
+    if found is None or found.value.data is None:
+        return None
+    try:
+        return parse_duration(found.value.text)
+    except UnitError as error:
+        report(error.message, found.span, error.hint)
+        return None
+
+
+def amount(name: str, value: Value) -> Amount:
+    """One resource's amount: bytes for `mem`, an exact number for all others. Raises UnitError."""
+    return parse_memory(value.text, bare="error") if name == "mem" else parse_amount(value.text)
+
+
+def amounts(node: Node | None, report: Report) -> dict[str, Amount]:
+    """`capacity`: plain amounts, no templates."""
+    found: dict[str, Amount] = {}
+    for key, value in entries(node):
+        if (given := scalar(value)) is None:
+            continue
+        try:
+            found[key.value.text] = amount(key.value.text, given.value)
+        except UnitError as error:
+            report(error.message, given.span, error.hint)
+    return found
+
+
+def one_range(node: Node, report: Report) -> Range | None:
+    """One entry of `ranges`: a list, an expression, or the mapping form of an expression."""
+    try:
+        if isinstance(node, SequenceNode):
+            scalars = [item.value for item in node.items if isinstance(item, ScalarNode)]
+            return from_values(scalars) if len(scalars) == len(node.items) else None
+        if isinstance(node, ScalarNode):
+            return parse_expression(node.value.text) if isinstance(node.value.data, str) else None
+        if len(node.entries) == 1:
+            (kind, arguments) = node.entries[0]
+            given = arguments.items if isinstance(arguments, SequenceNode) else (arguments,)
+            scalars = [item.value for item in given if isinstance(item, ScalarNode)]
+            return from_mapping(kind.value.text, scalars) if len(scalars) == len(given) else None
+    except RangeError as error:
+        report(error.message, node.span, error.hint)
+    return None
+
+
+def conditions(node: Node | None) -> list[tuple[dict[str, Value], MappingNode]]:
+    """`exclude` and `include`: each entry's variables and values, with its place."""
+    return [
+        ({key.value.text: value.value for key, value in item.entries if isinstance(value, ScalarNode)}, item)
+        for item in items(node)
+        if isinstance(item, MappingNode) and item.entries
+    ]
+
+
+def retry(node: Node | None, report: Report) -> Retry:
+    default = Retry()
+    limit, backoff, causes = default.limit, default.backoff, default.on
+    if (given := scalar(node)) is not None and isinstance(given.value.data, int):
+        limit = given.value.data
+    for key, value in entries(node):
+        if key.value.text == "limit" and (given := scalar(value)) and isinstance(given.value.data, int):
+            limit = given.value.data
+        elif key.value.text == "backoff":
+            backoff = default.backoff if (found := duration(value, report)) is None else found
+        elif key.value.text == "on":
+            names = {item.value.text for item in items(value) if isinstance(item, ScalarNode)}
+            causes = frozenset(outcome for outcome in Outcome if outcome.value in names)
+    return Retry(limit, backoff, causes)
+
+
+def stop(node: Node | None) -> Stop | None:
+    for key, value in entries(node):
+        if key.value.text == "failures" and (given := scalar(value)) is not None:
+            data = given.value.data
+            if isinstance(data, int):
+                return Stop(failures=data)
+            if isinstance(data, str) and data.endswith("%"):
+                share = parse_amount(data[:-1].strip())
+                return Stop(share=share / 100 if not isinstance(share, int) else parse_amount(f"{share / 100}"))  # type: ignore[arg-type]
+    return None
+
+
+def metrics(node: Node | None, report: Report) -> dict[str, Metric]:
+    found: dict[str, Metric] = {}
+    for name, spec in entries(node):
+        fields = {key.value.text: value for key, value in entries(spec)}
+        texts = {key: value.value.text for key, value in fields.items() if isinstance(value, ScalarNode)}
+        if "regex" in texts:
+            try:
+                found[name.value.text] = RegexMetric(re.compile(texts["regex"].encode()).pattern.decode())
+            except re.error as error:
+                report(f"not a regular expression: {error}", fields["regex"].span)
+        elif "json" in texts:
+            found[name.value.text] = JsonMetric(texts["json"], texts.get("key", name.value.text))
+        elif "last_line" in texts:
+            found[name.value.text] = LastLineMetric(texts["last_line"])
+    return found
+
+
+def backend(node: Node | None) -> BackendChoice:
+    if isinstance(node, ScalarNode):
+        return BackendChoice(node.value.text, {}, node.span)
+    if isinstance(node, MappingNode):
+        options = dict(plain(node))
+        kind = node.get("kind")
+        return BackendChoice(str(options.pop("kind", "local")), options, kind.span if kind else node.span)
+    return BackendChoice("local", {})
+
+
+def texts(node: Node | None) -> tuple[ScalarNode, ...]:
+    """A list of plain strings."""
+    return tuple(item for item in items(node) if isinstance(item, ScalarNode))

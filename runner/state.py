@@ -1,0 +1,285 @@
+"""The state of a sweep: a folder whose layout only this module knows.
+
+    .runner/NAME/           beside the sweep file; `--state DIR` puts DIR in the place of `.runner`
+        journal.db  lock
+        logs/ID.N.out .err  what attempt N wrote; empty ones are removed
+        output/ID/          the session's own folder, kept over its attempts; removed while empty
+        params/ID.json      its variables, while it runs
+        builds/DIGEST/      one for each distinct build
+        cancel/             requests of `runner cancel` to a live apply
+
+Every function that touches the disk raises EnvironmentFailed where the disk refuses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner import journal, lock
+from runner.disk import guarded
+from runner.journal import Journal
+
+FOLDER = ".runner"
+
+_PARTS = ("logs", "output", "params", "builds", "cancel")
+_LONGEST_NAME = 200
+"""Bytes; file systems allow 255."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where an attempt finds and leaves its things; absolute."""
+
+    stdout: Path
+    stderr: Path
+    output: Path
+    params: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Which of an attempt's things there are: a log or an output folder with nothing in it is none."""
+
+    stdout: bool
+    stderr: bool
+    output: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One log file: whose it is, its size in bytes, and when it was last written to (Unix time)."""
+
+    path: Path
+    session: str
+    size: int
+    modified: float
+
+
+class State:
+    """One opened state. `id` is random and never changes: it is what remote jobs are known by."""
+
+    def __init__(self, folder: Path, journal: Journal) -> None:
+        self.folder = folder
+        self.journal = journal
+        self.id = journal.state_id
+        self._logs = f"{folder}/logs/"
+        self._output = f"{folder}/output/"
+        self._params = f"{folder}/params/"
+
+    @property
+    def holder(self) -> lock.Holder | None:
+        """Who may write to it just now; None if nobody does."""
+        return lock.holder(self.folder)
+
+    def places(self, session: str, attempt: int) -> Places:
+        log = f"{self._logs}{session}.{attempt}"
+        return Places(
+            Path(log + ".out"),
+            Path(log + ".err"),
+            Path(self._output + session),
+            Path(f"{self._params}{session}.json"),
+        )
+
+    def build_folder(self, build: str) -> Path:
+        return self.folder / "builds" / build
+
+    def prepare(self, session: str, attempt: int, params: str, *, empty: bool = False) -> Places:
+        """Make what an attempt needs: its output folder, emptied if `empty`, and its params file."""
+        places = self.places(session, attempt)
+        with guarded(self.folder):
+            if empty:
+                _remove_tree(places.output)
+            places.output.mkdir(exist_ok=True)
+            places.params.write_text(params, encoding="utf-8", errors="surrogatepass")
+        return places
+
+    def tidy(self, session: str, attempt: int) -> Kept:
+        """Remove what an ended attempt left empty, and its params file; says what is left."""
+        log = f"{self._logs}{session}.{attempt}"
+        with guarded(self.folder):
+            _unlink(f"{self._params}{session}.json")
+            for path in (log + ".out", log + ".err"):
+                if _size(path) == 0:
+                    _unlink(path)
+            try:
+                os.rmdir(self._output + session)
+            except OSError:
+                pass  # it holds something, or is not there
+        return self.kept(session, attempt)
+
+    def kept(self, session: str, attempt: int) -> Kept:
+        """What there is of an attempt's things; asks the disk, changes nothing."""
+        log = f"{self._logs}{session}.{attempt}"
+        return Kept(
+            bool(_size(log + ".out")), bool(_size(log + ".err")), _holds_something(self._output + session)
+        )
+
+    def request_cancel(self, sessions: Iterable[str] | None) -> None:
+        """Ask the live apply to cancel these sessions, or with None to end altogether."""
+        text = json.dumps(None if sessions is None else sorted(sessions))
+        folder = self.folder / "cancel"
+        name = f"{time.time_ns():020}-{secrets.token_hex(4)}"
+        with guarded(folder):
+            folder.mkdir(exist_ok=True)
+            temporary = folder / f".{name}"
+            temporary.write_text(text)
+            temporary.rename(folder / f"{name}.json")
+
+    def take_cancel_requests(self) -> list[frozenset[str] | None]:
+        """The requests since the last call, the oldest first; cheap where there are none."""
+        folder = self.folder / "cancel"
+        with guarded(folder):
+            names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))
+            return [_take(folder / name) for name in names]
+
+    def logs(self) -> Iterator[Log]:
+        """Every log that is on the disk, in no order."""
+        with guarded(self.folder), os.scandir(self._logs) as entries:
+            for entry in entries:
+                about = entry.stat(follow_symlinks=False)
+                yield Log(Path(entry.path), entry.name.partition(".")[0], about.st_size, about.st_mtime)
+
+    def remove_logs(self, logs: Iterable[Log]) -> None:
+        with guarded(self.folder):
+            for log in logs:
+                _unlink(log.path)
+
+    def remove_sessions(self, sessions: Iterable[str]) -> None:
+        """Remove the output folders and the logs of these sessions; what the journal says of them stays."""
+        gone = frozenset(sessions)
+        for session in gone:
+            with guarded(self.folder):
+                _remove_tree(Path(self._output + session))
+        self.remove_logs(log for log in self.logs() if log.session in gone)
+
+    def output_size(self, session: str) -> int:
+        """Bytes on the disk."""
+        with guarded(self.folder):
+            return _usage(self._output + session)
+
+    def disk_usage(self) -> dict[str, int]:
+        """Bytes on the disk of each part of the state: `journal`, `logs`, `output`, `builds`."""
+        with guarded(self.folder):
+            databases = sum(_usage(str(path)) for path in self.folder.glob("journal.db*"))
+            return {
+                "journal": databases,
+                **{part: _usage(str(self.folder / part)) for part in ("logs", "output", "builds")},
+            }
+
+
+def locate(beside: Path, name: str, directory: Path | None) -> Path:
+    """The folder of the state of sweep `name`, whose file is in the folder `beside`."""
+    parent = beside / FOLDER if directory is None else directory
+    return parent.absolute() / component(name)
+
+
+@contextmanager
+def open_for_writing(beside: Path, name: str, directory: Path | None = None) -> Iterator[State]:
+    """Make the state if need be and be its one writer. Raises EnvironmentFailed, as if it is held already."""
+    folder = locate(beside, name, directory)
+    with guarded(folder):
+        _make(folder)
+    with lock.hold(folder):
+        with guarded(folder):
+            for part in _PARTS:
+                (folder / part).mkdir(exist_ok=True)
+        with journal.open_for_writing(folder / "journal.db") as opened:
+            state = State(folder, opened)
+            state.take_cancel_requests()  # those were meant for an apply that has ended
+            yield state
+
+
+@contextmanager
+def open_for_reading(beside: Path, name: str, directory: Path | None = None) -> Iterator[State | None]:
+    """The state as it is, None if there is none; works beside its writer, and makes nothing of its own."""
+    folder = locate(beside, name, directory)
+    opened = journal.open_for_reading(folder / "journal.db")
+    if opened is None:
+        yield None
+    else:
+        with opened:
+            yield State(folder, opened)
+
+
+def component(name: str) -> str:
+    """A sweep's name as one safe part of a path: %XX for what has a meaning there, cut if too long."""
+    safe = "".join(
+        character if character.isprintable() and character not in "/%\\" else _escaped(character)
+        for character in name
+    )
+    if safe.startswith(".") or not safe:
+        safe = "%2E" + safe[1:]
+    encoded = os.fsencode(safe)
+    if len(encoded) <= _LONGEST_NAME:
+        return safe
+    digest = hashlib.sha256(encoded).hexdigest()[:16]
+    return f"{os.fsdecode(encoded[: _LONGEST_NAME - 17]).encode('utf-8', 'ignore').decode()}-{digest}"
+
+
+def _escaped(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
+
+
+def _make(folder: Path) -> None:
+    parent = folder.parent
+    if not parent.is_dir():
+        parent.parent.mkdir(parents=True, exist_ok=True)
+        parent.mkdir(exist_ok=True)
+        (parent / ".gitignore").write_text("*\n")
+    folder.mkdir(exist_ok=True)
+
+
+def _take(path: Path) -> frozenset[str] | None:
+    asked = json.loads(path.read_text())
+    path.unlink()
+    return None if asked is None else frozenset(asked)
+
+
+def _size(path: str) -> int | None:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return None
+
+
+def _unlink(path: str | Path) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def _holds_something(folder: str) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except FileNotFoundError:
+        return False
+
+
+def _remove_tree(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass
+
+
+def _usage(path: str) -> int:
+    """Bytes that a file or a tree takes; what vanishes meanwhile counts nothing."""
+    try:
+        total = os.lstat(path).st_blocks * 512
+        if os.path.isdir(path) and not os.path.islink(path):
+            with os.scandir(path) as entries:
+                total += sum(_usage(entry.path) for entry in entries)
+    except FileNotFoundError:
+        return 0
+    return total

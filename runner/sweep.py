@@ -1,0 +1,55 @@
+"""A sweep: the file, read and checked, as one immutable value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.diagnostics import Problem, Source
+from runner.metrics import Metric
+from runner.model import Amount, Policy
+from runner.nodes import MappingNode, ScalarNode
+from runner.sections import BackendChoice, Placed, Sample
+from runner.space import Space
+
+REPEAT = "repeat"
+"""The variable that every sweep has."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What the file says. Exactly one of `shell`, `argv` and `code` is set."""
+
+    source: Source
+    document: MappingNode
+    folder: Path
+    name: str
+    shell: Placed | None
+    argv: tuple[Placed, ...] | None
+    code: str | None
+    build: Placed | None
+    files: tuple[ScalarNode, ...]
+    workdir: Placed | None
+    image: Placed | None
+    env: Mapping[str, Placed]
+    secrets: tuple[str, ...]
+    resources: Mapping[str, Placed]
+    space: Space
+    sample: Sample | None
+    repeat: int
+    policy: Policy
+    capacity: Mapping[str, Amount]
+    max_parallel: int | None
+    metrics: Mapping[str, Metric]
+    backend: BackendChoice
+    warnings: tuple[Problem, ...]
+
+    def templates(self) -> Iterable[Placed]:
+        """Every template, in file order of their kinds."""
+        yield from (self.argv or ())
+        for placed in (self.shell, self.build, self.workdir, self.image):
+            if placed is not None:
+                yield placed
+        yield from self.env.values()
+        yield from self.resources.values()

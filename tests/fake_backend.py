@@ -1,0 +1,167 @@
+"""An honest fake: jobs that are nothing but times, on trio's clock, with every way a real one has of going wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+
+import trio
+
+from runner.backends.base import Rejected, Started
+from runner.model import Attempt, Ended, Outcome
+
+
+@dataclass(frozen=True)
+class Script:
+    """What a job does. Times in seconds.
+
+    It is accepted `accepting` after it was submitted, starts `queued` later (`why` says what for) and runs for
+    `duration`. After TERM it takes `leaving`, or forever (None), until KILL, and ends with `exit_on_term`.
+    `submit_error` and `wait_error` are raised where they say.
+    """
+
+    duration: float = 1.0
+    exit_code: int = 0
+    outcome: Outcome | None = None
+    accepting: float = 0.0
+    queued: float = 0.0
+    why: str = "Resources"
+    leaving: float | None = 0.0
+    exit_on_term: int = 143
+    refuse: str | None = None
+    submit_error: Exception | None = None
+    wait_error: Exception | None = None
+    max_rss: int | None = None
+
+
+@dataclass
+class FakeJob:
+    """A job is its times; cancelling changes them and wakes who waits."""
+
+    id: str
+    attempt: Attempt
+    script: Script
+    starts: float
+    ends: float
+    ended: Ended
+    changed: trio.Event = field(default_factory=trio.Event)
+
+    @property
+    def alive(self) -> bool:
+        return trio.current_time() < self.ends
+
+    async def reach(self, moment: Callable[[], float]) -> None:
+        """Return at this time of the job's, wherever it moves to meanwhile."""
+        await trio.lowlevel.checkpoint()
+        while trio.current_time() < moment():
+            with trio.move_on_at(moment()):
+                await self.changed.wait()
+
+    def end_by(self, when: float, outcome: Outcome, exit_code: int | None) -> None:
+        if when < self.ends:
+            self.ends = when
+            ran = max(0.0, when - self.starts)
+            self.ended = Ended(outcome, exit_code, None, duration=ran, cpu_time=ran, max_rss=self.script.max_rss)
+            self.starts = min(self.starts, when)
+            self.changed.set()
+            self.changed = trio.Event()
+
+
+class Cluster:
+    """Where the jobs are. It outlives a backend, as a remote cluster does."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, FakeJob] = {}
+        self.names: dict[str, FakeJob] = {}
+
+    @property
+    def alive(self) -> list[FakeJob]:
+        return [job for job in self.jobs.values() if job.alive]
+
+    def add(self, attempt: Attempt, script: Script, timeout: float | None) -> FakeJob:
+        starts = trio.current_time() + script.queued
+        outcome = script.outcome or (Outcome.FAILED if script.exit_code else Outcome.SUCCEEDED)
+        ended = Ended(outcome, script.exit_code, None, script.duration, script.duration, script.max_rss)
+        job = FakeJob(f"fake-{len(self.jobs)}", attempt, script, starts, starts + script.duration, ended)
+        if timeout is not None:
+            patience = attempt.grace if script.leaving is None else min(script.leaving, attempt.grace)
+            if timeout < script.duration:
+                job.end_by(starts + timeout + patience, Outcome.TIMED_OUT, script.exit_on_term)
+        self.jobs[job.id] = self.names[attempt.name] = job
+        return job
+
+
+class FakeBackend:
+    """`script` says what an attempt does. With a `cluster` of its own its jobs outlive it, and carry their timeout."""
+
+    name = "fake"
+
+    def __init__(self, script: Callable[[Attempt], Script], cluster: Cluster | None = None) -> None:
+        self.outlives_client = cluster is not None
+        self.cluster = cluster or Cluster()
+        self._script = script
+        self.submitted: list[str] = []
+        self.graces: list[float] = []
+
+    async def __aenter__(self) -> FakeBackend:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self.outlives_client:
+            for job in self.cluster.alive:
+                job.end_by(trio.current_time(), Outcome.FAILED, 137)
+
+    async def submit(self, attempt: Attempt) -> str:
+        await trio.lowlevel.checkpoint()
+        if attempt.name in self.cluster.names:
+            return self.cluster.names[attempt.name].id
+        script = self._script(attempt)
+        if script.refuse is not None:
+            raise Rejected(script.refuse)
+        if script.submit_error is not None:
+            raise script.submit_error
+        self.submitted.append(attempt.name)
+        job = self.cluster.add(attempt, script, attempt.timeout if self.outlives_client else None)
+        await trio.sleep(script.accepting)
+        return job.id
+
+    async def find(self, name: str) -> str | None:
+        await trio.lowlevel.checkpoint()
+        job = self.cluster.names.get(name)
+        return None if job is None else job.id
+
+    async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:
+        it = self._job(job)
+        if trio.current_time() < it.starts:
+            on_waiting(it.script.why)
+        await it.reach(lambda: it.starts)
+        return Started(it.starts, "fakehost")
+
+    async def wait(self, job: str) -> Ended:
+        it = self._job(job)
+        if it.script.wait_error is not None:
+            await trio.lowlevel.checkpoint()
+            raise it.script.wait_error
+        await it.reach(lambda: it.ends)
+        return it.ended
+
+    async def cancel(self, job: str, grace: float) -> None:
+        await trio.lowlevel.checkpoint()
+        if job not in self.cluster.jobs:
+            return
+        self.graces.append(grace)
+        it = self.cluster.jobs[job]
+        now = trio.current_time()
+        if now < it.starts:
+            it.end_by(now, Outcome.CANCELLED, None)
+        elif it.script.leaving is not None and it.script.leaving <= grace:
+            it.end_by(now + it.script.leaving, Outcome.FAILED, it.script.exit_on_term)
+        else:
+            it.end_by(now + grace, Outcome.FAILED, 137)
+        await it.reach(lambda: it.ends)
+
+    def _job(self, job: str) -> FakeJob:
+        return self.cluster.jobs[job]

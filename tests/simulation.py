@@ -1,0 +1,198 @@
+"""Applies on the fake backend, in simulated time: a sweep of sessions in, the events out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
+
+import trio
+import trio.testing
+
+from runner.capacity import Capacity
+from runner.events import (
+    ApplyEnded,
+    AttemptAdopted,
+    AttemptEnded,
+    AttemptStarted,
+    AttemptSubmitted,
+    Event,
+)
+from runner.executor import Builds, Executor, Todo
+from runner.model import Amount, Attempt, Ended, Outcome, Policy, Resources, Scalar, Session
+from tests.fake_backend import Cluster, FakeBackend, FakeJob, Script
+
+Scripts = Callable[[int, int], Script]
+"""What the attempt of this number does, for the session at this index."""
+
+
+def session(index: int, build: str | None = None, **resources: Amount) -> Session:
+    return Session(
+        index=index,
+        id=f"{index:016x}",
+        point=f"{index:016x}",
+        repeat=0,
+        params={},
+        exec=("true",),
+        env={},
+        build=build,
+        workdir=".",
+        image=None,
+        resources=resources,
+    )
+
+
+def sweep(count: int, **resources: Amount) -> list[Session]:
+    return [session(index, **resources) for index in range(count)]
+
+
+def each(script: Script) -> Scripts:
+    return lambda index, number: script
+
+
+def by_index(scripts: Mapping[int, Script], otherwise: Script = Script()) -> Scripts:  # noqa: B008
+    return lambda index, number: scripts.get(index, otherwise)
+
+
+def attempt_of(session: Session, number: int, policy: Policy) -> Attempt:
+    return Attempt(
+        name=f"state-{session.id}-{number}",
+        session=session.id,
+        number=number,
+        command=session.exec or "",
+        env={},
+        secrets={},
+        workdir="/",
+        stdout="/dev/null",
+        stderr="/dev/null",
+        output="/",
+        resources=session.resources,
+        image=None,
+        timeout=policy.timeout,
+        grace=policy.grace,
+    )
+
+
+class Apply:
+    """One apply: keeps its events, and checks after each that the capacity holds."""
+
+    def __init__(
+        self,
+        scripts: Scripts = each(Script()),  # noqa: B008
+        *,
+        capacity: Resources | None = None,
+        max_parallel: int | None = None,
+        devices: tuple[str, ...] = (),
+        policy: Policy = Policy(),  # noqa: B008
+        cluster: Cluster | None = None,
+        builds: Builds | None = None,
+        fail_after: int | None = None,
+    ) -> None:
+        self.capacity = Capacity(capacity or {}, max_parallel, devices)
+        self.policy = policy
+        self.events: list[Event] = []
+        self.prepared: list[tuple[str, int, tuple[str, ...]]] = []
+        self.fail_after = fail_after
+        self.backend = FakeBackend(lambda attempt: scripts(index_of(attempt.session), attempt.number), cluster)
+        self.executor = Executor(
+            backend=self.backend,
+            capacity=self.capacity,
+            policy=policy,
+            emit=self.emit,
+            prepare=self.prepare,
+            collect=self.collect,
+            builds=builds,
+            clock=trio.current_time,
+        )
+        self._open: dict[str, Session] = {}
+
+    def emit(self, event: Event) -> None:
+        if self.fail_after is not None and len(self.events) >= self.fail_after:
+            raise OSError(28, "No space left on device")
+        self.events.append(event)
+        if isinstance(event, AttemptSubmitted):
+            assert event.session.id not in self._open
+            self._open[event.session.id] = event.session
+            self.check_capacity()
+        elif isinstance(event, AttemptEnded):
+            self._open.pop(event.session, None)
+
+    def check_capacity(self) -> None:
+        for name, limit in self.capacity.limits.items():
+            used = sum(session.resources.get(name, 0) for session in self._open.values())
+            assert used <= limit, f"{used} {name} in use, there are {limit}"
+        if self.capacity.max_parallel is not None:
+            assert len(self._open) <= self.capacity.max_parallel
+
+    def prepare(self, session: Session, number: int, devices: tuple[str, ...]) -> Attempt:
+        self.prepared.append((session.id, number, devices))
+        return attempt_of(session, number, self.policy)
+
+    def collect(self, attempt: Attempt, ended: Ended) -> Mapping[str, Scalar]:
+        return {"exit": ended.exit_code}
+
+    async def __call__(
+        self, sessions: Iterable[Session | Todo], to_run: int | None = None, detach: bool = False
+    ) -> ApplyEnded:
+        if to_run is None:
+            to_run = len(sessions) if isinstance(sessions, list) else 0
+        todo = (it if isinstance(it, Todo) else Todo(it, 1) for it in sessions)
+        async with self.backend:
+            return await self.executor.run(todo, to_run, detach)
+
+    # What the events say.
+
+    def submitted(self) -> list[int]:
+        """The index of each session submitted, in order."""
+        return [event.session.index for event in self.events if isinstance(event, AttemptSubmitted)]
+
+    def starts(self) -> list[tuple[int, float]]:
+        return [(index_of(event.session), event.at) for event in self.events if isinstance(event, AttemptStarted)]
+
+    def ends(self) -> list[tuple[int, Outcome]]:
+        return [(index_of(event.session), event.outcome) for event in self.events if isinstance(event, AttemptEnded)]
+
+    def end_of(self, index: int) -> AttemptEnded:
+        """The last end of a session."""
+        return [e for e in self.events if isinstance(e, AttemptEnded) and index_of(e.session) == index][-1]
+
+    def kinds(self) -> list[str]:
+        return [type(event).__name__ for event in self.events]
+
+    def unaccounted(self) -> list[FakeJob]:
+        """Jobs that run although nothing that was recorded leads to them."""
+        names = {event.name for event in self.events if isinstance(event, AttemptSubmitted)}
+        adopted = {event.job for event in self.events if isinstance(event, AttemptAdopted)}
+        return [
+            job
+            for job in self.backend.cluster.alive
+            if job.attempt.name not in names and job.id not in adopted
+        ]
+
+
+def index_of(session_id: str) -> int:
+    return int(session_id, 16)
+
+
+def simulate(main: Callable[[], Awaitable[object]]) -> None:
+    """Run under a clock that jumps to the next thing that happens."""
+
+    async def bounded() -> None:
+        await main()
+
+    trio.run(bounded, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def apply(run: Apply, sessions: Iterable[Session | Todo], to_run: int | None = None) -> ApplyEnded:
+    """Simulate one apply to its end."""
+    ended: list[ApplyEnded] = []
+
+    async def main() -> None:
+        ended.append(await run(sessions, to_run))
+        assert not run.backend.cluster.alive
+        assert run.capacity.in_use == dict.fromkeys(run.capacity.limits, 0)
+
+    simulate(main)
+    return ended[0]
+
+
+__all__ = ["Apply", "Scripts", "apply", "attempt_of", "by_index", "each", "replace", "session", "simulate", "sweep"]
