@@ -58,16 +58,20 @@ class Choice:
 
 @dataclass(frozen=True)
 class Applied:
-    """How an apply went: its last event, and the signal that ended it early, if one did."""
+    """How an apply went: its last event, and the signal that ended it early, if one did.
+
+    `left` counts the selected sessions that have not succeeded and that `only` kept from running.
+    """
 
     ended: ApplyEnded
+    left: int
     signal: int | None
 
     @property
     def succeeded(self) -> bool:
-        """Whether every session that was to run has succeeded."""
+        """Whether every selected session has succeeded, now or before."""
         bad = sum(count for outcome, count in self.ended.outcomes.items() if outcome is not Outcome.SUCCEEDED)
-        return not bad and not self.ended.not_run
+        return not (bad or self.ended.not_run or self.left)
 
 
 class Apply:
@@ -116,7 +120,7 @@ class Apply:
         return trio.run(self._run)
 
     async def _run(self) -> Applied:
-        to_run = self._count_to_run()
+        to_run, left = self._count()
         kind = self.sweep.backend.kind
         async with BACKENDS[kind](self.sweep.backend.options, self.environ) as backend:
             executor = Executor(
@@ -137,7 +141,7 @@ class Apply:
                 self.adopted = settled.adopt
                 ended = await executor.run(self._todo(), to_run)
                 nursery.cancel_scope.cancel()
-        return Applied(ended, self.signal)
+        return Applied(ended, left, self.signal)
 
     def _on_signal(self, executor: Executor) -> Callable[[int, str], None]:
         def interrupt(number: int, name: str) -> None:
@@ -183,11 +187,21 @@ class Apply:
             )
         )
 
-    def _count_to_run(self) -> int:
-        """How many sessions this apply will run; the plan is walked only if some may be done already."""
-        if self.choice.select is None and (self.choice.fresh or self.history.empty):
-            return 0 if self.choice.only == "failed" else self.plan.count
-        return sum(self.choice.wants(self.history.status(session)) for session in self._selected())
+    def _count(self) -> tuple[int, int]:
+        """How many sessions this apply will run, and how many it leaves although they have not succeeded.
+
+        The plan is walked only if that can make a difference: a fresh sweep of a million starts at once.
+        """
+        if self.choice.select is None and self.choice.only is None and (self.choice.fresh or self.history.empty):
+            return self.plan.count, 0
+        to_run = left = 0
+        for session in self._selected():
+            status = self.history.status(session)
+            if self.choice.wants(status):
+                to_run += 1
+            elif status is not Status.SUCCEEDED:
+                left += 1
+        return to_run, left
 
     def _selected(self) -> Iterator[Session]:
         return self.plan.sessions(self.choice.select)

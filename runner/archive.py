@@ -155,7 +155,7 @@ class Archive:
 
     def orphans(self, known: Callable[[int], bool], live: bool) -> Iterator[StoredSession]:
         """The sessions whose id `known` does not know, in the order in which they were first submitted."""
-        for n, session in self._each("SELECT n, id FROM sessions"):
+        for n, session in self._each("SELECT n, id FROM sessions ORDER BY n"):
             if not known(int.from_bytes(session, "big")):
                 row = self._one(
                     f"SELECT {STORED_COLUMNS} FROM sessions s JOIN texts t ON t.session = s.n WHERE s.n = ?",

@@ -128,5 +128,5 @@ def _bad_amounts(sweep: Sweep, name: str, placed: Placed) -> Iterator[Problem]:
             _amount(name, placed, values)
         except UnitError as error:
             if _real(sweep, values):
-                yield Problem(error.message, placed.node.span, error.hint)
+                yield Problem(f"{error.message} (a session {_with(values).rstrip()})", placed.node.span, error.hint)
                 return

@@ -54,6 +54,7 @@ class Composer:
         self.stopped_at_dollar_brace = False
         self._events = events(source.text, pure=pure)
         self._anchors: dict[str, _Anchored | None] = {}
+        self._open: list[Span] = []
         self._unsound = False
         self._weight = 0
         self._aliased = 0
@@ -65,10 +66,10 @@ class Composer:
         except _StopReading:
             return None
         except yaml.YAMLError as error:
-            problem = syntax.explain(self.source, error)
+            problem = syntax.explain(self.source, error, self._open)
         except (ValueError, OverflowError):
             # PyYAML's own parser trips over "\UFFFFFFFF" itself, standing at its digits.
-            problem = syntax.explain(self.source, syntax.no_such_character(self._events))
+            problem = syntax.explain(self.source, syntax.no_such_character(self._events), self._open)
         else:
             return None if self._unsound else document
         self.stopped_at_dollar_brace = problem.message.startswith("unquoted `${")
@@ -118,10 +119,11 @@ class Composer:
         node: Node
         if isinstance(event, yaml.ScalarEvent):
             node = self._scalar(event, flow)
-        elif isinstance(event, yaml.SequenceStartEvent):
-            node = self._sequence(event, depth)
         else:
-            node = self._mapping(event, depth)
+            self._open.append(_span(event))
+            compose = self._sequence if isinstance(event, yaml.SequenceStartEvent) else self._mapping
+            node = compose(event, depth)
+            self._open.pop()
         if event.anchor:
             self._anchors[event.anchor] = _Anchored(node, self._weight - weight, self._deepest - depth)
         self._deepest = max(outer, self._deepest)
@@ -245,30 +247,35 @@ class Composer:
         self._collection_tag(event, "map")
         flow = "{ }" if event.flow_style else ""
         pairs: list[tuple[Node, Node]] = []
+        entries: dict[str, tuple[ScalarNode, Node]] = {}
         while not isinstance(following := self._events.get_event(), yaml.MappingEndEvent):
             key = self._node(following, depth + 1, flow)
             if isinstance(following, yaml.AliasEvent) and isinstance(key, ScalarNode):
                 key = replace(key, span=_span(following))
             value = self._node(self._events.get_event(), depth + 1, flow)
             if isinstance(value, ScalarNode) and not (value.value.text or value.quoted or value.block):
-                # the parsers disagree on where nothing is; at its key it can be shown
+                # The parsers disagree on where nothing is; at its key it can be shown.
                 value = replace(value, span=key.span)
             pairs.append((key, value))
-        span = _collection_span(event, following, [value for _, value in pairs])
+            if not flow:
+                self._enter(key, value, entries)
         if flow:
-            pairs = list(flowtraps.mend_mapping(self.source, pairs, self.problems))
-        entries: dict[str, tuple[ScalarNode, Node]] = {}
-        for key, value in pairs:
-            if self._is_key(key):
-                name = key.value.text
-                if name in entries:
-                    first = entries[name][0].span.line + 1
-                    self._report(
-                        f"duplicate key `{name}`, first given on line {first}", key.span, "remove one of them"
-                    )
-                else:
-                    entries[name] = (key, value)
+            for key, value in flowtraps.mend_mapping(self.source, pairs, self.problems):
+                self._enter(key, value, entries)
+        span = _collection_span(event, following, [value for _, value in pairs])
         return MappingNode(tuple(entries.values()), span)
+
+    def _enter(self, key: Node, value: Node, entries: dict[str, tuple[ScalarNode, Node]]) -> None:
+        if not self._is_key(key):
+            return
+        name = key.value.text
+        if name in entries:
+            line = entries[name][0].span.line + 1
+            self._report(
+                f"duplicate key `{name}`, first given on line {line}", key.span, "remove one of them"
+            )
+        else:
+            entries[name] = (key, value)
 
     def _is_key(self, node: Node) -> TypeGuard[ScalarNode]:
         if not isinstance(node, ScalarNode):

@@ -8,7 +8,6 @@ a power cut or a crash of the kernel can cost the last commits, and leaves an ol
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 import time
 from pathlib import Path
@@ -19,6 +18,9 @@ from runner.errors import EnvironmentFailed
 
 VERSION = 1
 """Of the tables below; it goes up with every change of them or of the events that they hold."""
+
+_SIDE_FILE = 32 * 1024
+"""Bytes of one block of `-shm`."""
 
 APPLICATION_ID = 0x72756E72
 """`runr`, in the header of every journal."""
@@ -130,7 +132,7 @@ def _create(path: Path) -> None:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {VERSION}")
             connection.executescript(_TABLES)
-            connection.execute("INSERT INTO meta VALUES (?, ?)", (secrets.token_hex(6), time.time()))
+            connection.execute("INSERT INTO meta VALUES (?, ?)", (os.urandom(6).hex(), time.time()))
         finally:
             connection.close()
     except sqlite3.Error as error:
@@ -148,7 +150,8 @@ def _beside(path: Path, suffix: str) -> Path:
 def explain(error: sqlite3.Error, path: Path) -> NoReturn:
     """Raise what SQLite says of the world as `EnvironmentFailed`, and a mistake of ours as it is."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
+    # Of a disk that is too full for the side file that writer and readers share, it only says "I/O error".
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
         raise EnvironmentFailed(f"the disk is full: cannot write `{path}`", FREE_SPACE) from error
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         raise EnvironmentFailed(f"cannot open or write `{path}`: {error}", OTHER_FOLDER) from error
@@ -162,6 +165,14 @@ def explain(error: sqlite3.Error, path: Path) -> NoReturn:
         hint = "check the disk, or choose another one with `--state DIR`; nothing recorded is lost"
         raise EnvironmentFailed(f"cannot read or write `{path}`: {error}", hint) from error
     raise error
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        about = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return about.f_bavail * about.f_frsize < _SIDE_FILE
 
 
 def _damaged(path: Path) -> str:

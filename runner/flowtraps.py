@@ -49,22 +49,24 @@ def mend_list(source: Source, items: Sequence[Node], problems: list[Problem]) ->
     while at < len(items):
         item = items[at]
         at += 1
-        if _is_range(item):
-            last: ScalarNode = item
-            while at < len(items) and _adjoins(last, following := items[at]):
-                last = following
-                at += 1
-            if last is not item:
-                item = _joined(source, item, last)
-                problems.append(unquoted_range(item, "[ ]"))
+        pieces: list[ScalarNode] = [item] if _is_range(item) else []
+        while pieces and at < len(items) and (piece := _adjoining(pieces[-1], items[at])):
+            pieces.append(piece)
+            at += 1
+        if len(pieces) > 1:
+            item = _joined(source, pieces[0], pieces[-1])
+            problems.append(unquoted_range(item, "[ ]"))
         yield item
 
 
 def unquoted_range(node: ScalarNode, brackets: str) -> Problem:
+    quoted = f'`"{node.value.text}"`'
     return Problem(
         f"unquoted range expression in `{brackets}`: a comma ends the value there",
         node.span,
-        f'quote it: `"{node.value.text}"`',
+        f"write {quoted} without the `[ ]`; if text is meant, quote it"
+        if brackets == "[ ]"
+        else f"quote it: {quoted}",
     )
 
 
@@ -83,10 +85,11 @@ def _is_bare(source: Source, key: Node, value: Node) -> bool:
     return not source.lines[key.span.end_line][key.span.end_column :].lstrip().startswith(":")
 
 
-def _adjoins(before: ScalarNode, node: Node) -> TypeGuard[ScalarNode]:
-    """Whether just a comma lies between."""
+def _adjoining(before: ScalarNode, node: Node) -> ScalarNode | None:
+    """The node, if it is a plain scalar and just a comma lies between."""
     end = before.span
-    return _is_plain(node) and (node.span.line, node.span.column) == (end.end_line, end.end_column + 1)
+    begins_behind_comma = (node.span.line, node.span.column) == (end.end_line, end.end_column + 1)
+    return node if begins_behind_comma and _is_plain(node) else None
 
 
 def _joined(source: Source, first: ScalarNode, last: ScalarNode) -> ScalarNode:

@@ -62,8 +62,8 @@ class Journal(Archive):
                     self._connection.executemany(
                         f"DELETE FROM {table} WHERE {key} = (SELECT n FROM sessions WHERE id = ?)", ids
                     )
-            self._connection.execute("PRAGMA incremental_vacuum").fetchall()
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            # As a script: `execute` would stop after the first page.
+            self._connection.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
             database.explain(error, self._path)
 

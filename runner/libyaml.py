@@ -33,7 +33,7 @@ def events(text: str, *, pure: bool = False) -> Events:
 
 
 class PureParser(Reader, Scanner, Parser):
-    """PyYAML's parser; its two scanning methods follow libyaml's `yaml_parser_scan_to_next_token` and `…_plain_scalar`."""
+    """PyYAML's parser; the scanning follows libyaml's `yaml_parser_scan_to_next_token` and `…_plain_scalar`."""
 
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)

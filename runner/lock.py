@@ -5,8 +5,8 @@ lock, and means nothing while nobody does. On NFS, Linux maps flock to byte-rang
 it holds between machines too; where a mount has locks switched off (`nolock`, some FUSE file systems) it does
 not, and `since` and `host` are all that tells two writers apart.
 
-The descriptor is not inheritable. A child forked without exec still shares it, and would keep the lock alive
-after its parent: such helpers have to be started before the lock is taken, or close it.
+The descriptor is not inheritable. A child forked without exec still shares it, and would keep the lock when its
+parent is killed: such helpers have to be started before the lock is taken, or close it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import fcntl
 import json
 import os
 import pwd
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,12 +63,14 @@ def hold(folder: Path) -> Iterator[None]:
                 )
             time.sleep(0.01)
         with guarded(path):
-            text = json.dumps(asdict(Holder(os.getpid(), socket.gethostname(), _user(), time.time())))
+            text = json.dumps(asdict(Holder(os.getpid(), os.uname().nodename, _user(), time.time())))
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, text.encode(), 0)
         yield
         os.ftruncate(descriptor, 0)
     finally:
+        # Closing alone leaves it locked while a child that is just being started still shares the descriptor.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 

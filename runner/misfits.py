@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from runner import misfit_quantities
 from runner.diagnostics import Problem, Span, nearest, printable
-from runner.nodes import MappingNode, Node, ScalarNode, SequenceNode, at, kind
+from runner.misfit import Misfit, shown
+from runner.nodes import MappingNode, ScalarNode, SequenceNode, at, kind
 from runner.values import resolve
 
 _TYPES = {
@@ -19,18 +19,9 @@ _TYPES = {
     "integer": "a whole number",
     "number": "a number",
 }
-_QUANTITY = re.compile(r"\s*([-+]?)([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z]*)\s*\Z")
-_QUANTITIES = {
-    "amount": "a number",
-    "amount of memory": "an amount of memory",
-    "duration": "a time",
-    "positive duration": "a time",
-}
-_UNITS = {
-    "amount of memory": "the units are `k`, `m`, `g` and `t`",
-    "duration": "the units are `s`, `m`, `h` and `d`",
-    "positive duration": "the units are `s`, `m`, `h` and `d`",
-}
+_ONE_OF = {"code": ("exec", "code"), "last_line": ("json", "regex", "last_line")}
+"""Keys that the schema can only ask for as the last of several."""
+
 _LIKELY = {
     "args": "exec",
     "cmd": "exec",
@@ -50,60 +41,14 @@ _LIKELY = {
 """What other tools call our keys."""
 
 
-@dataclass(frozen=True)
-class Misfit:
-    """One error of jsonschema: where in the document, against which keyword of which part of the schema."""
-
-    document: MappingNode
-    path: tuple[str | int, ...]
-    keyword: str
-    wanted: Any
-    schema: Mapping[str, Any]
-    schema_path: tuple[str | int, ...]
-
-    @property
-    def node(self) -> Node:
-        return at(self.document, self.path)
-
-    @property
-    def title(self) -> str:
-        """The kind of thing it should be."""
-        return str(self.schema.get("title", ""))
-
-    @property
-    def name(self) -> str:
-        """What is wrong, for the beginning of a sentence."""
-        dotted = ".".join(step for step in self.path if isinstance(step, str))
-        return f"an item of `{dotted}`" if self.path and isinstance(self.path[-1], int) else f"`{dotted}`"
-
-    @property
-    def key_span(self) -> Span:
-        """The key whose value it is; for the document its first key, for an item of a list the item."""
-        if not self.path:
-            return self.document.entries[0][0].span if self.document.entries else self.document.span
-        last = self.path[-1]
-        parent = at(self.document, self.path[:-1])
-        key = parent.key(last) if isinstance(parent, MappingNode) and isinstance(last, str) else None
-        return key.span if key else self.node.span
-
-
 def describe(misfit: Misfit) -> Iterator[Problem]:
     """Its problems; none where it only follows from another misfit."""
-    if misfit.title in _QUANTITIES:
-        yield _quantity(misfit)
+    if misfit.title in misfit_quantities.QUANTITIES:
+        yield misfit_quantities.describe(misfit)
     elif "propertyNames" in misfit.schema_path:
         yield from _name(misfit)
     else:
         yield from _RULES.get(misfit.keyword, _other)(misfit)
-
-
-def _shown(node: Node) -> str:
-    """The value as a message can show it."""
-    if not isinstance(node, ScalarNode) or (node.value.data is None and not node.value.text):
-        return kind(node)
-    text = printable(node.value.text)
-    text = text if len(text) <= 40 else text[:39] + "…"
-    return f"the string `{text}`" if node.quoted else f"`{text}`"
 
 
 def _or(words: list[str]) -> str:
@@ -113,6 +58,9 @@ def _or(words: list[str]) -> str:
 def _type(misfit: Misfit) -> Iterator[Problem]:
     node = misfit.node
     types = [misfit.wanted] if isinstance(misfit.wanted, str) else list(misfit.wanted)
+    if misfit.path[0] == "zip" and len(misfit.path) == 2 and (whole := _flat_zip(misfit)) is not None:
+        yield whole
+        return
     single = {"string", "number", "boolean"} <= set(types)
     expected = "a single value" if single else _or([_TYPES[name] for name in types])
     if not isinstance(node, ScalarNode):
@@ -132,7 +80,7 @@ def _type(misfit: Misfit) -> Iterator[Problem]:
         )
     else:
         yield Problem(
-            f"{misfit.name} must be {expected}, not {_shown(node)}",
+            f"{misfit.name} must be {expected}, not {shown(node)}",
             node.span,
             _scalar_hint(misfit, node, types),
         )
@@ -143,15 +91,23 @@ def _scalar_hint(misfit: Misfit, node: ScalarNode, types: list[str]) -> str | No
     required = misfit.schema.get("required", [])
     if node.quoted and isinstance(resolve(text), int | float) and {"integer", "number"} & set(types):
         return "remove the quotes"
-    if "string" in types and not isinstance(data, str):
+    if "string" in types and "object" not in types and not isinstance(data, str):
         return f'quote it: `"{text}"`'
     if types == ["object"] and len(required) == 1 and "\n" not in text:
         return f"write `{misfit.path[-1]}: {{{required[0]}: {text}}}`"
-    if "array" in types and misfit.path == ("zip", misfit.path[-1]):
-        return "each item of `zip` is a list of names, as `[[model, width]]`"
     if "array" in types and "\n" not in text:
         return f"write `[{text}]`"
     return None
+
+
+def _flat_zip(misfit: Misfit) -> Problem | None:
+    """`zip: [a, b]`, which is one slip and not one for each name."""
+    groups = misfit.document.get("zip")
+    assert isinstance(groups, SequenceNode)
+    names = [item.value.text for item in groups.items if isinstance(item, ScalarNode)]
+    if len(names) < len(groups.items):
+        return None
+    return Problem("`zip` must be a list of lists", groups.span, f"write `[[{', '.join(names)}]]`")
 
 
 def _shape_hint(misfit: Misfit, types: list[str]) -> str | None:
@@ -162,45 +118,16 @@ def _shape_hint(misfit: Misfit, types: list[str]) -> str | None:
     return None
 
 
-def _quantity(misfit: Misfit) -> Problem:
-    node, name, what = misfit.node, misfit.name, _QUANTITIES[misfit.title]
-    if not isinstance(node, ScalarNode):
-        return Problem(f"{name} must be {what}, not {kind(node)}", node.span)
-    text, data = node.value
-    if data is None and not text:
-        return Problem(f"{name} has no value", node.span, f"give it {what}, or remove it")
-    found = _QUANTITY.match(text)
-    if found is None or isinstance(data, bool):
-        hints = {"amount of memory": "write `256m` or `1.5g`", "amount": None}
-        return Problem(
-            f"{name} must be {what}, not {_shown(node)}",
-            node.span,
-            hints.get(misfit.title, "write `90s` or `1.5h`"),
-        )
-    sign, number, unit = found.groups()
-    if sign == "-":
-        return Problem(f"{name} must not be negative: `{text}`", node.span)
-    if misfit.title == "amount" and unit:
-        return Problem(f"{name} must be a plain number, not `{text}`", node.span, "only `mem` takes a unit")
-    if misfit.title == "amount of memory" and not unit:
-        return Problem(f"{name} has no unit", node.span, f"write `{number}m` or `{number}g`")
-    if misfit.title == "positive duration" and not re.search("[1-9]", re.split("[eE]", number)[0]):
-        return Problem(f"{name} must be more than 0", node.span, f"for no limit, leave {name} out")
-    if unit and unit.lower() not in ("ms", "s", "m", "h", "d", "k", "g", "t"):
-        return Problem(f"unknown unit `{unit}` in {name}", node.span, _UNITS.get(misfit.title))
-    return Problem(f"{name} must be {what}, not {_shown(node)}", node.span, _UNITS.get(misfit.title))
-
-
 def _name(misfit: Misfit) -> Iterator[Problem]:
-    """A key that is no name of the kind that the schema wants; jsonschema does not say which: all of them."""
+    """A key that is no name of the kind that the schema wants."""
     mapping = misfit.node
     assert isinstance(mapping, MappingNode)
-    for key, _ in mapping.entries:
-        text = key.value.text
-        if misfit.keyword == "not" and text == misfit.wanted.get("const"):
-            yield Problem(f"the name `{text}` is taken", key.span, "choose another name")
-        elif misfit.keyword == "pattern" and not re.search(misfit.wanted, text):
-            yield _not_a_name(misfit, text, key.span)
+    key = mapping.key(misfit.value)
+    assert key is not None
+    if misfit.keyword == "not":
+        yield Problem(f"the name `{misfit.value}` is taken", key.span, "choose another name")
+    else:
+        yield _not_a_name(misfit, misfit.value, key.span)
 
 
 def _not_a_name(misfit: Misfit, text: str, span: Span) -> Problem:
@@ -209,7 +136,9 @@ def _not_a_name(misfit: Misfit, text: str, span: Span) -> Problem:
         return Problem(f"an empty {misfit.title}", span)
     if misfit.title == "environment variable name":
         name, _, value = shown.partition("=")
-        hint = f"write `{name}: {value}`" if "propertyNames" in misfit.schema_path and name else None
+        hint = (
+            f"write `{name}: {value}`" if "propertyNames" in misfit.schema_path and name and value else None
+        )
         return Problem(f"the name of an environment variable cannot have a `=`: `{shown}`", span, hint)
     hint = "use letters, digits and `_`, no digit first" if misfit.title.endswith("variable name") else None
     mended = re.sub(r"\W", "_", text, flags=re.ASCII)
@@ -225,18 +154,18 @@ def _pattern(misfit: Misfit) -> Iterator[Problem]:
         yield _not_a_name(misfit, node.value.text, node.span)
     elif misfit.title == "Failures":
         yield Problem(
-            f"{misfit.name} must be a whole number or a percentage, not {_shown(node)}",
+            f"{misfit.name} must be a whole number or a percentage, not {shown(node)}",
             node.span,
             "write `10` or `5%`",
         )
     elif misfit.title == "Name":
         yield Problem(
-            f"{misfit.name} is also the name of a folder, and cannot be {_shown(node)}",
+            f"{misfit.name} is also the name of a folder, and cannot be {shown(node)}",
             node.span,
             "leave out `/` and a dot at the beginning",
         )
     else:
-        yield Problem(f"{_shown(node)} is no {misfit.title}", node.span)
+        yield Problem(f"{shown(node)} is no {misfit.title}", node.span)
 
 
 def _unknown_keys(misfit: Misfit) -> Iterator[Problem]:
@@ -266,29 +195,27 @@ def _meant(misfit: Misfit, text: str, known: list[str]) -> str:
 def _missing(misfit: Misfit) -> Iterator[Problem]:
     mapping = misfit.node
     assert isinstance(mapping, MappingNode)
-    choice = {"code": ["exec", "code"], "last_line": ["json", "regex", "last_line"]}
     for name in misfit.wanted:
-        if mapping.get(name) is not None:
+        names = _ONE_OF.get(name, (name,))
+        if mapping.get(name) is not None or _is_misspelled(names, misfit):
             continue
-        names = choice.get(name, [name])
-        schema = misfit.schema.get("properties", {})
-        if any(
-            nearest(key.value.text, names) or _LIKELY.get(key.value.text) in names
-            for key, _ in mapping.entries
-            if key.value.text not in schema and key.value.text not in names
-        ):
-            continue  # said already: the key is there, misspelled
         if not misfit.path:
-            yield Problem(
-                "one of `exec` and `code` is needed",
-                misfit.key_span,
-                "say what to run: `exec: [python, train.py]`",
-            )
+            hint = "say what to run: `exec: [python, train.py]`"
+            yield Problem("one of `exec` and `code` is needed", misfit.key_span, hint)
         elif len(names) > 1:
             listed = ", ".join(f"`{one}`" for one in names[:-1])
             yield Problem(f"{misfit.name} needs one of {listed} and `{names[-1]}`", misfit.key_span)
         else:
             yield Problem(f"{misfit.name} needs `{name}`", misfit.key_span)
+
+
+def _is_misspelled(names: Sequence[str], misfit: Misfit) -> bool:
+    """Whether one of these keys is there under a wrong name, which has been said; a backend's options are free."""
+    mapping = misfit.node
+    assert isinstance(mapping, MappingNode)
+    return misfit.title != "Backend" and any(
+        nearest(key.value.text, names) or _LIKELY.get(key.value.text) in names for key, _ in mapping.entries
+    )
 
 
 def _needs(misfit: Misfit) -> Iterator[Problem]:
@@ -326,17 +253,13 @@ def _unknown_word(misfit: Misfit) -> Iterator[Problem]:
 
 
 def _too_small(misfit: Misfit) -> Iterator[Problem]:
-    yield Problem(
-        f"{misfit.name} must be at least {misfit.wanted}, not {_shown(misfit.node)}", misfit.node.span
-    )
+    yield Problem(f"{misfit.name} must be at least {misfit.wanted}, not {misfit.value}", misfit.node.span)
 
 
 def _too_few(misfit: Misfit) -> Iterator[Problem]:
-    message = (
-        f"{misfit.name} is empty"
-        if misfit.wanted == 1
-        else f"{misfit.name} needs at least {misfit.wanted} items"
-    )
+    message = f"{misfit.name} is empty"
+    if misfit.wanted > 1:
+        message = f"a {misfit.title} in `{misfit.path[0]}` needs at least {misfit.wanted} names"
     yield Problem(message, misfit.node.span)
 
 

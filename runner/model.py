@@ -64,7 +64,7 @@ class Session(NamedTuple):
     `point` is the digest of variables and repeat alone; `id` digests the recipe as well (see `identity`).
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # a name that tuples have, too
     id: str
     point: str
     repeat: int

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from runner.events import ApplyEnded, AttemptEnded, AttemptStarted, Event, to_json
 from runner.state import State
@@ -115,5 +115,5 @@ def _copy(path: Path, out: BinaryIO) -> None:
     out.flush()
 
 
-def _or_none(form: Callable[[float], str], number: float | None) -> str | None:
+def _or_none(form: Callable[[Any], str], number: float | None) -> str | None:
     return None if number is None else form(number)

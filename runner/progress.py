@@ -36,11 +36,11 @@ TAIL_LINES = 5
 
 @dataclass
 class Failure:
-    session: str
     what: str
     outcome: Outcome
     reason: str | None
     stderr: Path
+    see: str
 
 
 @dataclass
@@ -63,13 +63,23 @@ class Tally:
         return f"{', '.join(parts)}, {format_duration(max(0.0, now - self.started_at))}"
 
 
-class Progress:
-    """Shows an apply on `out`: one line that is redrawn on a terminal, else a line when something fails or time goes by."""
+@dataclass(frozen=True)
+class Logs:
+    """Where a failed attempt's stderr lies, and the command that shows a session's."""
 
-    def __init__(self, stderr_of: Callable[[str, int], Path], hint: Callable[[str], str], out: TextIO = sys.stderr) -> None:
+    stderr: Callable[[str, int], Path]
+    command: Callable[[str], str]
+
+
+class Progress:
+    """Shows an apply on `out`: one line that is redrawn on a terminal, else a line when something fails or time goes by.
+
+    With `logs`, the end shows the last lines of the first failures and how to see the rest.
+    """
+
+    def __init__(self, logs: Logs | None, out: TextIO = sys.stderr) -> None:
         self.tally = Tally()
-        self._stderr_of = stderr_of
-        self._hint = hint
+        self._logs = logs
         self._out = out
         self._live = out.isatty()
         self._drawn_at = 0.0
@@ -111,9 +121,10 @@ class Progress:
             return
         tally.outcomes[event.outcome] += 1
         if event.outcome is not Outcome.SUCCEEDED:
-            stderr = self._stderr_of(event.session, event.attempt)
-            if len(tally.failures) < SHOWN_FAILURES and event.outcome is not Outcome.CANCELLED:
-                tally.failures.append(Failure(event.session, what, event.outcome, event.reason, stderr))
+            if self._logs and len(tally.failures) < SHOWN_FAILURES and event.outcome is not Outcome.CANCELLED:
+                stderr = self._logs.stderr(event.session, event.attempt)
+                see = self._logs.command(event.session)
+                tally.failures.append(Failure(what, event.outcome, event.reason, stderr, see))
             self._say(f"{_why(event)}: {what}")
 
     def _say(self, line: str) -> None:
@@ -142,7 +153,7 @@ class Progress:
             self._out.write("\r" + " " * self._width + "\r")
             self._width = 0
 
-    def finish(self, not_run: int) -> None:
+    def finish(self, ended: ApplyEnded) -> None:
         """The summary: counts, then the last lines of the first failures and how to see all of them."""
         self._clear()
         tally = self.tally
@@ -151,10 +162,10 @@ class Progress:
             self._out.write(f" ({failure.reason})\n" if failure.reason else "\n")
             for line in tail(failure.stderr):
                 self._out.write(f"    {line}\n")
-            self._out.write(f"    see: {self._hint(failure.session)}\n")
+            self._out.write(f"    see: {failure.see}\n")
         counts = [f"{count:,} {outcome.value}" for outcome in Outcome if (count := tally.outcomes[outcome])]
-        if not_run:
-            counts.append(f"{not_run:,} not run")
+        if ended.not_run:
+            counts.append(f"{ended.not_run:,} not run")
         took = format_duration(max(0.0, time.time() - tally.started_at))
         self._out.write(("\n" if tally.failures else "") + f"{', '.join(counts) or 'nothing to run'} in {took}\n")
         self._out.flush()

@@ -30,8 +30,8 @@ class Reader:
         return any(problem.severity == "error" for problem in self.problems)
 
     def add(self, problem: Problem) -> None:
-        """One fault a place: what the schema has said already is not said again in other words."""
-        if not any(problem.span == known.span and known.severity == "error" for known in self.problems):
+        """One fault a place: what has been said of a part of it already is not said again in other words."""
+        if not any(known.severity == "error" and _inside(known.span, problem.span) for known in self.problems):
             self.problems.append(problem)
 
     def report(self, message: str, span: Span, hint: str | None = None) -> None:
@@ -241,3 +241,10 @@ class Reader:
                 if name.value.text not in names:
                     self.unknown(name, names)
         return [(condition, node) for condition, node in found if condition.keys() <= known]
+
+
+def _inside(part: Span | None, whole: Span | None) -> bool:
+    if part is None or whole is None:
+        return False
+    begins = (whole.line, whole.column) <= (part.line, part.column)
+    return begins and (part.end_line, part.end_column) <= (whole.end_line, whole.end_column)

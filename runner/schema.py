@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.diagnostics import Problem, in_file_order
-from runner.misfits import Misfit, describe
+from runner.fits import TYPES, fits
+from runner.misfit import Misfit
+from runner.misfits import describe
 from runner.nodes import MappingNode, plain
 
 if TYPE_CHECKING:
@@ -34,11 +36,21 @@ def load(name: str) -> dict[str, Any]:
 
 def check(document: MappingNode) -> list[Problem]:
     """Everything about the document's shape that the schema does not allow: each fault once, in file order."""
+    data = plain(document)
+    if fits(data, load("sweep")):
+        return []
+    errors: Iterable[Any] = _validator().iter_errors(data)
     misfits = [
         Misfit(
-            document, tuple(error.absolute_path), str(error.validator), error.validator_value, schema, within
+            document,
+            tuple(error.absolute_path),
+            str(error.validator),
+            error.validator_value,
+            error.schema,
+            tuple(error.absolute_schema_path),
+            error.instance,
         )
-        for error in _validator().iter_errors(plain(document))
+        for error in errors
     ]
     problems = {problem: None for misfit in misfits for problem in describe(misfit)}
     return list(in_file_order(problems))
@@ -48,14 +60,8 @@ def check(document: MappingNode) -> list[Problem]:
 def _validator() -> Validator:
     from jsonschema import Draft202012Validator, validators
 
-    # as the sweep file means them: 2.0 is no whole number, and `.inf` and `.nan` are no numbers to compute with
     types = Draft202012Validator.TYPE_CHECKER.redefine_many(
-        {
-            "integer": lambda _, data: isinstance(data, int) and not isinstance(data, bool),
-            "number": lambda _, data: (
-                isinstance(data, int | float) and not isinstance(data, bool) and math.isfinite(data)
-            ),
-        }
+        {name: lambda _, data, is_type=is_type: is_type(data) for name, is_type in TYPES.items()}
     )
     extended: Any = validators.extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
     validator: Validator = extended(load("sweep"))

@@ -16,8 +16,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
-import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -127,7 +125,7 @@ class State:
         """Ask the live apply to cancel these sessions, or with None to end altogether."""
         text = json.dumps(None if sessions is None else sorted(sessions))
         folder = self.folder / "cancel"
-        name = f"{time.time_ns():020}-{secrets.token_hex(4)}"
+        name = f"{time.time_ns():020}-{os.urandom(4).hex()}"
         with guarded(folder):
             folder.mkdir(exist_ok=True)
             temporary = folder / f".{name}"
@@ -267,6 +265,8 @@ def _holds_something(folder: str) -> bool:
 
 
 def _remove_tree(folder: Path) -> None:
+    import shutil  # slow to import, and hardly ever needed
+
     try:
         shutil.rmtree(folder)
     except FileNotFoundError:

@@ -7,7 +7,7 @@ libyaml says `did not find expected key`; the user has to hear that a line is in
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,15 +23,19 @@ _CLOSER = {"[": "]", "{": "}"}
 _TORN_RANGE = re.compile(r"(case|linspace|range|logspace|geomspace):(\[[^\]]*\]|[^\s\[\]{}])*")
 
 
-def explain(source: Source, error: YAMLError) -> Problem:
-    """The problem that a YAMLError is."""
+def explain(source: Source, error: YAMLError, around: Sequence[Span]) -> Problem:
+    """The problem that a YAMLError is. `around` are the beginnings of the collections it lies in, outermost first."""
     mark = getattr(error, "problem_mark", None)
     if not isinstance(error, MarkedYAMLError) or mark is None:
         return Problem(f"not valid YAML: {' '.join(str(error).split())}", None)
     begun = error.context_mark
-    words = f"{error.context or ''}: {error.problem or ''}".lower()
     complaint = _Complaint(
-        source, words, mark.line, mark.column, (begun.line, begun.column) if begun else None
+        source,
+        words=f"{error.context or ''}: {error.problem or ''}".lower(),
+        line=mark.line,
+        column=mark.column,
+        begun=(begun.line, begun.column) if begun else None,
+        innermost=around[-1] if around else None,
     )
     for rule in _RULES:
         problem = rule(complaint)
@@ -47,13 +51,14 @@ def no_such_character(parser: Any) -> YAMLError:
 
 @dataclass(frozen=True)
 class _Complaint:
-    """The parser's words, where it stood, and where the thing begins that it was at."""
+    """The parser's words, where it stood, where the thing begins that it was at, and the collection round it."""
 
     source: Source
     words: str
     line: int
     column: int
     begun: tuple[int, int] | None
+    innermost: Span | None
 
     def says(self, *words: str) -> bool:
         return any(word in self.words for word in words)
@@ -207,9 +212,23 @@ def _nothing(at: _Complaint) -> Problem | None:
         return None
     if at.rest.startswith(","):
         return Problem("nothing before this `,`", at.here(), 'an empty value is written `""`')
+    if at.says("flow node") and at.innermost is not None and (problem := _open_bracket(at, at.innermost)):
+        return problem
     if at.at_end or at.rest.startswith("..."):
         return Problem("nothing where a value should be", at.here())
     return _closes_nothing(at)
+
+
+def _open_bracket(at: _Complaint, begin: Span) -> Problem | None:
+    opener = (
+        at.text(begin.line)[begin.end_column - 1 : begin.end_column] if begin.line == begin.end_line else ""
+    )
+    if opener in _CLOSER and at.at_end:
+        span = Span(begin.line, begin.end_column - 1, begin.line, begin.end_column)
+        return Problem(f"`{opener}` is never closed", span, f"add the `{_CLOSER[opener]}`")
+    if opener in _CLOSER and at.rest[:1] in _CLOSER.values():
+        return Problem(f"`{opener}` is closed by `{at.rest[0]}`", at.here(), f"write `{_CLOSER[opener]}`")
+    return None
 
 
 def _closes_nothing(at: _Complaint) -> Problem | None:

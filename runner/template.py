@@ -132,16 +132,15 @@ class Template:
         return [self._unknown(variable, names) for variable in self.variables if variable.name not in names]
 
     def _unknown(self, variable: Variable, known: Sequence[str]) -> TemplateFault:
+        literal = f"`$${variable.name}` for "
+        literal += "the shell's own variable" if self.shell else f"the text `${variable.name}`"
         near = None if variable.name in _ENVIRONMENT else nearest(variable.name, known)
-        hints = [f"did you mean `${near}`?"] if near else []
-        if variable.name.isupper():
-            owner = "the shell's own variable" if self.shell else f"the text `${variable.name}`"
-            hints.append(f"for {owner} write `$${variable.name}`")
-        elif not near:
-            hints.append(f"name it in `ranges`, or write `$${variable.name}` for the text `${variable.name}`")
-        return TemplateFault(
-            variable.start, variable.end, f"unknown variable `{variable.name}`", "; ".join(hints)
-        )
+        if near is None:
+            named = "" if variable.name.isupper() else "name it in `ranges`, or "
+            hint = f"{named}write {literal}"
+        else:
+            hint = f"did you mean `${near}`" + (f", or {literal}?" if variable.name.isupper() else "?")
+        return TemplateFault(variable.start, variable.end, f"unknown variable `{variable.name}`", hint)
 
 
 def parse(text: str, *, shell: bool = False) -> tuple[Template, list[TemplateFault]]:

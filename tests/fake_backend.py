@@ -11,6 +11,9 @@ import trio
 from runner.backends.base import Rejected, Started
 from runner.model import Attempt, Ended, Outcome
 
+DYING = 0.125
+"""Seconds from KILL to the end: nothing dies at the very moment it is told to."""
+
 
 @dataclass(frozen=True)
 class Script:
@@ -27,7 +30,7 @@ class Script:
     accepting: float = 0.0
     queued: float = 0.0
     why: str = "Resources"
-    leaving: float | None = 0.0
+    leaving: float | None = 0.25
     exit_on_term: int = 143
     refuse: str | None = None
     submit_error: Exception | None = None
@@ -62,7 +65,9 @@ class FakeJob:
         if when < self.ends:
             self.ends = when
             ran = max(0.0, when - self.starts)
-            self.ended = Ended(outcome, exit_code, None, duration=ran, cpu_time=ran, max_rss=self.script.max_rss)
+            self.ended = Ended(
+                outcome, exit_code, None, duration=ran, cpu_time=ran, max_rss=self.script.max_rss
+            )
             self.starts = min(self.starts, when)
             self.changed.set()
             self.changed = trio.Event()
@@ -160,7 +165,7 @@ class FakeBackend:
         elif it.script.leaving is not None and it.script.leaving <= grace:
             it.end_by(now + it.script.leaving, Outcome.FAILED, it.script.exit_on_term)
         else:
-            it.end_by(now + grace, Outcome.FAILED, 137)
+            it.end_by(now + grace + DYING, Outcome.FAILED, 137)
         await it.reach(lambda: it.ends)
 
     def _job(self, job: str) -> FakeJob:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import replace
 
 import trio
 import trio.testing
 
-from runner.capacity import Capacity
+from runner.capacity import Capacity, DeviceLocks
 from runner.events import (
     ApplyEnded,
     AttemptAdopted,
@@ -25,7 +24,7 @@ Scripts = Callable[[int, int], Script]
 """What the attempt of this number does, for the session at this index."""
 
 
-def session(index: int, build: str | None = None, **resources: Amount) -> Session:
+def session(index: int, **resources: Amount) -> Session:
     return Session(
         index=index,
         id=f"{index:016x}",
@@ -34,7 +33,7 @@ def session(index: int, build: str | None = None, **resources: Amount) -> Sessio
         params={},
         exec=("true",),
         env={},
-        build=build,
+        build=None,
         workdir=".",
         image=None,
         resources=resources,
@@ -73,7 +72,10 @@ def attempt_of(session: Session, number: int, policy: Policy) -> Attempt:
 
 
 class Apply:
-    """One apply: keeps its events, and checks after each that the capacity holds."""
+    """One apply: keeps its events, and checks that the capacity holds at each.
+
+    `left` are the jobs that ran when the executor was through, before the backend was closed.
+    """
 
     def __init__(
         self,
@@ -82,27 +84,31 @@ class Apply:
         capacity: Resources | None = None,
         max_parallel: int | None = None,
         devices: tuple[str, ...] = (),
+        locks: DeviceLocks | None = None,
         policy: Policy = Policy(),  # noqa: B008
         cluster: Cluster | None = None,
         builds: Builds | None = None,
         fail_after: int | None = None,
     ) -> None:
-        self.capacity = Capacity(capacity or {}, max_parallel, devices)
+        self.capacity = Capacity(capacity or {}, max_parallel, devices, locks)
         self.policy = policy
         self.events: list[Event] = []
         self.prepared: list[tuple[str, int, tuple[str, ...]]] = []
         self.fail_after = fail_after
-        self.backend = FakeBackend(lambda attempt: scripts(index_of(attempt.session), attempt.number), cluster)
+        self.backend = FakeBackend(
+            lambda attempt: scripts(index_of(attempt.session), attempt.number), cluster
+        )
         self.executor = Executor(
             backend=self.backend,
             capacity=self.capacity,
             policy=policy,
-            emit=self.emit,
-            prepare=self.prepare,
-            collect=self.collect,
+            emit=lambda event: self.emit(event),
+            prepare=lambda session, number, devices: self.prepare(session, number, devices),
+            collect=lambda attempt, ended: self.collect(attempt, ended),
             builds=builds,
             clock=trio.current_time,
         )
+        self.left: list[FakeJob] = []
         self._open: dict[str, Session] = {}
 
     def emit(self, event: Event) -> None:
@@ -112,6 +118,7 @@ class Apply:
         if isinstance(event, AttemptSubmitted):
             assert event.session.id not in self._open
             self._open[event.session.id] = event.session
+        elif isinstance(event, AttemptStarted):
             self.check_capacity()
         elif isinstance(event, AttemptEnded):
             self._open.pop(event.session, None)
@@ -137,7 +144,10 @@ class Apply:
             to_run = len(sessions) if isinstance(sessions, list) else 0
         todo = (it if isinstance(it, Todo) else Todo(it, 1) for it in sessions)
         async with self.backend:
-            return await self.executor.run(todo, to_run, detach)
+            try:
+                return await self.executor.run(todo, to_run, detach)
+            finally:
+                self.left = self.backend.cluster.alive
 
     # What the events say.
 
@@ -146,10 +156,16 @@ class Apply:
         return [event.session.index for event in self.events if isinstance(event, AttemptSubmitted)]
 
     def starts(self) -> list[tuple[int, float]]:
-        return [(index_of(event.session), event.at) for event in self.events if isinstance(event, AttemptStarted)]
+        """Which session started when; those of one moment by index, because trio shuffles them."""
+        starts = [event for event in self.events if isinstance(event, AttemptStarted)]
+        return sorted(((index_of(it.session), it.at) for it in starts), key=lambda pair: (pair[1], pair[0]))
 
     def ends(self) -> list[tuple[int, Outcome]]:
-        return [(index_of(event.session), event.outcome) for event in self.events if isinstance(event, AttemptEnded)]
+        return [
+            (index_of(event.session), event.outcome)
+            for event in self.events
+            if isinstance(event, AttemptEnded)
+        ]
 
     def end_of(self, index: int) -> AttemptEnded:
         """The last end of a session."""
@@ -187,12 +203,11 @@ def apply(run: Apply, sessions: Iterable[Session | Todo], to_run: int | None = N
     ended: list[ApplyEnded] = []
 
     async def main() -> None:
-        ended.append(await run(sessions, to_run))
-        assert not run.backend.cluster.alive
-        assert run.capacity.in_use == dict.fromkeys(run.capacity.limits, 0)
+        try:
+            ended.append(await run(sessions, to_run))
+        finally:
+            assert not run.left, "its backend had to end what the executor did not"
+            assert run.capacity.in_use == dict.fromkeys(run.capacity.limits, 0)
 
     simulate(main)
     return ended[0]
-
-
-__all__ = ["Apply", "Scripts", "apply", "attempt_of", "by_index", "each", "replace", "session", "simulate", "sweep"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from runner.lock import Holder, hold, holder
 
 HOLD = """
 import sys
+import time
 from pathlib import Path
 from runner.lock import hold
 with hold(Path(sys.argv[1])):
@@ -76,11 +79,37 @@ def test_nobody_holds_what_is_not_there(tmp_path: Path) -> None:
 
 
 def test_lock_is_not_inherited_by_children(tmp_path: Path) -> None:
-    with hold(tmp_path):
-        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
-    with child:
-        assert holder(tmp_path) is None
+    start = "import subprocess, sys\n"
+    start += "subprocess.Popen(['sh', '-c', 'echo started; exec cat'], close_fds=False)\n"
+    script = HOLD.replace("    sys.stdin.read()", f"    exec({start!r})\n    __import__('time').sleep(60)")
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert {child.stdout.readline(), child.stdout.readline()} == {"held\n", "started\n"}
+        assert holder(tmp_path) is not None
         child.kill()
+        child.wait()
+        # Its own child lives on, as it still reads from us.
+        assert holder(tmp_path) is None
+
+
+@pytest.fixture
+def asker(tmp_path: Path) -> Iterator[int]:
+    """Somebody in the very act of asking who holds the lock."""
+    descriptor = os.open(tmp_path / "lock", os.O_RDONLY | os.O_CREAT)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    yield descriptor
+    os.close(descriptor)
+
+
+def test_askers_do_not_see_each_other(tmp_path: Path, asker: int) -> None:
+    assert holder(tmp_path) is None
+
+
+def test_hold_waits_for_an_asker(tmp_path: Path, asker: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: fcntl.flock(asker, fcntl.LOCK_UN))
+    with hold(tmp_path):
+        assert holder(tmp_path) is not None
 
 
 def test_hold_is_patient_with_those_who_only_ask(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.metrics import JsonMetric, LastLineMetric, Metric, RegexMetric, collect
@@ -105,8 +106,12 @@ def test_last_line(output: Path, text: bytes, value: Scalar) -> None:
 
 
 def test_every_metric_is_in_the_result_in_order(output: Path) -> None:
-    metrics = {"b": RegexMetric("b"), "a": JsonMetric("a", "a"), "c": LastLineMetric("c")}
-    assert list(collect(metrics, output, output / "missing").items()) == [("b", None), ("a", None), ("c", None)]
+    metrics: dict[str, Metric] = {"b": RegexMetric("b"), "a": JsonMetric("a", "a"), "c": LastLineMetric("c")}
+    assert list(collect(metrics, output, output / "missing").items()) == [
+        ("b", None),
+        ("a", None),
+        ("c", None),
+    ]
 
 
 def test_large_logs_are_not_held_in_memory(output: Path) -> None:
@@ -124,20 +129,27 @@ def test_large_logs_are_not_held_in_memory(output: Path) -> None:
     assert peak < 10 * 1024 * 1024
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+@pytest.mark.parametrize("offset", range(-2, 20))
+def test_a_line_across_the_border_of_blocks(output: Path, end: str, offset: int) -> None:
+    stdout = output.parent / "stdout"
+    after = f"{end}{'x' * 1023}" * 1100
+    stdout.write_text("." * 99 + f"{end}value=123456{after[: 1024 * 1024 - offset]}", newline="")
+    assert one(RegexMetric(r"^value=(\d+)$"), output) == 123456
+
+
 def test_one_endless_line(output: Path) -> None:
     stdout = output.parent / "stdout"
     stdout.write_bytes(b"acc=1 " + b"x" * 5_000_000)
     assert one(RegexMetric(r"acc=(\d)"), output) == 1
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.integers(0, 400_000), min_size=1, max_size=6), st.sampled_from(["\n", "\r", "\r\n"]))
 def test_block_borders_never_cut_a_line(gaps: list[int], end: str) -> None:
     """However the values lie about the borders of blocks, the last one is found, and whole."""
-    folder = Path(os.environ.get("TMPDIR", "/tmp"))
-    path = folder / f"runner-metrics-{os.getpid()}"
     lines = ["." * gap + end + f"value=12345{number}6789" for number, gap in enumerate(gaps)]
-    try:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "stdout")
         path.write_text(end.join(lines) + end + "é" * 600_000 + end, newline="")
-        assert one(RegexMetric(r"^value=(\d+)$"), folder, path) == int(f"12345{len(gaps) - 1}6789")
-    finally:
-        path.unlink()
+        assert one(RegexMetric(r"^value=(\d+)$"), Path(folder), path) == int(f"12345{len(gaps) - 1}6789")

@@ -16,7 +16,7 @@ Open = Callable[[Mapping[str, Any], Mapping[str, str]], AbstractAsyncContextMana
 
 
 def _local(options: Mapping[str, Any], environ: Mapping[str, str]) -> AbstractAsyncContextManager[Backend]:
-    from runner.backends.local import LocalBackend
+    from runner.backends.local.backend import LocalBackend
 
     return LocalBackend(environ)
 

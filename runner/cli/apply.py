@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,21 @@ from runner.cli.options import (
     sweep_argument,
 )
 from runner.errors import InvalidInput
-from runner.events import Event
+from runner.events import ApplyEnded, Event
 from runner.outputs import EventLines
-from runner.progress import Progress
+from runner.progress import Logs, Progress
 from runner.provenance import gather
 from runner.state import State, open_for_writing
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who looks on: consumers of events, what is called every `seconds`, and what closes the picture."""
+
+    consumers: Sequence[Callable[[Event], None]]
+    seconds: float
+    tick: Callable[[], None]
+    finish: Callable[[ApplyEnded], None]
 
 
 @click.command("apply")
@@ -67,33 +78,27 @@ def command(
     this = given(sweep)
     choice = Choice(only, fresh, ignore_files, this.selection(select))
     arguments = f"{file}{f' --state {state}' if state else ''}"
-    consumers = [EventLines(sys.stdout)] if form == "jsonl" else []
 
-    def watch(opened: State) -> Progress:
-        return Progress(
+    def watch(opened: State) -> Watch:
+        logs = Logs(
             lambda session, attempt: opened.places(session, attempt).stderr,
             lambda session: f"runner logs {arguments} {session} --stderr",
         )
+        progress = Progress(logs)
+        lines = [EventLines(sys.stdout)] if form == "jsonl" else []
+        return Watch([*lines, progress], 1.0, progress.tick, progress.finish)
 
-    applied = execute(this, state, choice, consumers, watch)
-    return exit_code(applied)
+    return exit_code(execute(this, state, choice, watch))
 
 
-def execute(
-    this: Given,
-    state: Path | None,
-    choice: Choice,
-    consumers: Sequence[Callable[[Event], None]],
-    watch: Callable[[State], Progress] | None,
-    tick: tuple[float, Callable[[], None]] | None = None,
-) -> Applied:
+def execute(this: Given, state: Path | None, choice: Choice, watch: Callable[[State], Watch]) -> Applied:
     """Apply a plan with the state held, and show it. Raises InvalidInput before anything has started."""
     capacity = capacity_of(this.sweep)
     require_fit(this.sweep, capacity)
     if choice.select is not None and next(this.plan.sessions(choice.select), None) is None:
         raise InvalidInput("no session has the selected values", "nothing was started")
     with open_for_writing(this.sweep.folder, this.sweep.name, state) as opened:
-        progress = watch(opened) if watch else None
+        look = watch(opened)
         apply = Apply(
             this.plan,
             opened,
@@ -101,12 +106,11 @@ def execute(
             choice,
             gather(this.sweep.folder),
             os.environ,
-            [*consumers, *([progress] if progress else [])],
-            tick or (1.0, progress.tick if progress else lambda: None),
+            look.consumers,
+            (look.seconds, look.tick),
         )
         applied = apply.run()
-        if progress:
-            progress.finish(applied.ended.not_run)
+        look.finish(applied.ended)
         return applied
 
 

@@ -25,9 +25,13 @@ def run(arguments: Sequence[str]) -> int:
     from runner.cli import main
 
     try:
-        result = main.main(args=list(arguments), prog_name="runner", standalone_mode=False)
+        # Not click's own `main`: that one makes 1 of a closed stdout.
+        with main.make_context("runner", list(arguments)) as context:
+            result = main.invoke(context)
         sys.stdout.flush()
         return result if isinstance(result, int) else EXIT_OK
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except BrokenPipeError:
         # Whoever read our output has seen enough. Nothing more may be written, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

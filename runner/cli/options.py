@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -115,10 +116,10 @@ def capacity_of(sweep: Sweep) -> Capacity:
     from runner.backends.local.devices import DeviceLocks
     from runner.backends.local.machine import offers
 
-    machine = offers()
+    machine = offers(os.environ)
     limits: dict[str, Amount] = {"cpu": machine.cpu, "mem": machine.mem, "gpu": len(machine.gpus), **sweep.capacity}
     devices = machine.gpus or tuple(str(index) for index in range(int(limits["gpu"])))
-    return Capacity(limits, sweep.max_parallel, devices, DeviceLocks())
+    return Capacity(limits, sweep.max_parallel, devices, DeviceLocks(os.environ))
 
 
 def require_fit(sweep: Sweep, capacity: Capacity) -> None:

@@ -12,12 +12,17 @@ import click
 
 from runner.adhoc import Flags, to_document, to_yaml
 from runner.applying import Choice
-from runner.cli.apply import execute, exit_code
+from runner.cli.apply import Watch, execute, exit_code
 from runner.cli.options import given, override, show_warnings
 from runner.diagnostics import Source
 from runner.errors import InvalidInput
 from runner.loading import load
 from runner.outputs import LiveOutput, SessionOutputs, Statistics
+from runner.progress import Progress
+from runner.state import State
+
+LIVE_SECONDS = 0.05
+"""Between two looks at what the one session has written."""
 
 BACKEND_FLAGS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("-m", "-v", "--mount", "--volume", "mounts"), {"multiple": True, "metavar": "NAME[=PATH]"}),
@@ -108,29 +113,31 @@ def command(
         build_range=build_range,
         exec_range=exec_range,
         max_parallel=max_parallel,
-        name=name,
+        name=name or "run",
         image=image,
         backend=backend or ("backend.ai" if image else None),
         backend_options={key: _plain(value) for key, value in backend_options.items() if value},
     )
     document, warnings = to_document(flags)
     text = to_yaml(document)
+    for warning in () if quiet else warnings:
+        click.echo(f"warning: {warning}", err=True)
     if print_sweep:
         click.echo(text, nl=False)
         return 0
     sweep = load(Source("<command line>", text), Path.cwd())
     if not quiet:
-        for warning in warnings:
-            click.echo(f"warning: {warning}", err=True)
         show_warnings(sweep)
     this = given(override(sweep))
     folder = runs_folder() / (f"{name}" if name else f"run-{secrets.token_hex(6)}")
-    single = this.plan.count == 1
-    outputs = LiveOutput() if single else SessionOutputs()
-    consumers = [outputs, *([Statistics(this.plan)] if stats else [])]
-    applied = execute(
-        this, state=folder, choice=Choice(fresh=True), consumers=consumers, quiet=quiet, is_run=True, live=outputs
-    )
+
+    def watch(state: State) -> Watch:
+        outputs = LiveOutput(state) if this.plan.count == 1 else SessionOutputs(state)
+        progress = None if quiet else Progress(None)
+        shown = [outputs, *([Statistics()] if stats else []), *([progress] if progress else [])]
+        return Watch(shown, LIVE_SECONDS, outputs.tick, progress.finish if progress else lambda _: None)
+
+    applied = execute(this, folder, Choice(fresh=True), watch)
     if rm or (name is None and applied.succeeded):
         shutil.rmtree(folder, ignore_errors=True)
     elif not quiet and not applied.succeeded:

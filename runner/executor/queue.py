@@ -70,6 +70,8 @@ class Queue:
                         earlier.passed += 1
                     del entries[position]
                     yield entry, lease
+                    if any(earlier.passed >= self._passes for earlier in entries[:position]):
+                        return
                     continue
                 no_room.add(entry.shape)
             if entry.passed >= self._passes:

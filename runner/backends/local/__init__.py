@@ -1,5 +1,5 @@
-"""Jobs are processes on this machine: `runner.backends.local.backend.LocalBackend`.
+"""Jobs are processes on this machine."""
 
-Nothing is imported here, because the spawner, a small program of its own, imports its parts through this
-package.
-"""
+from runner.backends.local.backend import LocalBackend
+
+__all__ = ["LocalBackend"]

@@ -1,5 +1,4 @@
-"""Jobs are processes on this machine; a small spawner process (see `spawner`) starts, watches and ends them.
-"""
+"""Jobs are processes here; a small spawner process (see `spawner`) starts, watches and ends them."""
 
 from __future__ import annotations
 
@@ -36,9 +35,7 @@ REMEMBERED = 1000
 """How many jobs whose end has been told are kept in memory, for those who ask again."""
 
 _PATIENCE = 20.0
-"""Seconds for the spawner to end what still runs and itself; it needs milliseconds, unless somebody has
-stopped it.
-"""
+"""Seconds for the spawner to end everything and itself; it needs milliseconds, unless it has been stopped."""
 
 
 class _Job:
@@ -256,7 +253,7 @@ class LocalBackend:
     async def _bury(self) -> None:
         """The spawner is gone, as it should or not: end what it has left, tell who waits, take its status."""
         left = list(self._by_key.values())
-        while self._process.poll() is None:
+        while self._process.poll() is None:  # noqa: ASYNC110 (it has closed its stream: a moment)
             await trio.sleep(0.001)
         trio.lowlevel.notify_closing(self._socket)
         self._socket.close()

@@ -21,7 +21,7 @@ _LEAF = "runner.main"
 """Version 2 lets no group hold both processes and limited groups: the runner itself moves into this one."""
 
 
-class Unusable(Exception):
+class UnusableError(Exception):
     """Why no memory group can be made here."""
 
 
@@ -68,8 +68,7 @@ class Groups:
         return f"{self.base}/{PREFIX}{name.replace('/', '%')}"
 
     def create(self, name: str, limit: int) -> str:
-        """Make a group that holds at most `limit` bytes, swap included, and return its path. Raises OSError.
-        """
+        """Make a group that holds at most `limit` bytes, swap included; its path. Raises OSError."""
         group = self.path(name)
         try:
             os.mkdir(group)
@@ -126,20 +125,19 @@ class Groups:
 
 
 def places(proc: str = "/proc/self") -> list[Groups]:
-    """Where a runner like the caller would make its groups, usable or not: what a dead one has left is there.
-    """
+    """Where a runner like the caller makes its groups, if it can: what a dead one has left is there."""
     found = []
     for version, kind, controller in ((V1, b"cgroup", b"memory"), (V2, b"cgroup2", b"")):
         try:
             own = _own(proc, kind, controller)
-        except Unusable:
+        except UnusableError:
             continue
         found.append(Groups(version, own.removesuffix(f"/{_LEAF}"), own))
     return found
 
 
 def open_v1(proc: str = "/proc/self") -> Groups:
-    """The version 1 memory groups that the caller can make, tried out. Raises Unusable."""
+    """The version 1 memory groups that the caller can make, tried out. Raises UnusableError."""
     own = _own(proc, b"cgroup", b"memory")
     groups = Groups(V1, own, own)
     _try(groups)
@@ -147,25 +145,26 @@ def open_v1(proc: str = "/proc/self") -> Groups:
 
 
 def open_v2(proc: str = "/proc/self", mine: tuple[int, ...] = ()) -> Groups:
-    """The version 2 memory groups that the caller can make, tried out; moves `mine` (pids) into a leaf.
-    Raises Unusable.
+    """The version 2 memory groups that the caller can make, tried out. Raises UnusableError.
+
+    The processes `mine`, and only they, may be moved into a leaf of the caller's group.
     """
     own = _own(proc, b"cgroup2", b"")
     base = own.removesuffix(f"/{_LEAF}")
     if b"memory" not in (read(f"{base}/cgroup.controllers") or b"").split():
-        raise Unusable("the memory controller is not delegated to this group")
+        raise UnusableError("the memory controller is not delegated to this group")
     home = f"{base}/{_LEAF}"
     try:
         if b"memory" not in (read(f"{base}/cgroup.subtree_control") or b"").split():
             inside = [int(pid) for pid in (read(f"{base}/cgroup.procs") or b"").split()]
             if not set(inside) <= set(mine):
-                raise Unusable("other processes share this group")
+                raise UnusableError("other processes share this group")
             os.makedirs(home, exist_ok=True)
             for pid in inside:
                 _write(f"{home}/cgroup.procs", str(pid))
             _write(f"{base}/cgroup.subtree_control", "+memory")
     except OSError as error:
-        raise Unusable(f"`{base}`: {error.strerror}") from None
+        raise UnusableError(f"`{base}`: {error.strerror}") from None
     groups = Groups(V2, base, home if own != base or os.path.isdir(home) else own)
     _try(groups)
     return groups
@@ -176,20 +175,18 @@ def _try(groups: Groups) -> None:
         group = groups.create(f"probe-{os.getpid()}", 64 << 20)
         try:
             if b"oom_kill " not in (read(f"{group}/{groups.version.events}") or b""):
-                raise Unusable("this kernel does not count what it kills in a group")
+                raise UnusableError("this kernel does not count what it kills in a group")
         finally:
             groups.remove(group)
     except OSError as error:
-        raise Unusable(f"no group can be made in `{groups.base}`: {error.strerror}") from None
+        raise UnusableError(f"no group can be made in `{groups.base}`: {error.strerror}") from None
 
 
 def lineage(proc: str, kind: bytes, controller: bytes) -> list[str]:
-    """The folders of the caller's own group and of those above it, as far as they are mounted; empty if none
-    is.
-    """
+    """The folders of the caller's own group and of those above it, as far as they are mounted."""
     try:
         folder = _own(proc, kind, controller)
-    except Unusable:
+    except UnusableError:
         return []
     folders = []
     while os.path.exists(f"{folder}/cgroup.procs"):
@@ -199,9 +196,7 @@ def lineage(proc: str, kind: bytes, controller: bytes) -> list[str]:
 
 
 def _own(proc: str, kind: bytes, controller: bytes) -> str:
-    """The folder of the caller's own group: /proc/self/cgroup within what /proc/self/mountinfo shows
-    (proc(5)).
-    """
+    """The folder of the caller's own group: its `cgroup` file within what `mountinfo` shows (proc(5))."""
     path = None
     for line in (read(f"{proc}/cgroup") or b"").splitlines():
         _, controllers, where = line.split(b":", 2)
@@ -219,7 +214,7 @@ def _own(proc: str, kind: bytes, controller: bytes) -> str:
         folder = os.fsdecode(point + path[len(root) :]).rstrip("/")
         if os.path.isdir(folder):
             return folder
-    raise Unusable(
+    raise UnusableError(
         "no memory controller is mounted here" if controller else "cgroup version 2 is not mounted here"
     )
 

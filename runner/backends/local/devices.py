@@ -12,8 +12,7 @@ from runner.errors import EnvironmentFailed
 
 
 class DeviceLocks:
-    """Kernel locks (flock) on one file a device, in a folder of the user's own; they die with their holder.
-    """
+    """Kernel locks (flock) on a file for each device, in the user's own folder; they die with their holder."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         runtime = environ.get("XDG_RUNTIME_DIR")

@@ -33,8 +33,7 @@ class Ending:
         self._kill_at = min(self._kill_at, now + grace)
 
     def step(self, now: float, members: Collection[Process]) -> float | None:
-        """Signal the living `members`; the seconds until they want looking at again, None once they are gone.
-        """
+        """Signal the living `members`; seconds until the next look is due, None once they are gone."""
         if not members:
             self._empty += 1
             return None if self._empty == 2 else SHORTEST

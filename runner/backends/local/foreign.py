@@ -1,6 +1,6 @@
-"""Jobs whose spawner is dead: what is left of them is found by the mark in its environment, and by what it leads.
+"""Jobs whose spawner is dead: what an earlier runner, or a spawner that was killed, has left running.
 
-Only for what an earlier runner, or a spawner that was killed, has left: each look is at every process of the machine.
+It is found by the mark in its environment; each look is at every process of the machine.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ def find(name: str) -> int | None:
 
 async def gone(name: str) -> None:
     """Return when nothing of the job lives any more."""
-    while _members({name: None}):
+    while _members({name: None}):  # noqa: ASYNC110 (no one tells of the end of somebody else's child)
         await trio.sleep(_EVERY)
 
 
 async def end(jobs: Mapping[str, int | None], grace: float) -> None:
-    """End all trees of these jobs (name to the pid of a leader that is alive or has only just died, if known)."""
+    """End the trees of these jobs: name to the pid of a leader that lives or has only just died, if known."""
     if not jobs:
         return
     ending = Ending(monotonic(), grace)
-    while (pause := ending.step(monotonic(), _members(jobs))) is not None:
+    while (pause := ending.step(monotonic(), _members(jobs))) is not None:  # noqa: ASYNC110
         await trio.sleep(pause)
     for groups in cgroups.places():
         for name in jobs:
@@ -51,7 +51,7 @@ async def end(jobs: Mapping[str, int | None], grace: float) -> None:
 
 
 def _members(jobs: Mapping[str, int | None]) -> list[Process]:
-    """Their living processes: by mark, by the session or group of what is marked, by descent, by memory group."""
+    """Their living processes: by mark, by session or group of what is marked, by descent, by memory group."""
     table = processes.snapshot()
     table.pop(os.getpid(), None)
     marks = {pid: name for pid in table if (name := processes.mark(pid)) in jobs and name is not None}

@@ -1,4 +1,4 @@
-"""One process from one request: program lookup, working directory, streams, and what can go wrong on the way."""
+"""One process from one request: program lookup, working directory, streams, and what can go wrong."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DEFAULT = [
 ]
 
 
-class CannotRun(Exception):
+class LaunchError(Exception):
     """The command cannot be started: `code` is 127 where something is not found, else 126."""
 
     def __init__(self, code: int, reason: str) -> None:
@@ -41,20 +41,20 @@ class CannotRun(Exception):
         self.reason = reason
 
 
-class CannotOpen(Exception):
+class StreamError(Exception):
     """A stream's file cannot be opened: the fault of the place, not of the command."""
 
 
-class Shortage(Exception):
+class ShortageError(Exception):
     """Out of processes, memory or file descriptors for now."""
 
 
 def launch(
     command: bytes | list[bytes], env: Mapping[bytes, bytes], workdir: bytes, stdout: bytes, stderr: bytes
 ) -> int:
-    """Start `command` as the leader of its own session and return its pid. Changes the caller's working directory.
+    """Start `command` as the leader of its own session; its pid. Changes the caller's working directory.
 
-    stdin is the caller's. Raises CannotRun, CannotOpen, Shortage.
+    stdin is the caller's. Raises LaunchError, StreamError, ShortageError.
     """
     if isinstance(command, bytes):
         dashes = [b"--"] if command[:1] in (b"-", b"+") else []
@@ -85,7 +85,7 @@ def _spawn(program: bytes, command: list[bytes], env: Mapping[bytes, bytes], fil
     except OSError as error:
         raise _explain(error, command, env) from None
     except ValueError as error:  # a NUL inside, or a `=` in a name
-        raise CannotRun(126, f"{_quoted(command[0])} cannot be run: {error}") from None
+        raise LaunchError(126, f"{_quoted(command[0])} cannot be run: {error}") from None
 
 
 def _enter(workdir: bytes) -> None:
@@ -93,7 +93,7 @@ def _enter(workdir: bytes) -> None:
         os.chdir(workdir)
     except OSError as error:
         fault = "does not exist" if error.errno == errno.ENOENT else f"cannot be entered: {error.strerror}"
-        raise CannotRun(126, f"the working directory {_quoted(workdir)} {fault}") from None
+        raise LaunchError(126, f"the working directory {_quoted(workdir)} {fault}") from None
 
 
 def _open(path: bytes) -> int:
@@ -101,8 +101,8 @@ def _open(path: bytes) -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     except OSError as error:
         if error.errno in _SHORTAGES:
-            raise Shortage(error.strerror) from None
-        raise CannotOpen(f"{_quoted(path)} cannot be opened: {error.strerror}") from None
+            raise ShortageError(error.strerror) from None
+        raise StreamError(f"{_quoted(path)} cannot be opened: {error.strerror}") from None
 
 
 def _look_up(name: bytes, path: bytes | None) -> bytes:
@@ -119,35 +119,35 @@ def _look_up(name: bytes, path: bytes | None) -> bytes:
                 return candidate
             there = True
     if there:
-        raise CannotRun(126, f"{_quoted(name)} is not executable")
-    raise CannotRun(127, f"{_quoted(name)} not found")
+        raise LaunchError(126, f"{_quoted(name)} is not executable")
+    raise LaunchError(127, f"{_quoted(name)} not found")
 
 
 def _explain(error: OSError, command: list[bytes], env: Mapping[bytes, bytes]) -> Exception:
     name = _quoted(command[0])
     if error.errno in _SHORTAGES:
-        return Shortage(error.strerror)
+        return ShortageError(error.strerror)
     if error.errno == errno.ENOENT:
         if os.path.exists(command[0]):
-            return CannotRun(127, f"the interpreter that {name} names is not found")
-        return CannotRun(127, f"{name} not found")
+            return LaunchError(127, f"the interpreter that {name} names is not found")
+        return LaunchError(127, f"{name} not found")
     if error.errno == errno.EACCES:
-        return CannotRun(
+        return LaunchError(
             126, f"{name} is a directory" if os.path.isdir(command[0]) else f"{name} is not executable"
         )
     if error.errno == errno.ENOEXEC:
-        return CannotRun(126, f"{name} is not a program: no binary of this machine, and no `#!` line")
+        return LaunchError(126, f"{name} is not a program: no binary of this machine, and no `#!` line")
     if error.errno == errno.E2BIG:
         strings = [*command, *(key + b"=" + value for key, value in env.items())]
         longest = max(map(len, strings)) + 1
         if longest > LONGEST_STRING:
-            return CannotRun(
+            return LaunchError(
                 126, f"a string of {longest} bytes is over the limit of {LONGEST_STRING} for one argument"
             )
         total = sum(len(string) + 9 for string in strings)  # each with its NUL and a pointer to it
         limit = os.sysconf("SC_ARG_MAX")
-        return CannotRun(126, f"{total} bytes of arguments and environment are over the limit of {limit}")
-    return CannotRun(126, f"{name} cannot be run: {error.strerror}")
+        return LaunchError(126, f"{total} bytes of arguments and environment are over the limit of {limit}")
+    return LaunchError(126, f"{name} cannot be run: {error.strerror}")
 
 
 def _quoted(text: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What this machine offers to whoever runs here: by affinity, by the limits of the own cgroup, by CUDA's rules."""
+"""What this machine offers to whoever runs here: by affinity, by limits of the own cgroup, by CUDA's rules."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _gpus(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def visible(value: str) -> tuple[str, ...]:
-    """The devices that a value of CUDA_VISIBLE_DEVICES leaves: as CUDA reads it, the first invalid one ends the list."""
+    """What a value of CUDA_VISIBLE_DEVICES leaves: as CUDA reads it, the first invalid entry ends the list."""
     devices: list[str] = []
     for entry in value.split(","):
         device = entry.strip()

@@ -1,4 +1,4 @@
-"""How the memory limit of a session is enforced: by the best rung of a short ladder that holds on this machine.
+"""How the memory limit of a session is enforced: by the best rung of a short ladder that holds here.
 
 A cgroup of version 1, else one of version 2, else (`sampling`) the tree is added up about once a second.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from runner.backends.local import processes
-from runner.backends.local.cgroups import Groups, Unusable, open_v1, open_v2
+from runner.backends.local.cgroups import Groups, UnusableError, open_v1, open_v2
 from runner.backends.local.processes import Process
 
 TYPE_CHECKING = False
@@ -23,15 +23,16 @@ EVERY = 1.0
 def choose(rung: str | None, mine: tuple[int, ...]) -> tuple[Groups | None, list[str]]:
     """The groups to use, None for sampling, and why each better rung does not hold. `rung` insists on one.
 
-    `mine` are the processes that may be moved within the caller's own group. Raises Unusable if `rung` does not hold.
+    `mine` are the processes that may be moved within the caller's own group. Raises UnusableError if `rung` does
+    not hold.
     """
     why: list[str] = []
-    for name, open_ in ((CGROUP_V1, open_v1), (CGROUP_V2, lambda: open_v2(mine=mine))):
+    for name in (CGROUP_V1, CGROUP_V2):
         if not processes.LINUX or rung not in (None, name):
             continue
         try:
-            return open_(), why
-        except Unusable as reason:
+            return open_v1() if name == CGROUP_V1 else open_v2(mine=mine), why
+        except UnusableError as reason:
             if rung:
                 raise
             why.append(f"{name}: {reason}")
@@ -39,7 +40,7 @@ def choose(rung: str | None, mine: tuple[int, ...]) -> tuple[Groups | None, list
 
 
 def used(members: Collection[Process], limit: int) -> int:
-    """Bytes that a tree holds. Pages shared between its processes are counted once where that decides (and costs)."""
+    """Bytes that a tree holds; where that decides, pages shared between its processes count once."""
     rss = sum(member.rss for member in members)
     if rss <= limit:
         return rss
@@ -62,7 +63,7 @@ def own_peak() -> int:
 
 
 def forget_own_peak() -> None:
-    """Set this process's peak to what it holds now (proc(5), clear_refs): children cannot be measured below it."""
+    """Set this process's peak to what it holds now (clear_refs in proc(5)): no child is measured below it."""
     try:
         file = os.open("/proc/self/clear_refs", os.O_WRONLY)
     except OSError:

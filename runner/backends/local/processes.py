@@ -1,8 +1,8 @@
 """The processes of this machine, and which of them belong to which job.
 
-A job is known by the session and process group that its leader leads, by what descends from it, and by the mark
-`RUNNER_JOB=<name>` that everything which has not replaced its environment carries. Linux answers from /proc (see
-proc(5)); elsewhere `ps` does, which shows no environment and so no marks.
+A job is known by the session and process group that its leader leads, by what descends from it, and by the
+mark `RUNNER_JOB=<name>` that everything which has not replaced its environment carries. Linux answers from
+/proc (see proc(5)); elsewhere `ps` does, which shows no environment and so no marks.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _ps() -> Table:
 
 
 def mark(pid: int) -> str | None:
-    """The name of the job in whose environment the process was started, None if there is none or nobody may know."""
+    """The name of the job in whose environment the process was started; None if none, or not ours to see."""
     environ = read(f"/proc/{pid}/environ") if LINUX else None
     if not environ or _MARK not in environ:
         return None
@@ -127,8 +127,9 @@ def descendants(table: Table, root: int) -> Table:
 def owners(table: Table, known: Mapping[int, str], names: Callable[[int], str | None]) -> dict[int, str]:
     """Which job each process of the table belongs to; one that belongs to none is left out.
 
-    `known` maps the pids of leaders (whose sessions and groups count too) and of strays to jobs. The others belong to
-    their parent's job, else to that whose mark they carry: `names` gives it, and is asked only then.
+    `known` maps the pids of leaders (whose sessions and groups count too) and of strays to jobs. The others
+    belong to their parent's job, else to that whose mark they carry: `names` gives it, and is asked only
+    then.
     """
     found: dict[int, str | None] = {}
     for pid in table:
@@ -157,7 +158,7 @@ def become_subreaper() -> bool:
 
 
 class Children:
-    """The pids of this (single-threaded) process's own children, zombies included. One open file, microseconds."""
+    """The pids of this (single-threaded) process's own children, zombies included, in microseconds."""
 
     def __init__(self) -> None:
         self._file: int | None = None

@@ -9,9 +9,9 @@ Both ends are the same interpreter, so marshal needs no agreement on versions. T
     (CANCEL, key, grace)                                     |     cpu_time, max_rss)
                                                              | (CRASHED, traceback)
 
-`key` is the backend's number for the attempt. Names, values and paths are bytes, as the kernel takes them; `command` is
-bytes for `/bin/sh -c` or a list of bytes; `mem` is in bytes or None; `code` is an exit code, or minus a signal's number.
-The end of the stream tells the spawner to end everything.
+`key` is the backend's number for the attempt. Names, values and paths are bytes, as the kernel takes them;
+`command` is bytes for `/bin/sh -c` or a list of bytes; `mem` is in bytes or None; `code` is an exit code, or
+minus a signal's number. The end of the stream tells the spawner to end everything.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """The program that starts, watches and ends the processes of jobs, beside runner itself.
 
-It is a process of its own because it is small and single-threaded: what it spawns does not inherit runner's peak memory
-(wait4's ru_maxrss never reads below the parent's), spawning does not hold up the event loop, and when runner dies,
-however that happens, the end of the stream between them tells it to end every job and then itself.
+It is a process of its own because it is small and single-threaded: what it spawns does not inherit runner's
+peak memory (wait4's ru_maxrss never reads below the parent's), spawning does not hold up the event loop, and
+when runner dies, however that happens, the end of the stream between them tells it to end every job and then
+itself.
 
-It is a child subreaper: whatever a job leaves behind becomes its child, and nothing it has started outlives it.
+It is a child subreaper: whatever a job leaves behind becomes its child, and nothing it has started outlives
+it.
 """
 
 from __future__ import annotations
@@ -18,9 +20,9 @@ from collections import deque
 from time import monotonic, time
 
 from runner.backends.local import memory, processes
-from runner.backends.local.cgroups import Groups, Unusable
+from runner.backends.local.cgroups import Groups, UnusableError
 from runner.backends.local.ending import Ending, send
-from runner.backends.local.launch import CannotOpen, CannotRun, Shortage, launch
+from runner.backends.local.launch import LaunchError, ShortageError, StreamError, launch
 from runner.backends.local.processes import Process
 from runner.backends.local.protocol import (
     CANCEL,
@@ -65,7 +67,14 @@ class Job:
     )
 
     def __init__(
-        self, key: int, name: str, pid: int, mem: int | None, grace: float, group: str | None
+        self,
+        key: int,
+        name: str,
+        pid: int,
+        begun: float,
+        mem: int | None,
+        grace: float,
+        group: str | None,
     ) -> None:
         self.key = key
         self.name = name
@@ -73,7 +82,7 @@ class Job:
         self.mem = mem
         self.grace = grace
         self.group = group
-        self.begun = monotonic()
+        self.begun = begun
         self.code: int | None = None  # until the leader has been reaped
         self.duration = self.cpu_time = 0.0
         self.max_rss = 0
@@ -199,16 +208,16 @@ class Spawner:
             key, name, command, env, workdir, stdout, stderr, mem, grace = self.waiting[0]
             try:
                 self.spawn(key, name, command, {**self.environ, **env}, (workdir, stdout, stderr), mem, grace)
-            except Shortage as shortage:
+            except ShortageError as shortage:
                 now = monotonic()
                 self.short_since = self.short_since or now
                 self.retry_at = now + 0.05
                 if self.jobs or now < self.short_since + PATIENCE:
                     return
                 self.say(REFUSED, key, f"no process could be started for {PATIENCE:.0f} seconds: {shortage}")
-            except CannotRun as fault:
+            except LaunchError as fault:
                 self.say(ENDED, key, fault.code, str(fault), False, None, None, None)
-            except (CannotOpen, Unusable) as fault:
+            except (StreamError, UnusableError) as fault:
                 self.say(REFUSED, key, str(fault))
             self.short_since = 0.0
             self.waiting.popleft()
@@ -223,13 +232,13 @@ class Spawner:
         mem: int | None,
         grace: float,
     ) -> None:
-        at = time()
+        at, begun = time(), monotonic()
         if mem is None:
             group = None
             pid = launch(command, env, *places)
         else:
             group, pid = self.launch_limited(name, mem, command, env, places)
-        job = self.jobs[key] = self.leaders[pid] = Job(key, name, pid, mem, grace, group)
+        job = self.jobs[key] = self.leaders[pid] = Job(key, name, pid, begun, mem, grace, group)
         if mem is not None:
             if not self.limited:
                 self.sample_at = job.begun + memory.EVERY
@@ -252,7 +261,9 @@ class Spawner:
         try:
             group = self.groups.create(name, mem)
         except OSError as error:
-            raise Unusable(f"no memory group can be made in `{self.groups.base}`: {error.strerror}") from None
+            raise UnusableError(
+                f"no memory group can be made in `{self.groups.base}`: {error.strerror}"
+            ) from None
         try:
             self.groups.enter(group)
             try:
@@ -266,7 +277,7 @@ class Spawner:
     # Ending
 
     def reap(self) -> None:
-        """Take the status of every child that has ended; a job whose tree is gone with its leader has ended."""
+        """Take the status of every child that has ended; a job ends with its leader if that was its tree."""
         exited = []
         orphans = False
         while True:
@@ -322,7 +333,7 @@ class Spawner:
         return None
 
     def leftovers(self, job: Job) -> bool:
-        """Whether anything of a job outlives its leader. Its orphans are our children, so without any there is nothing."""
+        """Whether anything of a job outlives its leader: its orphans would be our children."""
         if processes.LINUX:
             return any(owners == {job.key} for owners in self.strays.values())
         try:
@@ -390,7 +401,9 @@ class Spawner:
             if job.out_of_memory:
                 job.peak = self.groups.peak(job.group) or 0
             self.discard(job.group)
-        peak = max(job.peak, job.max_rss if self.measured(job) else 0)
+        peak = job.peak  # out of memory: what the limit was held against
+        if not job.out_of_memory and self.measured(job):
+            peak = max(peak, job.max_rss)
         self.say(ENDED, job.key, job.code, None, job.out_of_memory, job.duration, job.cpu_time, peak or None)
         del self.jobs[job.key]
         self.endings.pop(job.key, None)
@@ -403,7 +416,7 @@ class Spawner:
                 os.kill(pid, signal.SIGKILL)
 
     def measured(self, job: Job) -> bool:
-        """Whether the job's peak memory is its own: a child's count begins at what its parent held (see exec(2))."""
+        """Whether the job's peak memory is its own: a child's count begins at what its parent holds."""
         if job.max_rss > self.floor + NOISE:
             self.floor = max(self.floor, memory.own_peak())
         return job.max_rss > self.floor + NOISE
@@ -415,7 +428,7 @@ class Spawner:
     # Memory
 
     def sample(self, members: dict[str, list[Process]]) -> None:
-        """End every job that holds more than its limit, or in which the kernel has already killed something."""
+        """End every job that holds more than its limit, or in which the kernel has killed something."""
         for job in self.limited.values():
             if job.out_of_memory or job.mem is None:
                 continue

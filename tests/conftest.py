@@ -1,0 +1,27 @@
+"""Fixtures that many tests need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runner.diagnostics import Source
+from runner.loading import load
+from runner.plan import Plan
+from runner.sweep import Sweep
+
+LoadText = Callable[[str], Sweep]
+
+
+@pytest.fixture
+def load_text(tmp_path: Path) -> LoadText:
+    """Load a sweep from its text, as if it lay in the test's own folder."""
+    return lambda text: load(Source("sweep.yaml", text), tmp_path)
+
+
+@pytest.fixture
+def plan_text(load_text: LoadText) -> Callable[[str], Plan]:
+    """The plan of a sweep given as text."""
+    return lambda text: Plan.of(load_text(text))
