@@ -52,7 +52,10 @@ def to_document(flags: Flags) -> tuple[dict[str, Any], list[str]]:
         "exec": _ranges("--exec-range", flags.exec_range),
     }
     shared = {
-        name for kind, ranges in kinds.items() for name in ranges if sum(name in other for other in kinds.values()) > 1
+        name
+        for kind, ranges in kinds.items()
+        for name in ranges
+        if sum(name in other for other in kinds.values()) > 1
     }
     renamed = {
         kind: {name: f"{kind}_{name}" for name in ranges if name in shared} for kind, ranges in kinds.items()
@@ -64,7 +67,12 @@ def to_document(flags: Flags) -> tuple[dict[str, Any], list[str]]:
     resources = dict(_pairs("--resources", flags.resources))
     if resolve(resources.get("mem", "")) is not None and re.fullmatch(r"[0-9.]+", resources.get("mem", "")):
         resources["mem"] += "m"
-    templates = [*env.values(), *resources.values(), *filter(None, (build, command, flags.image)), *(argv or ())]
+    templates = [
+        *env.values(),
+        *resources.values(),
+        *filter(None, (build, command, flags.image)),
+        *(argv or ()),
+    ]
     used = {name for text in templates for name in parse(text)[0].names}
     ranges: dict[str, str] = {}
     warnings: list[str] = []
@@ -74,7 +82,9 @@ def to_document(flags: Flags) -> tuple[dict[str, Any], list[str]]:
             if final in used:
                 ranges[final] = expression
             else:
-                warnings.append(f"nothing refers to `{name}` of `--{kind}-range`; its values make no difference")
+                warnings.append(
+                    f"nothing refers to `{name}` of `--{kind}-range`; its values make no difference"
+                )
     document = {
         "name": flags.name,
         "code": flags.code,
@@ -86,7 +96,9 @@ def to_document(flags: Flags) -> tuple[dict[str, Any], list[str]]:
         "resources": {name: _number(value) for name, value in resources.items()},
         "ranges": ranges,
         "max_parallel": flags.max_parallel,
-        "backend": {"kind": flags.backend, **flags.backend_options} if flags.backend_options else flags.backend,
+        "backend": {"kind": flags.backend, **flags.backend_options}
+        if flags.backend_options
+        else flags.backend,
         "image": flags.image,
     }
     return {key: value for key, value in document.items() if value not in (None, {}, [], ())}, warnings
@@ -106,15 +118,20 @@ def _value(value: Any, depth: int) -> str:
     if isinstance(value, str) and "\n" in value and _fits_block(value):
         pad = "\n" + "  " * depth
         chomp = "" if value.endswith("\n") else "-"
-        return f" |{chomp}" + "".join(pad + line if line else "\n" for line in value.removesuffix("\n").split("\n"))
+        return f" |{chomp}" + "".join(
+            pad + line if line else "\n" for line in value.removesuffix("\n").split("\n")
+        )
     return f" {_scalar(value)}"
 
 
 def _fits_block(text: str) -> bool:
     """Whether a literal block gives the text back as it is."""
     lines = text.removesuffix("\n").split("\n")
-    return not lines[0].startswith((" ", "\t")) and bool(lines[0]) and bool(lines[-1].strip()) and all(
-        line.isprintable() and line == line.rstrip() for line in lines
+    return (
+        not lines[0].startswith((" ", "\t"))
+        and bool(lines[0])
+        and bool(lines[-1].strip())
+        and all(line.isprintable() and line == line.rstrip() for line in lines)
     )
 
 
@@ -153,7 +170,9 @@ def _ranges(option: str, given: Sequence[str]) -> dict[str, str]:
     ranges: dict[str, str] = {}
     for name, expression in _pairs(option, given):
         if not _NAME.match(name):
-            raise InvalidInput(f"`{name}` in `{option}` is no variable name", "letters, digits and `_`, no digit first")
+            raise InvalidInput(
+                f"`{name}` in `{option}` is no variable name", "letters, digits and `_`, no digit first"
+            )
         if name in ranges:
             raise InvalidInput(f"`{name}` is given twice by `{option}`", "one range for each variable")
         ranges[name] = expression

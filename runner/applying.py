@@ -192,7 +192,11 @@ class Apply:
 
         The plan is walked only if that can make a difference: a fresh sweep of a million starts at once.
         """
-        if self.choice.select is None and self.choice.only is None and (self.choice.fresh or self.history.empty):
+        if (
+            self.choice.select is None
+            and self.choice.only is None
+            and (self.choice.fresh or self.history.empty)
+        ):
             return self.plan.count, 0
         to_run = left = 0
         for session in self._selected():
@@ -235,6 +239,7 @@ def _secrets(plan: Plan, environ: Mapping[str, str]) -> dict[str, str]:
     missing = [name for name in plan.sweep.secrets if name not in environ]
     if missing:
         raise InvalidInput(
-            f"secret `{missing[0]}` is not set in the environment", f"set it where runner starts: `export {missing[0]}=…`"
+            f"secret `{missing[0]}` is not set in the environment",
+            f"set it where runner starts: `export {missing[0]}=…`",
         )
     return {name: environ[name] for name in plan.sweep.secrets}

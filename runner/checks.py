@@ -29,7 +29,11 @@ def check_values(sweep: Sweep) -> Iterator[Problem]:
     for name, placed in sweep.resources.items():
         yield from _bad_amounts(sweep, name, placed)
     for missing in inputs.missing(sweep):
-        yield Problem(f"no such file: `{missing.value.text}`", missing.span, f"`files` are looked up in `{sweep.folder}`")
+        yield Problem(
+            f"no such file: `{missing.value.text}`",
+            missing.span,
+            f"`files` are looked up in `{sweep.folder}`",
+        )
     if sweep.build is not None:
         for outside in inputs.outside(sweep):
             yield Problem(
@@ -82,7 +86,9 @@ def _unquotable(sweep: Sweep, placed: Placed) -> Iterator[Problem]:
         for value in sweep.space.values_of(name):
             fault = placed.template.fault_for(name, value)
             if fault is not None and _real(sweep, {name: value}):
-                yield Problem(fault.message, place(sweep.source, placed.node, fault.start, fault.end), fault.hint)
+                yield Problem(
+                    fault.message, place(sweep.source, placed.node, fault.start, fault.end), fault.hint
+                )
                 break
 
 
@@ -128,5 +134,7 @@ def _bad_amounts(sweep: Sweep, name: str, placed: Placed) -> Iterator[Problem]:
             _amount(name, placed, values)
         except UnitError as error:
             if _real(sweep, values):
-                yield Problem(f"{error.message} (a session {_with(values).rstrip()})", placed.node.span, error.hint)
+                yield Problem(
+                    f"{error.message} (a session {_with(values).rstrip()})", placed.node.span, error.hint
+                )
                 return

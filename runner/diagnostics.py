@@ -79,7 +79,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
         ratio = difflib.SequenceMatcher(None, folded, _fold(candidate), autojunk=False).ratio()
         if ratio > best_ratio:
             best, best_ratio = candidate, ratio
-    return best if best_ratio >= 0.7 else None
+    return best if best_ratio > 0.66 else None
 
 
 def _fold(name: str) -> str:

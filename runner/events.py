@@ -171,7 +171,14 @@ _LEFT_OUT = frozenset(("text", "recipe", "point"))
 def to_json(event: Event) -> dict[str, Any]:
     """The event as `schemas/events.schema.json` has it: its name in kebab case, times in ISO 8601 UTC."""
     name = re.sub(r"(?<!^)(?=[A-Z])", "-", type(event).__name__).lower()
-    return {"event": name, **{field.name: _plain(getattr(event, field.name)) for field in fields(event) if field.name not in _LEFT_OUT}} | {"at": iso(event.at)}
+    return {
+        "event": name,
+        **{
+            field.name: _plain(getattr(event, field.name))
+            for field in fields(event)
+            if field.name not in _LEFT_OUT
+        },
+    } | {"at": iso(event.at)}
 
 
 def iso(at: float) -> str:

@@ -200,9 +200,9 @@ def from_mapping(kind: str, args: Sequence[Value]) -> Range:
     if kind not in KINDS:
         raise RangeError(f"unknown kind of range `{_short(kind)}`", _nearest_kind(kind))
     least, most = _ARITY[kind]
-    if not least <= len(args) <= most:
+    given = 0 if [arg.text for arg in args] == [""] else len(args)
+    if not least <= given <= most:
         wanted = f"{least} to {most} numbers" if least < most else f"{most} numbers"
-        given = 0 if [arg.text for arg in args] == [""] else len(args)
         raise RangeError(f"`{kind}` takes {wanted}, not {given}", f"write it as `{_FORMS[kind]}`")
     numbers = [_exact(kind, arg) for arg in args]
     if kind == "range":

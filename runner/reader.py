@@ -31,7 +31,9 @@ class Reader:
 
     def add(self, problem: Problem) -> None:
         """One fault a place: what has been said of a part of it already is not said again in other words."""
-        if not any(known.severity == "error" and _inside(known.span, problem.span) for known in self.problems):
+        if not any(
+            known.severity == "error" and _inside(known.span, problem.span) for known in self.problems
+        ):
             self.problems.append(problem)
 
     def report(self, message: str, span: Span, hint: str | None = None) -> None:
@@ -55,7 +57,9 @@ class Reader:
         command = get("exec")
         argv: tuple[Placed, ...] | None = None
         if isinstance(command, SequenceNode):
-            argv = tuple(placed for item in command.items if (placed := self.template(item, "exec")) is not None)
+            argv = tuple(
+                placed for item in command.items if (placed := self.template(item, "exec")) is not None
+            )
         shell = self.template(command, "exec", shell=True)
         code = scalar(get("code"))
         build = self.template(get("build"), "build", shell=True)
@@ -74,7 +78,11 @@ class Reader:
                     "pass it as an argument of its own or by `env`",
                 )
         if build is not None and get("files") is None:
-            self.report("`build` needs `files`", self.key_span("build"), "list what the build reads: `files: [main.c]`")
+            self.report(
+                "`build` needs `files`",
+                self.key_span("build"),
+                "list what the build reads: `files: [main.c]`",
+            )
         repeat = scalar(get("repeat"))
         name = scalar(get("name"))
         return Sweep(
@@ -139,7 +147,11 @@ class Reader:
     def axes(self) -> tuple[list[Axis], set[str]]:
         """The axes in file order, zipped ones at the place of their first, and every variable the file knows."""
         nodes = {key.value.text: (key, node) for key, node in sections.entries(self.document.get("ranges"))}
-        ranges = {name: found for name, (_, node) in nodes.items() if (found := sections.one_range(node, self.report))}
+        ranges = {
+            name: found
+            for name, (_, node) in nodes.items()
+            if (found := sections.one_range(node, self.report))
+        }
         group_of = {name: group for group in self.zips(set(nodes), ranges) for name in group}
         axes: list[Axis] = []
         for name, found in ranges.items():
@@ -183,7 +195,11 @@ class Reader:
             lengths = {name: ranges[name].given_count for name in names}
             if len(set(lengths.values())) > 1:
                 shown = ", ".join(f"`{name}` has {count}" for name, count in lengths.items())
-                self.report(f"zipped ranges differ in length: {shown}", group.span, "give them the same number of values")
+                self.report(
+                    f"zipped ranges differ in length: {shown}",
+                    group.span,
+                    "give them the same number of values",
+                )
             else:
                 sound.append(names)
         return sound
@@ -221,7 +237,9 @@ class Reader:
         for at, (_, node) in enumerate(exclude):
             if space.removes_nothing(at):
                 self.report(
-                    "this excludes nothing: no combination has all of these values", node.span, "numbers compare as numbers, all else as text"
+                    "this excludes nothing: no combination has all of these values",
+                    node.span,
+                    "numbers compare as numbers, all else as text",
                 )
         if exclude and space.product_count == 0:
             self.report("`exclude` leaves no combination", self.key_span("exclude"))

@@ -39,7 +39,7 @@ def check(document: MappingNode) -> list[Problem]:
     data = plain(document)
     if fits(data, load("sweep")):
         return []
-    errors: Iterable[Any] = _validator().iter_errors(data)
+    errors: Iterable[Any] = validator().iter_errors(data)
     misfits = [
         Misfit(
             document,
@@ -57,12 +57,13 @@ def check(document: MappingNode) -> list[Problem]:
 
 
 @cache
-def _validator() -> Validator:
+def validator() -> Validator:
+    """jsonschema's own judge over the sweep file, with the types as `fits` has them."""
     from jsonschema import Draft202012Validator, validators
 
     types = Draft202012Validator.TYPE_CHECKER.redefine_many(
         {name: lambda _, data, is_type=is_type: is_type(data) for name, is_type in TYPES.items()}
     )
     extended: Any = validators.extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
-    validator: Validator = extended(load("sweep"))
-    return validator
+    judge: Validator = extended(load("sweep"))
+    return judge

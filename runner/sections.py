@@ -68,7 +68,9 @@ def items(node: Node | None) -> tuple[Node, ...]:
     return node.items if isinstance(node, SequenceNode) else ()
 
 
-def template(node: ScalarNode, key: str, *, shell: bool, fault: Callable[[ScalarNode, TemplateFault], None]) -> Placed:
+def template(
+    node: ScalarNode, key: str, *, shell: bool, fault: Callable[[ScalarNode, TemplateFault], None]
+) -> Placed:
     parsed, faults = parse_template(node.value.text, shell=shell)
     for found in faults:
         fault(node, found)
@@ -155,7 +157,9 @@ def stop(node: Node | None) -> Stop | None:
                 return Stop(failures=data)
             if isinstance(data, str) and data.endswith("%"):
                 share = parse_amount(data[:-1].strip())
-                return Stop(share=share / 100 if not isinstance(share, int) else parse_amount(f"{share / 100}"))  # type: ignore[arg-type]
+                return Stop(
+                    share=share / 100 if not isinstance(share, int) else parse_amount(f"{share / 100}")
+                )  # type: ignore[arg-type]
     return None
 
 
@@ -166,7 +170,7 @@ def metrics(node: Node | None, report: Report) -> dict[str, Metric]:
         texts = {key: value.value.text for key, value in fields.items() if isinstance(value, ScalarNode)}
         if "regex" in texts:
             try:
-                found[name.value.text] = RegexMetric(re.compile(texts["regex"].encode()).pattern.decode())
+                found[name.value.text] = RegexMetric(re.compile(texts["regex"], re.MULTILINE).pattern)
             except re.error as error:
                 report(f"not a regular expression: {error}", fields["regex"].span)
         elif "json" in texts:

@@ -19,13 +19,19 @@ def find(text: str, plan: Plan, state: State | None) -> str:
     if "=" in text:
         return _by_values(text, plan)
     if not re.fullmatch("[0-9a-fA-F]{1,16}", text):
-        raise InvalidInput(f"`{text}` is neither a session's id nor `NAME=VALUE`", "ids are the first column of `runner results`")
+        raise InvalidInput(
+            f"`{text}` is neither a session's id nor `NAME=VALUE`",
+            "ids are the first column of `runner results`",
+        )
     prefix = text.lower()
     stored = state.journal.sessions_matching(prefix, live=False) if state else []
     if len(stored) == 1:
         return stored[0].id
     if stored:
-        raise InvalidInput(f"`{text}` begins the ids of {len(stored)} sessions or more", f"for example {stored[0].id} and {stored[1].id}")
+        raise InvalidInput(
+            f"`{text}` begins the ids of {len(stored)} sessions or more",
+            f"for example {stored[0].id} and {stored[1].id}",
+        )
     if any(session.id.startswith(prefix) for session in plan):
         raise InvalidInput(f"session `{text}` has not run yet", "`runner apply` runs it")
     raise InvalidInput(f"no session `{text}`", "ids are the first column of `runner results`")

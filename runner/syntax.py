@@ -181,6 +181,8 @@ def _brackets(at: _Complaint) -> Problem | None:
     if at.at_end or swallowed:
         return Problem(f"`{opener}` is never closed", at.there(), f"add the `{closer}`")
     if at.rest.startswith(":"):
+        if re.search(r"[^,\[\]{}]{1024}\Z", at.before):
+            return Problem("a key of more than 1024 characters", at.here())
         return Problem(
             f"{'a second' if opener == '{' else 'unexpected'} `:` in an entry of `{opener} {closer}`",
             at.here(),
@@ -210,13 +212,17 @@ def _colon(at: _Complaint) -> Problem | None:
 def _nothing(at: _Complaint) -> Problem | None:
     if not at.says("node content"):
         return None
+    if at.rest.startswith(":"):
+        return Problem("no key before the `:`", at.here())
     if at.rest.startswith(","):
         return Problem("nothing before this `,`", at.here(), 'an empty value is written `""`')
     if at.says("flow node") and at.innermost is not None and (problem := _open_bracket(at, at.innermost)):
         return problem
     if at.at_end or at.rest.startswith("..."):
         return Problem("nothing where a value should be", at.here())
-    return _closes_nothing(at)
+    return _closes_nothing(at) or Problem(
+        f"a plain value cannot begin with `{at.rest[:1]}`", at.here(), "quote the value"
+    )
 
 
 def _open_bracket(at: _Complaint, begin: Span) -> Problem | None:
@@ -286,6 +292,16 @@ def _no_colon(at: _Complaint) -> Problem | None:
     return Problem("an entry without `: `", at.there(len(text)), hint)
 
 
+def _directive(at: _Complaint) -> Problem | None:
+    line = at.text(at.line)
+    if not line.startswith("%"):
+        return None
+    word = line.split()[0]
+    return Problem(
+        f"unknown directive `{word}`", Span(at.line, 0, at.line, len(word)), "if text is meant, quote it"
+    )
+
+
 def _block(at: _Complaint) -> Problem | None:
     if not at.says("block scalar") or not at.says("comment or", "indicators"):
         return None
@@ -310,4 +326,5 @@ _RULES: tuple[Callable[[_Complaint], Problem | None], ...] = (
     _line,
     _no_colon,
     _block,
+    _directive,
 )

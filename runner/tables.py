@@ -13,12 +13,25 @@ SHORT = ("status", "exit_code", "attempts", "duration", "max_rss")
 """Columns of the forms for people, between the variables and the metrics; CSV has them all."""
 
 FULL = (
-    *("status", "exit_code", "reason", "attempts", "backend", "job", "host", "started", "duration", "cpu_time"),
+    *(
+        "status",
+        "exit_code",
+        "reason",
+        "attempts",
+        "backend",
+        "job",
+        "host",
+        "started",
+        "duration",
+        "cpu_time",
+    ),
     *("max_rss", "output", "stdout", "stderr"),
 )
 
 
-def table(rows: Sequence[tuple[Session, dict[str, Any]]], names: Sequence[str], metrics: Sequence[str], out: TextIO) -> None:
+def table(
+    rows: Sequence[tuple[Session, dict[str, Any]]], names: Sequence[str], metrics: Sequence[str], out: TextIO
+) -> None:
     """Aligned columns; numbers to the right."""
     from rich.cells import cell_len
 
@@ -33,7 +46,9 @@ def table(rows: Sequence[tuple[Session, dict[str, Any]]], names: Sequence[str], 
         out.write("  ".join(cells).rstrip() + "\n")
 
 
-def markdown(rows: Iterable[tuple[Session, dict[str, Any]]], names: Sequence[str], metrics: Sequence[str], out: TextIO) -> None:
+def markdown(
+    rows: Iterable[tuple[Session, dict[str, Any]]], names: Sequence[str], metrics: Sequence[str], out: TextIO
+) -> None:
     """A GitHub table."""
     header = _header(names, metrics)
     out.write(f"| {' | '.join(map(_escaped, header))} |\n|{' --- |' * len(header)}\n")
@@ -41,7 +56,9 @@ def markdown(rows: Iterable[tuple[Session, dict[str, Any]]], names: Sequence[str
         out.write(f"| {' | '.join(map(_escaped, _cells(session, row, names, metrics)))} |\n")
 
 
-def comma_separated(rows: Iterable[tuple[Session, dict[str, Any]]], names: Sequence[str], metrics: Sequence[str], out: TextIO) -> None:
+def comma_separated(
+    rows: Iterable[tuple[Session, dict[str, Any]]], names: Sequence[str], metrics: Sequence[str], out: TextIO
+) -> None:
     """RFC 4180 but for its line ends: variables as written, plain numbers and ISO times; empty where unknown."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["index", "id", *names, "repeat", *FULL, *metrics])
@@ -49,7 +66,12 @@ def comma_separated(rows: Iterable[tuple[Session, dict[str, Any]]], names: Seque
         values = [session.params[name].text for name in names]
         fields = [row[column] for column in FULL]
         measured = [row["metrics"].get(name) for name in metrics]
-        writer.writerow(["" if cell is None else cell for cell in (session.index, session.id, *values, session.repeat, *fields, *measured)])
+        writer.writerow(
+            [
+                "" if cell is None else cell
+                for cell in (session.index, session.id, *values, session.repeat, *fields, *measured)
+            ]
+        )
 
 
 def _header(names: Sequence[str], metrics: Sequence[str]) -> list[str]:
@@ -60,7 +82,9 @@ def _cells(session: Session, row: dict[str, Any], names: Sequence[str], metrics:
     forms: dict[str, Callable[[Any], str]] = {"duration": format_duration, "max_rss": format_memory}
     cells = [session.id, *(_shown(session.params[name].text) for name in names), str(session.repeat)]
     cells += ["-" if row[column] is None else forms.get(column, str)(row[column]) for column in SHORT]
-    return cells + ["-" if row["metrics"].get(name) is None else _shown(str(row["metrics"][name])) for name in metrics]
+    return cells + [
+        "-" if row["metrics"].get(name) is None else _shown(str(row["metrics"][name])) for name in metrics
+    ]
 
 
 def _shown(text: str) -> str:
@@ -74,5 +98,3 @@ def _escaped(cell: str) -> str:
 
 def _is_number(cell: str) -> bool:
     return cell == "-" or cell.replace(".", "", 1).replace("-", "", 1).replace("e", "", 1).isdigit()
-
-

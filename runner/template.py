@@ -198,16 +198,15 @@ def _misplaced(variable: Variable, value: Value) -> TemplateFault:
     return TemplateFault(variable.start, variable.end, message, hint)
 
 
-_SHELL = re.compile(r"-[A-Za-z]*c")
-_EVALUATE = re.compile(r"-[A-Za-z]*[eE]|-[A-Za-z]*[pr]|--eval|--print")
+_COMMAND = re.compile(r"-[A-Za-z]*c|--command")
+_EVALUATE = re.compile(r"-[A-Za-z]*[eEr]|--eval")
 _CODE_OPTION = {
-    **dict.fromkeys(
-        ("sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "fish", "su", "script", "flock"), _SHELL
-    ),
-    **dict.fromkeys(("python", "pypy"), re.compile(r"-[A-Za-z]*c")),
+    **dict.fromkeys(("sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "fish", "python", "pypy"), _COMMAND),
+    **dict.fromkeys(("su", "script", "flock"), _COMMAND),
     **dict.fromkeys(("perl", "ruby", "node", "Rscript", "R", "lua", "php"), _EVALUATE),
 }
-_REMOTE = frozenset(["ssh"])
+_OPTIONS_ANYWHERE = frozenset(["su", "script", "flock"])
+_OPTION_WITH_WORD = re.compile(r"-[A-Za-z]*[oOWXI]|--rcfile|--init-file")
 
 
 def in_dash_c(argv: Sequence[Template]) -> list[int]:
@@ -216,16 +215,22 @@ def in_dash_c(argv: Sequence[Template]) -> list[int]:
     The program may stand behind others (`nice sh -c …`); `ssh` reads everything behind it as code.
     """
     found: list[int] = []
-    option: re.Pattern[str] | None = None
+    program = before = ""
     for at, element in enumerate(argv):
         text = element.parts[0] if len(element.parts) == 1 and isinstance(element.parts[0], str) else ""
-        program = text.rpartition("/")[2]
-        if program in _REMOTE:
+        name = re.sub(r"[0-9.]+\Z", "", text.rpartition("/")[2])
+        if name == "ssh":
             return found + [later for later in range(at + 1, len(argv)) if argv[later].names]
-        if known := _CODE_OPTION.get(re.sub(r"[0-9.]+\Z", "", program)):
-            option = known
-        elif option is not None and option.fullmatch(text):
-            option = None
-            if at + 1 < len(argv) and argv[at + 1].names:
-                found.append(at + 1)
+        if name in _CODE_OPTION:
+            program = name
+        elif program and _CODE_OPTION[program].fullmatch(text):
+            program = ""
+            found += [at + 1] if at + 1 < len(argv) and argv[at + 1].names else []
+        elif (
+            not text.startswith("-")
+            and program not in _OPTIONS_ANYWHERE
+            and not _OPTION_WITH_WORD.fullmatch(before)
+        ):
+            program = ""
+        before = text
     return found

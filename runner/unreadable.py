@@ -9,9 +9,7 @@ from runner.diagnostics import Problem, Source, Span
 MOST = 20
 """So many are reported one by one."""
 
-_UNREADABLE = re.compile(
-    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+_UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def clean(source: Source) -> tuple[str, list[Problem]]:

@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 import trio
 
-from runner.events import ApplyEnded, ApplyInterrupted, AttemptEnded, AttemptSubmitted, StopReached
+from runner.events import ApplyEnded, ApplyInterrupted, AttemptEnded, AttemptSubmitted, Event, StopReached
 from runner.model import Outcome, Policy, Retry, Stop
 from tests.fake_backend import Cluster, Script
 from tests.simulation import Apply, apply, by_index, each, session, simulate, sweep
@@ -290,6 +290,22 @@ def test_an_interrupt_while_the_backend_is_accepting(twice: bool, at: float) -> 
     assert not run.left
 
 
+def test_an_interrupt_between_intent_and_submission_keeps_it_from_the_backend() -> None:
+    run = Apply(max_parallel=1)
+    emit = run.emit
+
+    def interrupting(event: Event) -> None:
+        emit(event)
+        if isinstance(event, AttemptSubmitted):
+            run.executor.interrupt("interrupted")
+
+    run.emit = interrupting  # type: ignore[method-assign]
+    ended = apply(run, sweep(2))
+    assert ended.outcomes == {Outcome.CANCELLED: 1}
+    assert run.end_of(0).reason == "interrupted"
+    assert run.backend.submitted == []
+
+
 def test_a_job_that_will_not_go_does_not_hold_runner_for_ever() -> None:
     run = Apply(each(Script(duration=500)), policy=Policy(grace=5))
 
@@ -315,6 +331,7 @@ def test_a_running_session_is_cancelled_alone_and_not_tried_again() -> None:
     assert ended.outcomes == {Outcome.SUCCEEDED: 3, Outcome.CANCELLED: 1}
     assert run.end_of(1).reason == "cancelled on request"
     assert run.starts() == [(0, 0), (1, 0), (2, 10.25), (3, 50)]
+    assert len(run.ends()) == 4
 
 
 def test_a_waiting_session_is_cancelled() -> None:

@@ -17,7 +17,6 @@ from runner.events import (
     AttemptAccepted,
     AttemptAdopted,
     AttemptEnded,
-    AttemptStarted,
     AttemptSubmitted,
     Event,
 )
@@ -94,18 +93,22 @@ def test_an_emit_that_fails_just_once_still_records_the_other_ends() -> None:
     """A disk that has room again: what can be said is said, and the first error is the one that comes out."""
     run = Apply(each(Script(duration=5)))
     emit = run.emit
-    failures = [OSError("the first"), OSError("the second")]
+    failures = {4: OSError("the first"), 5: OSError("the second")}
+    events = count(1)
 
     def sometimes(event: Event) -> None:
-        if isinstance(event, AttemptStarted) and failures:
-            raise failures.pop(0)
+        if error := failures.get(next(events)):
+            raise error
         emit(event)
 
     run.emit = sometimes  # type: ignore[method-assign]
     with pytest.raises(OSError, match="the first"):
         apply(run, sweep(3))
-    assert sorted(run.ends()) == [(index, Outcome.CANCELLED) for index in range(3)]
-    assert run.end_of(0).reason == "runner stopped: the first"
+    assert {outcome for _, outcome in run.ends()} == {Outcome.CANCELLED}
+    assert len(run.ends()) == 2, "the second of the errors cost one"
+    assert {event.reason for event in run.events if isinstance(event, AttemptEnded)} == {
+        "runner stopped: the first"
+    }
     assert "ApplyEnded" not in run.kinds()
 
 
@@ -113,8 +116,10 @@ def test_an_emit_that_fails_just_once_still_records_the_other_ends() -> None:
     "script",
     [
         Script(submit_error=EnvironmentFailed("the cluster does not answer")),
-        Script(wait_error=EnvironmentFailed("the cluster does not answer")),
-        Script(duration=5, wait_error=ExceptionGroup("", [EnvironmentFailed("the cluster does not answer")])),
+        Script(duration=50, wait_error=EnvironmentFailed("the cluster does not answer")),
+        Script(
+            duration=50, wait_error=ExceptionGroup("", [EnvironmentFailed("the cluster does not answer")])
+        ),
     ],
 )
 def test_an_unreachable_backend_ends_the_apply(script: Script) -> None:
@@ -124,7 +129,7 @@ def test_an_unreachable_backend_ends_the_apply(script: Script) -> None:
         with pytest.raises(EnvironmentFailed, match="does not answer"):
             await run(sweep(3))
         assert trio.current_time() <= 6
-        assert not [job for job in run.backend.cluster.alive if job.attempt.session != session(1).id]
+        assert not run.left
 
     simulate(main)
     assert run.end_of(0).outcome is Outcome.CANCELLED
@@ -155,6 +160,18 @@ def test_an_error_of_a_part_ends_the_apply(part: str) -> None:
     if part == "collect":
         run.collect = bad_collect  # type: ignore[method-assign]
     with pytest.raises(ZeroDivisionError, match=part):
+        apply(run, plan(), to_run=2)
+    assert run.end_of(0).outcome is Outcome.CANCELLED
+
+
+def test_ctrl_c_raised_in_the_middle_ends_everything_and_comes_out_plain() -> None:
+    run = Apply(by_index({0: Script(duration=50)}), capacity={"cpu": 2})
+
+    def plan() -> Iterable[Session]:
+        yield session(0)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
         apply(run, plan(), to_run=2)
     assert run.end_of(0).outcome is Outcome.CANCELLED
 
@@ -283,6 +300,7 @@ def test_more_adopted_jobs_than_there_is_room_for_are_all_watched() -> None:
         adopted = [Todo(session(index), 1, job) for index, job in enumerate(jobs)]
         ended = await run([*adopted, Todo(session(9), 1)], to_run=5)
         assert ended.outcomes == {Outcome.SUCCEEDED: 5}
+        assert run.kinds()[:4] == ["AttemptAdopted"] * 4
         assert run.starts()[-1] == (9, 12), "the third end makes room"
 
     simulate(main)

@@ -44,7 +44,10 @@ PINNED_IDS = ["4bc80eb780d00a6d", "56b713e526e9b910", "033d0052193cfd62"]
 
 def test_the_digests_are_what_the_module_documents(plan_text: PlanText) -> None:
     """Computed here from the documented input, with nothing of ours."""
-    recipe = {"env": {"SEED": [{"var": "seed"}]}, "exec": [["train"], ["--lr"], [{"var": "lr"}], [{"var": "mode"}]]}
+    recipe = {
+        "env": {"SEED": [{"var": "seed"}]},
+        "exec": [["train"], ["--lr"], [{"var": "lr"}], [{"var": "mode"}]],
+    }
     digest = hashlib.sha256(json.dumps(recipe, separators=(",", ":"), sort_keys=True).encode()).hexdigest()
     point = '[1,["lr","0.1",0.1],["mode","fast","fast"],["seed","0",0]]'
     point_digest = hashlib.sha256(point.encode()).hexdigest()[:16]
@@ -59,7 +62,10 @@ def test_the_digests_are_what_the_module_documents(plan_text: PlanText) -> None:
     [
         ("name: one", "name: two"),
         ("--lr, $lr", '--lr, "${lr}"'),
-        ("repeat: 2", "repeat: 2\nresources: {cpu: 0.5, mem: 1g}\ntimeout: 5\nretry: {limit: 3}\nmax_parallel: 3"),
+        (
+            "repeat: 2",
+            "repeat: 2\nresources: {cpu: 0.5, mem: 1g}\ntimeout: 5\nretry: {limit: 3}\nmax_parallel: 3",
+        ),
         ("repeat: 2", "repeat: 2\nsecrets: [TOKEN]\nmetrics: {m: {regex: x}}\nworkdir: ."),
         ("repeat: 2", "repeat: 2\nbackend: local\ncapacity: {cpu: 64}\nstop: {failures: 3}\ngrace: 1"),
         ("{SEED: $seed}", "{SEED: '${seed}'}  # a comment"),
@@ -101,8 +107,10 @@ def test_changing_a_range_changes_only_the_sessions_of_its_new_values(
 
 
 def test_the_order_of_the_ranges_is_not_identity(plan_text: PlanText) -> None:
-    swapped = SWEEP.replace("  lr: [0.1, 1e-3]\n", "").replace("repeat: 2", "repeat: 2\n").replace(
-        "  seed: range:2\n", "  seed: range:2\n  lr: [0.1, 1e-3]\n"
+    swapped = (
+        SWEEP.replace("  lr: [0.1, 1e-3]\n", "")
+        .replace("repeat: 2", "repeat: 2\n")
+        .replace("  seed: range:2\n", "  seed: range:2\n  lr: [0.1, 1e-3]\n")
     )
     assert set(ids(plan_text(swapped))) == set(ids(plan_text(SWEEP)))
     assert ids(plan_text(swapped)) != ids(plan_text(SWEEP))

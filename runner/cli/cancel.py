@@ -22,7 +22,13 @@ POLL_SECONDS = 0.2
 @click.command("cancel")
 @click.argument("file", metavar="[SWEEP.YAML]", default="sweep.yaml")
 @click.argument("sessions", nargs=-1, metavar="[SESSION]...")
-@click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait for the end.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Seconds to wait for the end.",
+)
 @state_option
 def command(file: str, sessions: tuple[str, ...], timeout: float, state: Path | None) -> None:
     """End sessions of a live apply, or the whole apply where none is named.

@@ -32,13 +32,19 @@ def sweep_argument(function: F) -> F:
 
 def state_option(function: F) -> F:
     return click.option(
-        "--state", metavar="DIR", type=click.Path(path_type=Path), help="Keep state in DIR instead of `.runner/`."
+        "--state",
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        help="Keep state in DIR instead of `.runner/`.",
     )(function)
 
 
 def select_option(function: F) -> F:
     return click.option(
-        "--select", metavar="X=V,…", multiple=True, help="Only sessions that have these values; may be repeated."
+        "--select",
+        metavar="X=V,…",
+        multiple=True,
+        help="Only sessions that have these values; may be repeated.",
     )(function)
 
 
@@ -117,7 +123,12 @@ def capacity_of(sweep: Sweep) -> Capacity:
     from runner.backends.local.machine import offers
 
     machine = offers(os.environ)
-    limits: dict[str, Amount] = {"cpu": machine.cpu, "mem": machine.mem, "gpu": len(machine.gpus), **sweep.capacity}
+    limits: dict[str, Amount] = {
+        "cpu": machine.cpu,
+        "mem": machine.mem,
+        "gpu": len(machine.gpus),
+        **sweep.capacity,
+    }
     devices = machine.gpus or tuple(str(index) for index in range(int(limits["gpu"])))
     return Capacity(limits, sweep.max_parallel, devices, DeviceLocks(os.environ))
 

@@ -15,7 +15,9 @@ from runner.units import UnitError, format_memory, parse_duration
 
 @click.command("prune")
 @sweep_argument
-@click.option("--orphans", is_flag=True, help="Sessions that the file no longer has: their logs, outputs and history.")
+@click.option(
+    "--orphans", is_flag=True, help="Sessions that the file no longer has: their logs, outputs and history."
+)
 @click.option("--logs-older-than", metavar="AGE", help="Logs last written to before that: `30d`.")
 @click.option("--yes", is_flag=True, help="Do it. Without this, only say what would be removed.")
 @state_option
@@ -28,9 +30,17 @@ def command(file: str, orphans: bool, logs_older_than: str | None, yes: bool, st
     age = _age(logs_older_than) if logs_older_than else None
     known = {int(session.id, 16) for session in this.plan}
     with open_for_writing(this.sweep.folder, this.sweep.name, state) as opened:
-        gone = [stored.id for stored in opened.journal.orphans(known.__contains__, live=False)] if orphans or age is None else []
+        gone = (
+            [stored.id for stored in opened.journal.orphans(known.__contains__, live=False)]
+            if orphans or age is None
+            else []
+        )
         orphaned = frozenset(gone)
-        logs = [log for log in opened.logs() if log.session in orphaned or (age is not None and log.modified < time.time() - age)]
+        logs = [
+            log
+            for log in opened.logs()
+            if log.session in orphaned or (age is not None and log.modified < time.time() - age)
+        ]
         size = sum(log.size for log in logs) + sum(opened.output_size(session) for session in gone)
         what = f"{len(gone):,} orphaned session{'s' * (len(gone) != 1)}, {len(logs):,} log{'s' * (len(logs) != 1)}, {format_memory(size)}"
         if not yes:

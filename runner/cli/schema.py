@@ -10,7 +10,9 @@ from runner import schema
 
 
 @click.command("schema")
-@click.argument("name", default="sweep", type=click.Choice(["sweep", "problems", "plan", "results", "events", "status"]))
+@click.argument(
+    "name", default="sweep", type=click.Choice(["sweep", "problems", "plan", "results", "events", "status"])
+)
 def command(name: str) -> None:
     """Print the JSON schema of the sweep file, or of one of the shapes that `--format json` prints."""
     click.echo(json.dumps(schema.load(name), ensure_ascii=False, indent=2))

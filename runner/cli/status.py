@@ -50,7 +50,9 @@ def _gather(this: Given, state: State | None) -> dict[str, Any]:
         elif result.status not in (Status.NEW, Status.SUCCEEDED, Status.INTERRUPTED, "cancelled"):
             failed.append(_failed(result))
     holder = state.holder if state else None
-    orphaned = sum(1 for _ in state.journal.orphans(known.__contains__, live=holder is not None)) if state else 0
+    orphaned = (
+        sum(1 for _ in state.journal.orphans(known.__contains__, live=holder is not None)) if state else 0
+    )
     return {
         "sweep": this.sweep.name,
         "total": this.plan.count,
@@ -113,14 +115,20 @@ def _show(found: dict[str, Any], file: str, state: Path | None) -> None:
     elif found["apply"]:
         apply = found["apply"]
         how = f"took {format_duration(apply['duration'])}" if apply["ended"] else "died before its end"
-        commit = f", commit {apply['commit'][:12]}{' with changes' if apply['dirty'] else ''}" if apply["commit"] else ""
+        commit = (
+            f", commit {apply['commit'][:12]}{' with changes' if apply['dirty'] else ''}"
+            if apply["commit"]
+            else ""
+        )
         click.echo(f"last apply: {apply['started']} on {apply['host']}, {how}{commit}")
         for word in ("stopped", "interrupted"):
             if apply[word]:
                 click.echo(f"  {word}: {apply[word]}")
     for row in found["running"][:SHOWN]:
         since = "" if row["started"] is None else f" since {row['started']}"
-        click.echo(f"  {'running' if row['started'] else 'waiting'}  {row['id']}  {row['session']}{since}{_because(row['waiting'])}")
+        click.echo(
+            f"  {'running' if row['started'] else 'waiting'}  {row['id']}  {row['session']}{since}{_because(row['waiting'])}"
+        )
     _more(found["running"])
     for row in found["failed"][:SHOWN]:
         click.echo(f"  {row['outcome']}  {row['id']}  {row['session']}{_because(row['reason'])}")
@@ -129,7 +137,9 @@ def _show(found: dict[str, Any], file: str, state: Path | None) -> None:
         where = f" --state {state}" if state else ""
         click.echo(f"see: runner logs {file}{where} {found['failed'][0]['id']} --stderr")
     if found["orphaned"]:
-        click.echo(f"{found['orphaned']:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)")
+        click.echo(
+            f"{found['orphaned']:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)"
+        )
 
 
 def _because(reason: str | None) -> str:

@@ -6,7 +6,6 @@ import heapq
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from itertools import chain
 
 import trio
 
@@ -82,7 +81,7 @@ class Executor:
     async def run(self, todo: Iterable[Todo], to_run: int, detach: bool = False) -> ApplyEnded:
         """Bring every session to an end, emit ApplyEnded and return it.
 
-        `todo` is pulled as needed; what is to be adopted should come first. With `detach`, and a backend
+        `todo` is pulled as needed; what is to be adopted has to come first, for its room is taken. With `detach`, and a backend
         whose jobs outlive the client, it returns when nothing is left to submit. Raises, as one exception,
         what `emit`, `prepare`, `collect`, `builds` or the backend raised, once all that ran has ended.
         """
@@ -92,7 +91,6 @@ class Executor:
         try:
             async with trio.open_nursery() as self._nursery:
                 try:
-                    self._adopt_first()
                     await self._schedule()
                 except Exception as error:
                     self._fail(error)
@@ -174,14 +172,6 @@ class Executor:
             raise RuntimeError("nothing runs, and nothing that waits fits")
         return due
 
-    def _adopt_first(self) -> None:
-        """Jobs that run already come before everything that could take their room."""
-        for todo in self._todo:
-            if todo.adopt is None:
-                self._todo = chain((todo,), self._todo)
-                return
-            self._place(todo)
-
     def _pull(self) -> bool:
         """One session of the plan, for the queue."""
         if self._exhausted or self._closing or not self._breath:
@@ -226,27 +216,27 @@ class Executor:
             self._end_unstarted(entry, Outcome.CANCELLED, CANCELLED)
 
     def _start(self, entry: Entry, lease: Lease, adopt: str | None = None) -> None:
-        job: Job | None = None
+        begun = False
         try:
-            if not self._closing:
-                job = self._begin(entry, lease, adopt)
+            begun = not self._closing and self._begin(entry, lease, adopt)
         finally:
-            if job is None:
+            if not begun:
                 self._capacity.release(lease)
 
-    def _begin(self, entry: Entry, lease: Lease, adopt: str | None) -> Job | None:
+    def _begin(self, entry: Entry, lease: Lease, adopt: str | None) -> bool:
         attempt = self._attempt(entry, lease.devices)
-        if not self._record.begun(entry, attempt, adopt):
-            return None
         job = Job(self._backend, entry, attempt, lease, self._record)
         job.id = adopt
         self._jobs[attempt.name] = job
+        if not self._record.begun(entry, attempt, adopt):
+            del self._jobs[attempt.name]
+            return False
         self._submitting += 1
         if entry.build is None and entry.session.id in self._to_cancel:
             job.ask(Outcome.CANCELLED, CANCELLED, attempt.grace)
         assert self._nursery is not None
         self._nursery.start_soon(self._attend, job, name=attempt.name)
-        return job
+        return True
 
     def _attempt(self, entry: Entry, devices: tuple[str, ...]) -> Attempt:
         if entry.build is None:

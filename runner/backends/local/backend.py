@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -175,7 +176,7 @@ class LocalBackend:
     async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:
         await trio.lowlevel.checkpoint()
         known = self._by_id.get(job)
-        return Started(known.at if known else 0.0, self._host)
+        return Started(known.at if known else time.time(), self._host)
 
     async def wait(self, job: str) -> Ended:
         known = self._by_id.get(job)
@@ -232,6 +233,7 @@ class LocalBackend:
 
     def _end(self, job: _Job, ended: Ended) -> None:
         job.ended = ended
+        job.at = job.at or time.time()
         self._by_key.pop(job.key, None)
         self._by_id.setdefault(job.id, job)
         job.taken.set()

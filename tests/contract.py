@@ -1,0 +1,290 @@
+"""What every backend has to do: the suite behind `runner.backends.base.Backend`.
+
+A backend passes it with a subclass of `Contract` whose fixture `site` says how to open it and what its commands are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from runner.backends.base import Backend
+from runner.model import Attempt, Ended, Outcome
+
+T = TypeVar("T")
+Command = str | tuple[str, ...]
+
+PATIENCE = 60.0
+"""Seconds after which a test is a hang; no test comes near it."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A backend under test. `real` says that commands are really run: then they write streams and see variables."""
+
+    open: Callable[[], AbstractAsyncContextManager[Backend]]
+    folder: Path
+    real: bool = True
+    clock: trio.abc.Clock | None = None
+    succeeding: Command = ("true",)
+    failing: Command = ("sh", "-c", "exit 3")
+    sleeping: Command = ("sleep", "1000")
+    missing: Command = ("no-such-program-anywhere",)
+    unexecutable: Command = ("/dev/null",)
+
+    def attempt(self, command: Command, name: str = "contract-1", **env: str) -> Attempt:
+        return Attempt(
+            name=f"{name}-{id(self):x}-{self.folder.name}",
+            session="0123456789abcdef",
+            number=1,
+            command=command,
+            env=env,
+            secrets={},
+            workdir=str(self.folder),
+            stdout=str(self.folder / f"{name}.out"),
+            stderr=str(self.folder / f"{name}.err"),
+            output=str(self.folder),
+            resources={},
+            image=None,
+            timeout=None,
+            grace=1.0,
+        )
+
+    def run(self, body: Callable[[Backend], Awaitable[T]]) -> T:
+        """What `body` returns, given the open backend."""
+
+        async def main() -> T:
+            with trio.fail_after(PATIENCE):
+                async with self.open() as backend:
+                    return await body(backend)
+
+        return trio.run(main, clock=self.clock)
+
+    def end_of(self, attempt: Attempt) -> Ended:
+        """Run one attempt to its end."""
+
+        async def body(backend: Backend) -> Ended:
+            return await backend.wait(await backend.submit(attempt))
+
+        return self.run(body)
+
+    def stdout(self, attempt: Attempt) -> str:
+        return Path(attempt.stdout).read_text()
+
+
+def ignore(reason: str) -> None:
+    """For `started`, where nobody wants to know why it waits."""
+
+
+class Contract:
+    @pytest.fixture
+    def site(self, tmp_path: Path) -> Site:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def real(self, site: Site) -> Site:
+        if not site.real:
+            pytest.skip("this backend only pretends to run commands")
+        return site
+
+    def test_success(self, site: Site) -> None:
+        """A program that exits with 0 has succeeded, and there is no reason to give."""
+        ended = site.end_of(site.attempt(site.succeeding))
+        assert (ended.outcome, ended.exit_code, ended.reason) == (Outcome.SUCCEEDED, 0, None)
+
+    def test_failure(self, site: Site) -> None:
+        """A program's own exit code arrives as it is."""
+        ended = site.end_of(site.attempt(site.failing))
+        assert (ended.outcome, ended.exit_code) == (Outcome.FAILED, 3)
+
+    def test_missing_program(self, site: Site) -> None:
+        """What is not found is accepted all the same, and ends as failed with 127."""
+        ended = site.end_of(site.attempt(site.missing))
+        assert (ended.outcome, ended.exit_code) == (Outcome.FAILED, 127)
+
+    def test_program_that_is_none(self, site: Site) -> None:
+        """What cannot be executed ends as failed with 126."""
+        ended = site.end_of(site.attempt(site.unexecutable))
+        assert (ended.outcome, ended.exit_code) == (Outcome.FAILED, 126)
+
+    def test_signal(self, real: Site) -> None:
+        """A program that a signal ended has failed, with 128 and the signal's number, as a shell would say."""
+        ended = real.end_of(real.attempt("kill -9 $$"))
+        assert (ended.outcome, ended.exit_code) == (Outcome.FAILED, 137)
+
+    def test_streams(self, real: Site) -> None:
+        """stdout and stderr go to their own files, whole, and are there when `wait` returns."""
+        attempt = real.attempt("echo out; echo err >&2; echo more")
+        assert real.end_of(attempt).outcome is Outcome.SUCCEEDED
+        assert real.stdout(attempt) == "out\nmore\n"
+        assert Path(attempt.stderr).read_text() == "err\n"
+
+    def test_variables_and_secrets(self, real: Site) -> None:
+        """`env` and `secrets` reach the program, byte for byte."""
+        hostile = "a'b\"$(id)`id`\n*;é🐍"
+        attempt = real.attempt('printf "%s|%s" "$PLAIN" "$SECRET"', PLAIN=hostile)
+        real.end_of(replace(attempt, secrets={"SECRET": "hunter2"}))
+        assert real.stdout(attempt) == f"{hostile}|hunter2"
+
+    def test_arguments(self, real: Site) -> None:
+        """A list is argv: nothing is split, expanded or lost on the way, not even an empty argument."""
+        words = ("", "a b", "$HOME", "*", "-n", "line\nline", "é🐍")
+        attempt = real.attempt(("printf", "<%s>", *words))
+        real.end_of(attempt)
+        assert real.stdout(attempt) == "".join(f"<{word}>" for word in words)
+
+    def test_stdin_is_empty(self, real: Site) -> None:
+        """A program that reads its stdin finds the end of it at once."""
+        attempt = real.attempt(("wc", "-c"))
+        real.end_of(attempt)
+        assert real.stdout(attempt).strip() == "0"
+
+    def test_submitted_twice(self, site: Site) -> None:
+        """A name is a job: submitting it again, even after its end, starts nothing."""
+        attempt = site.attempt(site.succeeding)
+
+        async def body(backend: Backend) -> list[str]:
+            jobs = [await backend.submit(attempt), await backend.submit(attempt)]
+            await backend.wait(jobs[0])
+            return [*jobs, await backend.submit(attempt)]
+
+        assert len(set(site.run(body))) == 1
+
+    def test_find(self, site: Site) -> None:
+        """A job is found by its name from the moment it was accepted; nothing is found where nothing was submitted."""
+        attempt = site.attempt(site.sleeping)
+
+        async def body(backend: Backend) -> None:
+            assert await backend.find(attempt.name) is None
+            job = await backend.submit(attempt)
+            assert await backend.find(attempt.name) == job
+            await backend.cancel(job, 0)
+
+        site.run(body)
+
+    def test_wait_again(self, site: Site) -> None:
+        """`wait` may be asked by several at once, and again, and says the same."""
+        attempt = site.attempt(site.failing)
+
+        async def body(backend: Backend) -> list[Ended]:
+            job = await backend.submit(attempt)
+            ends: list[Ended] = []
+
+            async def waiter() -> None:
+                ends.append(await backend.wait(job))
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(waiter)
+                nursery.start_soon(waiter)
+            return [*ends, await backend.wait(job)]
+
+        first, second, third = site.run(body)
+        assert first == second == third
+
+    def test_started(self, site: Site) -> None:
+        """`started` returns while the job runs, and also once it has ended, with the same moment."""
+        attempt = site.attempt(site.sleeping)
+
+        async def body(backend: Backend) -> None:
+            job = await backend.submit(attempt)
+            running = await backend.started(job, ignore)
+            await backend.cancel(job, 0)
+            assert await backend.started(job, ignore) == running
+
+        site.run(body)
+
+    def test_started_of_what_never_began(self, site: Site) -> None:
+        """A job that could not be started does not keep `started` waiting."""
+
+        async def body(backend: Backend) -> None:
+            await backend.started(await backend.submit(site.attempt(site.missing)), ignore)
+
+        site.run(body)
+
+    def test_cancel_running(self, site: Site) -> None:
+        """`cancel` returns when the job is gone, and its end is no success."""
+
+        async def body(backend: Backend) -> Ended:
+            job = await backend.submit(site.attempt(site.sleeping))
+            await backend.started(job, ignore)
+            await backend.cancel(job, 10)
+            return await backend.wait(job)
+
+        assert site.run(body).outcome is not Outcome.SUCCEEDED
+
+    def test_cancel_hurries_up(self, real: Site) -> None:
+        """A second `cancel` with a shorter grace overrules the first."""
+        attempt = real.attempt('trap "" TERM; echo ready; while :; do sleep 1000; done')
+
+        async def body(backend: Backend) -> Ended:
+            job = await backend.submit(attempt)
+            await until(lambda: "ready" in real.stdout(attempt))
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(backend.cancel, job, 10 * PATIENCE)
+                await wait_all_tasks_blocked()
+                await backend.cancel(job, 0)
+            return await backend.wait(job)
+
+        assert real.run(body).exit_code == 137
+
+    def test_cancel_ended_or_unknown(self, site: Site) -> None:
+        """There is nothing wrong with cancelling what has ended, or what nobody knows; an end stays as it was."""
+
+        async def body(backend: Backend) -> Ended:
+            job = await backend.submit(site.attempt(site.succeeding))
+            ended = await backend.wait(job)
+            await backend.cancel(job, 10)
+            await backend.cancel("999999999", 10)
+            assert await backend.wait(job) == ended
+            return ended
+
+        assert site.run(body).outcome is Outcome.SUCCEEDED
+
+    def test_cancelled_waiter(self, site: Site) -> None:
+        """Whoever gives up waiting leaves the job alone: another waiter gets its end."""
+
+        async def body(backend: Backend) -> None:
+            job = await backend.submit(site.attempt(site.sleeping))
+            await backend.started(job, ignore)
+            with trio.move_on_after(0.01):
+                await backend.wait(job)
+            with trio.CancelScope() as given_up:
+                given_up.cancel()
+                await backend.wait(job)
+            assert given_up.cancelled_caught
+            await backend.cancel(job, 0)
+            assert (await backend.wait(job)).outcome is not Outcome.SUCCEEDED
+
+        site.run(body)
+
+    def test_many(self, site: Site) -> None:
+        """A hundred at once all end, each with its own name's job."""
+        jobs: list[str] = []
+
+        async def body(backend: Backend) -> None:
+            async def one(number: int) -> None:
+                attempt = site.attempt(site.succeeding, f"many-{number}")
+                job = await backend.submit(attempt)
+                jobs.append(job)
+                assert (await backend.wait(job)).outcome is Outcome.SUCCEEDED
+
+            async with trio.open_nursery() as nursery:
+                for number in range(100):
+                    nursery.start_soon(one, number)
+
+        site.run(body)
+        assert len(jobs) == 100
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Return when the condition holds, which no event of ours can tell."""
+    with trio.fail_after(PATIENCE):
+        while not condition():  # noqa: ASYNC110
+            await trio.sleep(0.01)

@@ -1,0 +1,68 @@
+"""A process that hosts a local backend, to be killed: `python -m tests.local_host FOLDER MEMORY COMMAND…`.
+
+It submits each COMMAND (a shell string) with a grace of 0.2 seconds, says `ready` and waits for its death. Beside it:
+what tests need to know about processes that are not theirs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import trio
+
+from runner.backends.local import LocalBackend
+from tests.contract import Site
+
+
+def lives(pid: int | str) -> bool:
+    """Whether there is such a process, and it is more than a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def parent(pid: int | str) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")")[1].split()[1])
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def pids(folder: Path, count: int) -> list[int]:
+    """What `count` processes have written of themselves, a line each, into the file `pids`; empty until all have."""
+    file = folder / "pids"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [int(line) for line in lines] if len(lines) >= count else []
+
+
+def marked(name: str) -> list[int]:
+    """The living processes whose environment carries the mark of this job."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            environ = Path(f"/proc/{entry}/environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if f"RUNNER_JOB={name}".encode() in environ and lives(entry):
+            found.append(int(entry))
+    return found
+
+
+async def main(folder: Path, memory: str, commands: list[str]) -> None:
+    site = Site(lambda: LocalBackend(os.environ), folder)
+    async with LocalBackend(os.environ, memory=memory or None) as backend:
+        for number, command in enumerate(commands):
+            attempt = replace(site.attempt(command), name=f"host-{folder.name}-{number}", grace=0.2)
+            await backend.submit(replace(attempt, resources={"mem": 256 << 20} if memory else {}))
+        [spawner] = children(os.getpid())
+        print("ready", spawner, flush=True)
+        await trio.sleep_forever()
+
+
+if __name__ == "__main__":
+    trio.run(main, Path(sys.argv[1]), sys.argv[2], sys.argv[3:])

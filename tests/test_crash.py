@@ -1,0 +1,183 @@
+"""Crash-only: a real runner is killed at any moment, and the same command goes on as if nothing had been."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.processes import wait_for, with_environment
+
+KILLS = 50
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks for left-over processes in /proc")
+
+
+def start(folder: Path, mark: str, *arguments: str) -> subprocess.Popen[bytes]:
+    """A runner of its own; everything it starts inherits the mark."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "runner", "apply", *arguments],
+        cwd=folder,
+        env={**os.environ, "TEST_MARK": mark},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def results(folder: Path) -> list[dict[str, object]]:
+    command = [sys.executable, "-m", "runner", "results", "--format", "json"]
+    return list(json.loads(subprocess.run(command, cwd=folder, capture_output=True, check=True).stdout))
+
+
+@linux
+def test_killed_fifty_times_nothing_is_lost_repeated_or_left_over(tmp_path: Path) -> None:
+    """After `kill -9` at random moments: every session succeeds in the end, none runs after its success was recorded, and
+    no process outlives its session.
+    """
+    mark = f"mark-{os.getpid()}-{tmp_path.name}"
+    text = (
+        "exec: [sh, -c, 'sleep $2 & setsid sleep $2 & wait; echo done $1', sh, $x, $t]\n"
+        "ranges: {x: 'range:COUNT', t: ['0.03', '0.3']}\nmax_parallel: 6\n"
+    )
+    count = 40
+    chance = random.Random(20261123)
+    kills = 0
+    while kills < KILLS:
+        (tmp_path / "sweep.yaml").write_text(text.replace("COUNT", str(count)))
+        with start(tmp_path, mark) as runner:
+            time.sleep(chance.uniform(0, 0.9))
+            killed = runner.poll() is None
+            runner.kill()
+        kills += killed
+        if not killed:  # it had time to finish: give it more to do
+            count += 20
+    with start(tmp_path, mark) as runner:
+        _, errors = runner.communicate(timeout=240)
+        assert runner.returncode == 0, errors.decode()
+    assert {row["status"] for row in results(tmp_path)} == {"succeeded"}
+    assert with_environment(mark.encode()) == []
+    journal = sqlite3.connect(tmp_path / ".runner/sweep/journal.db")
+    rows = journal.execute(
+        "SELECT session, number, outcome FROM attempts ORDER BY session, number"
+    ).fetchall()
+    journal.close()
+    by_session: dict[int, list[str]] = {}
+    for session, _, outcome in rows:
+        by_session.setdefault(session, []).append(outcome)
+    for outcomes in by_session.values():
+        assert outcomes[-1] == "succeeded"
+        assert set(outcomes[:-1]) <= {"lost"}
+    assert any(len(outcomes) > 1 for outcomes in by_session.values()), "no kill ever hit a running session"
+
+
+@linux
+def test_the_next_apply_ends_what_a_killed_runner_and_its_spawner_left(tmp_path: Path) -> None:
+    """Not even the spawner survives here, so that sessions really are left over; they are ended, and it is said."""
+    mark = f"mark-{os.getpid()}-{tmp_path.name}"
+    (tmp_path / "sweep.yaml").write_text(
+        "exec: [sh, -c, 'touch started; test -e second || setsid sleep 1000']\n"
+    )
+    with start(tmp_path, mark) as runner:
+        wait_for(lambda: (tmp_path / "started").exists())
+        helpers = [
+            pid for pid in with_environment(mark.encode()) if b"spawner" in cmdline(pid) or is_python(pid)
+        ]
+        for pid in (*helpers, runner.pid):
+            os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: len(with_environment(b"1000")) > 0)
+    assert with_environment(mark.encode()) != []
+    (tmp_path / "second").touch()
+    with start(tmp_path, mark) as runner:
+        _, errors = runner.communicate(timeout=60)
+    assert runner.returncode == 0
+    assert b"lost" in errors
+    assert b"still ran, and was ended" in errors
+    assert with_environment(mark.encode()) == []
+    assert [row["attempts"] for row in results(tmp_path)] == [2]
+
+
+def cmdline(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def is_python(pid: int) -> bool:
+    return b"python" in cmdline(pid).split(b"\0")[0]
+
+
+@linux
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_ends_what_runs_and_the_same_command_resumes(tmp_path: Path, number: int, code: int) -> None:
+    """First signal: nothing new is started, what runs gets TERM and may end in peace."""
+    mark = f"mark-{os.getpid()}-{tmp_path.name}"
+    (tmp_path / "sweep.yaml").write_text(
+        "exec: [sh, -c, 'trap \"echo ending; exit 0\" TERM; touch started.$1; while test ! -e go; do sleep 0.02; done',"
+        " sh, $x]\nranges: {x: 'range:4'}\nmax_parallel: 2\n"
+    )
+    with start(tmp_path, mark) as runner:
+        wait_for(lambda: all((tmp_path / f"started.{x}").exists() for x in (0, 1)))
+        runner.send_signal(number)
+        _, errors = runner.communicate(timeout=60)
+    assert runner.returncode == code, errors.decode()
+    assert with_environment(mark.encode()) == []
+    rows = results(tmp_path)
+    assert [row["status"] for row in rows] == ["cancelled", "cancelled", "new", "new"]
+    assert Path(str(rows[0]["stdout"])).read_text() == "ending\n"
+    (tmp_path / "go").touch()
+    with start(tmp_path, mark) as runner:
+        runner.communicate(timeout=60)
+    assert runner.returncode == 0
+
+
+@linux
+def test_the_second_interrupt_ends_it_now(tmp_path: Path) -> None:
+    """A session that ignores TERM, with a grace of an hour, is gone at the second Ctrl-C."""
+    mark = f"mark-{os.getpid()}-{tmp_path.name}"
+    (tmp_path / "sweep.yaml").write_text(
+        "exec: [sh, -c, 'trap \"touch heard\" TERM; touch started; while :; do sleep 0.02; done']\ngrace: 1h\n"
+    )
+    with start(tmp_path, mark) as runner:
+        wait_for(lambda: (tmp_path / "started").exists())
+        runner.send_signal(signal.SIGINT)
+        wait_for(lambda: (tmp_path / "heard").exists())
+        assert runner.poll() is None
+        runner.send_signal(signal.SIGINT)
+        runner.communicate(timeout=60)
+    assert runner.returncode == 130
+    assert with_environment(mark.encode()) == []
+    assert [row["status"] for row in results(tmp_path)] == ["cancelled"]
+
+
+@linux
+def test_an_ignored_hangup_stays_ignored(tmp_path: Path) -> None:
+    """`nohup runner apply` outlives its terminal."""
+    (tmp_path / "sweep.yaml").write_text(
+        "exec: [sh, -c, 'touch started; while test ! -e go; do sleep 0.02; done']\n"
+    )
+    command = f"trap '' HUP; exec {sys.executable} -m runner apply"
+    with subprocess.Popen(["sh", "-c", command], cwd=tmp_path, stderr=subprocess.PIPE) as runner:
+        wait_for(lambda: (tmp_path / "started").exists())
+        runner.send_signal(signal.SIGHUP)
+        (tmp_path / "go").touch()
+        _, errors = runner.communicate(timeout=60)
+    assert runner.returncode == 0, errors.decode()
+
+
+@linux
+def test_few_file_descriptors_are_enough(tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text(
+        "exec: [sh, -c, 'echo $1', sh, $x]\nranges: {x: 'range:100'}\nmax_parallel: 80\n"
+    )
+    command = f"ulimit -n 64; exec {sys.executable} -m runner apply"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr.decode()
