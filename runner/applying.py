@@ -33,6 +33,9 @@ from runner.state import State
 CANCEL_POLL = 1.0
 """Seconds between two looks for a request of `runner cancel`."""
 
+BREATH = 1000
+"""How many sessions that need not run are passed over before signals and timeouts are heard again."""
+
 Only = Literal["new", "failed"]
 
 
@@ -117,10 +120,14 @@ class Apply:
 
     def run(self) -> Applied:
         """Run the difference. Raises EnvironmentFailed; nothing that was recorded is lost by it."""
-        return trio.run(self._run)
-
-    async def _run(self) -> Applied:
         to_run, left = self._count()
+        try:
+            ended = trio.run(self._run, to_run)
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
+        return Applied(ended, left, self.signal)
+
+    async def _run(self, to_run: int) -> ApplyEnded:
         kind = self.sweep.backend.kind
         async with BACKENDS[kind](self.sweep.backend.options, self.environ) as backend:
             executor = Executor(
@@ -141,7 +148,7 @@ class Apply:
                 self.adopted = settled.adopt
                 ended = await executor.run(self._todo(), to_run)
                 nursery.cancel_scope.cancel()
-        return Applied(ended, left, self.signal)
+        return ended
 
     def _on_signal(self, executor: Executor) -> Callable[[int, str], None]:
         def interrupt(number: int, name: str) -> None:
@@ -210,11 +217,17 @@ class Apply:
     def _selected(self) -> Iterator[Session]:
         return self.plan.sessions(self.choice.select)
 
-    def _todo(self) -> Iterator[Todo]:
-        for session in self._selected():
-            if self.choice.wants(self.history.status(session)):
-                adopt = self.adopted.get(session.id)
-                yield Todo(session, self.history.next_attempt(session) - (adopt is not None), adopt)
+    def _todo(self) -> Iterator[Todo | None]:
+        """What is to be run, adopted jobs first: their room is taken already."""
+        if self.adopted:
+            for session in self.plan:
+                if session.id in self.adopted:
+                    yield Todo(session, self.history.next_attempt(session) - 1, self.adopted[session.id])
+        for position, session in enumerate(self._selected()):
+            if position % BREATH == 0:
+                yield None
+            if session.id not in self.adopted and self.choice.wants(self.history.status(session)):
+                yield Todo(session, self.history.next_attempt(session))
 
     def _prepare(self, session: Session, number: int, devices: tuple[str, ...]) -> Attempt:
         self.state.prepare(session.id, number, params_json(session), empty=self.choice.fresh)
@@ -231,8 +244,7 @@ class Apply:
 
     def _collect(self, attempt: Attempt, ended: Ended) -> Mapping[str, Scalar]:
         places = self.state.places(attempt.session, attempt.number)
-        found = metrics.collect(self.sweep.metrics, places.output, places.stdout)
-        return found
+        return metrics.collect(self.sweep.metrics, places.output, places.stdout)
 
 
 def _secrets(plan: Plan, environ: Mapping[str, str]) -> dict[str, str]:
@@ -243,3 +255,11 @@ def _secrets(plan: Plan, environ: Mapping[str, str]) -> dict[str, str]:
             f"set it where runner starts: `export {missing[0]}=…`",
         )
     return {name: environ[name] for name in plan.sweep.secrets}
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first plain exception: a nursery makes a group even of one."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

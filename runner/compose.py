@@ -28,7 +28,7 @@ _CORE = "tag:yaml.org,2002:"
 _PROPERTIES = re.compile(r"(?:(?:!<[^>\s]*>|[&!][^\s,\[\]{}]*)(?:\s|(?<=\s)#[^\n\r]*)*)+")
 
 
-class _StopReading(Exception):  # noqa: N818
+class _StopReading(Exception):
     """There is no sense in reading on; the problem has been noted."""
 
 
@@ -140,9 +140,7 @@ class Composer:
             self._aliased += anchored.weight
             self._deepest = max(self._deepest, depth + anchored.height)
             if self._aliased > MOST_ALIASED:
-                self._report(
-                    f"the aliases stand for more than {MOST_ALIASED:,} values", span, "write the values out"
-                )
+                self._report(f"the aliases stand for more than {MOST_ALIASED:,} values", span, "write the values out")
                 raise _StopReading
             if self._deepest > DEEPEST:
                 self._report(f"nested deeper than {DEEPEST} levels", span)
@@ -173,9 +171,7 @@ class Composer:
         data = text if style else resolve(text)
         if event.tag:
             data = self._tagged(event, text, data)
-        return ScalarNode(
-            Value(text, data), style in ("'", '"') if style else False, span, style in ("|", ">")
-        )
+        return ScalarNode(Value(text, data), style in ("'", '"') if style else False, span, style in ("|", ">"))
 
     def _dollar_braces(self, node: ScalarNode, flow: str) -> None:
         text = node.value.text
@@ -215,13 +211,7 @@ class Composer:
 
     def _unknown_tag(self, event: Any) -> None:
         tag = event.tag
-        shown = (
-            "!!" + tag.removeprefix(_CORE)
-            if tag.startswith(_CORE)
-            else tag
-            if tag.startswith("!")
-            else f"!<{tag}>"
-        )
+        shown = "!!" + tag.removeprefix(_CORE) if tag.startswith(_CORE) else tag if tag.startswith("!") else f"!<{tag}>"
         start = event.start_mark
         self._report(
             f"unknown tag `{shown}`",
@@ -271,9 +261,7 @@ class Composer:
         name = key.value.text
         if name in entries:
             line = entries[name][0].span.line + 1
-            self._report(
-                f"duplicate key `{name}`, first given on line {line}", key.span, "remove one of them"
-            )
+            self._report(f"duplicate key `{name}`, first given on line {line}", key.span, "remove one of them")
         else:
             entries[name] = (key, value)
 
@@ -286,9 +274,7 @@ class Composer:
             self._report("a merge key (`<<`) is not part of YAML 1.2", node.span, "write the entries out")
         elif not isinstance(node.value.data, str):
             text = node.value.text
-            self._report(
-                f"a key must be a string, not {kind(node)}: `{text}`", node.span, f'quote it: `"{text}"`'
-            )
+            self._report(f"a key must be a string, not {kind(node)}: `{text}`", node.span, f'quote it: `"{text}"`')
         else:
             return True
         return False

@@ -14,7 +14,7 @@ _OPERATOR = re.compile(r":?[-+=?]")
 _DEEPEST = 20
 
 
-class Lost(Exception):  # noqa: N818
+class Lost(Exception):
     """From here on the text could mean anything; if `hopeless`, every value could become syntax."""
 
     def __init__(self, where: str, *, hopeless: bool = False) -> None:
@@ -174,8 +174,8 @@ class Expansions(ABC):
         while self.pos < self.limit and (char := self.text[self.pos]) not in " \t\n;|&<>()":
             if char in "'\"":
                 close = self.text.find(char, self.pos + 1, self.limit)
-                part = self.text[self.pos + 1 : close]
-                self.pos = close + 1 if close > 0 else self.pos
+                part = self.text[self.pos + 1 : max(close, self.pos)]
+                self.pos = close + 1
             elif char == "\\":
                 part = self.after(1)
                 self.pos += 2
@@ -198,9 +198,7 @@ class Expansions(ABC):
                 close = self.text.find("\n", self.pos, self.limit)
                 close = self.limit if close < 0 else close
                 body = self.text[self.pos : close]
-                if not literal and (
-                    body.endswith("\\") or any(mark in body for mark in ("`", "$(", "${", "$["))
-                ):
+                if not literal and (body.endswith("\\") or any(mark in body for mark in ("`", "$(", "${", "$["))):
                     raise Lost("in a here-document")
                 pieces = (body.lstrip("\t") if tabs else body).split(VARIABLE)
                 self.in_here_document(body, end_word, literal, pieces)

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 Schema: TypeAlias = Mapping[str, Any]
 
 
-class _Unsure(Exception):  # noqa: N818
+class _Unsure(Exception):
     """The schema says something that is not known here."""
 
 
@@ -24,9 +24,7 @@ TYPES: Mapping[str, Callable[[Any], bool]] = {
     "boolean": lambda data: isinstance(data, bool),
     "integer": lambda data: isinstance(data, int) and not isinstance(data, bool),
     "null": lambda data: data is None,
-    "number": lambda data: (
-        isinstance(data, int | float) and not isinstance(data, bool) and math.isfinite(data)
-    ),
+    "number": lambda data: isinstance(data, int | float) and not isinstance(data, bool) and math.isfinite(data),
     "object": lambda data: isinstance(data, dict),
     "string": lambda data: isinstance(data, str),
 }

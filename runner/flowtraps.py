@@ -36,9 +36,7 @@ def mend_mapping(
             value = _joined(source, value, pieces[-1])
             problems.append(unquoted_range(value, "{ }"))
         elif _is_bare(source, key, value) and isinstance(key, ScalarNode) and _NO_SPACE.match(key.value.text):
-            problems.append(
-                Problem(f"no space after the `:` in `{key.value.text}`", key.span, "put one there")
-            )
+            problems.append(Problem(f"no space after the `:` in `{key.value.text}`", key.span, "put one there"))
             continue
         yield key, value
 
@@ -64,9 +62,7 @@ def unquoted_range(node: ScalarNode, brackets: str) -> Problem:
     return Problem(
         f"unquoted range expression in `{brackets}`: a comma ends the value there",
         node.span,
-        f"write {quoted} without the `[ ]`; if text is meant, quote it"
-        if brackets == "[ ]"
-        else f"quote it: {quoted}",
+        f"write {quoted} without the `[ ]`; if text is meant, quote it" if brackets == "[ ]" else f"quote it: {quoted}",
     )
 
 

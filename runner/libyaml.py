@@ -42,9 +42,7 @@ class PureParser(Reader, Scanner, Parser):
 
     def scan_to_next_token(self) -> None:
         while True:
-            while self.peek() == " " or (
-                self.peek() == "\t" and (self.flow_level or not self.allow_simple_key)
-            ):
+            while self.peek() == " " or (self.peek() == "\t" and (self.flow_level or not self.allow_simple_key)):
                 self.forward()
             if self.peek() == "#":
                 while self.peek() not in "\0\r\n":
@@ -86,9 +84,7 @@ class PureParser(Reader, Scanner, Parser):
                 following = self.peek(length + 1)
                 if self.flow_level and following in ",?[]{}":
                     self.forward(length)
-                    raise ScannerError(
-                        "while scanning a plain scalar", start, "found unexpected ':'", self.get_mark()
-                    )
+                    raise ScannerError("while scanning a plain scalar", start, "found unexpected ':'", self.get_mark())
                 if following in _BLANK:
                     break
             if self.flow_level and character in ",[]{}":

@@ -64,9 +64,7 @@ def _type(misfit: Misfit) -> Iterator[Problem]:
     single = {"string", "number", "boolean"} <= set(types)
     expected = "a single value" if single else _or([_TYPES[name] for name in types])
     if not isinstance(node, ScalarNode):
-        yield Problem(
-            f"{misfit.name} must be {expected}, not {kind(node)}", node.span, _shape_hint(misfit, types)
-        )
+        yield Problem(f"{misfit.name} must be {expected}, not {kind(node)}", node.span, _shape_hint(misfit, types))
         return
     text, data = node.value
     if data is None and not text:
@@ -136,9 +134,7 @@ def _not_a_name(misfit: Misfit, text: str, span: Span) -> Problem:
         return Problem(f"an empty {misfit.title}", span)
     if misfit.title == "environment variable name":
         name, _, value = shown.partition("=")
-        hint = (
-            f"write `{name}: {value}`" if "propertyNames" in misfit.schema_path and name and value else None
-        )
+        hint = f"write `{name}: {value}`" if "propertyNames" in misfit.schema_path and name and value else None
         return Problem(f"the name of an environment variable cannot have a `=`: `{shown}`", span, hint)
     hint = "use letters, digits and `_`, no digit first" if misfit.title.endswith("variable name") else None
     mended = re.sub(r"\W", "_", text, flags=re.ASCII)
@@ -225,9 +221,7 @@ def _needs(misfit: Misfit) -> Iterator[Problem]:
         key = mapping.key(name)
         for other in needed:
             if key is not None and mapping.get(other) is None:
-                hint = (
-                    "list what the build reads, as `files: [main.c, Makefile]`" if other == "files" else None
-                )
+                hint = "list what the build reads, as `files: [main.c, Makefile]`" if other == "files" else None
                 yield Problem(f"`{name}` needs `{other}`", key.span, hint)
 
 

@@ -72,9 +72,7 @@ def geometric(start: Fraction, stop: Fraction, count: int) -> Progression:
     return _geometric(_decimal(start), step, count, exactly)
 
 
-def _geometric(
-    first: Decimal, step: Decimal, count: int, exactly: Callable[[int], Fraction | None]
-) -> Progression:
+def _geometric(first: Decimal, step: Decimal, count: int, exactly: Callable[[int], Fraction | None]) -> Progression:
     """`exactly` gives the numbers that are rational; the others are first * step ** i to 50 digits."""
 
     def approximate(position: int) -> Decimal:

@@ -168,9 +168,7 @@ class _Computed(Range):
 def from_values(listed: Sequence[Value]) -> Range:
     """A list's values as they are; a string is never an expression. Raises RangeError."""
     if not listed:
-        raise RangeError(
-            "a range without values", "an empty list makes no sessions; give it one value at least"
-        )
+        raise RangeError("a range without values", "an empty list makes no sessions; give it one value at least")
     for value in listed:
         if isinstance(value.data, float) and not math.isfinite(value.data):
             raise RangeError(
@@ -209,9 +207,7 @@ def from_mapping(kind: str, args: Sequence[Value]) -> Range:
         return _range(*numbers)
     start, stop, points = numbers
     if points.denominator != 1 or points < 1:
-        raise RangeError(
-            f"`{kind}` of `{args[2].text}` points", "the number of points is an integer from 1 on"
-        )
+        raise RangeError(f"`{kind}` of `{args[2].text}` points", "the number of points is an integer from 1 on")
     if points > MOST:
         raise _too_many(int(points))
     shape = {"linspace": _linspace, "logspace": _logspace, "geomspace": _geomspace}[kind]
@@ -227,9 +223,7 @@ def _range(start: Fraction, stop: Fraction | None = None, step: Fraction = Fract
     if count < 1:
         raise RangeError(
             "an empty range",
-            "its STOP is left out, as in Python"
-            if start == stop
-            else "START, STOP and STEP go different ways",
+            "its STOP is left out, as in Python" if start == stop else "START, STOP and STEP go different ways",
         )
     if count > MOST:
         raise _too_many(count)
@@ -243,9 +237,7 @@ def _linspace(start: Fraction, stop: Fraction, points: int) -> Range:
 def _logspace(start: Fraction, stop: Fraction, points: int) -> Range:
     for exponent in (start, stop):
         if not -324 < exponent < 309 or float(power_of_ten(exponent)) in (0.0, math.inf):
-            raise RangeError(
-                "`logspace` beyond what a float64 can hold", "its START and STOP are powers of ten"
-            )
+            raise RangeError("`logspace` beyond what a float64 can hold", "its START and STOP are powers of ten")
     return _collapsed(powers_of_ten(start, _per_step(start, stop, points), points))
 
 
@@ -298,9 +290,7 @@ def _too_many(count: int) -> RangeError:
 
 def _nearest_kind(kind: str) -> str:
     near = nearest(kind, KINDS)
-    return (
-        f"did you mean `{near}`?" if near else "the kinds are " + ", ".join(f"`{known}`" for known in KINDS)
-    )
+    return f"did you mean `{near}`?" if near else "the kinds are " + ", ".join(f"`{known}`" for known in KINDS)
 
 
 def _short(text: str) -> str:

@@ -22,9 +22,7 @@ _REDIRECTION = re.compile(r"<<<|<<-|<<|<&|>&|<>|>>|>\||<|>")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 _SUBSCRIPT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\[[^]]*\Z")
 _BARE_BEFORE = re.compile(rf"(?:[{PLAIN}{VARIABLE}{_QUOTED}]|{_EXPANSION}(?!\Z))*\Z")
-_STILL_COMMAND = frozenset(
-    ["if", "then", "elif", "else", "do", "while", "until", "!", "{", "time", "fi", "done", "}"]
-)
+_STILL_COMMAND = frozenset(["if", "then", "elif", "else", "do", "while", "until", "!", "{", "time", "fi", "done", "}"])
 _UNKNOWN = frozenset(["case", "esac", "select", "function", "coproc", "[[", "]]"])
 _MAY_ALIAS = frozenset([".", "source", "eval", "command", "builtin"])
 _CHANGES_WORDS = frozenset(["set", "shopt"])

@@ -137,9 +137,7 @@ def _quote(at: _Complaint) -> Problem | None:
     if not at.says("quoted scalar") or not at.says("end of stream", "unexpected document"):
         return None
     quote = at.opened[:1]
-    return Problem(
-        f"the quote `{quote}` is never closed", at.there(), f"put a `{quote}` at the end of the value"
-    )
+    return Problem(f"the quote `{quote}` is never closed", at.there(), f"put a `{quote}` at the end of the value")
 
 
 def _escape(at: _Complaint) -> Problem | None:
@@ -203,9 +201,7 @@ def _colon(at: _Complaint) -> Problem | None:
     key = at.before.strip()
     if at.before.startswith(" ") and not re.search(r":\s|^-\s", key):
         span = Span(at.line, _indent(at.before), at.line, at.column)
-        return Problem(
-            f"`{key}` is indented deeper than the entry above", span, "align it with the keys it belongs to"
-        )
+        return Problem(f"`{key}` is indented deeper than the entry above", span, "align it with the keys it belongs to")
     return Problem("a `:` inside an unquoted value", at.here(), "quote the whole value")
 
 
@@ -226,9 +222,7 @@ def _nothing(at: _Complaint) -> Problem | None:
 
 
 def _open_bracket(at: _Complaint, begin: Span) -> Problem | None:
-    opener = (
-        at.text(begin.line)[begin.end_column - 1 : begin.end_column] if begin.line == begin.end_line else ""
-    )
+    opener = at.text(begin.line)[begin.end_column - 1 : begin.end_column] if begin.line == begin.end_line else ""
     if opener in _CLOSER and at.at_end:
         span = Span(begin.line, begin.end_column - 1, begin.line, begin.end_column)
         return Problem(f"`{opener}` is never closed", span, f"add the `{_CLOSER[opener]}`")
@@ -240,9 +234,7 @@ def _open_bracket(at: _Complaint, begin: Span) -> Problem | None:
 def _closes_nothing(at: _Complaint) -> Problem | None:
     if at.rest[:1] not in ("]", "}"):
         return None
-    return Problem(
-        f"`{at.rest[0]}` closes nothing", at.here(), "remove it; if text is meant, quote the value"
-    )
+    return Problem(f"`{at.rest[0]}` closes nothing", at.here(), "remove it; if text is meant, quote the value")
 
 
 def _dash(at: _Complaint) -> Problem | None:
@@ -267,12 +259,8 @@ def _line(at: _Complaint) -> Problem | None:
         return Problem("text after the end of the document", whole, "remove it")
     if not at.before.strip():
         if at.says("block collection"):
-            return Problem(
-                "not part of the list above", whole, "begin it with `- `, or correct its indentation"
-            )
-        return Problem(
-            "the indentation of this line fits no line above", whole, "align it with the keys it belongs to"
-        )
+            return Problem("not part of the list above", whole, "begin it with `- `, or correct its indentation")
+        return Problem("the indentation of this line fits no line above", whole, "align it with the keys it belongs to")
     if at.before.endswith("'"):
         return Problem("text after the closing quote", whole, "inside single quotes, a quote is written `''`")
     if at.before.rstrip().endswith('"'):
@@ -297,9 +285,7 @@ def _directive(at: _Complaint) -> Problem | None:
     if not line.startswith("%"):
         return None
     word = line.split()[0]
-    return Problem(
-        f"unknown directive `{word}`", Span(at.line, 0, at.line, len(word)), "if text is meant, quote it"
-    )
+    return Problem(f"unknown directive `{word}`", Span(at.line, 0, at.line, len(word)), "if text is meant, quote it")
 
 
 def _block(at: _Complaint) -> Problem | None:

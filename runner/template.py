@@ -80,9 +80,7 @@ class Template:
 
     def __post_init__(self) -> None:
         names = dict.fromkeys(part.name for part in self.variables)
-        pieces = tuple(
-            part if isinstance(part, str) else (part.name, part.place.write) for part in self.parts
-        )
+        pieces = tuple(part if isinstance(part, str) else (part.name, part.place.write) for part in self.parts)
         object.__setattr__(self, "names", tuple(names))
         object.__setattr__(self, "_pieces", pieces)
 
@@ -92,9 +90,7 @@ class Template:
 
     def render(self, params: Mapping[str, Value]) -> str:
         """The text for these values, each of which `fault_for` must have let pass."""
-        return "".join(
-            [piece if isinstance(piece, str) else piece[1](params[piece[0]].text) for piece in self._pieces]
-        )
+        return "".join([piece if isinstance(piece, str) else piece[1](params[piece[0]].text) for piece in self._pieces])
 
     def canonical(self) -> list[Any]:
         """Plain JSON data that says what the template is, however it is spelled."""
@@ -171,8 +167,7 @@ def parse(text: str, *, shell: bool = False) -> tuple[Template, list[TemplateFau
 def _placed(parts: Sequence[str | Variable]) -> tuple[str | Variable, ...]:
     places = iter(shell.places([part if isinstance(part, str) else None for part in parts]))
     return tuple(
-        part if isinstance(part, str) else Variable(part.name, part.start, part.end, next(places))
-        for part in parts
+        part if isinstance(part, str) else Variable(part.name, part.start, part.end, next(places)) for part in parts
     )
 
 
@@ -187,13 +182,9 @@ def _misplaced(variable: Variable, value: Value) -> TemplateFault:
     shown = value.text if value.text.isprintable() else ascii(value.text)[1:-1]
     shown = shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 1] + "…"
     if quoting.plain(value.text):
-        message = (
-            f"the value `{shown}` of `{variable.name}` could change what the shell reads {variable.where}"
-        )
+        message = f"the value `{shown}` of `{variable.name}` could change what the shell reads {variable.where}"
     else:
-        message = (
-            f"the value `{shown}` of `{variable.name}` needs quotes, which it cannot get {variable.where}"
-        )
+        message = f"the value `{shown}` of `{variable.name}` needs quotes, which it cannot get {variable.where}"
     hint = "write the command as a list, or pass the value by `env` for the shell to read"
     return TemplateFault(variable.start, variable.end, message, hint)
 
@@ -226,11 +217,7 @@ def in_dash_c(argv: Sequence[Template]) -> list[int]:
         elif program and _CODE_OPTION[program].fullmatch(text):
             program = ""
             found += [at + 1] if at + 1 < len(argv) and argv[at + 1].names else []
-        elif (
-            not text.startswith("-")
-            and program not in _OPTIONS_ANYWHERE
-            and not _OPTION_WITH_WORD.fullmatch(before)
-        ):
+        elif not text.startswith("-") and program not in _OPTIONS_ANYWHERE and not _OPTION_WITH_WORD.fullmatch(before):
             program = ""
         before = text
     return found

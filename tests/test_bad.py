@@ -18,6 +18,4 @@ def test_bad(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(BAD)
     with pytest.raises(InvalidSweep) as caught:
         load(read(f"{name}.yaml"), Path())
-    assert render(caught.value.source, caught.value.problems) + "\n" == Path(f"{name}.txt").read_text(
-        encoding="utf-8"
-    )
+    assert render(caught.value.source, caught.value.problems) + "\n" == Path(f"{name}.txt").read_text(encoding="utf-8")

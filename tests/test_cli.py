@@ -158,7 +158,7 @@ def test_results_has_every_form(run: Run, sweep: Path) -> None:
     assert run("results", "--format", "csv").stdout.splitlines()[2].split(",")[:4] == [
         *("1", failed["id"], "3", "0"),
     ]
-    assert run("results", "--format", "md").stdout.startswith("| id | code | repeat | status |")
+    assert run("results", "--format", "md").stdout.startswith("| id | code | status |")
     assert "failed" in run("results").stdout
 
 

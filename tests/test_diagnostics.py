@@ -92,9 +92,7 @@ def test_in_file_order_with_a_blank_line_between_and_the_whole_file_first() -> N
         ("x\u00a0y", (0, 2, 0, 3), "x y", "  ^"),
     ],
 )
-def test_the_caret_stays_in_place(
-    line: str, span: tuple[int, int, int, int], picture: str, carets: str
-) -> None:
+def test_the_caret_stays_in_place(line: str, span: tuple[int, int, int, int], picture: str, carets: str) -> None:
     lines = shown(line, Problem("bad", Span(*span))).split("\n")
     assert lines[3:] == [f"1 | {picture}", f"  | {carets}"]
 
@@ -124,9 +122,7 @@ def test_a_fault_longer_than_the_window_is_cut() -> None:
 
 def test_style_dresses_the_parts() -> None:
     source = Source("s", "a: b")
-    dressed = render(
-        source, [Problem("bad", Span(0, 0, 0, 1), "do")], lambda text, role: f"<{role}>{text}</>"
-    )
+    dressed = render(source, [Problem("bad", Span(0, 0, 0, 1), "do")], lambda text, role: f"<{role}>{text}</>")
     assert dressed == (
         "<error>error:</> bad\n<frame> --></> s:1:1\n<frame>  |</>\n<frame>1 |</> a: b\n"
         "<frame>  |</> <error>^</>\n\n<hint>hint:</> do"

@@ -144,15 +144,14 @@ def test_an_interrupt_ends_builds_and_fails_nobody() -> None:
     run = made({"a": Script(duration=50)}, workshop)
     ended: list[ApplyEnded] = []
 
+    async def apply_to_the_end() -> None:
+        ended.append(await run(sessions("aa")))
+
     async def main() -> None:
         async with trio.open_nursery() as nursery:
-
-            @nursery.start_soon
-            async def _() -> None:
-                await trio.sleep(10)
-                run.executor.interrupt("interrupted")
-
-            ended.append(await run(sessions("aa")))
+            nursery.start_soon(apply_to_the_end)
+            await trio.sleep(10)
+            run.executor.interrupt("interrupted")
         assert not run.left
 
     simulate(main)

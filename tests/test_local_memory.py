@@ -142,7 +142,7 @@ def test_orphan_is_known_by_its_group(tmp_path: Path) -> None:
 @needs_v1
 def test_groups_of_the_dead_are_removed(tmp_path: Path) -> None:
     """What a killed runner and spawner have left goes with its job: processes, by their group alone, and group."""
-    command = "exec env -i setsid sh -c 'echo $$ >> pids; exec sleep 1000'"
+    command = "exec env -i sh -c 'echo $$ >> pids; exec sleep 1000'"
     with hosted(tmp_path, command, memory="cgroup-v1") as (host, spawner):
         trio.run(until, lambda: pids(tmp_path, 1))
         os.kill(spawner, signal.SIGSTOP)
@@ -173,3 +173,19 @@ def test_a_rung_that_does_not_hold(tmp_path: Path) -> None:
     site = Site(lambda: LocalBackend(os.environ, memory="cgroup-v2"), tmp_path)
     with pytest.raises(EnvironmentFailed, match=r"the memory controller is not delegated|not mounted"):
         site.end_of(limited(site, ("true",)))
+
+
+@needs_v1
+def test_a_limit_too_small_for_anything(tmp_path: Path) -> None:
+    """A limit below what any program needs ends its session, and never the spawner, which was inside for a moment."""
+    site = Site(lambda: LocalBackend(os.environ, memory="cgroup-v1"), tmp_path)
+
+    async def body(backend: Backend) -> None:
+        for number in range(20):
+            tiny = replace(site.attempt(("true",), f"tiny-{number}"), resources={"mem": 4096})
+            await backend.wait(await backend.submit(tiny))
+        ended = await backend.wait(await backend.submit(limited(site, (sys.executable, "-c", "pass"), mem=MIB)))
+        assert ended.outcome is Outcome.OUT_OF_MEMORY
+        assert (await backend.wait(await backend.submit(site.attempt(("true",), "after")))).exit_code == 0
+
+    site.run(body)

@@ -129,7 +129,8 @@ def test_version_2_group(tree: Path) -> None:
     own = tree / "fs" / "user.slice" / "own"
     groups = cgroups.Groups(cgroups.V2, str(own), str(own))
     fill(own / "runner-job")
-    group = groups.create("job", 100 << 20)
+    group = groups.create("job")
+    groups.limit(group, 100 << 20)
     assert group == str(own / "runner-job")
     written = {file: (own / "runner-job" / file).read_text() for file in ("memory.max", "memory.swap.max")}
     assert written == {"memory.max": "104857600", "memory.swap.max": "0"}
@@ -146,7 +147,7 @@ def test_version_2_moves_only_its_own(tree: Path) -> None:
     fill(own / "runner.main")
     fill(own / f"runner-probe-{os.getpid()}")
     # Real groups can be removed with the files in them, so here the trial fails at its very end.
-    with pytest.raises(UnusableError, match="no group can be made in .*: Directory not empty"):
+    with pytest.raises(UnusableError, match=r"no group can be made in .*: Directory not empty"):
         cgroups.open_v2(str(tree / "proc"), mine=(10, 11, 12))
     assert (own / "cgroup.subtree_control").read_text() == "+memory"
     assert (own / "runner.main" / "cgroup.procs").read_text() in ("10", "11")
@@ -191,9 +192,7 @@ def test_machine_by_version_1_groups(tmp_path: Path) -> None:
         f"32 31 0:29 / {tmp_path}/cpu rw - cgroup cgroup rw,cpu,cpuacct\n"
         f"33 31 0:30 / {tmp_path}/memory rw - cgroup cgroup rw,memory\n"
     )
-    assert machine.offers({"CUDA_VISIBLE_DEVICES": ""}, str(tmp_path)) == machine.Machine(
-        Fraction(1, 4), 4096, ()
-    )
+    assert machine.offers({"CUDA_VISIBLE_DEVICES": ""}, str(tmp_path)) == machine.Machine(Fraction(1, 4), 4096, ())
 
 
 def test_this_machine() -> None:

@@ -169,9 +169,7 @@ def test_any_misfit_is_described_in_words_of_ours(key: str, value: Any) -> None:
 def test_a_keyword_without_words_of_its_own_is_still_a_problem() -> None:
     document, _ = parse(Source("", "exec: a"))
     assert document is not None
-    misfit = Misfit(
-        document, ("exec",), "multipleOf", 2, {"multipleOf": 2}, ("properties", "exec", "multipleOf"), 3
-    )
+    misfit = Misfit(document, ("exec",), "multipleOf", 2, {"multipleOf": 2}, ("properties", "exec", "multipleOf"), 3)
     assert [problem.message for problem in describe(misfit)] == ["`exec` does not fit: `multipleOf` is 2"]
 
 

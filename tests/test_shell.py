@@ -65,6 +65,7 @@ PLAIN = [
     "a:",
     "x,y",
     "e",
+    "r",
     "",
 ]
 
@@ -189,6 +190,11 @@ def test_no_value_changes_what_a_shell_makes_of_the_rest(
         return text
 
     printed, files = harmless
+    if re.search("2>|&>|>&", text):  # messages, which name a value in some form of their own
+        files, hostile = (
+            [(name, b"") for name, _ in files],
+            (hostile[0], [(name, b"") for name, _ in hostile[1]]),
+        )
     assume(len({expected(name) for name, _ in files}) == len(files))
     assert hostile == (
         expected(printed),
@@ -217,15 +223,16 @@ PLACES = [
     ("p a#§ §#b '#'§", [ANY] * 3),
     ("p \\\n  §  \\\n  --k §", [ANY] * 2),
     ("{§}>f; p §{ §}", [ANY, *["after `{…}>`"] * 2]),
-    ("time § a; time -p § a", [ANY] * 2),
+    ("time § p a; time -p § p a; p b", [ANY] * 2),
     ("p $B/§ ${B}§ $B§ $?§ $# §", [ANY] * 5),
     ("p $(p a) § `p b` § $((1+2)) § ${B:-x} §", [ANY] * 4),
     (". /dev/null; p §\np §", [ANY] * 2),
+    ("eval \"alias q='p ' r='p a'\"; p §\nq §", [ANY] * 2),
     ("set -k; p § \"$A\"", [ANY]),
     ("p 'it''s' § \"it's\" §", [ANY] * 2),
     ("cat='x'; p a <<E\n'\nE\np §", [ANY]),
     ("p a <<-'E' 2>f\n\t\"$(\n\tE\np §", [ANY]),
-    ("2>f p §", [ANY]),
+    ("2>f p §; >f § p a", [ANY] * 2),
     # It stands between the writer's own quotes.
     ("p '§' 'a § b'", ["inside single quotes"] * 2),
     ("p \"§\" \"a'§'b\" \"${B}§\"", ["inside double quotes"] * 3),
@@ -243,10 +250,12 @@ PLACES = [
     ("while read -r l; do p \"$l\"; done <<E\nl=§ §\n§\n§E\nE\np §", ["in a here-document"] * 4 + [ANY]),
     ("while read -r l; do p \"$l\"; done <<-'EOF'\n\t§\n\tx§\n\tEOF\np §", ["in a here-document"] * 2 + [ANY]),
     ("read -r l <<E\n$B§ \\§\nE\np \"$l\" §", ["in a here-document"] * 2 + [ANY]),
+    ("p a <<'abc\nx §", ["after a here-document whose end word is not understood"]),
     ("p a <<§\nx\n§\np b", ["after a here-document whose end word is not understood"] * 2),
     ("p a <<E; p $(p b\nE\n) §\n", ["after a here-document announced in the middle of a command"]),
     ("p a <<E\n`p b`\n§\nE\np §", ["in a here-document"] * 2),
     # Nobody knows.
+    ("p `p \\`p a\\` §` §", ["inside backquotes"] * 2),
     ("case a in §) p b;; esac; p § \"§\"", ["after `case`"] * 3),
     ("f() { p §; }; f; p §", ["after a `(`"] * 2),
     ("p (§)", ["after a `(`"]),
@@ -276,7 +285,7 @@ def test_where_a_variable_stands(text: str, wanted: list[str]) -> None:
     assert all(place.quotable == (place.where is None) for place in found)
 
 
-@pytest.mark.parametrize("command", [["/bin/sh"], ["bash", "--posix"]], ids=" ".join)
+@pytest.mark.parametrize("command", [["/bin/sh"], ["bash", "--posix"], ["bash"]], ids=" ".join)
 @pytest.mark.parametrize("text", [text for text, _ in PLACES], ids=repr)
 def test_every_value_that_a_place_admits_leaves_the_rest_alone(text: str, command: list[str]) -> None:
     if shutil.which(command[0]) is None:
@@ -285,7 +294,7 @@ def test_every_value_that_a_place_admits_leaves_the_rest_alone(text: str, comman
     places = shell.places(parts)
     markers = ["Qz" if place.admits("Qz") else "7" for place in places]
     printed, files = run(command, written(parts, places, markers))
-    for value in [*PLAIN, *HOSTILE[:3], "a b", "*"]:
+    for value in [*PLAIN, *HOSTILE[:2], "*"]:
         if not value and re.search("[<>]", text):
             continue
         values = [
@@ -295,8 +304,7 @@ def test_every_value_that_a_place_admits_leaves_the_rest_alone(text: str, comman
         if "Qz" in values or "7" in values:
             continue  # some place of this text cannot have this value, or takes numbers only
         wanted = sorted(
-            (name.replace(b"Qz", value.encode()), content.replace(b"Qz", value.encode()))
-            for name, content in files
+            (name.replace(b"Qz", value.encode()), content.replace(b"Qz", value.encode())) for name, content in files
         )
         assert run(command, written(parts, places, values)) == (
             printed.replace(b"Qz", value.encode()),
@@ -380,9 +388,7 @@ WORDS = [
 def test_a_program_receives_exactly_the_value(command: list[str], values: list[str]) -> None:
     if shutil.which(command[0]) is None:
         pytest.skip("no such shell here")
-    values = [value for at, value in enumerate(values) if sum(map(len, values[: at + 1])) < 20_000] or values[
-        :1
-    ]
+    values = [value for at, value in enumerate(values) if sum(map(len, values[: at + 1])) < 20_000] or values[:1]
     text = "p " + " ".join(word for word, _ in WORDS[: 1 if len(values[0]) >= 20_000 else None])
     wanted = [word for _, word in WORDS[: 1 if len(values[0]) >= 20_000 else None]]
     parts = parts_of(text)
@@ -390,9 +396,7 @@ def test_a_program_receives_exactly_the_value(command: list[str], values: list[s
     assert all(place.quotable for place in places)
     script = "\n".join(written(parts, places, [value] * len(places)) for value in values)
     printed, files = run(command, script)
-    assert printed.decode().split("\0")[:-1] == [
-        f"<{word.format(value)}>" for value in values for word in wanted
-    ]
+    assert printed.decode().split("\0")[:-1] == [f"<{word.format(value)}>" for value in values for word in wanted]
     assert files == []
 
 

@@ -21,11 +21,7 @@ from runner.reading import decode
 from runner.source import MappingNode, ScalarNode, SequenceNode, at, parse, place, plain, read
 
 HERE = Path(__file__).parent
-SAMPLES = [
-    path.read_text(encoding="utf-8")
-    for folder in ("good", "bad")
-    for path in sorted((HERE / folder).iterdir())
-]
+SAMPLES = [path.read_text(encoding="utf-8") for folder in ("good", "bad") for path in sorted((HERE / folder).iterdir())]
 
 
 def both(text: str) -> tuple[MappingNode | None, list[Problem]]:
@@ -306,6 +302,11 @@ def test_an_entry_with_a_problem_of_its_own_is_left_out() -> None:
     assert plain(document) == {"a": 1}
 
 
+@pytest.mark.parametrize("text", ["a: *b", "a: &b [*b]"])
+def test_there_is_no_document_round_an_alias_of_nothing(text: str) -> None:
+    assert both(text)[0] is None
+
+
 def test_unreadable_characters_are_reported_in_bounds() -> None:
     assert len(messages("a: " + "\x01" * 1000)) == 20
 
@@ -345,9 +346,7 @@ def test_read_takes_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_missing_file_names_the_nearest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert refusal(read, "sweep.yaml") == Problem(
-        "no such file", None, "`runner init` writes a first sweep file"
-    )
+    assert refusal(read, "sweep.yaml") == Problem("no such file", None, "`runner init` writes a first sweep file")
     Path("sweep.yml").touch()
     assert refusal(read, "sweep.yaml") == Problem("no such file", None, "did you mean `sweep.yml`?")
     assert refusal(read, "sub/sweep.yaml").message == "no such file"
@@ -358,9 +357,7 @@ def test_a_directory_names_a_file_in_it(tmp_path: Path, monkeypatch: pytest.Monk
     Path("sub").mkdir()
     assert refusal(read, "sub") == Problem("a directory, not a sweep file", None, None)
     Path("sub/a.yaml").touch()
-    assert refusal(read, "sub") == Problem(
-        "a directory, not a sweep file", None, "name a file in it: `sub/a.yaml`"
-    )
+    assert refusal(read, "sub") == Problem("a directory, not a sweep file", None, "name a file in it: `sub/a.yaml`")
 
 
 def test_what_the_system_refuses(tmp_path: Path) -> None:
@@ -410,9 +407,7 @@ def survives(text: str) -> None:
                 assert problem.span.column <= len(source.lines[problem.span.line])
 
 
-WORDS = (
-    "exec env x 1 é 😀 case:1,2 ${x} $ &a *a !!str ! | > # % <<: - ? : [ ] { } , ' \" \\ \\u ud83d @ ~ \ue000"
-)
+WORDS = "exec env x 1 é 😀 case:1,2 ${x} $ &a *a !!str ! | > # % <<: - ? : [ ] { } , ' \" \\ \\u ud83d @ ~ \ue000"
 BREAKS = (" ", "\n", "\n  ", "\t", "\r", "\u2028", ": ", "- ", "---\n", "...\n", "? ")
 PIECES = st.lists(st.sampled_from((*WORDS.split(), *BREAKS)), max_size=40).map("".join)
 

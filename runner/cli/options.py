@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 import click
 
-from runner.backends import check_choice
+from runner.backends import BACKENDS, OPTIONS
 from runner.capacity import Capacity
 from runner.checks import check_fits
-from runner.diagnostics import InvalidSweep, render
+from runner.diagnostics import InvalidSweep, Problem, nearest, render
 from runner.errors import InvalidInput
 from runner.loading import load
 from runner.model import Amount, Stop, Value
@@ -139,3 +139,21 @@ def require_fit(sweep: Sweep, capacity: Capacity) -> None:
     hint = f"that is what `capacity` or {where} offers; `--capacity` says otherwise"
     if misfits := list(check_fits(sweep, capacity.fits_ever, hint)):
         raise InvalidSweep(sweep.source, misfits)
+
+
+def check_choice(sweep: Sweep) -> None:
+    """Raise InvalidSweep or InvalidInput where the sweep asks for a backend, or an option of one, that there is not."""
+    choice = sweep.backend
+    if choice.kind not in BACKENDS:
+        near = nearest(choice.kind, BACKENDS)
+        hint = (
+            f"did you mean `{near}`?" if near else f"there is {', '.join(f'`{name}`' for name in BACKENDS)}"
+        )
+        message = f"unknown backend `{choice.kind}`"
+        if choice.span is None:
+            raise InvalidInput(message, hint)
+        raise InvalidSweep(sweep.source, [Problem(message, choice.span, hint)])
+    unknown = sorted(set(choice.options) - OPTIONS[choice.kind])
+    if unknown:
+        message = f"backend `{choice.kind}` has no option `{unknown[0]}`"
+        raise InvalidSweep(sweep.source, [Problem(message, choice.span)])

@@ -36,15 +36,15 @@ def command(file: str, form: str, select: tuple[str, ...], state: Path | None) -
         if first is None and selection is not None:
             raise InvalidInput("no session has the selected values")
         pairs = [] if first is None else _chain(first, rows)
-        names, metrics = this.sweep.space.names, tuple(this.sweep.metrics)
+        columns = tables.Columns(this.sweep.space.names, this.sweep.repeat > 1, tuple(this.sweep.metrics))
         if form == "json":
             _array(row for _, row in pairs)
         elif form == "csv":
-            tables.comma_separated(pairs, names, metrics, sys.stdout)
+            tables.comma_separated(pairs, columns, sys.stdout)
         elif form == "md":
-            tables.markdown(pairs, names, metrics, sys.stdout)
+            tables.markdown(pairs, columns, sys.stdout)
         else:
-            tables.table(list(pairs), names, metrics, sys.stdout)
+            tables.table(list(pairs), columns, sys.stdout)
 
 
 def _chain(first: Any, rest: Any) -> Any:

@@ -56,7 +56,7 @@ class Executor:
         self._clock = clock
         self._record = Record(emit, clock, backend.name, self._fail)
 
-        self._todo: Iterator[Todo] = iter(())
+        self._todo: Iterator[Todo | None] = iter(())
         self._to_run = 0
         self._detach = False
         self._nursery: trio.Nursery | None = None
@@ -78,12 +78,14 @@ class Executor:
         self._ending = False
         self._error: Exception | None = None
 
-    async def run(self, todo: Iterable[Todo], to_run: int, detach: bool = False) -> ApplyEnded:
+    async def run(self, todo: Iterable[Todo | None], to_run: int, detach: bool = False) -> ApplyEnded:
         """Bring every session to an end, emit ApplyEnded and return it.
 
-        `todo` is pulled as needed; what is to be adopted has to come first, for its room is taken. With `detach`, and a backend
-        whose jobs outlive the client, it returns when nothing is left to submit. Raises, as one exception,
-        what `emit`, `prepare`, `collect`, `builds` or the backend raised, once all that ran has ended.
+        `todo` is pulled as needed; what is to be adopted has to come first, because its room is taken already. A None in
+        it is a pause: whoever looks long for the next session gives everybody else a turn.
+        With `detach`, and a backend whose jobs outlive the client, it returns when nothing is left to submit.
+        Raises, as one plain exception, what `emit`, `prepare`, `collect`, `builds` or the backend raised, once all
+        that ran has ended.
         """
         self._todo = iter(todo)
         self._to_run = to_run
@@ -177,12 +179,14 @@ class Executor:
         if self._exhausted or self._closing or not self._breath:
             return False
         self._breath -= 1
-        todo = next(self._todo, None)
-        if todo is None:
-            self._exhausted = True
-            return False
-        self._place(todo)
-        return True
+        for todo in self._todo:
+            if todo is None:
+                self._breath = 0
+                return False
+            self._place(todo)
+            return True
+        self._exhausted = True
+        return False
 
     def _place(self, todo: Todo) -> None:
         """Find out what a session has to wait for: room, a build, or nothing any more."""

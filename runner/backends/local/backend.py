@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,18 +16,9 @@ import trio
 
 from runner.backends.base import Started
 from runner.backends.local import foreign
+from runner.backends.local.connection import Connection
 from runner.backends.local.processes import MARK
-from runner.backends.local.protocol import (
-    CANCEL,
-    CRASHED,
-    ENDED,
-    HELLO,
-    REFUSED,
-    SPAWN,
-    SPAWNED,
-    Frames,
-    frame,
-)
+from runner.backends.local.protocol import CANCEL, CRASHED, ENDED, HELLO, REFUSED, SPAWN, SPAWNED
 from runner.errors import EnvironmentFailed
 from runner.model import Attempt, Ended, Outcome
 
@@ -80,20 +70,15 @@ class LocalBackend:
         self._by_id: dict[str, _Job] = {}
         self._told: deque[_Job] = deque()
         self._foreign: dict[str, str] = {}  # job to name
-        self._backlog = bytearray()
-        self._flushing = False
-        self._closing = False
         self._crash: str | None = None
         self._dead = False
+        self._death = "the spawner died"
         self._gone = trio.Event()
 
     async def __aenter__(self) -> Self:
-        try:
-            self._socket, self._process = _start()
-        except OSError as error:
-            raise EnvironmentFailed(f"no process can be started: {error.strerror}") from None
+        self._connection = Connection()
         environ = {os.fsencode(name): os.fsencode(value) for name, value in self._environ.items()}
-        self._send(HELLO, environ, self._memory)
+        self._connection.send(HELLO, environ, self._memory)
         # A task of our own nursery would turn what is raised in the caller's block into an exception group.
         trio.lowlevel.spawn_system_task(self._listen, name="runner.backends.local")
         return self
@@ -102,29 +87,27 @@ class LocalBackend:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for key in self._by_key:
-            self._send(CANCEL, key, 0.0)
-        self._closing = True
-        if not self._flushing:
-            self._hang_up()
+            self._connection.send(CANCEL, key, 0.0)
+        self._connection.hang_up()
         with trio.CancelScope(shield=True):
             with trio.move_on_after(_PATIENCE):
                 await self._gone.wait()
             if not self._gone.is_set():
-                self._process.kill()
+                self._connection.kill()
                 await self._gone.wait()
 
     async def submit(self, attempt: Attempt) -> str:
         job = self._by_name.get(attempt.name)
         if job is None:
             if self._dead:
-                raise self._death()
+                raise EnvironmentFailed(self._death)
             job = self._spawn(attempt)
         try:
             await job.taken.wait()
         except trio.Cancelled:
             # The caller will never know this job's id, so nobody else could end it.
             with trio.CancelScope(shield=True):
-                self._send(CANCEL, job.key, 0.0)
+                self._connection.send(CANCEL, job.key, 0.0)
                 with trio.move_on_after(_PATIENCE):
                     await job.over.wait()
                     self._tell(job)
@@ -155,13 +138,11 @@ class LocalBackend:
         except UnicodeEncodeError as error:
             self._end(
                 job,
-                Ended(
-                    Outcome.FAILED, 126, f"{error.object[error.start : error.end]!r} is no text for a program"
-                ),
+                Ended(Outcome.FAILED, 126, f"{error.object[error.start : error.end]!r} is no text for a program"),
             )
             return job
         self._by_key[job.key] = job
-        self._send(SPAWN, job.key, job.name, *fields, job.mem, attempt.grace)
+        self._connection.send(SPAWN, job.key, job.name, *fields, job.mem, attempt.grace)
         return job
 
     async def find(self, name: str) -> str | None:
@@ -194,22 +175,14 @@ class LocalBackend:
                 await foreign.end({name: None}, grace)
             return
         if known.ended is None:
-            self._send(CANCEL, known.key, grace)
+            self._connection.send(CANCEL, known.key, grace)
         await known.over.wait()
 
     # The other side
 
     async def _listen(self) -> None:
-        frames = Frames()
-        while True:
-            await trio.lowlevel.wait_readable(self._socket)
-            try:
-                data = self._socket.recv(65536)
-            except ConnectionError:
-                data = b""
-            if not data:
-                break
-            for message in frames.feed(data):
+        async with aclosing(self._connection.messages()) as messages:
+            async for message in messages:
                 self._hear(*message)
         self._dead = True
         with trio.CancelScope(shield=True):
@@ -255,78 +228,14 @@ class LocalBackend:
     async def _bury(self) -> None:
         """The spawner is gone, as it should or not: end what it has left, tell who waits, take its status."""
         left = list(self._by_key.values())
-        while self._process.poll() is None:  # noqa: ASYNC110 (it has closed its stream: a moment)
-            await trio.sleep(0.001)
-        trio.lowlevel.notify_closing(self._socket)
-        self._socket.close()
+        how = await self._connection.end()
+        self._death = f"the spawner died ({self._crash or how})"
         await foreign.end({job.name: job.pid for job in left}, 0.0)
         for job in left:
             if not job.taken.is_set():
-                job.refused = self._death().message
+                job.refused = self._death
             self._end(job, Ended(Outcome.LOST, None, "the spawner died"))
         self._gone.set()
-
-    def _death(self) -> EnvironmentFailed:
-        code = self._process.poll()
-        how = f"killed by {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"
-        return EnvironmentFailed(f"the spawner died ({self._crash or how})")
-
-    def _send(self, *message: object) -> None:
-        """Never blocks: what the socket does not take at once is sent by a task."""
-        self._backlog += frame(message)
-        if not self._flushing and not self._push():
-            self._flushing = True
-            trio.lowlevel.spawn_system_task(self._flushed, name="runner.backends.local")
-
-    def _push(self) -> bool:
-        """Hand the socket what it takes; whether that was everything."""
-        try:
-            del self._backlog[: self._socket.send(self._backlog)]
-        except BlockingIOError:
-            pass
-        except OSError:  # the spawner died, which reading tells in time
-            self._backlog.clear()
-        return not self._backlog
-
-    async def _flushed(self) -> None:
-        while self._backlog and not self._push():
-            try:
-                await trio.lowlevel.wait_writable(self._socket)
-            except (trio.ClosedResourceError, OSError, ValueError):
-                self._backlog.clear()
-        self._flushing = False
-        if self._closing:
-            self._hang_up()
-
-    def _hang_up(self) -> None:
-        """No more requests: the spawner ends what still runs, and itself."""
-        try:
-            self._socket.shutdown(socket.SHUT_WR)
-        except OSError:  # it has gone first
-            pass
-
-
-def _start() -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    """A new spawner and our end of the stream to it."""
-    program = f"{os.path.dirname(os.path.abspath(__file__))}/__main__.py"
-    flags = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
-    ours, theirs = socket.socketpair()
-    try:
-        process = subprocess.Popen(
-            [sys.executable, *flags, program, str(theirs.fileno())],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=[theirs.fileno()],
-            start_new_session=True,  # a terminal's signals are for runner to interpret
-        )
-    except OSError:
-        ours.close()
-        raise
-    finally:
-        theirs.close()
-    ours.setblocking(False)
-    return ours, process
 
 
 def _ended(

@@ -38,8 +38,7 @@ class Version:
         self.peak = peak
 
 
-# Joining through `tasks` moves one thread, and what it spawns is born inside: no process is ever outside its
-# limit.
+# Joining through `tasks` moves one thread, and what it spawns is born inside: all that it holds is counted.
 V1: Final = Version(
     "cgroup-v1",
     "tasks",
@@ -67,21 +66,23 @@ class Groups:
     def path(self, name: str) -> str:
         return f"{self.base}/{PREFIX}{name.replace('/', '%')}"
 
-    def create(self, name: str, limit: int) -> str:
-        """Make a group that holds at most `limit` bytes, swap included; its path. Raises OSError."""
+    def create(self, name: str) -> str:
+        """Make a group, without a limit yet, and return its path. Raises OSError."""
         group = self.path(name)
         try:
             os.mkdir(group)
         except FileExistsError:
             pass
+        return group
+
+    def limit(self, group: str, mem: int) -> None:
+        """Hold it to `mem` bytes, swap included. Raises OSError, also where it holds more that cannot be taken back."""
         for file, value, needed in self.version.limits:
             try:
-                _write(f"{group}/{file}", value or str(limit))
+                _write(f"{group}/{file}", value or str(mem))
             except OSError:
                 if needed:
-                    self.remove(group)
                     raise
-        return group
 
     def enter(self, group: str) -> None:
         """Move the calling, single-threaded process: what it spawns is born in `group`."""
@@ -104,11 +105,7 @@ class Groups:
 
     def pids(self, group: str) -> list[int]:
         """Everything in it, and in the groups that it may have made for itself."""
-        return [
-            int(pid)
-            for folder, _, _ in os.walk(group)
-            for pid in (read(f"{folder}/cgroup.procs") or b"").split()
-        ]
+        return [int(pid) for folder, _, _ in os.walk(group) for pid in (read(f"{folder}/cgroup.procs") or b"").split()]
 
     def remove(self, group: str) -> bool:
         """Whether it is gone; the kernel may want another moment after the last process's end."""
@@ -172,8 +169,9 @@ def open_v2(proc: str = "/proc/self", mine: tuple[int, ...] = ()) -> Groups:
 
 def _try(groups: Groups) -> None:
     try:
-        group = groups.create(f"probe-{os.getpid()}", 64 << 20)
+        group = groups.create(f"probe-{os.getpid()}")
         try:
+            groups.limit(group, 64 << 20)
             if b"oom_kill " not in (read(f"{group}/{groups.version.events}") or b""):
                 raise UnusableError("this kernel does not count what it kills in a group")
         finally:

@@ -32,9 +32,7 @@ class DeviceLocks:
                 f"{self._folder}/{quote(device, safe='')}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600
             )
         except OSError as error:
-            raise EnvironmentFailed(
-                f"`{self._folder}` cannot hold the locks of devices: {error.strerror}"
-            ) from None
+            raise EnvironmentFailed(f"`{self._folder}` cannot hold the locks of devices: {error.strerror}") from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -132,9 +132,7 @@ def _explain(error: OSError, command: list[bytes], env: Mapping[bytes, bytes]) -
             return LaunchError(127, f"the interpreter that {name} names is not found")
         return LaunchError(127, f"{name} not found")
     if error.errno == errno.EACCES:
-        return LaunchError(
-            126, f"{name} is a directory" if os.path.isdir(command[0]) else f"{name} is not executable"
-        )
+        return LaunchError(126, f"{name} is a directory" if os.path.isdir(command[0]) else f"{name} is not executable")
     if error.errno == errno.ENOEXEC:
         return LaunchError(126, f"{name} is not a program: no binary of this machine, and no `#!` line")
     if error.errno == errno.E2BIG:

@@ -20,9 +20,11 @@ from collections import deque
 from time import monotonic, time
 
 from runner.backends.local import memory, processes
-from runner.backends.local.cgroups import Groups, UnusableError
-from runner.backends.local.ending import Ending, send
+from runner.backends.local.cgroups import UnusableError
+from runner.backends.local.ending import Ending
+from runner.backends.local.job import Job
 from runner.backends.local.launch import LaunchError, ShortageError, StreamError, launch
+from runner.backends.local.limits import Limits, over
 from runner.backends.local.processes import Process
 from runner.backends.local.protocol import (
     CANCEL,
@@ -35,6 +37,7 @@ from runner.backends.local.protocol import (
     Frames,
     frame,
 )
+from runner.backends.local.trees import Trees
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,51 +50,6 @@ NOISE = 1 << 20
 """Bytes by which the kernel's own count of a process's memory may be off (it counts per cpu)."""
 
 
-class Job:
-    __slots__ = (
-        "begun",
-        "code",
-        "cpu_time",
-        "duration",
-        "ending",
-        "grace",
-        "group",
-        "key",
-        "look_at",
-        "max_rss",
-        "mem",
-        "name",
-        "out_of_memory",
-        "peak",
-        "pid",
-    )
-
-    def __init__(
-        self,
-        key: int,
-        name: str,
-        pid: int,
-        begun: float,
-        mem: int | None,
-        grace: float,
-        group: str | None,
-    ) -> None:
-        self.key = key
-        self.name = name
-        self.pid = pid
-        self.mem = mem
-        self.grace = grace
-        self.group = group
-        self.begun = begun
-        self.code: int | None = None  # until the leader has been reaped
-        self.duration = self.cpu_time = 0.0
-        self.max_rss = 0
-        self.ending: Ending | None = None
-        self.look_at = 0.0
-        self.out_of_memory = False
-        self.peak = 0
-
-
 class Spawner:
     def __init__(self, stream: int) -> None:
         self.stream = stream
@@ -99,21 +57,16 @@ class Spawner:
         self.frames = Frames()
         self.out: list[bytes] = []
         self.environ: dict[bytes, bytes] = {}
-        self.rung: str | None = None
-        self.groups: Groups | None = None
-        self.chosen = False
         self.waiting: deque[tuple[Any, ...]] = deque()  # spawns, while something is short
         self.short_since = 0.0
         self.retry_at = 0.0
         self.jobs: dict[int, Job] = {}
-        self.leaders: dict[int, Job] = {}
         self.endings: dict[int, Job] = {}
         self.limited: dict[int, Job] = {}
         self.sample_at = 0.0
-        self.strays: dict[int, set[int]] = {}  # adopted orphans, and the jobs that each may belong to
-        self.rubbish: list[str] = []  # groups that could not be removed yet
-        self.children = processes.Children()
         self.floor = memory.own_peak()
+        self.limits = Limits()
+        self.trees = Trees(self.limits)
 
     # The loop
 
@@ -142,26 +95,29 @@ class Spawner:
         due = [job.look_at for job in self.endings.values()]
         if self.limited:
             due.append(self.sample_at)
-        if self.waiting or self.rubbish:
+        if self.waiting or self.limits.rubbish:
             due.append(self.retry_at)
         return max(0.0, min(due) - monotonic()) * 1000 if due else None
 
     def tick(self) -> None:
-        if not (self.endings or self.limited or self.waiting or self.rubbish):
+        if not (self.endings or self.limited or self.waiting or self.limits.rubbish):
             return
         now = monotonic()
-        if (self.waiting or self.rubbish) and now >= self.retry_at:
+        if (self.waiting or self.limits.rubbish) and now >= self.retry_at:
             self.retry_at = now + 0.05
-            self.rubbish = [group for group in self.rubbish if self.groups and not self.groups.remove(group)]
+            self.limits.clean()
             self.spawn_waiting()
         sample = bool(self.limited) and now >= self.sample_at
-        if sample or any(now >= job.look_at for job in self.endings.values()):
-            members = self.members()
+        look = any(now >= job.look_at for job in self.endings.values())
+        if sample or look:
+            members = self.trees.members() if look or not self.limits.grouped else {}
             if sample:
                 self.sample_at = now + memory.EVERY
-                self.sample(members)
+                for job in over(self.limits, self.limited, members):
+                    job.out_of_memory = True
+                    self.end(job, 0)
             for job in list(self.endings.values()):
-                if monotonic() >= job.look_at:
+                if look and now >= job.look_at:
                     self.look(job, members.get(job.name, []))
 
     # Talking to runner
@@ -179,7 +135,9 @@ class Spawner:
             elif kind == CANCEL:
                 self.cancel(*message)
             elif kind == HELLO:
-                self.environ, self.rung = message
+                self.environ, rung = message
+                self.limits = Limits(rung)
+                self.trees = Trees(self.limits)
         return bool(data)
 
     def say(self, *message: object) -> None:
@@ -206,8 +164,9 @@ class Spawner:
     def spawn_waiting(self) -> None:
         while self.waiting:
             key, name, command, env, workdir, stdout, stderr, mem, grace = self.waiting[0]
+            job = Job(key, name, mem, grace, monotonic())
             try:
-                self.spawn(key, name, command, {**self.environ, **env}, (workdir, stdout, stderr), mem, grace)
+                self.spawn(job, time(), command, {**self.environ, **env}, (workdir, stdout, stderr))
             except ShortageError as shortage:
                 now = monotonic()
                 self.short_since = self.short_since or now
@@ -224,55 +183,24 @@ class Spawner:
 
     def spawn(
         self,
-        key: int,
-        name: str,
+        job: Job,
+        at: float,
         command: bytes | list[bytes],
         env: dict[bytes, bytes],
         places: tuple[bytes, bytes, bytes],
-        mem: int | None,
-        grace: float,
     ) -> None:
-        at, begun = time(), monotonic()
-        if mem is None:
-            group = None
-            pid = launch(command, env, *places)
+        if job.mem is None:
+            job.pid = launch(command, env, *places)
         else:
-            group, pid = self.launch_limited(name, mem, command, env, places)
-        job = self.jobs[key] = self.leaders[pid] = Job(key, name, pid, begun, mem, grace, group)
-        if mem is not None:
+            self.limits.launch(job, lambda: launch(command, env, *places))
             if not self.limited:
                 self.sample_at = job.begun + memory.EVERY
-            self.limited[key] = job
-        self.say(SPAWNED, key, pid, at)
-
-    def launch_limited(
-        self,
-        name: str,
-        mem: int,
-        command: bytes | list[bytes],
-        env: dict[bytes, bytes],
-        places: tuple[bytes, bytes, bytes],
-    ) -> tuple[str | None, int]:
-        if not self.chosen:
-            self.groups, _ = memory.choose(self.rung, (os.getpid(), os.getppid()))
-            self.chosen = True
-        if not self.groups:
-            return None, launch(command, env, *places)
-        try:
-            group = self.groups.create(name, mem)
-        except OSError as error:
-            raise UnusableError(
-                f"no memory group can be made in `{self.groups.base}`: {error.strerror}"
-            ) from None
-        try:
-            self.groups.enter(group)
-            try:
-                return group, launch(command, env, *places)
-            finally:
-                self.groups.leave()
-        except BaseException:
-            self.discard(group)
-            raise
+            self.limited[job.key] = job
+        self.jobs[job.key] = job
+        self.trees.add(job)
+        self.say(SPAWNED, job.key, job.pid, at)
+        if job.out_of_memory:
+            self.end(job, 0)
 
     # Ending
 
@@ -287,10 +215,9 @@ class Spawner:
                 break
             if not pid:
                 break
-            job = self.leaders.get(pid)
-            if job is None or job.code is not None:
+            job = self.trees.reaped(pid)
+            if job is None:
                 orphans = True
-                self.strays.pop(pid, None)
                 continue
             job.duration = monotonic() - job.begun
             job.code = os.waitstatus_to_exitcode(status)
@@ -298,71 +225,17 @@ class Spawner:
             job.max_rss = usage.ru_maxrss * 1024 if processes.LINUX else usage.ru_maxrss
             exited.append(job)
         if exited or orphans:
-            self.adopt()
+            self.trees.adopt()
         for job in exited:
-            if self.leftovers(job):
+            if self.trees.leftovers(job):
                 self.end(job, job.grace)
             else:
                 self.finish(job)
-        for job in self.endings.values():
-            job.look_at = 0.0
+        if orphans:
+            for job in self.endings.values():
+                job.look_at = 0.0
         if exited:
             self.spawn_waiting()
-
-    def adopt(self) -> None:
-        """Find the orphans that have become our children since the last look, and whose they are."""
-        for pid in self.children():
-            if pid in self.strays or (pid in self.leaders and self.leaders[pid].code is None):
-                continue
-            orphan = processes.process(pid)
-            if orphan is None or not orphan.alive:
-                continue
-            job = self.owner(orphan)
-            self.strays[pid] = {job.key} if job else set(self.jobs)
-            if not self.jobs:
-                send(orphan, signal.SIGKILL)
-
-    def owner(self, orphan: Process) -> Job | None:
-        job = self.leaders.get(orphan.sid) or self.leaders.get(orphan.pgid)
-        if job:
-            return job
-        name = processes.mark(orphan.pid)
-        for job in self.jobs.values():
-            if job.name == name or (self.groups and job.group and orphan.pid in self.groups.pids(job.group)):
-                return job
-        return None
-
-    def leftovers(self, job: Job) -> bool:
-        """Whether anything of a job outlives its leader: its orphans would be our children."""
-        if processes.LINUX:
-            return any(owners == {job.key} for owners in self.strays.values())
-        try:
-            os.killpg(job.pid, 0)
-        except (ProcessLookupError, PermissionError):
-            return False
-        return True
-
-    def members(self) -> dict[str, list[Process]]:
-        """The living processes of each job, by its name."""
-        table = processes.descendants(processes.snapshot(), os.getpid())
-        names = {job.name for job in self.jobs.values()}
-        known = {pid: job.name for pid, job in self.leaders.items()}
-        for pid, keys in self.strays.items():
-            if len(keys) == 1:
-                known[pid] = self.jobs[next(iter(keys))].name
-        if self.groups:
-            for job in self.limited.values():
-                known.update(dict.fromkeys(self.groups.pids(job.group), job.name) if job.group else {})
-
-        def marked(pid: int) -> str | None:
-            name = processes.mark(pid)
-            return name if name in names else None
-
-        found: dict[str, list[Process]] = {}
-        for pid, name in processes.owners(table, known, marked).items():
-            if table[pid].alive:
-                found.setdefault(name, []).append(table[pid])
-        return found
 
     def cancel(self, key: int, grace: float) -> None:
         if job := self.jobs.get(key):
@@ -396,11 +269,7 @@ class Spawner:
 
     def finish(self, job: Job) -> None:
         """Nothing of the job is left: tell how it ended, and forget it."""
-        if job.group and self.groups:
-            job.out_of_memory = job.out_of_memory or self.groups.kills(job.group) > 0
-            if job.out_of_memory:
-                job.peak = self.groups.peak(job.group) or 0
-            self.discard(job.group)
+        self.limits.settle(job)
         peak = job.peak  # out of memory: what the limit was held against
         if not job.out_of_memory and self.measured(job):
             peak = max(peak, job.max_rss)
@@ -408,38 +277,13 @@ class Spawner:
         del self.jobs[job.key]
         self.endings.pop(job.key, None)
         self.limited.pop(job.key, None)
-        if self.leaders.get(job.pid) is job:
-            del self.leaders[job.pid]
-        for pid, keys in self.strays.items():
-            keys.discard(job.key)
-            if not keys:  # nobody knows whose it is, and all who could own it have ended
-                os.kill(pid, signal.SIGKILL)
+        self.trees.remove(job)
 
     def measured(self, job: Job) -> bool:
         """Whether the job's peak memory is its own: a child's count begins at what its parent holds."""
         if job.max_rss > self.floor + NOISE:
             self.floor = max(self.floor, memory.own_peak())
         return job.max_rss > self.floor + NOISE
-
-    def discard(self, group: str) -> None:
-        if self.groups and not self.groups.remove(group):
-            self.rubbish.append(group)
-
-    # Memory
-
-    def sample(self, members: dict[str, list[Process]]) -> None:
-        """End every job that holds more than its limit, or in which the kernel has killed something."""
-        for job in self.limited.values():
-            if job.out_of_memory or job.mem is None:
-                continue
-            if job.group and self.groups:
-                job.out_of_memory = self.groups.kills(job.group) > 0
-            else:
-                use = memory.used(members.get(job.name, []), job.mem)
-                job.peak = max(job.peak, use)
-                job.out_of_memory = use > job.mem
-            if job.out_of_memory:
-                self.end(job, 0)
 
     # The very end
 
@@ -453,9 +297,7 @@ class Spawner:
                 break
             select.select((), (), (), pause)
             self.reap()
-        for group in self.rubbish:
-            if self.groups:
-                self.groups.remove(group)
+        self.limits.clean()
 
 
 def main(stream: int) -> None:

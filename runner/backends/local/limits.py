@@ -1,0 +1,99 @@
+"""The memory limits of jobs, as the spawner enforces them: by groups where there are any, else by adding up."""
+
+from __future__ import annotations
+
+import os
+
+from runner.backends.local import memory
+from runner.backends.local.cgroups import Groups, UnusableError
+from runner.backends.local.job import Job
+from runner.backends.local.processes import Process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class Limits:
+    """`rung` insists on one way to enforce them. Nothing is looked for before the first job that has a limit."""
+
+    def __init__(self, rung: str | None = None) -> None:
+        self._rung = rung
+        self._groups: Groups | None = None
+        self._chosen = False
+        self.rubbish: list[str] = []
+        """Groups whose processes have ended, but which the kernel has not let go yet."""
+
+    def launch(self, job: Job, start: Callable[[], int]) -> None:
+        """Have `start` spawn the leader, inside a group of the job's own where there can be one.
+
+        Raises UnusableError, and whatever `start` does; then there is neither process nor group.
+        """
+        if not self._chosen:
+            self._groups, _ = memory.choose(self._rung, (os.getpid(), os.getppid()))
+            self._chosen = True
+        if not self._groups or job.mem is None:
+            job.pid = start()
+            return
+        try:
+            group = self._groups.create(job.name)
+        except OSError as error:
+            base = self._groups.base
+            raise UnusableError(f"no memory group can be made in `{base}`: {error.strerror}") from None
+        try:
+            self._groups.enter(group)
+            try:
+                job.pid = start()
+            finally:
+                self._groups.leave()
+        except BaseException:
+            self._discard(group)
+            raise
+        job.group = group
+        # Only now: while the spawner was inside, a limit could have made the kernel choose it as the victim.
+        try:
+            self._groups.limit(group, job.mem)
+        except OSError:
+            job.out_of_memory = True  # in these milliseconds it has taken more already
+
+    @property
+    def grouped(self) -> bool:
+        """Whether the kernel watches, so that nobody has to add up."""
+        return self._groups is not None
+
+    def pids(self, job: Job) -> list[int]:
+        """What is in the job's group; empty where it has none."""
+        return self._groups.pids(job.group) if self._groups and job.group else []
+
+    def broken(self, job: Job, members: list[Process]) -> bool:
+        """Whether the job has gone over its limit. Notes its peak."""
+        if job.mem is None:
+            return False
+        if self._groups and job.group:
+            return self._groups.kills(job.group) > 0
+        use = memory.used(members, job.mem)
+        job.peak = max(job.peak, use)
+        return use > job.mem
+
+    def settle(self, job: Job) -> None:
+        """The tree is gone: what did its group see? The group goes too."""
+        if self._groups and job.group:
+            job.out_of_memory = job.out_of_memory or self._groups.kills(job.group) > 0
+            if job.out_of_memory:
+                job.peak = self._groups.peak(job.group) or 0
+            self._discard(job.group)
+
+    def clean(self) -> None:
+        """Try again to remove what could not be removed."""
+        rubbish, self.rubbish = self.rubbish, []
+        for group in rubbish:
+            self._discard(group)
+
+    def _discard(self, group: str) -> None:
+        if self._groups and not self._groups.remove(group):
+            self.rubbish.append(group)
+
+
+def over(limits: Limits, jobs: Mapping[int, Job], members: Mapping[str, list[Process]]) -> list[Job]:
+    """Those jobs that are found to be over their limits for the first time."""
+    return [job for job in jobs.values() if not job.out_of_memory and limits.broken(job, members.get(job.name, []))]

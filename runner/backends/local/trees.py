@@ -1,0 +1,94 @@
+"""Whose each process is: the leaders that the spawner has started, and the orphans that have become its children."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from runner.backends.local import processes
+from runner.backends.local.ending import send
+from runner.backends.local.job import Job
+from runner.backends.local.limits import Limits
+from runner.backends.local.processes import Process
+
+
+class Trees:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._jobs: dict[int, Job] = {}
+        self._leaders: dict[int, Job] = {}
+        self._orphans: dict[int, set[int]] = {}  # and the jobs (keys) that each may belong to
+        self._children = processes.Children()
+
+    def add(self, job: Job) -> None:
+        self._jobs[job.key] = self._leaders[job.pid] = job
+
+    def reaped(self, pid: int) -> Job | None:
+        """The job whose leader it was, None if it was an orphan."""
+        job = self._leaders.get(pid)
+        if job and job.code is None:
+            return job
+        self._orphans.pop(pid, None)
+        return None
+
+    def remove(self, job: Job) -> None:
+        """It has ended, and no orphan is its any more."""
+        del self._jobs[job.key]
+        if self._leaders.get(job.pid) is job:
+            del self._leaders[job.pid]
+        for keys in self._orphans.values():
+            keys.discard(job.key)
+
+    def adopt(self) -> None:
+        """Find the orphans that have become our children since the last look, and whose they are."""
+        for pid in self._children():
+            if pid in self._orphans or (pid in self._leaders and self._leaders[pid].code is None):
+                continue
+            orphan = processes.process(pid)
+            if orphan is None or not orphan.alive:
+                continue
+            owner = self._owner(orphan)
+            self._orphans[pid] = {owner.key} if owner else set(self._jobs)
+            if not self._jobs:
+                send(orphan, signal.SIGKILL)
+
+    def leftovers(self, job: Job) -> bool:
+        """Whether anything of a job outlives its leader: its orphans would be our children."""
+        if processes.LINUX:
+            return any(keys == {job.key} for keys in self._orphans.values())
+        try:
+            os.killpg(job.pid, 0)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
+
+    def members(self) -> dict[str, list[Process]]:
+        """The living processes of each job, by its name."""
+        table = processes.descendants(processes.snapshot(), os.getpid())
+        names = {job.name for job in self._jobs.values()}
+        known = {pid: job.name for pid, job in self._leaders.items()}
+        for pid, keys in self._orphans.items():
+            if len(keys) == 1:
+                known[pid] = self._jobs[next(iter(keys))].name
+        for job in self._jobs.values():
+            known.update(dict.fromkeys(self._limits.pids(job), job.name))
+
+        def marked(pid: int) -> str | None:
+            name = processes.mark(pid)
+            return name if name in names else None
+
+        found: dict[str, list[Process]] = {}
+        for pid, name in processes.owners(table, known, marked).items():
+            if table[pid].alive:
+                found.setdefault(name, []).append(table[pid])
+        return found
+
+    def _owner(self, orphan: Process) -> Job | None:
+        job = self._leaders.get(orphan.sid) or self._leaders.get(orphan.pgid)
+        if job:
+            return job
+        name = processes.mark(orphan.pid)
+        for job in self._jobs.values():
+            if job.name == name or orphan.pid in self._limits.pids(job):
+                return job
+        return None

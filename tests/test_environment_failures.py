@@ -1,0 +1,75 @@
+"""The environment fails, not the input: exit 3, a word on what to do, and nothing recorded is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SWEEP = "exec: [echo, $x]\nranges: {x: 'range:400'}\nmax_parallel: 4\n"
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "runner", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB; needs the right to mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if sys.platform != "linux" or os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a small tmpfs")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_ends_with_3_and_the_same_command_resumes(small_disk: Path) -> None:
+    (small_disk / "sweep.yaml").write_text(SWEEP)
+    run(small_disk, "apply", "--select", "x=0")
+    ballast = small_disk / "ballast"
+    free = os.statvfs(small_disk)
+    ballast.write_bytes(b"x" * max(0, free.f_bavail * free.f_frsize - 120_000))
+    failed = run(small_disk, "apply")
+    assert failed.returncode == 3, failed.stderr
+    assert "nothing recorded is lost" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    ballast.unlink()
+    done = {row["id"] for row in json.loads(run(small_disk, "results", "--format", "json").stdout) if row["started"]}
+    assert done
+    subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
+    assert run(small_disk, "apply").returncode == 0
+    rows = json.loads(run(small_disk, "results", "--format", "json").stdout)
+    assert {row["status"] for row in rows} == {"succeeded"}
+    assert next(row["attempts"] for row in rows if row["params"] == {"x": 0}) == 1
+
+
+def test_a_read_only_folder_is_3(small_disk: Path) -> None:
+    (small_disk / "sweep.yaml").write_text(SWEEP)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    assert run(small_disk, "plan", "--exit-code").returncode == 10
+    failed = run(small_disk, "apply")
+    assert failed.returncode == 3
+    assert "--state DIR" in failed.stderr
+    elsewhere = small_disk.parent / "state"
+    assert run(small_disk, "apply", "--state", str(elsewhere), "--select", "x=1").returncode == 0
+
+
+def test_a_state_written_by_a_newer_runner_is_3(tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text(SWEEP)
+    run(tmp_path, "apply", "--select", "x=0")
+    journal = sqlite3.connect(tmp_path / ".runner/sweep/journal.db")
+    journal.execute("PRAGMA user_version = 99999")
+    journal.close()
+    for command in ("apply", "status", "results", "plan"):
+        failed = run(tmp_path, command)
+        assert failed.returncode == 3, command
+        assert "newer" in failed.stderr
