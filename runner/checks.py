@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from runner import inputs
 from runner.diagnostics import Problem
 from runner.model import Resources, Value
-from runner.nodes import place
+from runner.source.nodes import place
 from runner.sections import Placed, amount
 from runner.sweep import REPEAT, Sweep
 from runner.units import UnitError

@@ -6,9 +6,9 @@ from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 
 from runner import identity
-from runner.journal import Journal
+from runner.state.journal import Journal
 from runner.model import Recipe, Session, Status
-from runner.records import StoredSession
+from runner.state.records import StoredSession
 
 
 class Planned(NamedTuple):

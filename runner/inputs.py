@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.errors import InvalidInput
-from runner.nodes import ScalarNode
+from runner.source.nodes import ScalarNode
 from runner.sweep import Sweep
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from runner import sections
 from runner.diagnostics import Problem, Source, Span, nearest
 from runner.model import Policy
-from runner.nodes import MappingNode, Node, ScalarNode, SequenceNode, place
+from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, place
 from runner.ranges import Range
 from runner.sections import Placed, Sample, scalar
 from runner.space import Axis, Condition, Space

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from runner.events import iso
 from runner.model import Session, Status
-from runner.records import AttemptRow
+from runner.state.records import AttemptRow
 from runner.state import State
 
 

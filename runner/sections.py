@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Protocol
 
 from runner.diagnostics import Span
 from runner.metrics import JsonMetric, LastLineMetric, Metric, RegexMetric
 from runner.model import Amount, Outcome, Retry, Stop, Value
-from runner.nodes import MappingNode, Node, ScalarNode, SequenceNode, plain
+from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, plain
 from runner.ranges import Range, RangeError, from_mapping, from_values, parse_expression
 from runner.template import Template, TemplateFault
 from runner.template import parse as parse_template
@@ -155,11 +156,8 @@ def stop(node: Node | None) -> Stop | None:
             data = given.value.data
             if isinstance(data, int):
                 return Stop(failures=data)
-            if isinstance(data, str) and data.endswith("%"):
-                share = parse_amount(data[:-1].strip())
-                return Stop(
-                    share=share / 100 if not isinstance(share, int) else parse_amount(f"{share / 100}")
-                )  # type: ignore[arg-type]
+            if isinstance(data, str):
+                return Stop(share=Fraction(data.removesuffix("%")) / 100)
     return None
 
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from runner.capacity import Capacity
+from runner.checks import check_fits
+from runner.cli.validate import FILE_HINT
 from runner.diagnostics import InvalidSweep, render
 from runner.loading import load
 from runner.source import read
@@ -13,9 +16,17 @@ from runner.source import read
 BAD = Path(__file__).parent / "bad"
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in BAD.glob("*.txt")))
+def validate(name: str) -> None:
+    """As `runner validate` does."""
+    sweep = load(read(name), Path("/in/the/folder"))
+    misfits = list(check_fits(sweep, Capacity(sweep.capacity, sweep.max_parallel).fits_ever, FILE_HINT))
+    if misfits:
+        raise InvalidSweep(sweep.source, misfits)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in BAD.glob("*.yaml")))
 def test_bad(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(BAD)
     with pytest.raises(InvalidSweep) as caught:
-        load(read(f"{name}.yaml"), Path())
+        validate(f"{name}.yaml")
     assert render(caught.value.source, caught.value.problems) + "\n" == Path(f"{name}.txt").read_text(encoding="utf-8")

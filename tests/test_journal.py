@@ -28,7 +28,7 @@ from runner.events import (
     Event,
     StopReached,
 )
-from runner.journal import Journal, open_for_reading, open_for_writing
+from runner.state.journal import Journal, open_for_reading, open_for_writing
 from runner.model import STATUS_AFTER, Outcome, Recipe, Scalar, Status
 from tests.facts import RECIPE, apply_started, ended, session, started, submitted
 
@@ -338,7 +338,7 @@ def test_cut_after_any_event_and_resumed(tmp_path: Path, cut: int) -> None:
 WRITE_FOR_EVER = """
 import sys
 from pathlib import Path
-from runner.journal import open_for_writing
+from runner.state.journal import open_for_writing
 from tests.facts import apply_started, ended, session, submitted
 with open_for_writing(Path(sys.argv[1])) as journal:
     journal.record(apply_started())

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 
 from runner.errors import EnvironmentFailed
-from runner.lock import Holder, hold, holder
+from runner.state.lock import Holder, hold, holder
 
 HOLD = """
 import sys
 import time
 from pathlib import Path
-from runner.lock import hold
+from runner.state.lock import hold
 with hold(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -113,7 +113,7 @@ def test_hold_waits_for_an_asker(tmp_path: Path, asker: int, monkeypatch: pytest
 
 
 def test_hold_is_patient_with_those_who_only_ask(tmp_path: Path) -> None:
-    ask = "import sys; from pathlib import Path; from runner.lock import holder\n"
+    ask = "import sys; from pathlib import Path; from runner.state.lock import holder\n"
     ask += "print('asking', flush=True)\nwhile True: holder(Path(sys.argv[1]))"
     (tmp_path / "lock").touch()
     command = [sys.executable, "-c", ask, str(tmp_path)]

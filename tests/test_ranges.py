@@ -230,8 +230,8 @@ def test_linspace_is_as_numpy_says_without_rounding(start: str, stop: str, point
 @given(NUMBER, st.integers(-(10**6), 10**6).filter(bool), st.integers(1, 3 * HELD), st.data())
 def test_range_is_as_python_says_also_with_fractions(start: str, milli: int, count: int, data: st.DataObject) -> None:
     step = Fraction(milli, 1000)
-    stop = Decimal(start) + (Decimal(milli) * count - milli // 2) / 1000
-    assume(Fraction(str(stop)) == Fraction(start) + step * count - Fraction(milli // 2, 1000))
+    stop = Decimal(start) + (Decimal(milli) * count - int(milli / 2)) / 1000
+    assume(Fraction(str(stop)) == Fraction(start) + step * count - Fraction(int(milli / 2), 1000))
     found = parse_expression(f"range:{start},{stop},{Decimal(milli) / 1000}")
     assert found.given_count == count
     assume(found.duplicates == 0)

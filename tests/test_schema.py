@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from referencing import Registry, Resource
 
-from runner import fits, schema
+from runner.schema.fits import fits
+from runner import schema
 from runner.diagnostics import Problem, Source
-from runner.misfit import Misfit
-from runner.misfits import describe
+from runner.schema.misfit import Misfit
+from runner.schema.misfits import describe
 from runner.source import parse, plain, read
 
 HERE = Path(__file__).parent
@@ -97,13 +98,13 @@ def test_the_quick_yes_says_yes() -> None:
     for path in (HERE / "good").iterdir():
         document, _ = parse(read(path))
         assert document is not None
-        assert fits.fits(plain(document), SWEEP), path
+        assert fits(plain(document), SWEEP), path
 
 
 def test_the_quick_yes_says_nothing_of_keywords_it_does_not_know() -> None:
-    assert fits.fits(4, {"minimum": 3})
-    assert not fits.fits(4, {"minimum": 3, "multipleOf": 2})
-    assert not fits.fits(4, {"not": {"multipleOf": 3}})
+    assert fits(4, {"minimum": 3})
+    assert not fits(4, {"minimum": 3, "multipleOf": 2})
+    assert not fits(4, {"not": {"multipleOf": 3}})
 
 
 SCALARS = st.sampled_from(
@@ -151,7 +152,7 @@ DATA = st.recursive(
 def test_the_quick_yes_agrees_with_jsonschema(document: dict[str, Any], with_exec: bool) -> None:
     if with_exec:
         document["exec"] = "true"
-    assert fits.fits(document, SWEEP) == schema.validator().is_valid(document)
+    assert fits(document, SWEEP) == schema.validator().is_valid(document)
 
 
 @given(st.sampled_from(sorted(SWEEP["properties"])), DATA)

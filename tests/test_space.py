@@ -45,7 +45,7 @@ def holds(names: Sequence[str], point: Point, condition: Condition) -> bool:
 
 def model(space: Space) -> list[Point]:
     """Everything, walked: the product, then the inclusions, each combination once."""
-    axes = [list(axis.points()) for axis in space.axes]
+    axes: list[list[Point]] = [list(axis.points()) for axis in space.axes]
     product = [tuple(itertools.chain(*points)) for points in itertools.product(*axes)]
     points = [
         point
@@ -53,14 +53,14 @@ def model(space: Space) -> list[Point]:
         if not any(holds(space.names, point, condition) for condition in space.exclude)
     ]
     for condition in space.include:
-        columns = []
+        columns: list[list[Point]] = []
         for axis in space.axes:
             if any(name in condition for name in axis.names):
                 for at, name in enumerate(axis.names):
-                    own = [(row[at],) for row in axis.points()]
+                    own: list[Point] = [(row[at],) for row in axis.points()]
                     columns.append([(condition[name],)] if name in condition else list(dict.fromkeys(own)))
             else:
-                columns.append(list(axis.points()))
+                columns.append([*axis.points()])
         points += [tuple(itertools.chain(*parts)) for parts in itertools.product(*columns)]
     return list(dict.fromkeys(points))
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.disk import refused
+from runner.state.disk import refused
 from runner.errors import EnvironmentFailed
 from runner.model import Status
 from runner.state import Kept, State, component, locate, open_for_reading, open_for_writing

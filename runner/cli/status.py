@@ -12,7 +12,7 @@ import click
 from runner.cli.options import Given, given, load_sweep, state_option, sweep_argument
 from runner.events import iso
 from runner.model import Session, Status
-from runner.records import ApplyRow
+from runner.state.records import ApplyRow
 from runner.render import variables
 from runner.results import Result, results
 from runner.state import State, open_for_reading

@@ -38,7 +38,7 @@ def command(file: str, form: str) -> int:
     return 0
 
 
-FILE_HINT = "the `capacity` of the file is less"
+FILE_HINT = "raise `capacity`, or ask for less"
 
 
 def summary(sweep: Sweep) -> str:

@@ -11,11 +11,11 @@ from typing import Any, TypeGuard
 
 import yaml
 
-from runner import dollarbrace, escapes, flowtraps, syntax
+from runner.source import dollarbrace, escapes, flowtraps, syntax
 from runner.diagnostics import Problem, Source, Span
-from runner.libyaml import events
+from runner.source.libyaml import events
 from runner.model import Scalar, Value
-from runner.nodes import MappingNode, Node, ScalarNode, SequenceNode, kind, place
+from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, kind, place
 from runner.values import resolve, resolve_number
 
 DEEPEST = 100

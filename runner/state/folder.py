@@ -22,9 +22,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import journal, lock
-from runner.disk import guarded
-from runner.journal import Journal
+from runner.state import journal, lock
+from runner.state.disk import guarded
+from runner.state.journal import Journal
 
 FOLDER = ".runner"
 

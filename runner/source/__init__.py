@@ -6,11 +6,11 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-from runner import dollarbrace, unreadable
-from runner.compose import Composer
+from runner.source import dollarbrace, unreadable
+from runner.source.compose import Composer
 from runner.diagnostics import Problem, Source, in_file_order
-from runner.nodes import MappingNode, Node, ScalarNode, SequenceNode, at, place, plain
-from runner.reading import read
+from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, at, place, plain
+from runner.source.reading import read
 
 __all__ = ["MappingNode", "Node", "ScalarNode", "SequenceNode", "at", "parse", "place", "plain", "read"]
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from runner.database import explain
+from runner.state.database import explain
 from runner.model import Outcome, Recipe, Session, Status
-from runner.records import (
+from runner.state.records import (
     APPLY_COLUMNS,
     ATTEMPT_COLUMNS,
     STORED_COLUMNS,

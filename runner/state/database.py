@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from runner.disk import FREE_SPACE, OTHER_FOLDER, guarded
+from runner.state.disk import FREE_SPACE, OTHER_FOLDER, guarded
 from runner.errors import EnvironmentFailed
 
 VERSION = 1

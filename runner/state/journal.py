@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, assert_never
 
-from runner import database
-from runner.archive import Archive
+from runner.state import database
+from runner.state.archive import Archive
 from runner.events import (
     ApplyEnded,
     ApplyInterrupted,

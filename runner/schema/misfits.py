@@ -6,10 +6,10 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from runner import misfit_quantities
+from runner.schema import misfit_quantities
 from runner.diagnostics import Problem, Span, nearest, printable
-from runner.misfit import Misfit, shown
-from runner.nodes import MappingNode, ScalarNode, SequenceNode, at, kind
+from runner.schema.misfit import Misfit, shown
+from runner.source.nodes import MappingNode, ScalarNode, SequenceNode, at, kind
 from runner.values import resolve
 
 _TYPES = {

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.diagnostics import Problem, in_file_order
-from runner.fits import TYPES, fits
-from runner.misfit import Misfit
-from runner.misfits import describe
-from runner.nodes import MappingNode, plain
+from runner.schema.fits import TYPES, fits
+from runner.schema.misfit import Misfit
+from runner.schema.misfits import describe
+from runner.source.nodes import MappingNode, plain
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
-_FOLDERS = (Path(__file__).parent / "_schemas", Path(__file__).parent.parent / "schemas")
+_PACKAGE = Path(__file__).parent.parent
+_FOLDERS = (_PACKAGE / "_schemas", _PACKAGE.parent / "schemas")
 """In the wheel, and in a checkout."""
 
 

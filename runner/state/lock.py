@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from runner.disk import guarded
+from runner.state.disk import guarded
 from runner.errors import EnvironmentFailed
 
 _PATIENCE = 0.25

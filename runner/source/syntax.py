@@ -14,10 +14,10 @@ from typing import Any
 from yaml.error import MarkedYAMLError, YAMLError
 from yaml.scanner import ScannerError
 
-from runner import dollarbrace, flowtraps
+from runner.source import dollarbrace, flowtraps
 from runner.diagnostics import Problem, Source, Span
 from runner.model import Value
-from runner.nodes import ScalarNode
+from runner.source.nodes import ScalarNode
 
 _CLOSER = {"[": "]", "{": "}"}
 _TORN_RANGE = re.compile(r"(case|linspace|range|logspace|geomspace):(\[[^\]]*\]|[^\s\[\]{}])*")

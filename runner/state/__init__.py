@@ -1,0 +1,15 @@
+"""The one store: the folder, its lock, and the journal in it."""
+
+from runner.state.folder import FOLDER, Kept, Log, Places, State, component, locate, open_for_reading, open_for_writing
+
+__all__ = [
+    "FOLDER",
+    "Kept",
+    "Log",
+    "Places",
+    "State",
+    "component",
+    "locate",
+    "open_for_reading",
+    "open_for_writing",
+]
