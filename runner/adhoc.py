@@ -52,14 +52,9 @@ def to_document(flags: Flags) -> tuple[dict[str, Any], list[str]]:
         "exec": _ranges("--exec-range", flags.exec_range),
     }
     shared = {
-        name
-        for kind, ranges in kinds.items()
-        for name in ranges
-        if sum(name in other for other in kinds.values()) > 1
+        name for kind, ranges in kinds.items() for name in ranges if sum(name in other for other in kinds.values()) > 1
     }
-    renamed = {
-        kind: {name: f"{kind}_{name}" for name in ranges if name in shared} for kind, ranges in kinds.items()
-    }
+    renamed = {kind: {name: f"{kind}_{name}" for name in ranges if name in shared} for kind, ranges in kinds.items()}
     env = {name: _rename(value, renamed["env"]) for name, value in _pairs("--env", flags.env)}
     build = _rename(flags.build, renamed["build"]) if flags.build else None
     command = _rename(flags.exec, renamed["exec"]) if flags.exec else None
@@ -82,9 +77,7 @@ def to_document(flags: Flags) -> tuple[dict[str, Any], list[str]]:
             if final in used:
                 ranges[final] = expression
             else:
-                warnings.append(
-                    f"nothing refers to `{name}` of `--{kind}-range`; its values make no difference"
-                )
+                warnings.append(f"nothing refers to `{name}` of `--{kind}-range`; its values make no difference")
     document = {
         "name": flags.name,
         "code": flags.code,
@@ -96,9 +89,7 @@ def to_document(flags: Flags) -> tuple[dict[str, Any], list[str]]:
         "resources": {name: _number(value) for name, value in resources.items()},
         "ranges": ranges,
         "max_parallel": flags.max_parallel,
-        "backend": {"kind": flags.backend, **flags.backend_options}
-        if flags.backend_options
-        else flags.backend,
+        "backend": {"kind": flags.backend, **flags.backend_options} if flags.backend_options else flags.backend,
         "image": flags.image,
     }
     return {key: value for key, value in document.items() if value not in (None, {}, [], ())}, warnings
@@ -118,9 +109,7 @@ def _value(value: Any, depth: int) -> str:
     if isinstance(value, str) and "\n" in value and _fits_block(value):
         pad = "\n" + "  " * depth
         chomp = "" if value.endswith("\n") else "-"
-        return f" |{chomp}" + "".join(
-            pad + line if line else "\n" for line in value.removesuffix("\n").split("\n")
-        )
+        return f" |{chomp}" + "".join(pad + line if line else "\n" for line in value.removesuffix("\n").split("\n"))
     return f" {_scalar(value)}"
 
 
@@ -170,9 +159,7 @@ def _ranges(option: str, given: Sequence[str]) -> dict[str, str]:
     ranges: dict[str, str] = {}
     for name, expression in _pairs(option, given):
         if not _NAME.match(name):
-            raise InvalidInput(
-                f"`{name}` in `{option}` is no variable name", "letters, digits and `_`, no digit first"
-            )
+            raise InvalidInput(f"`{name}` in `{option}` is no variable name", "letters, digits and `_`, no digit first")
         if name in ranges:
             raise InvalidInput(f"`{name}` is given twice by `{option}`", "one range for each variable")
         ranges[name] = expression

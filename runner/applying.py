@@ -199,11 +199,7 @@ class Apply:
 
         The plan is walked only if that can make a difference: a fresh sweep of a million starts at once.
         """
-        if (
-            self.choice.select is None
-            and self.choice.only is None
-            and (self.choice.fresh or self.history.empty)
-        ):
+        if self.choice.select is None and self.choice.only is None and (self.choice.fresh or self.history.empty):
             return self.plan.count, 0
         to_run = left = 0
         for session in self._selected():

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from runner import inputs
 from runner.diagnostics import Problem
 from runner.model import Resources, Value
-from runner.source.nodes import place
 from runner.sections import Placed, amount
+from runner.source.nodes import place
 from runner.sweep import REPEAT, Sweep
 from runner.units import UnitError
 
@@ -81,15 +81,14 @@ def _short(text: str) -> str:
 
 
 def _unquotable(sweep: Sweep, placed: Placed) -> Iterator[Problem]:
-    """Values that would need quotes where a shell string can give them none."""
+    """Values that would need quotes where a shell string can give them none: the first one for each place."""
     for name in placed.template.unquotable_names():
+        told: set[int] = set()
         for value in sweep.space.values_of(name):
-            fault = placed.template.fault_for(name, value)
-            if fault is not None and _real(sweep, {name: value}):
-                yield Problem(
-                    fault.message, place(sweep.source, placed.node, fault.start, fault.end), fault.hint
-                )
-                break
+            for fault in placed.template.faults_for(name, value):
+                if fault.start not in told and _real(sweep, {name: value}):
+                    told.add(fault.start)
+                    yield Problem(fault.message, place(sweep.source, placed.node, fault.start, fault.end), fault.hint)
 
 
 def _too_long(sweep: Sweep) -> Iterator[Problem]:
@@ -134,7 +133,5 @@ def _bad_amounts(sweep: Sweep, name: str, placed: Placed) -> Iterator[Problem]:
             _amount(name, placed, values)
         except UnitError as error:
             if _real(sweep, values):
-                yield Problem(
-                    f"{error.message} (a session {_with(values).rstrip()})", placed.node.span, error.hint
-                )
+                yield Problem(f"{error.message} (a session {_with(values).rstrip()})", placed.node.span, error.hint)
                 return

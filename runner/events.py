@@ -173,11 +173,7 @@ def to_json(event: Event) -> dict[str, Any]:
     name = re.sub(r"(?<!^)(?=[A-Z])", "-", type(event).__name__).lower()
     return {
         "event": name,
-        **{
-            field.name: _plain(getattr(event, field.name))
-            for field in fields(event)
-            if field.name not in _LEFT_OUT
-        },
+        **{field.name: _plain(getattr(event, field.name)) for field in fields(event) if field.name not in _LEFT_OUT},
     } | {"at": iso(event.at)}
 
 

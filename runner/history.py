@@ -6,8 +6,8 @@ from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 
 from runner import identity
-from runner.state.journal import Journal
 from runner.model import Recipe, Session, Status
+from runner.state.journal import Journal
 from runner.state.records import StoredSession
 
 
@@ -26,16 +26,12 @@ class History:
     only in the content of `files` has succeeded.
     """
 
-    def __init__(
-        self, journal: Journal | None, recipe: Recipe, *, live: bool, ignore_files: bool = False
-    ) -> None:
+    def __init__(self, journal: Journal | None, recipe: Recipe, *, live: bool, ignore_files: bool = False) -> None:
         self._journal = journal
         self._recipe = recipe
         self._live = live
         self._statuses = journal.statuses(live) if journal else {}
-        self._done_otherwise = (
-            journal.done_points(recipe.sans_files) if journal and ignore_files else frozenset()
-        )
+        self._done_otherwise = journal.done_points(recipe.sans_files) if journal and ignore_files else frozenset()
 
     @property
     def empty(self) -> bool:
@@ -77,11 +73,7 @@ class History:
             if earlier is None:
                 return None
             changed = identity.difference(earlier.recipe, self._recipe)
-            return (
-                f"{changed} changed since {earlier.id} ({earlier.outcome or 'never ended'})"
-                if changed
-                else None
-            )
+            return f"{changed} changed since {earlier.id} ({earlier.outcome or 'never ended'})" if changed else None
         if status is Status.SUCCEEDED:
             known = self._statuses.get(int(session.id, 16)) is Status.SUCCEEDED
             return None if known else "succeeded with other content of `files`"
@@ -89,11 +81,7 @@ class History:
         if row is None:
             return None
         if status is Status.RUNNING:
-            return (
-                f"attempt {row.number} runs as {row.job}"
-                if row.job
-                else f"attempt {row.number} is being started"
-            )
+            return f"attempt {row.number} runs as {row.job}" if row.job else f"attempt {row.number} is being started"
         if row.outcome is None:
             return "begun, but runner died before it ended"
         return f"{row.outcome}: {row.reason}" if row.reason else str(row.outcome)

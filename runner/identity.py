@@ -20,9 +20,7 @@ from typing import Any
 
 from runner.model import Recipe, Value
 
-_canonical = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False
-).encode
+_canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False).encode
 
 
 def _bytes(text: str) -> bytes:
@@ -64,15 +62,9 @@ def difference(old: Recipe, new: Recipe) -> str:
         before, after = old.parts.get(part), new.parts.get(part)
         if before == after:
             continue
-        if (
-            isinstance(before or {}, Mapping)
-            and isinstance(after or {}, Mapping)
-            and part in ("env", "files")
-        ):
+        if isinstance(before or {}, Mapping) and isinstance(after or {}, Mapping) and part in ("env", "files"):
             names = sorted(
-                key
-                for key in {**(before or {}), **(after or {})}
-                if (before or {}).get(key) != (after or {}).get(key)
+                key for key in {**(before or {}), **(after or {})} if (before or {}).get(key) != (after or {}).get(key)
             )
             shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
             changed.append(f"`{part}` ({shown})")

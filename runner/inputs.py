@@ -54,9 +54,7 @@ def _expand(folder: Path, entry: str) -> Iterator[str]:
         whole = folder / path
         if whole.is_dir():
             for root, folders, names in os.walk(whole):
-                folders[:] = sorted(
-                    name for name in folders if not name.startswith(".") and name != "__pycache__"
-                )
+                folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
                 for name in names:
                     if not name.startswith("."):
                         yield _relative(os.path.join(root, name), folder)

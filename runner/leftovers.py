@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from runner.backends.base import Backend
 from runner.events import AttemptEnded, Emit
 from runner.model import Outcome
-from runner.state.records import OpenAttempt
 from runner.state import State
+from runner.state.records import OpenAttempt
 
 
 @dataclass

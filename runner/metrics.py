@@ -62,9 +62,7 @@ def collect(metrics: Mapping[str, Metric], output: Path, stdout: Path) -> dict[s
     """The value of each metric, in their order. Takes its time over large logs: not for the event loop."""
     document = cache(_document)
     last_line = cache(_last_object)
-    patterns = {
-        name: re.compile(one.pattern, re.M) for name, one in metrics.items() if isinstance(one, RegexMetric)
-    }
+    patterns = {name: re.compile(one.pattern, re.M) for name, one in metrics.items() if isinstance(one, RegexMetric)}
     matched = _last_matches(patterns, stdout)
     found: dict[str, Scalar] = {}
     for name, metric in metrics.items():

@@ -99,9 +99,7 @@ def parse_selection(text: str, names: Iterable[str]) -> dict[str, Value]:
             near = nearest(name.strip(), known)
             raise InvalidInput(
                 f"unknown variable `{name.strip()}`",
-                f"did you mean `{near}`?"
-                if near
-                else f"this sweep has {', '.join(f'`{one}`' for one in known)}",
+                f"did you mean `{near}`?" if near else f"this sweep has {', '.join(f'`{one}`' for one in known)}",
             )
         condition[name.strip()] = Value(value, resolve(value))
     return condition
@@ -180,8 +178,7 @@ class _Renderer:
         known = self._amounts.get(texts)
         if known is None:
             known = {
-                name: amount(name, Value(text, text))
-                for (name, _), text in zip(self._resources, texts, strict=True)
+                name: amount(name, Value(text, text)) for (name, _), text in zip(self._resources, texts, strict=True)
             }
             if len(self._amounts) < KEPT_POINTS:
                 self._amounts[texts] = known

@@ -167,9 +167,7 @@ class Progress:
         if ended.not_run:
             counts.append(f"{ended.not_run:,} not run")
         took = format_duration(max(0.0, time.time() - tally.started_at))
-        self._out.write(
-            ("\n" if tally.failures else "") + f"{', '.join(counts) or 'nothing to run'} in {took}\n"
-        )
+        self._out.write(("\n" if tally.failures else "") + f"{', '.join(counts) or 'nothing to run'} in {took}\n")
         self._out.flush()
 
 
@@ -183,9 +181,7 @@ def tail(path: Path, lines: int = TAIL_LINES) -> list[str]:
     except OSError:
         return []
     last = text.splitlines()[-lines:]
-    return [
-        "".join(char if char.isprintable() or char == "\t" else "�" for char in line)[:400] for line in last
-    ]
+    return ["".join(char if char.isprintable() or char == "\t" else "�" for char in line)[:400] for line in last]
 
 
 def _why(event: AttemptEnded) -> str:

@@ -31,17 +31,13 @@ def gather(folder: Path) -> Provenance:
         user = str(os.getuid())
     commit = _git(folder, "rev-parse", "HEAD")
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no") if commit else None
-    return Provenance(
-        socket.gethostname(), user, os.getpid(), commit, None if changes is None else bool(changes)
-    )
+    return Provenance(socket.gethostname(), user, os.getpid(), commit, None if changes is None else bool(changes))
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
     command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     try:
-        done = subprocess.run(
-            command, capture_output=True, timeout=GIT_SECONDS, stdin=subprocess.DEVNULL, check=False
-        )
+        done = subprocess.run(command, capture_output=True, timeout=GIT_SECONDS, stdin=subprocess.DEVNULL, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None

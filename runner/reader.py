@@ -8,9 +8,9 @@ from pathlib import Path
 from runner import sections
 from runner.diagnostics import Problem, Source, Span, nearest
 from runner.model import Policy
-from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, place
 from runner.ranges import Range
 from runner.sections import Placed, Sample, scalar
+from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, place
 from runner.space import Axis, Condition, Space
 from runner.sweep import REPEAT, Sweep
 from runner.template import TemplateFault, in_dash_c
@@ -31,9 +31,7 @@ class Reader:
 
     def add(self, problem: Problem) -> None:
         """One fault a place: what has been said of a part of it already is not said again in other words."""
-        if not any(
-            known.severity == "error" and _inside(known.span, problem.span) for known in self.problems
-        ):
+        if not any(known.severity == "error" and _inside(known.span, problem.span) for known in self.problems):
             self.problems.append(problem)
 
     def report(self, message: str, span: Span, hint: str | None = None) -> None:
@@ -57,9 +55,7 @@ class Reader:
         command = get("exec")
         argv: tuple[Placed, ...] | None = None
         if isinstance(command, SequenceNode):
-            argv = tuple(
-                placed for item in command.items if (placed := self.template(item, "exec")) is not None
-            )
+            argv = tuple(placed for item in command.items if (placed := self.template(item, "exec")) is not None)
         shell = self.template(command, "exec", shell=True)
         code = scalar(get("code"))
         build = self.template(get("build"), "build", shell=True)
@@ -147,11 +143,7 @@ class Reader:
     def axes(self) -> tuple[list[Axis], set[str]]:
         """The axes in file order, zipped ones at the place of their first, and every variable the file knows."""
         nodes = {key.value.text: (key, node) for key, node in sections.entries(self.document.get("ranges"))}
-        ranges = {
-            name: found
-            for name, (_, node) in nodes.items()
-            if (found := sections.one_range(node, self.report))
-        }
+        ranges = {name: found for name, (_, node) in nodes.items() if (found := sections.one_range(node, self.report))}
         group_of = {name: group for group in self.zips(set(nodes), ranges) for name in group}
         axes: list[Axis] = []
         for name, found in ranges.items():

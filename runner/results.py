@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from runner.events import iso
 from runner.model import Session, Status
-from runner.state.records import AttemptRow
 from runner.state import State
+from runner.state.records import AttemptRow
 
 
 class Result(NamedTuple):

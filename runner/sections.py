@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from runner.diagnostics import Span
 from runner.metrics import JsonMetric, LastLineMetric, Metric, RegexMetric
 from runner.model import Amount, Outcome, Retry, Stop, Value
-from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, plain
 from runner.ranges import Range, RangeError, from_mapping, from_values, parse_expression
+from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, plain
 from runner.template import Template, TemplateFault
 from runner.template import parse as parse_template
 from runner.units import UnitError, parse_amount, parse_duration, parse_memory
@@ -69,9 +69,7 @@ def items(node: Node | None) -> tuple[Node, ...]:
     return node.items if isinstance(node, SequenceNode) else ()
 
 
-def template(
-    node: ScalarNode, key: str, *, shell: bool, fault: Callable[[ScalarNode, TemplateFault], None]
-) -> Placed:
+def template(node: ScalarNode, key: str, *, shell: bool, fault: Callable[[ScalarNode, TemplateFault], None]) -> Placed:
     parsed, faults = parse_template(node.value.text, shell=shell)
     for found in faults:
         fault(node, found)

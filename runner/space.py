@@ -79,9 +79,7 @@ class Axis:
         if self.single is not None:
             return frozenset(self.single.indices_equal(wanted[0][1]))
         return frozenset(
-            at
-            for at, row in enumerate(self.rows)
-            if all(equal(row[column], value) for column, value in wanted)
+            at for at, row in enumerate(self.rows) if all(equal(row[column], value) for column, value in wanted)
         )
 
     def restricted(self, condition: Condition) -> Axis:
@@ -184,9 +182,7 @@ class Space:
         axes = tuple(axis for axis in self.axes if wanted.intersection(axis.names))
         inside = {name for axis in axes for name in axis.names}
         include = tuple(
-            kept
-            for entry in self.include
-            if (kept := {name: entry[name] for name in entry if name in inside})
+            kept for entry in self.include if (kept := {name: entry[name] for name in entry if name in inside})
         )
         part = Space(axes, include=include)
         for point in part:
@@ -213,9 +209,7 @@ class Space:
         elif not self._drops_all(depth, alive):
             matches = {entry: self._matches[entry][depth] for entry in alive}
             for position, point in enumerate(axes[0].points()):
-                still = frozenset(
-                    entry for entry, match in matches.items() if match is None or position in match
-                )
+                still = frozenset(entry for entry, match in matches.items() if match is None or position in match)
                 for rest in self._product(depth + 1, still):
                     yield point + rest
 
@@ -226,10 +220,7 @@ class Space:
             if not any(name in condition for name in axis.names):
                 sources.append(axis.kept or tuple(axis.points()))
             else:
-                columns = [
-                    (condition[name],) if name in condition else tuple(axis.column(name))
-                    for name in axis.names
-                ]
+                columns = [(condition[name],) if name in condition else tuple(axis.column(name)) for name in axis.names]
                 sources.append(tuple(itertools.product(*columns)))
         return sources
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from runner.diagnostics import Problem, Source
 from runner.metrics import Metric
 from runner.model import Amount, Policy
-from runner.source.nodes import MappingNode, ScalarNode
 from runner.sections import BackendChoice, Placed, Sample
+from runner.source.nodes import MappingNode, ScalarNode
 from runner.space import Space
 
 REPEAT = "repeat"

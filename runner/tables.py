@@ -37,9 +37,7 @@ def table(rows: Sequence[Row], columns: Columns, out: TextIO) -> None:
 
     lines = [_header(columns), *(_cells(*row, columns) for row in rows)]
     widths = [max(cell_len(line[at]) for line in lines) for at in range(len(lines[0]))]
-    right = [
-        at > 0 and all(_begins_with_number(line[at]) for line in lines[1:]) for at in range(len(lines[0]))
-    ]
+    right = [at > 0 and all(_begins_with_number(line[at]) for line in lines[1:]) for at in range(len(lines[0]))]
     for line in lines:
         padded = [
             " " * (width - cell_len(cell)) + cell if to_right else cell + " " * (width - cell_len(cell))

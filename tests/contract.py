@@ -5,6 +5,7 @@ A backend passes it with a subclass of `Contract` whose fixture `site` says how 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
@@ -41,7 +42,7 @@ class Site:
 
     def attempt(self, command: Command, name: str = "contract-1", **env: str) -> Attempt:
         return Attempt(
-            name=f"{name}-{id(self):x}-{self.folder.name}",
+            name=unique(name, self.folder),
             session="0123456789abcdef",
             number=1,
             command=command,
@@ -77,6 +78,11 @@ class Site:
 
     def stdout(self, attempt: Attempt) -> str:
         return Path(attempt.stdout).read_text()
+
+
+def unique(name: str, folder: Path) -> str:
+    """A name that no other test has, nor one that runs beside this one: nothing of theirs is found or ended by it."""
+    return f"{name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
 
 
 def ignore(reason: str) -> None:

@@ -65,9 +65,7 @@ class FakeJob:
         if when < self.ends:
             self.ends = when
             ran = max(0.0, when - self.starts)
-            self.ended = Ended(
-                outcome, exit_code, None, duration=ran, cpu_time=ran, max_rss=self.script.max_rss
-            )
+            self.ended = Ended(outcome, exit_code, None, duration=ran, cpu_time=ran, max_rss=self.script.max_rss)
             self.starts = min(self.starts, when)
             self.changed.set()
             self.changed = trio.Event()

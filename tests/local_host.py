@@ -14,7 +14,7 @@ from pathlib import Path
 import trio
 
 from runner.backends.local import LocalBackend
-from tests.contract import Site
+from tests.contract import Site, unique
 
 
 def lives(pid: int | str) -> bool:
@@ -57,7 +57,7 @@ async def main(folder: Path, memory: str, commands: list[str]) -> None:
     site = Site(lambda: LocalBackend(os.environ), folder)
     async with LocalBackend(os.environ, memory=memory or None) as backend:
         for number, command in enumerate(commands):
-            attempt = replace(site.attempt(command), name=f"host-{folder.name}-{number}", grace=0.2)
+            attempt = replace(site.attempt(command), name=unique(f"host-{number}", folder), grace=0.2)
             await backend.submit(replace(attempt, resources={"mem": 256 << 20} if memory else {}))
         [spawner] = children(os.getpid())
         print("ready", spawner, flush=True)

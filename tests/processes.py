@@ -24,10 +24,7 @@ def with_environment(text: bytes) -> list[int]:
             continue
         try:
             state = (folder / "stat").read_bytes().rpartition(b")")[2].split()[0]
-            if (
-                state != b"Z"
-                and text in (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
-            ):
+            if state != b"Z" and text in (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes():
                 found.append(int(folder.name))
         except OSError:
             continue

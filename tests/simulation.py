@@ -95,9 +95,7 @@ class Apply:
         self.events: list[Event] = []
         self.prepared: list[tuple[str, int, tuple[str, ...]]] = []
         self.fail_after = fail_after
-        self.backend = FakeBackend(
-            lambda attempt: scripts(index_of(attempt.session), attempt.number), cluster
-        )
+        self.backend = FakeBackend(lambda attempt: scripts(index_of(attempt.session), attempt.number), cluster)
         self.executor = Executor(
             backend=self.backend,
             capacity=self.capacity,
@@ -161,11 +159,7 @@ class Apply:
         return sorted(((index_of(it.session), it.at) for it in starts), key=lambda pair: (pair[1], pair[0]))
 
     def ends(self) -> list[tuple[int, Outcome]]:
-        return [
-            (index_of(event.session), event.outcome)
-            for event in self.events
-            if isinstance(event, AttemptEnded)
-        ]
+        return [(index_of(event.session), event.outcome) for event in self.events if isinstance(event, AttemptEnded)]
 
     def end_of(self, index: int) -> AttemptEnded:
         """The last end of a session."""
@@ -178,11 +172,7 @@ class Apply:
         """Jobs that run although nothing that was recorded leads to them."""
         names = {event.name for event in self.events if isinstance(event, AttemptSubmitted)}
         adopted = {event.job for event in self.events if isinstance(event, AttemptAdopted)}
-        return [
-            job
-            for job in self.backend.cluster.alive
-            if job.attempt.name not in names and job.id not in adopted
-        ]
+        return [job for job in self.backend.cluster.alive if job.attempt.name not in names and job.id not in adopted]
 
 
 def index_of(session_id: str) -> int:

@@ -17,7 +17,9 @@ from runner.plan import Plan
 from runner.source import parse, plain
 
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=30)
-SCALARS = TEXTS | st.integers(-(10**6), 10**6) | st.sampled_from(["no", "1e3", "~", "true", " x", "a: b", "a #b", "- x"])
+SCALARS = (
+    TEXTS | st.integers(-(10**6), 10**6) | st.sampled_from(["no", "1e3", "~", "true", " x", "a: b", "a #b", "- x"])
+)
 
 
 @given(

@@ -123,9 +123,7 @@ def test_ignore_files_counts_other_content_as_done(run: Run, tmp_path: Path) -> 
 
 
 def test_select_narrows_and_says_when_nothing_is_selected(run: Run, sweep: Path) -> None:
-    assert (
-        run("apply", "--select", "code=0").returncode == 1
-    )  # 0 and 0.0 are one number, and `exit 0.0` fails
+    assert run("apply", "--select", "code=0").returncode == 1  # 0 and 0.0 are one number, and `exit 0.0` fails
     assert [row["status"] for row in rows(run)] == ["succeeded", "new", "failed"]
     nothing = run("apply", "--select", "code=7")
     assert nothing.returncode == 2
@@ -190,9 +188,7 @@ def test_the_environment_of_a_session(run: Run, tmp_path: Path) -> None:
 
 def test_a_second_apply_says_who_holds_the_state(run: Run, tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: [sh, -c, 'touch started; exec sleep 60']\n")
-    with subprocess.Popen(
-        [sys.executable, "-m", "runner", "apply"], cwd=tmp_path, stderr=subprocess.PIPE
-    ) as first:
+    with subprocess.Popen([sys.executable, "-m", "runner", "apply"], cwd=tmp_path, stderr=subprocess.PIPE) as first:
         try:
             wait_for(lambda: (tmp_path / "started").exists())
             second = run("apply")
@@ -212,9 +208,7 @@ def test_cancel_ends_one_session_and_leaves_the_others(run: Run, tmp_path: Path)
         "exec: [sh, -c, 'touch started.$1; while test ! -e stop.$1; do sleep 0.05; done', sh, $x]\n"
         "ranges: {x: [1, 2]}\nmax_parallel: 2\n"
     )
-    with subprocess.Popen(
-        [sys.executable, "-m", "runner", "apply"], cwd=tmp_path, stderr=subprocess.PIPE
-    ) as live:
+    with subprocess.Popen([sys.executable, "-m", "runner", "apply"], cwd=tmp_path, stderr=subprocess.PIPE) as live:
         try:
             wait_for(lambda: all((tmp_path / f"started.{x}").exists() for x in (1, 2)))
             assert run("cancel", "sweep.yaml", "x=1").returncode == 0
@@ -250,9 +244,7 @@ def test_init_writes_a_file_that_works_and_names_its_schema(run: Run, tmp_path: 
 def test_a_closed_stdout_is_no_failure(run: Run, tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: [echo, $x]\nranges: {x: 'range:100000'}\n")
     command = f"{sys.executable} -m runner plan --format jsonl; echo $? >status"
-    head = subprocess.run(
-        f"({command}) | head -n 1", shell=True, cwd=tmp_path, capture_output=True, check=True
-    )
+    head = subprocess.run(f"({command}) | head -n 1", shell=True, cwd=tmp_path, capture_output=True, check=True)
     assert json.loads(head.stdout)["index"] == 0
     assert (tmp_path / "status").read_text() == "0\n"
     assert head.stderr == b""
@@ -280,9 +272,7 @@ def test_a_missing_file_is_exit_2_everywhere(run: Run, command: str) -> None:
 
 def test_run_prints_each_output_whole_and_exits_1_if_one_failed(run: Run, tmp_path: Path) -> None:
     code = 'import os; print("Hello world, {}".format(os.environ["CASENO"]))'
-    hello = run(
-        "run", "-c", code, "-r", "cpu=1", "-r", "mem=256m", "-e", "CASENO=$X", "--env-range=X=case:1,2,3,4"
-    )
+    hello = run("run", "-c", code, "-r", "cpu=1", "-r", "mem=256m", "-e", "CASENO=$X", "--env-range=X=case:1,2,3,4")
     assert hello.returncode == 0
     assert sorted(hello.stdout.splitlines()) == [f"Hello world, {case}" for case in range(1, 5)]
     failed = run("run", "-c", code + "; raise SystemExit(CASE)", "-e", "CASENO=1")

@@ -66,9 +66,7 @@ def test_killed_fifty_times_nothing_is_lost_repeated_or_left_over(tmp_path: Path
     assert {row["status"] for row in results(tmp_path)} == {"succeeded"}
     assert with_environment(mark.encode()) == []
     journal = sqlite3.connect(tmp_path / ".runner/sweep/journal.db")
-    rows = journal.execute(
-        "SELECT session, number, outcome FROM attempts ORDER BY session, number"
-    ).fetchall()
+    rows = journal.execute("SELECT session, number, outcome FROM attempts ORDER BY session, number").fetchall()
     journal.close()
     by_session: dict[int, list[str]] = {}
     for session, _, outcome in rows:
@@ -83,14 +81,10 @@ def test_killed_fifty_times_nothing_is_lost_repeated_or_left_over(tmp_path: Path
 def test_the_next_apply_ends_what_a_killed_runner_and_its_spawner_left(tmp_path: Path) -> None:
     """Not even the spawner survives here, so that sessions really are left over; they are ended, and it is said."""
     mark = f"mark-{os.getpid()}-{tmp_path.name}"
-    (tmp_path / "sweep.yaml").write_text(
-        "exec: [sh, -c, 'touch started; test -e second || setsid sleep 1000']\n"
-    )
+    (tmp_path / "sweep.yaml").write_text("exec: [sh, -c, 'touch started; test -e second || setsid sleep 1000']\n")
     with start(tmp_path, mark) as runner:
         wait_for(lambda: (tmp_path / "started").exists())
-        helpers = [
-            pid for pid in with_environment(mark.encode()) if b"spawner" in cmdline(pid) or is_python(pid)
-        ]
+        helpers = [pid for pid in with_environment(mark.encode()) if b"spawner" in cmdline(pid) or is_python(pid)]
         for pid in (*helpers, runner.pid):
             os.kill(pid, signal.SIGKILL)
     wait_for(lambda: len(with_environment(b"1000")) > 0)
@@ -114,9 +108,7 @@ def is_python(pid: int) -> bool:
 
 
 @linux
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
-)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_what_runs_and_the_same_command_resumes(tmp_path: Path, number: int, code: int) -> None:
     """First signal: nothing new is started, what runs gets TERM and may end in peace."""
     mark = f"mark-{os.getpid()}-{tmp_path.name}"
@@ -161,9 +153,7 @@ def test_the_second_interrupt_ends_it_now(tmp_path: Path) -> None:
 @linux
 def test_an_ignored_hangup_stays_ignored(tmp_path: Path) -> None:
     """`nohup runner apply` outlives its terminal."""
-    (tmp_path / "sweep.yaml").write_text(
-        "exec: [sh, -c, 'touch started; while test ! -e go; do sleep 0.02; done']\n"
-    )
+    (tmp_path / "sweep.yaml").write_text("exec: [sh, -c, 'touch started; while test ! -e go; do sleep 0.02; done']\n")
     command = f"trap '' HUP; exec {sys.executable} -m runner apply"
     with subprocess.Popen(["sh", "-c", command], cwd=tmp_path, stderr=subprocess.PIPE) as runner:
         wait_for(lambda: (tmp_path / "started").exists())

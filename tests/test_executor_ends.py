@@ -177,24 +177,18 @@ def test_the_stop_rule_counts_a_share_of_what_is_to_run() -> None:
     )
     ended = apply(run, sweep(60))
     assert ended.outcomes == {Outcome.SUCCEEDED: 3, Outcome.FAILED: 3}
-    assert [event.reason for event in run.events if isinstance(event, StopReached)] == [
-        "3 of 60 sessions failed"
-    ]
+    assert [event.reason for event in run.events if isinstance(event, StopReached)] == ["3 of 60 sessions failed"]
 
 
 def test_the_stop_rule_counts_only_what_failed_for_good() -> None:
-    run = Apply(
-        failing(1), capacity={"cpu": 1}, policy=Policy(retry=Retry(limit=1, backoff=0), stop=Stop(failures=1))
-    )
+    run = Apply(failing(1), capacity={"cpu": 1}, policy=Policy(retry=Retry(limit=1, backoff=0), stop=Stop(failures=1)))
     assert apply(run, sweep(5)).outcomes == {Outcome.SUCCEEDED: 5}
 
 
 def test_after_the_stop_there_are_no_retries() -> None:
     scripts = by_index({0: Script(refuse="no"), 1: Script(exit_code=1), 2: Script(exit_code=1, duration=3)})
     policy = Policy(retry=Retry(limit=3, backoff=100), stop=Stop(failures=1))
-    run = Apply(
-        by_index({0: Script(duration=2, outcome=Outcome.OUT_OF_MEMORY)}, Script(exit_code=1)), policy=policy
-    )
+    run = Apply(by_index({0: Script(duration=2, outcome=Outcome.OUT_OF_MEMORY)}, Script(exit_code=1)), policy=policy)
     ended = apply(run, sweep(2))
     assert ended.outcomes == {Outcome.OUT_OF_MEMORY: 1, Outcome.FAILED: 1}, "the pending retry is dropped"
     assert ended.at == 2
@@ -221,9 +215,7 @@ def test_an_interrupt_ends_what_runs_and_starts_nothing_more() -> None:
     assert ended.at == 10.25
     assert not run.left
     assert run.end_of(0).reason == "interrupted"
-    assert [e for e in run.events if isinstance(e, ApplyInterrupted)] == [
-        ApplyInterrupted(10, "interrupted", False)
-    ]
+    assert [e for e in run.events if isinstance(e, ApplyInterrupted)] == [ApplyInterrupted(10, "interrupted", False)]
 
 
 def test_the_first_interrupt_gives_grace_and_the_second_none() -> None:

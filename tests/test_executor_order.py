@@ -65,9 +65,7 @@ def test_without_limits_everything_runs_at_once() -> None:
 
 def test_a_later_session_starts_in_room_that_the_first_cannot_use() -> None:
     run = Apply(by_index({0: Script(duration=10)}), capacity={"cpu": 4})
-    apply(
-        run, [session(0, cpu=3), session(1, cpu=4), session(2, cpu=1), session(3, cpu=2), session(4, cpu=1)]
-    )
+    apply(run, [session(0, cpu=3), session(1, cpu=4), session(2, cpu=1), session(3, cpu=2), session(4, cpu=1)])
     assert run.submitted() == [0, 2, 4, 1, 3]
     assert run.starts() == [(0, 0), (2, 0), (4, 1), (1, 10), (3, 11)]
 

@@ -36,9 +36,7 @@ SCRIPTS = by_index(
 POLICY = Policy(timeout=20, grace=4, retry=Retry(limit=1, backoff=3))
 
 
-def todo_after(
-    events: Iterable[Event], sessions: list[Session], cluster: Cluster | None = None
-) -> list[Todo]:
+def todo_after(events: Iterable[Event], sessions: list[Session], cluster: Cluster | None = None) -> list[Todo]:
     """What the next apply has to do, by what was recorded; live jobs of a cluster are adopted, found by name."""
     last: dict[str, int] = {}
     names: dict[str, str] = {}
@@ -74,11 +72,7 @@ def test_an_emit_that_fails_at_any_event_loses_nothing() -> None:
         recorded += run.events
         again = Apply(each(Script()), capacity={"cpu": 2}, policy=POLICY)
         todo = todo_after(recorded, sessions)
-        done = {
-            event.session
-            for event in recorded
-            if isinstance(event, AttemptEnded) and event.outcome == "succeeded"
-        }
+        done = {event.session for event in recorded if isinstance(event, AttemptEnded) and event.outcome == "succeeded"}
         apply(again, todo)
         assert not {event.session.id for event in again.events if isinstance(event, AttemptSubmitted)} & done
         ends = {
@@ -106,9 +100,7 @@ def test_an_emit_that_fails_just_once_still_records_the_other_ends() -> None:
         apply(run, sweep(3))
     assert {outcome for _, outcome in run.ends()} == {Outcome.CANCELLED}
     assert len(run.ends()) == 2, "the second of the errors cost one"
-    assert {event.reason for event in run.events if isinstance(event, AttemptEnded)} == {
-        "runner stopped: the first"
-    }
+    assert {event.reason for event in run.events if isinstance(event, AttemptEnded)} == {"runner stopped: the first"}
     assert "ApplyEnded" not in run.kinds()
 
 
@@ -117,9 +109,7 @@ def test_an_emit_that_fails_just_once_still_records_the_other_ends() -> None:
     [
         Script(submit_error=EnvironmentFailed("the cluster does not answer")),
         Script(duration=50, wait_error=EnvironmentFailed("the cluster does not answer")),
-        Script(
-            duration=50, wait_error=ExceptionGroup("", [EnvironmentFailed("the cluster does not answer")])
-        ),
+        Script(duration=50, wait_error=ExceptionGroup("", [EnvironmentFailed("the cluster does not answer")])),
     ],
 )
 def test_an_unreachable_backend_ends_the_apply(script: Script) -> None:
@@ -207,9 +197,7 @@ def test_cancelling_at_any_time_leaves_nothing_behind(remote: bool) -> None:
 
 
 @pytest.mark.parametrize("remote", [False, True])
-@pytest.mark.parametrize(
-    "way", ["cancelled from outside", "interrupted", "interrupted twice", "cancelled on request"]
-)
+@pytest.mark.parametrize("way", ["cancelled from outside", "interrupted", "interrupted twice", "cancelled on request"])
 def test_an_end_at_any_step_leaves_nothing_behind(way: str, remote: bool) -> None:
     """The same, at every single step of the event loop instead of every moment in time, in every way."""
     for step in count(1):

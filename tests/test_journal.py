@@ -28,8 +28,8 @@ from runner.events import (
     Event,
     StopReached,
 )
-from runner.state.journal import Journal, open_for_reading, open_for_writing
 from runner.model import STATUS_AFTER, Outcome, Recipe, Scalar, Status
+from runner.state.journal import Journal, open_for_reading, open_for_writing
 from tests.facts import RECIPE, apply_started, ended, session, started, submitted
 
 A, B, C = session(1), session(2), session(3)
@@ -109,9 +109,7 @@ def test_an_attempt_comes_back_whole(journal: Journal) -> None:
 
 def test_an_apply_comes_back_whole(journal: Journal) -> None:
     assert journal.last_apply() is None
-    start = replace(
-        apply_started(), capacity={"cpu": Fraction(3, 2), "mem": 1 << 40}, dirty=None, max_parallel=None
-    )
+    start = replace(apply_started(), capacity={"cpu": Fraction(3, 2), "mem": 1 << 40}, dirty=None, max_parallel=None)
     record(journal, start)
     running = journal.last_apply()
     assert running is not None
@@ -146,9 +144,7 @@ def test_a_stored_session_comes_back_whole(journal: Journal) -> None:
 
 def test_attempts_are_numbered_over_a_sessions_life(journal: Journal) -> None:
     assert journal.next_attempt(A.id) == 1
-    record(
-        journal, apply_started(), submitted(A), ended(A, Outcome.FAILED), submitted(A, 2), ended(A, attempt=2)
-    )
+    record(journal, apply_started(), submitted(A), ended(A, Outcome.FAILED), submitted(A, 2), ended(A, attempt=2))
     assert journal.next_attempt(A.id) == 3
     record(journal, apply_started(), submitted(A, 3), started(A, 3))
     assert [(row.number, row.apply, row.outcome) for row in journal.attempts(A.id)] == [
@@ -403,9 +399,7 @@ class AnyHistory(RuleBasedStateMachine):
         at = data.draw(st.sampled_from(self.open()))
         attempt = len(self.attempts[at])
         self.attempts[at][-1] = outcome
-        self.journal.record(
-            started(session(at), attempt) if outcome is None else ended(session(at), outcome, attempt)
-        )
+        self.journal.record(started(session(at), attempt) if outcome is None else ended(session(at), outcome, attempt))
 
     @rule(ordinary=st.booleans())
     def reopen(self, ordinary: bool) -> None:

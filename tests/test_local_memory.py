@@ -16,7 +16,7 @@ from runner.backends.local import LocalBackend, cgroups
 from runner.backends.local.cgroups import UnusableError, open_v1
 from runner.errors import EnvironmentFailed
 from runner.model import Attempt, Ended, Outcome
-from tests.contract import Command, Site, until
+from tests.contract import Command, Site, unique, until
 from tests.local_host import lives, pids
 from tests.test_local_trees import hosted
 
@@ -149,7 +149,7 @@ def test_groups_of_the_dead_are_removed(tmp_path: Path) -> None:
         os.kill(host, signal.SIGKILL)
         os.kill(spawner, signal.SIGKILL)
     site = Site(lambda: LocalBackend(os.environ), tmp_path)
-    attempt = replace(site.attempt("true"), name=f"host-{tmp_path.name}-0")
+    attempt = replace(site.attempt("true"), name=unique("host-0", tmp_path))
     assert groups_of(attempt)
 
     async def body(backend: Backend) -> None:

@@ -17,7 +17,7 @@ import trio
 from runner.backends.base import Backend
 from runner.backends.local import LocalBackend
 from runner.model import Ended, Outcome
-from tests.contract import PATIENCE, Site, until
+from tests.contract import PATIENCE, Site, unique, until
 from tests.local_host import lives, marked, pids
 
 ROOT = Path(__file__).parent.parent
@@ -184,7 +184,7 @@ def test_runner_and_spawner_killed(site: Site, tmp_path: Path) -> None:
 
 
 def name(folder: Path) -> str:
-    return f"host-{folder.name}-0"
+    return unique("host-0", folder)
 
 
 def test_only_the_named_job_is_ended(site: Site, tmp_path: Path) -> None:

@@ -23,10 +23,7 @@ repeat: 2
 
 
 def shown(sessions: list[Session]) -> list[str]:
-    return [
-        "".join(value.text for value in session.params.values()) + f".{session.repeat}"
-        for session in sessions
-    ]
+    return ["".join(value.text for value in session.params.values()) + f".{session.repeat}" for session in sessions]
 
 
 def test_order_is_the_product_in_file_order_and_repeat_innermost(plan_text: PlanText) -> None:

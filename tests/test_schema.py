@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from referencing import Registry, Resource
 
-from runner.schema.fits import fits
 from runner import schema
 from runner.diagnostics import Problem, Source
+from runner.schema.fits import fits
 from runner.schema.misfit import Misfit
 from runner.schema.misfits import describe
 from runner.source import parse, plain, read

@@ -29,9 +29,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
     def run(*arguments: str) -> str:
         command = [sys.executable, "-m", "runner", *arguments]
-        return subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, check=False, timeout=120
-        ).stdout
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120).stdout
 
     text = (
         "exec: [sh, -c, 'echo m=$1; test $1 = 0 || sleep $1; exit $2', sh, $sleep, $code]\n"

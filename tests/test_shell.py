@@ -14,8 +14,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from runner import shell
-from runner.quoting import Place
+from runner.template import shell
+from runner.template.quoting import Place
 
 SHELLS = [
     command

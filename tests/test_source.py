@@ -14,12 +14,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from runner.source import reading
 from runner import schema
-from runner.source.compose import DEEPEST
 from runner.diagnostics import InvalidSweep, Problem, Source, Span, render
+from runner.source import MappingNode, ScalarNode, SequenceNode, at, parse, place, plain, read, reading
+from runner.source.compose import DEEPEST
 from runner.source.reading import decode
-from runner.source import MappingNode, ScalarNode, SequenceNode, at, parse, place, plain, read
 
 HERE = Path(__file__).parent
 SAMPLES = [path.read_text(encoding="utf-8") for folder in ("good", "bad") for path in sorted((HERE / folder).iterdir())]

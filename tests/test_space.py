@@ -48,9 +48,7 @@ def model(space: Space) -> list[Point]:
     axes: list[list[Point]] = [list(axis.points()) for axis in space.axes]
     product = [tuple(itertools.chain(*points)) for points in itertools.product(*axes)]
     points = [
-        point
-        for point in product
-        if not any(holds(space.names, point, condition) for condition in space.exclude)
+        point for point in product if not any(holds(space.names, point, condition) for condition in space.exclude)
     ]
     for condition in space.include:
         columns: list[list[Point]] = []
@@ -87,9 +85,7 @@ def test_has_says_whether_some_combination_satisfies_a_condition(space: Space, w
 def test_an_exclusion_that_removes_nothing_is_found_axis_by_axis(space: Space) -> None:
     product = model(Space(space.axes))
     for at, condition in enumerate(space.exclude):
-        assert space.removes_nothing(at) == (
-            not any(holds(space.names, point, condition) for point in product)
-        )
+        assert space.removes_nothing(at) == (not any(holds(space.names, point, condition) for point in product))
 
 
 def test_a_huge_space_is_counted_and_entered_at_once() -> None:

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.state.disk import refused
 from runner.errors import EnvironmentFailed
 from runner.model import Status
 from runner.state import Kept, State, component, locate, open_for_reading, open_for_writing
+from runner.state.disk import refused
 from tests.facts import apply_started, ended, session, started, submitted
 
 A, B = session(1), session(2)
@@ -57,9 +57,7 @@ def test_lies_beside_the_sweep_and_hides_from_git(tmp_path: Path) -> None:
         assert state.id == state.journal.state_id
     assert (tmp_path / ".runner" / ".gitignore").read_text() == "*\n"
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    done = subprocess.run(
-        ["git", "-C", str(tmp_path), "status", "--porcelain"], capture_output=True, check=True
-    )
+    done = subprocess.run(["git", "-C", str(tmp_path), "status", "--porcelain"], capture_output=True, check=True)
     assert done.stdout == b""
 
 
@@ -302,9 +300,7 @@ def test_somebody_elses_state_can_be_read(foreign: Path) -> None:
         with open_for_reading(foreign, "s") as found:
             assert found is not None
             assert (found.holder is not None) == live
-            assert found.journal.statuses(live) == {
-                int(A.id, 16): Status.RUNNING if live else Status.INTERRUPTED
-            }
+            assert found.journal.statuses(live) == {int(A.id, 16): Status.RUNNING if live else Status.INTERRUPTED}
 
     with open_for_writing(foreign, "s") as state:
         state.journal.record(apply_started())

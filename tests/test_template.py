@@ -114,22 +114,21 @@ def test_a_value_where_it_cannot_be_quoted() -> None:
         ("x", "inside double quotes"),
         ("y", "inside single quotes"),
     ]
-    assert template.fault_for("x", Value("0.1", 0.1)) is None
-    assert template.fault_for("x", Value("", "")) is None
-    assert template.fault_for("other", Value("a b", "a b")) is None
+    assert template.faults_for("x", Value("0.1", 0.1)) == []
+    assert template.faults_for("x", Value("", "")) == []
+    assert template.faults_for("other", Value("a b", "a b")) == []
     hint = "write the command as a list, or pass the value by `env` for the shell to read"
-    assert template.fault_for("x", Value("a b", "a b")) == TemplateFault(
-        6, 8, "the value `a b` of `x` needs quotes, which it cannot get inside double quotes", hint
-    )
-    long = template.fault_for("y", Value("\n" * 40, ""))
-    assert long is not None
+    assert template.faults_for("x", Value("a b", "a b")) == [
+        TemplateFault(6, 8, "the value `a b` of `x` needs quotes, which it cannot get inside double quotes", hint)
+    ]
+    (long,) = template.faults_for("y", Value("\n" * 40, ""))
     assert (long.start, long.end) == (11, 13)
     wanted = "the value `" + r"\n" * 19 + "\\…` of `y` needs quotes, which it cannot get inside single quotes"
     assert long.message == wanted
-    syntax = sound("case a in $x) ;; esac", shell=True).fault_for("x", Value("esac", "esac"))
-    assert syntax == TemplateFault(
-        10, 12, "the value `esac` of `x` could change what the shell reads after `case`", hint
-    )
+    syntax = sound("case a in $x) ;; esac", shell=True).faults_for("x", Value("esac", "esac"))
+    assert syntax == [
+        TemplateFault(10, 12, "the value `esac` of `x` could change what the shell reads after `case`", hint)
+    ]
 
 
 @pytest.mark.parametrize("shell", [False, True])

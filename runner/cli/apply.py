@@ -44,21 +44,13 @@ class Watch:
 
 @click.command("apply")
 @sweep_argument
-@click.option(
-    "--only", type=click.Choice(["new", "failed"]), help="Run only what never ended, or only what failed."
-)
-@click.option(
-    "--fresh", is_flag=True, help="Run everything again; the history stays, output folders are emptied."
-)
-@click.option(
-    "--ignore-files", is_flag=True, help="Sessions that differ only in the content of `files` count as done."
-)
+@click.option("--only", type=click.Choice(["new", "failed"]), help="Run only what never ended, or only what failed.")
+@click.option("--fresh", is_flag=True, help="Run everything again; the history stays, output folders are emptied.")
+@click.option("--ignore-files", is_flag=True, help="Sessions that differ only in the content of `files` count as done.")
 @click.option("--capacity", metavar="R=N,…", help="At most this much in use at once: `cpu=8,mem=16g`.")
 @click.option("--max-parallel", type=click.IntRange(min=1), metavar="N", help="At most N sessions at once.")
 @click.option("--backend", metavar="NAME", help="Where to run; wins over the file.")
-@click.option(
-    "--fail-fast", is_flag=True, help="Start nothing more after the first failure: `stop: {failures: 1}`."
-)
+@click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failure: `stop: {failures: 1}`.")
 @click.option(
     "--format",
     "form",

@@ -55,9 +55,7 @@ def report(error: RunnerError) -> None:
     if isinstance(error, InvalidSweep):
         count = sum(problem.severity == "error" for problem in error.problems)
         click.echo(render(error.source, error.problems), err=True)
-        click.echo(
-            f"\n{count} problem{'s' * (count != 1)} in `{error.source.name}`; nothing was started", err=True
-        )
+        click.echo(f"\n{count} problem{'s' * (count != 1)} in `{error.source.name}`; nothing was started", err=True)
         return
     click.echo(f"error: {error.message}", err=True)
     if error.hint:

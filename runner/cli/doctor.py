@@ -19,9 +19,7 @@ from runner.backends.local.enforcement import Finding, describe
 def command(form: str) -> None:
     """Say what this machine offers sessions, and which limits are really enforced here."""
     findings = [
-        Finding(
-            "runner", f"{runner.__version__} on Python {platform.python_version()}, {sys.platform}", None
-        ),
+        Finding("runner", f"{runner.__version__} on Python {platform.python_version()}, {sys.platform}", None),
         Finding("sqlite", sqlite3.sqlite_version, None),
         *describe(os.environ),
     ]

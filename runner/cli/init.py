@@ -42,9 +42,7 @@ def command(file: Path) -> None:
     beside = file.parent / SCHEMA_FILE
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(
-            json.dumps(schema.load("sweep"), ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
-        )
+        beside.write_text(json.dumps(schema.load("sweep"), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         file.write_text(TEMPLATE.format(file=file), encoding="utf-8")
     except OSError as error:
         raise EnvironmentFailed(f"cannot write `{file}`: {(error.strerror or str(error)).lower()}") from error

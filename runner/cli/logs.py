@@ -21,13 +21,9 @@ POLL_SECONDS = 0.2
 @click.argument("arguments", nargs=-1, required=True, metavar="[SWEEP.YAML] SESSION")
 @click.option("-f", "--follow", is_flag=True, help="Go on as the session writes, until it ends.")
 @click.option("--stderr", is_flag=True, help="What it wrote to stderr, instead of stdout.")
-@click.option(
-    "--attempt", type=click.IntRange(min=1), metavar="N", help="The N-th attempt. [default: the last]"
-)
+@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="The N-th attempt. [default: the last]")
 @state_option
-def command(
-    arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int | None, state: Path | None
-) -> None:
+def command(arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int | None, state: Path | None) -> None:
     """Print what a session wrote, byte for byte.
 
     SESSION is an id, a unique beginning of one, or values: `lr=0.1,seed=3`.
@@ -42,9 +38,7 @@ def command(
         if opened is None or last is None:
             raise InvalidInput(f"session `{session_id}` has not run yet", "`runner apply` runs it")
         if attempt is not None and attempt > last.number:
-            raise InvalidInput(
-                f"session `{session_id}` has had {last.number} attempt{'s' * (last.number > 1)}"
-            )
+            raise InvalidInput(f"session `{session_id}` has had {last.number} attempt{'s' * (last.number > 1)}")
         number = attempt or last.number
         if follow:
             _follow(opened, session_id, number, stderr)

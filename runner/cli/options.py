@@ -146,9 +146,7 @@ def check_choice(sweep: Sweep) -> None:
     choice = sweep.backend
     if choice.kind not in BACKENDS:
         near = nearest(choice.kind, BACKENDS)
-        hint = (
-            f"did you mean `{near}`?" if near else f"there is {', '.join(f'`{name}`' for name in BACKENDS)}"
-        )
+        hint = f"did you mean `{near}`?" if near else f"there is {', '.join(f'`{name}`' for name in BACKENDS)}"
         message = f"unknown backend `{choice.kind}`"
         if choice.span is None:
             raise InvalidInput(message, hint)

@@ -35,19 +35,13 @@ SHOWN = 100
 
 @click.command("plan")
 @sweep_argument
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True
-)
+@click.option("--format", "form", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True)
 @click.option("--count", is_flag=True, help="Print the number of sessions alone.")
 @click.option("--exit-code", is_flag=True, help="Exit 10 if there is something to run.")
-@click.option(
-    "--all", "every", is_flag=True, help=f"Text form: show every session, not the first {SHOWN} to run."
-)
+@click.option("--all", "every", is_flag=True, help=f"Text form: show every session, not the first {SHOWN} to run.")
 @click.option("--only", type=click.Choice(["new", "failed"]), help="Count only these as to be run.")
 @click.option("--fresh", is_flag=True, help="As `apply --fresh`: everything is to be run.")
-@click.option(
-    "--ignore-files", is_flag=True, help="Sessions that differ only in the content of `files` count as done."
-)
+@click.option("--ignore-files", is_flag=True, help="Sessions that differ only in the content of `files` count as done.")
 @click.option("--capacity", metavar="R=N,…", help="Compare with this capacity instead of the machine's.")
 @click.option("--max-parallel", type=click.IntRange(min=1), metavar="N", help="At most N sessions at once.")
 @click.option("--backend", metavar="NAME", help="Plan for this backend.")
@@ -159,9 +153,7 @@ class _Printer:
             shown += 1
             session = planned.session
             mark = "+" if wanted else " "
-            print(
-                f"{mark} {session.id}  {planned.status.value:<11}  {variables(session.params, session.repeat)}"
-            )
+            print(f"{mark} {session.id}  {planned.status.value:<11}  {variables(session.params, session.repeat)}")
             print(f"{' ' * 20}{command_line(session)}")
             if planned.reason:
                 print(f"{' ' * 20}because {planned.reason}")
@@ -171,10 +163,6 @@ class _Printer:
             print()
         counts = ", ".join(f"{count:,} {status.value}" for status, count in self.counts.items() if count)
         orphans = sum(1 for _ in self.orphaned())
-        print(
-            f"{self.sweep}: {self.seen:,} session{'s' * (self.seen != 1)} ({counts}), {self.to_run:,} to run"
-        )
+        print(f"{self.sweep}: {self.seen:,} session{'s' * (self.seen != 1)} ({counts}), {self.to_run:,} to run")
         if orphans:
-            print(
-                f"{orphans:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)"
-            )
+            print(f"{orphans:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)")

@@ -15,9 +15,7 @@ from runner.units import UnitError, format_memory, parse_duration
 
 @click.command("prune")
 @sweep_argument
-@click.option(
-    "--orphans", is_flag=True, help="Sessions that the file no longer has: their logs, outputs and history."
-)
+@click.option("--orphans", is_flag=True, help="Sessions that the file no longer has: their logs, outputs and history.")
 @click.option("--logs-older-than", metavar="AGE", help="Logs last written to before that: `30d`.")
 @click.option("--yes", is_flag=True, help="Do it. Without this, only say what would be removed.")
 @state_option

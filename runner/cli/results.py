@@ -17,9 +17,7 @@ from runner.state import open_for_reading
 
 @click.command("results")
 @sweep_argument
-@click.option(
-    "--format", "form", type=click.Choice(["table", "csv", "json", "md"]), default="table", show_default=True
-)
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json", "md"]), default="table", show_default=True)
 @select_option
 @state_option
 def command(file: str, form: str, select: tuple[str, ...], state: Path | None) -> None:

@@ -54,32 +54,16 @@ def backend_flags(function: Any) -> Any:
 @click.argument("arguments", nargs=-1, metavar="[IMAGE] [FILES]...")
 @click.option("-c", "--code", metavar="CODE", help="A Python snippet; it reports its real exit code.")
 @click.option("--exec", "exec_", metavar="CMD", help="A shell command for each session; may hold variables.")
-@click.option(
-    "--build", metavar="CMD", help="Built once for each distinct command, in a private copy of FILES."
-)
+@click.option("--build", metavar="CMD", help="Built once for each distinct command, in a private copy of FILES.")
 @click.option("--basedir", metavar="PATH", help="Where the sessions run. [default: this folder]")
-@click.option(
-    "-e", "--env", multiple=True, metavar="KEY=VAL", help="An environment variable; VAL may hold variables."
-)
-@click.option(
-    "-r", "--resources", multiple=True, metavar="KEY=VAL", help="cpu=1, mem=256m; mem without a unit is MiB."
-)
+@click.option("-e", "--env", multiple=True, metavar="KEY=VAL", help="An environment variable; VAL may hold variables.")
+@click.option("-r", "--resources", multiple=True, metavar="KEY=VAL", help="cpu=1, mem=256m; mem without a unit is MiB.")
 @click.option("--env-range", multiple=True, metavar="X=RANGE", help="A variable of --env: `X=case:1,2,3`.")
-@click.option(
-    "--exec-range", multiple=True, metavar="X=RANGE", help="A variable of --exec: `X=linspace:1,2,3`."
-)
-@click.option(
-    "--build-range", multiple=True, metavar="X=RANGE", help="A variable of --build: `X=range:1,6,2`."
-)
-@click.option(
-    "--max-parallel", type=click.IntRange(min=1), metavar="NUM", help="At most NUM sessions at once."
-)
-@click.option(
-    "-t", "--name", "--client-token", "name", metavar="NAME", help="Name the run, and keep its state."
-)
-@click.option(
-    "--backend", metavar="NAME", help="Where to run. [default: backend.ai with an IMAGE, else local]"
-)
+@click.option("--exec-range", multiple=True, metavar="X=RANGE", help="A variable of --exec: `X=linspace:1,2,3`.")
+@click.option("--build-range", multiple=True, metavar="X=RANGE", help="A variable of --build: `X=range:1,6,2`.")
+@click.option("--max-parallel", type=click.IntRange(min=1), metavar="NUM", help="At most NUM sessions at once.")
+@click.option("-t", "--name", "--client-token", "name", metavar="NAME", help="Name the run, and keep its state.")
+@click.option("--backend", metavar="NAME", help="Where to run. [default: backend.ai with an IMAGE, else local]")
 @click.option("--rm", is_flag=True, help="Keep nothing of the run, failed sessions included.")
 @click.option("-s", "--stats", is_flag=True, help="Show what each session used.")
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but what the sessions print.")
@@ -164,9 +148,7 @@ def command(
 def runs_folder() -> Path:
     """Where runs keep their state: outside every tree, as the XDG base directory specification has it."""
     home = os.environ.get("XDG_STATE_HOME")
-    return (
-        (Path(home) if home and os.path.isabs(home) else Path.home() / ".local" / "state") / "runner" / "runs"
-    )
+    return (Path(home) if home and os.path.isabs(home) else Path.home() / ".local" / "state") / "runner" / "runs"
 
 
 def _image_and_files(arguments: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:

@@ -12,10 +12,10 @@ import click
 from runner.cli.options import Given, given, load_sweep, state_option, sweep_argument
 from runner.events import iso
 from runner.model import Session, Status
-from runner.state.records import ApplyRow
 from runner.render import variables
 from runner.results import Result, results
 from runner.state import State, open_for_reading
+from runner.state.records import ApplyRow
 from runner.units import format_duration
 
 SHOWN = 10
@@ -50,9 +50,7 @@ def _gather(this: Given, state: State | None) -> dict[str, Any]:
         elif result.status not in (Status.NEW, Status.SUCCEEDED, Status.INTERRUPTED, "cancelled"):
             failed.append(_failed(result))
     holder = state.holder if state else None
-    orphaned = (
-        sum(1 for _ in state.journal.orphans(known.__contains__, live=holder is not None)) if state else 0
-    )
+    orphaned = sum(1 for _ in state.journal.orphans(known.__contains__, live=holder is not None)) if state else 0
     return {
         "sweep": this.sweep.name,
         "total": this.plan.count,
@@ -116,9 +114,7 @@ def _show(found: dict[str, Any], file: str, state: Path | None) -> None:
         apply = found["apply"]
         how = f"took {format_duration(apply['duration'])}" if apply["ended"] else "died before its end"
         commit = (
-            f", commit {apply['commit'][:12]}{' with changes' if apply['dirty'] else ''}"
-            if apply["commit"]
-            else ""
+            f", commit {apply['commit'][:12]}{' with changes' if apply['dirty'] else ''}" if apply["commit"] else ""
         )
         click.echo(f"last apply: {apply['started']} on {apply['host']}, {how}{commit}")
         for word in ("stopped", "interrupted"):

@@ -72,9 +72,7 @@ class Record:
             at, host = started.at, started.host
             self.tell(AttemptStarted(at, entry.session.id, entry.attempt, job, host, devices))
 
-    def ended(
-        self, entry: Entry, ended: Ended, metrics: Mapping[str, Scalar], retry_in: float | None
-    ) -> None:
+    def ended(self, entry: Entry, ended: Ended, metrics: Mapping[str, Scalar], retry_in: float | None) -> None:
         self._last[ended.outcome] += 1
         if retry_in is None and ended.outcome not in (Outcome.SUCCEEDED, Outcome.CANCELLED):
             self.failed += 1

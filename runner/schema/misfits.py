@@ -6,8 +6,8 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from runner.schema import misfit_quantities
 from runner.diagnostics import Problem, Span, nearest, printable
+from runner.schema import misfit_quantities
 from runner.schema.misfit import Misfit, shown
 from runner.source.nodes import MappingNode, ScalarNode, SequenceNode, at, kind
 from runner.values import resolve

@@ -6,9 +6,9 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
+from runner.diagnostics import Problem, Source, in_file_order
 from runner.source import dollarbrace, unreadable
 from runner.source.compose import Composer
-from runner.diagnostics import Problem, Source, in_file_order
 from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, at, place, plain
 from runner.source.reading import read
 

@@ -11,10 +11,10 @@ from typing import Any, TypeGuard
 
 import yaml
 
-from runner.source import dollarbrace, escapes, flowtraps, syntax
 from runner.diagnostics import Problem, Source, Span
-from runner.source.libyaml import events
 from runner.model import Scalar, Value
+from runner.source import dollarbrace, escapes, flowtraps, syntax
+from runner.source.libyaml import events
 from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, kind, place
 from runner.values import resolve, resolve_number
 

@@ -14,9 +14,9 @@ from typing import Any
 from yaml.error import MarkedYAMLError, YAMLError
 from yaml.scanner import ScannerError
 
-from runner.source import dollarbrace, flowtraps
 from runner.diagnostics import Problem, Source, Span
 from runner.model import Value
+from runner.source import dollarbrace, flowtraps
 from runner.source.nodes import ScalarNode
 
 _CLOSER = {"[": "]", "{": "}"}

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from runner.state.database import explain
 from runner.model import Outcome, Recipe, Session, Status
+from runner.state.database import explain
 from runner.state.records import (
     APPLY_COLUMNS,
     ATTEMPT_COLUMNS,
@@ -108,8 +108,7 @@ class Archive:
     def done_points(self, sans_files: str) -> set[int]:
         """The points that succeeded by a recipe that differs at most in the content of `files`."""
         rows = self._each(
-            "SELECT point FROM sessions"
-            " WHERE outcome = ? AND recipe IN (SELECT n FROM recipes WHERE sans_files = ?)",
+            "SELECT point FROM sessions WHERE outcome = ? AND recipe IN (SELECT n FROM recipes WHERE sans_files = ?)",
             Outcome.SUCCEEDED.value,
             sans_files,
         )
@@ -166,9 +165,7 @@ class Archive:
 
     def applies(self) -> Iterator[ApplyRow]:
         """Every apply, the last one first."""
-        rows = self._each(
-            f"SELECT {APPLY_COLUMNS} FROM applies a JOIN recipes r ON r.n = a.recipe ORDER BY a.n DESC"
-        )
+        rows = self._each(f"SELECT {APPLY_COLUMNS} FROM applies a JOIN recipes r ON r.n = a.recipe ORDER BY a.n DESC")
         return map(apply_row, rows)
 
     def last_apply(self) -> ApplyRow | None:

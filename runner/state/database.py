@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from runner.state.disk import FREE_SPACE, OTHER_FOLDER, guarded
 from runner.errors import EnvironmentFailed
+from runner.state.disk import FREE_SPACE, OTHER_FOLDER, guarded
 
 VERSION = 1
 """Of the tables below; it goes up with every change of them or of the events that they hold."""
@@ -87,9 +87,7 @@ def for_reading(path: Path) -> sqlite3.Connection | None:
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None, timeout=30
-    )
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None, timeout=30)
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (application,) = connection.execute("PRAGMA application_id").fetchone()

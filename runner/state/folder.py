@@ -117,9 +117,7 @@ class State:
     def kept(self, session: str, attempt: int) -> Kept:
         """What there is of an attempt's things; asks the disk, changes nothing."""
         log = f"{self._logs}{session}.{attempt}"
-        return Kept(
-            bool(_size(log + ".out")), bool(_size(log + ".err")), _holds_something(self._output + session)
-        )
+        return Kept(bool(_size(log + ".out")), bool(_size(log + ".err")), _holds_something(self._output + session))
 
     def request_cancel(self, sessions: Iterable[str] | None) -> None:
         """Ask the live apply to cancel these sessions, or with None to end altogether."""
@@ -211,8 +209,7 @@ def open_for_reading(beside: Path, name: str, directory: Path | None = None) -> 
 def component(name: str) -> str:
     """A sweep's name as one safe part of a path: %XX for what has a meaning there, cut if too long."""
     safe = "".join(
-        character if character.isprintable() and character not in "/%\\" else _escaped(character)
-        for character in name
+        character if character.isprintable() and character not in "/%\\" else _escaped(character) for character in name
     )
     if safe.startswith(".") or not safe:
         safe = "%2E" + safe[1:]

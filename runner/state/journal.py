@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, assert_never
 
-from runner.state import database
-from runner.state.archive import Archive
 from runner.events import (
     ApplyEnded,
     ApplyInterrupted,
@@ -29,6 +27,8 @@ from runner.events import (
     Event,
     StopReached,
 )
+from runner.state import database
+from runner.state.archive import Archive
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -150,8 +150,7 @@ class Journal(Archive):
                     "UPDATE sessions SET attempts = ?, outcome = NULL WHERE n = ?", (event.attempt, row)
                 )
             self._connection.execute(
-                "INSERT INTO attempts (session, number, apply, name, backend, submitted)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO attempts (session, number, apply, name, backend, submitted) VALUES (?, ?, ?, ?, ?, ?)",
                 (row, event.attempt, self._apply, event.name, event.backend, event.at),
             )
         self._rows[session.id] = row

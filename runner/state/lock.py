@@ -21,8 +21,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from runner.state.disk import guarded
 from runner.errors import EnvironmentFailed
+from runner.state.disk import guarded
 
 _PATIENCE = 0.25
 """Seconds to go on trying: whoever only asks who holds the lock has it, shared, for some microseconds."""

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from runner import quoting, shell
 from runner.diagnostics import nearest
 from runner.model import Value
-from runner.quoting import Place
+from runner.template import quoting, shell
+from runner.template.quoting import Place
 
 _DOLLAR = re.compile(r"\$(?:(\$)|([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\}|(\{[^}\n]*\}?))")
 _ENVIRONMENT = frozenset(
@@ -89,7 +89,7 @@ class Template:
         return [part for part in self.parts if isinstance(part, Variable)]
 
     def render(self, params: Mapping[str, Value]) -> str:
-        """The text for these values, each of which `fault_for` must have let pass."""
+        """The text for these values, each of which `faults_for` must have let pass."""
         return "".join([piece if isinstance(piece, str) else piece[1](params[piece[0]].text) for piece in self._pieces])
 
     def canonical(self) -> list[Any]:
@@ -108,19 +108,20 @@ class Template:
         return total
 
     def unquotable(self) -> list[Variable]:
-        """The uses whose values need a check by `fault_for`."""
+        """The uses whose values need a check by `faults_for`."""
         return [variable for variable in self.variables if not variable.quotable]
 
     def unquotable_names(self) -> tuple[str, ...]:
-        """The variables whose values need a check by `fault_for`."""
+        """The variables whose values need a check by `faults_for`."""
         return tuple(dict.fromkeys(variable.name for variable in self.unquotable()))
 
-    def fault_for(self, name: str, value: Value) -> TemplateFault | None:
-        """The first place of a variable where this value cannot stand, if there is one."""
-        for variable in self.unquotable():
-            if variable.name == name and not variable.place.admits(value.text):
-                return _misplaced(variable, value)
-        return None
+    def faults_for(self, name: str, value: Value) -> list[TemplateFault]:
+        """The places of a variable where this value cannot stand."""
+        return [
+            _misplaced(variable, value)
+            for variable in self.unquotable()
+            if variable.name == name and not variable.place.admits(value.text)
+        ]
 
     def unknown(self, known: Iterable[str]) -> list[TemplateFault]:
         """A fault for every use of a variable that is neither known nor `repeat`."""
