@@ -14,6 +14,7 @@ from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, pla
 from runner.space import Axis, Condition, Space
 from runner.sweep import REPEAT, Sweep
 from runner.template import TemplateFault, in_dash_c
+from runner.units import counted
 
 
 class Reader:
@@ -159,7 +160,7 @@ class Reader:
             if duplicates:
                 what = "value" if group is None else "row"
                 self.warn(
-                    f"`{'`, `'.join(axes[-1].names)}` has {duplicates} {what}{'s' * (duplicates > 1)} more than once;"
+                    f"`{'`, `'.join(axes[-1].names)}` has {counted(duplicates, what)} more than once;"
                     " equal sessions run once",
                     nodes[name][0].span,
                     "for repetitions write `repeat: N`",
@@ -238,7 +239,8 @@ class Reader:
         for duplicates, (_, node) in zip(space.duplicates, include, strict=True):
             if duplicates:
                 self.warn(
-                    f"{duplicates} session{'s' * (duplicates > 1)} of this `include` {'are' if duplicates > 1 else 'is'} in the sweep already; equal sessions run once",
+                    f"this `include` names {counted(duplicates, 'session')} that the sweep has already;"
+                    " equal sessions run once",
                     node.span,
                 )
         return space

@@ -104,3 +104,8 @@ def format_duration(seconds: float) -> str:
         return f"{minutes // 60}h {minutes % 60:02}m"
     hours = round(seconds / 3600)
     return f"{hours // 24}d {hours % 24:02}h"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 session`, `3,000 sessions`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -226,10 +226,10 @@ def test_visible_devices(value: str, devices: tuple[str, ...]) -> None:
 
 def test_device_is_locked_against_another_process(tmp_path: Path) -> None:
     """One holder at a time; unlocking, or its end, frees the device."""
-    environ = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    folder = str(tmp_path / "locks")
     program = (
         "import sys; from runner.backends.local.devices import DeviceLocks\n"
-        f"locks = DeviceLocks({environ!r})\n"
+        f"locks = DeviceLocks({folder!r})\n"
         "print(locks.try_lock('0'), locks.try_lock('1'))"
     )
 
@@ -239,7 +239,7 @@ def test_device_is_locked_against_another_process(tmp_path: Path) -> None:
             [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
         ).stdout.strip()
 
-    locks = DeviceLocks(environ)
+    locks = DeviceLocks(folder)
     assert locks.try_lock("0")
     assert locks.try_lock("0")
     assert other() == "False True"
@@ -254,6 +254,6 @@ def test_locks_are_nobody_elses_to_meddle_with(tmp_path: Path) -> None:
     (tmp_path / "runner").mkdir()
     (tmp_path / "runner").chmod(0o777)
     with pytest.raises(EnvironmentFailed, match="is open to other users"):
-        DeviceLocks({"XDG_RUNTIME_DIR": str(tmp_path)}).try_lock("0")
+        DeviceLocks(str(tmp_path / "runner")).try_lock("0")
     with pytest.raises(EnvironmentFailed, match="cannot hold the locks of devices"):
-        DeviceLocks({"XDG_RUNTIME_DIR": str(tmp_path / "missing")}).try_lock("0")
+        DeviceLocks(str(tmp_path / "missing/runner")).try_lock("0")

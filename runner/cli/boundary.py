@@ -51,11 +51,12 @@ def run(arguments: Sequence[str]) -> int:
 def report(error: RunnerError) -> None:
     """Show a failure: the problems of a file at their places, or one message with its hint."""
     from runner.diagnostics import InvalidSweep, render
+    from runner.units import counted
 
     if isinstance(error, InvalidSweep):
         count = sum(problem.severity == "error" for problem in error.problems)
         click.echo(render(error.source, error.problems), err=True)
-        click.echo(f"\n{count} problem{'s' * (count != 1)} in `{error.source.name}`; nothing was started", err=True)
+        click.echo(f"\n{counted(count, 'problem')} in `{error.source.name}`; nothing was started", err=True)
         return
     click.echo(f"error: {error.message}", err=True)
     if error.hint:

@@ -15,6 +15,7 @@ from runner.errors import EnvironmentFailed
 from runner.leftovers import settle
 from runner.sessions import find
 from runner.state import State, open_for_reading, open_for_writing
+from runner.units import counted
 
 POLL_SECONDS = 0.2
 
@@ -47,7 +48,7 @@ def command(file: str, sessions: tuple[str, ...], timeout: float, state: Path | 
             return
     with open_for_writing(this.sweep.folder, this.sweep.name, state) as held:
         ended = trio.run(_settle, held, this.sweep.policy.grace)
-    click.echo(f"no apply is live; {ended} left-over attempt{'s' * (ended != 1)} settled", err=True)
+    click.echo(f"no apply is live; {counted(ended, 'left-over attempt')} settled", err=True)
 
 
 async def _settle(state: State, grace: float) -> int:
@@ -65,7 +66,7 @@ def _wait(state: State, ids: list[str], timeout: float) -> None:
             return
         running = {attempt.session for attempt in state.journal.open_attempts()}
         if ids and not running.intersection(ids):
-            click.echo(f"{len(ids)} session{'s' * (len(ids) != 1)} cancelled", err=True)
+            click.echo(f"{counted(len(ids), 'session')} cancelled", err=True)
             return
         time.sleep(POLL_SECONDS)
     raise EnvironmentFailed(f"not ended within {timeout:g} s", "`runner status` shows what still runs")

@@ -13,6 +13,7 @@ from runner.errors import InvalidInput
 from runner.outputs import copy_from
 from runner.sessions import find
 from runner.state import State, open_for_reading
+from runner.units import counted
 
 POLL_SECONDS = 0.2
 
@@ -38,7 +39,7 @@ def command(arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int
         if opened is None or last is None:
             raise InvalidInput(f"session `{session_id}` has not run yet", "`runner apply` runs it")
         if attempt is not None and attempt > last.number:
-            raise InvalidInput(f"session `{session_id}` has had {last.number} attempt{'s' * (last.number > 1)}")
+            raise InvalidInput(f"session `{session_id}` has had {counted(last.number, 'attempt')}")
         number = attempt or last.number
         if follow:
             _follow(opened, session_id, number, stderr)

@@ -130,7 +130,7 @@ def capacity_of(sweep: Sweep) -> Capacity:
         **sweep.capacity,
     }
     devices = machine.gpus or tuple(str(index) for index in range(int(limits["gpu"])))
-    return Capacity(limits, sweep.max_parallel, devices, DeviceLocks(os.environ))
+    return Capacity(limits, sweep.max_parallel, devices, DeviceLocks())
 
 
 def require_fit(sweep: Sweep, capacity: Capacity) -> None:

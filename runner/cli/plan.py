@@ -28,6 +28,7 @@ from runner.model import Session, Status
 from runner.render import command as command_line
 from runner.render import plan_row, variables
 from runner.state import open_for_reading
+from runner.units import counted
 
 SHOWN = 100
 """Rows of the text form; the JSON forms print every session."""
@@ -163,6 +164,6 @@ class _Printer:
             print()
         counts = ", ".join(f"{count:,} {status.value}" for status, count in self.counts.items() if count)
         orphans = sum(1 for _ in self.orphaned())
-        print(f"{self.sweep}: {self.seen:,} session{'s' * (self.seen != 1)} ({counts}), {self.to_run:,} to run")
+        print(f"{self.sweep}: {counted(self.seen, 'session')} ({counts}), {self.to_run:,} to run")
         if orphans:
             print(f"{orphans:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)")

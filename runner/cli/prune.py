@@ -10,7 +10,7 @@ import click
 from runner.cli.options import given, load_sweep, state_option, sweep_argument
 from runner.errors import InvalidInput
 from runner.state import open_for_writing
-from runner.units import UnitError, format_memory, parse_duration
+from runner.units import UnitError, counted, format_memory, parse_duration
 
 
 @click.command("prune")
@@ -40,7 +40,7 @@ def command(file: str, orphans: bool, logs_older_than: str | None, yes: bool, st
             if log.session in orphaned or (age is not None and log.modified < time.time() - age)
         ]
         size = sum(log.size for log in logs) + sum(opened.output_size(session) for session in gone)
-        what = f"{len(gone):,} orphaned session{'s' * (len(gone) != 1)}, {len(logs):,} log{'s' * (len(logs) != 1)}, {format_memory(size)}"
+        what = f"{counted(len(gone), 'orphaned session')}, {counted(len(logs), 'log')}, {format_memory(size)}"
         if not yes:
             click.echo(f"would remove {what}; `--yes` does it")
             return

@@ -16,7 +16,7 @@ from runner.render import variables
 from runner.results import Result, results
 from runner.state import State, open_for_reading
 from runner.state.records import ApplyRow
-from runner.units import format_duration
+from runner.units import counted, format_duration
 
 SHOWN = 10
 """Running and failed sessions that the text form lists; the JSON form has all of them."""
@@ -106,7 +106,7 @@ def _apply(apply: ApplyRow | None) -> dict[str, Any] | None:
 
 def _show(found: dict[str, Any], file: str, state: Path | None) -> None:
     counts = ", ".join(f"{count:,} {status}" for status, count in found["counts"].items())
-    click.echo(f"{found['sweep']}: {found['total']:,} session{'s' * (found['total'] != 1)} ({counts})")
+    click.echo(f"{found['sweep']}: {counted(found['total'], 'session')} ({counts})")
     if found["holder"]:
         holder = found["holder"]
         click.echo(f"apply runs as pid {holder['pid']} of {holder['user']} on {holder['host']}")

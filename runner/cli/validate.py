@@ -11,6 +11,7 @@ from runner.checks import check_fits
 from runner.cli.options import load_sweep, override, sweep_argument
 from runner.diagnostics import InvalidSweep, to_json
 from runner.sweep import Sweep
+from runner.units import counted
 
 
 @click.command("validate")
@@ -46,4 +47,4 @@ def summary(sweep: Sweep) -> str:
     if sweep.sample is not None:
         sessions = min(sessions, sweep.sample.size)
     sessions *= sweep.repeat
-    return f"{sweep.source.name}: valid, {sessions:,} session{'s' * (sessions != 1)}"
+    return f"{sweep.source.name}: valid, {counted(sessions, 'session')}"

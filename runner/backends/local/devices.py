@@ -5,18 +5,19 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Mapping
 from urllib.parse import quote
 
 from runner.errors import EnvironmentFailed
 
 
 class DeviceLocks:
-    """Kernel locks (flock) on a file for each device, in the user's own folder; they die with their holder."""
+    """Kernel locks (flock) on a file for each device, in the user's own folder; they die with their holder.
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        runtime = environ.get("XDG_RUNTIME_DIR")
-        self._folder = f"{runtime}/runner" if runtime else f"/tmp/runner-{os.getuid()}"
+    The folder is never taken from the environment: a runner from cron and one from a desktop have to meet in it.
+    """
+
+    def __init__(self, folder: str | None = None) -> None:
+        self._folder = folder or f"/tmp/runner-{os.getuid()}"
         self._held: dict[str, int] = {}
 
     def try_lock(self, device: str) -> bool:
@@ -55,5 +56,5 @@ class DeviceLocks:
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
             raise EnvironmentFailed(
                 f"`{self._folder}` is open to other users",
-                "remove it, or set XDG_RUNTIME_DIR to a folder of your own",
+                "remove it; runner makes it anew, for you alone",
             )

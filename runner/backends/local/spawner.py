@@ -308,7 +308,9 @@ def main(stream: int) -> None:
     processes.become_subreaper()
     gc.collect()
     gc.freeze()
-    memory.forget_own_peak()
+    if processes.LINUX:  # no session is measured below what this process has held
+        memory.drop_clean_pages()
+        memory.forget_own_peak()
     spawner = Spawner(stream)
     try:
         spawner.run()
