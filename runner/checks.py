@@ -21,13 +21,14 @@ LONGEST_ARGUMENT = 128 * 1024
 
 
 def check_values(sweep: Sweep) -> Iterator[Problem]:
-    """Every problem that the values make, for a sweep whose file is otherwise right."""
+    """Every problem that the values make. A template whose variables are not all known has its problem already."""
     for placed in (sweep.shell, sweep.build):
         if placed is not None:
             yield from _unquotable(sweep, placed)
     yield from _too_long(sweep)
     for name, placed in sweep.resources.items():
-        yield from _bad_amounts(sweep, name, placed)
+        if _known(sweep, placed):
+            yield from _bad_amounts(sweep, name, placed)
     for missing in inputs.missing(sweep):
         yield Problem(
             f"no such file: `{missing.value.text}`",
@@ -51,6 +52,10 @@ def check_fits(sweep: Sweep, misfit: Callable[[Resources], str | None], hint: st
             if reason is not None and _real(sweep, values):
                 yield Problem(f"a session {_with(values)}can never run: {reason}", placed.node.span, hint)
                 break
+
+
+def _known(sweep: Sweep, placed: Placed) -> bool:
+    return set(placed.template.names) <= {*sweep.space.names, REPEAT}
 
 
 def _combinations(sweep: Sweep, placed: Placed) -> Iterator[Mapping[str, Value]]:
@@ -102,7 +107,7 @@ def _too_long(sweep: Sweep) -> Iterator[Problem]:
     strings += [(placed, "this command", 0) for placed in (sweep.shell, sweep.build) if placed is not None]
     strings += [(placed, f"`{name}`", len(name.encode()) + 1) for name, placed in sweep.env.items()]
     for placed, what, extra in strings:
-        if placed.template.longest(lengths) + extra + 1 <= LONGEST_ARGUMENT:
+        if not _known(sweep, placed) or placed.template.longest(lengths) + extra + 1 <= LONGEST_ARGUMENT:
             continue
         for values in _combinations(sweep, placed):
             size = len(placed.template.render(values).encode("utf-8", "surrogatepass")) + extra + 1

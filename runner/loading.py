@@ -23,9 +23,8 @@ def load(source: Source, folder: Path) -> Sweep:
         raise InvalidSweep(source, problems)
     reader = Reader(source, document, [*problems, *schema.check(document)])
     sweep = reader.read(folder)
-    if not reader.has_errors:
-        for problem in check_values(sweep):
-            reader.add(problem)
+    for problem in check_values(sweep):
+        reader.add(problem)
     if reader.has_errors:
         raise InvalidSweep(source, reader.problems)
     return replace(sweep, warnings=tuple(reader.problems))
