@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import trio
 
@@ -22,9 +21,9 @@ from runner.capacity import Capacity
 from runner.errors import InvalidInput
 from runner.events import ApplyEnded, ApplyStarted, AttemptEnded, Event
 from runner.executor import Executor, Todo
-from runner.history import History
+from runner.history import Choice, History
 from runner.leftovers import settle
-from runner.model import Attempt, Ended, Outcome, Scalar, Session, Status, Value
+from runner.model import Attempt, Ended, Outcome, Scalar, Session, Status
 from runner.plan import Plan
 from runner.provenance import Provenance
 from runner.signals import watch_signals
@@ -35,28 +34,6 @@ CANCEL_POLL = 1.0
 
 BREATH = 1000
 """How many sessions that need not run are passed over before signals and timeouts are heard again."""
-
-Only = Literal["new", "failed"]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which sessions of the plan to run."""
-
-    only: Only | None = None
-    fresh: bool = False
-    ignore_files: bool = False
-    select: Mapping[str, Value] | None = None
-
-    def wants(self, status: Status) -> bool:
-        """By status alone. What was interrupted never came to an end, so `new` takes it too."""
-        if self.fresh:
-            return True
-        if self.only == "new":
-            return status in (Status.NEW, Status.INTERRUPTED)
-        if self.only == "failed":
-            return status is Status.FAILED
-        return status is not Status.SUCCEEDED
 
 
 @dataclass(frozen=True)

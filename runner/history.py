@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from runner import identity
-from runner.model import Recipe, Session, Status
+from runner.model import Recipe, Session, Status, Value
 from runner.state.journal import Journal
 from runner.state.records import StoredSession
+
+Only = Literal["new", "failed"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which sessions of the plan to run."""
+
+    only: Only | None = None
+    fresh: bool = False
+    ignore_files: bool = False
+    select: Mapping[str, Value] | None = None
+
+    def wants(self, status: Status) -> bool:
+        """By status alone. What was interrupted never came to an end, so `new` takes it too."""
+        if self.fresh:
+            return True
+        if self.only == "new":
+            return status in (Status.NEW, Status.INTERRUPTED)
+        if self.only == "failed":
+            return status is Status.FAILED
+        return status is not Status.SUCCEEDED
 
 
 class Planned(NamedTuple):

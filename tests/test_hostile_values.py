@@ -12,7 +12,26 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 HOSTILE = [
-    *("; rm -rf /", "$(id)", "`id`", "'", '"', "'\"'", "a\nb", "*", "?", "-rf", "--", "~", "#", "!", "\\", "%s", "", " "),
+    *(
+        "; rm -rf /",
+        "$(id)",
+        "`id`",
+        "'",
+        '"',
+        "'\"'",
+        "a\nb",
+        "*",
+        "?",
+        "-rf",
+        "--",
+        "~",
+        "#",
+        "!",
+        "\\",
+        "%s",
+        "",
+        " ",
+    ),
     *("é", "日本", "😀", "A=1", "if", "{", "${HOME}", "$HOME", "$$", "&&", "|", ">f", "\t", "\r", "\x7f", "a b  c"),
 ]
 VALUES = st.lists(
@@ -22,7 +41,9 @@ VALUES = st.lists(
     max_size=12,
     unique=True,
 )
-PROGRAM = "import json, os, sys; print(json.dumps([sys.argv[1:], os.environ['X'], json.loads(os.environ['RUNNER_PARAMS'])]))"
+PROGRAM = (
+    "import json, os, sys; print(json.dumps([sys.argv[1:], os.environ['X'], json.loads(os.environ['RUNNER_PARAMS'])]))"
+)
 
 
 def received(folder: Path, sweep: dict[str, object]) -> list[list[object]]:
@@ -66,7 +87,9 @@ def test_a_value_of_100_kb_arrives_in_a_list_in_env_and_in_a_shell_string(tmp_pa
 
 def test_params_above_the_limit_are_in_the_file_alone(tmp_path: Path) -> None:
     """Two variables of 100 kB fit no single environment string."""
-    program = "import json, os; print('RUNNER_PARAMS' in os.environ, len(open(os.environ['RUNNER_PARAMS_FILE']).read()))"
+    program = (
+        "import json, os; print('RUNNER_PARAMS' in os.environ, len(open(os.environ['RUNNER_PARAMS_FILE']).read()))"
+    )
     sweep = {
         "exec": [sys.executable, "-c", program, "$x", "$y"],
         "ranges": {"x": ["a" * 100_000], "y": ["b" * 100_000]},

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from runner.applying import Applied, Apply, Choice
+from runner.applying import Applied, Apply
 from runner.cli.boundary import EXIT_FAILED, EXIT_OK
 from runner.cli.options import (
     Given,
@@ -26,6 +26,7 @@ from runner.cli.options import (
 )
 from runner.errors import InvalidInput
 from runner.events import ApplyEnded, Event
+from runner.history import Choice
 from runner.outputs import EventLines
 from runner.progress import Logs, Progress
 from runner.provenance import gather

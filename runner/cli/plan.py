@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from runner.applying import Choice
 from runner.cli.boundary import EXIT_PENDING
 from runner.cli.options import (
     capacity_of,
@@ -23,7 +22,7 @@ from runner.cli.options import (
     sweep_argument,
 )
 from runner.errors import InvalidInput
-from runner.history import History, Planned
+from runner.history import Choice, History, Planned
 from runner.model import Session, Status
 from runner.render import command as command_line
 from runner.render import plan_row, variables

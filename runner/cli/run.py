@@ -11,11 +11,11 @@ from typing import Any
 import click
 
 from runner.adhoc import Flags, to_document, to_yaml
-from runner.applying import Choice
 from runner.cli.apply import Watch, execute, exit_code
 from runner.cli.options import given, override, show_warnings
 from runner.diagnostics import Source
 from runner.errors import InvalidInput
+from runner.history import Choice
 from runner.loading import load
 from runner.outputs import LiveOutput, SessionOutputs, Statistics
 from runner.progress import Progress

@@ -26,7 +26,7 @@ def milliseconds(arguments: list[str]) -> float:
     # Compiled modules must be kept, or every start would compile all of them.
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     begin = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environ, capture_output=True, check=True)
     return (time.perf_counter() - begin) * 1000
 
 
