@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from hypothesis import example, given, settings
@@ -46,7 +47,7 @@ PROGRAM = (
 )
 
 
-def received(folder: Path, sweep: dict[str, object]) -> list[list[object]]:
+def received(folder: Path, sweep: Mapping[str, object]) -> list[list[object]]:
     """Apply the sweep and return what the program of each session saw, in plan order."""
     (folder / "sweep.yaml").write_text(json.dumps(sweep))
     (folder / "show.py").write_text(PROGRAM)
@@ -79,7 +80,7 @@ def test_an_unquoted_word_of_a_shell_string_carries_every_value_exactly(values: 
 
 def test_a_value_of_100_kb_arrives_in_a_list_in_env_and_in_a_shell_string(tmp_path: Path) -> None:
     value = "é" * 50_000
-    sweep = {"exec": [sys.executable, "show.py", "$x"], "env": {"X": "$x"}, "ranges": {"x": [value]}}
+    sweep: dict[str, object] = {"exec": [sys.executable, "show.py", "$x"], "env": {"X": "$x"}, "ranges": {"x": [value]}}
     assert received(tmp_path, sweep) == [[[value], value, {"x": value}]]
     sweep["exec"] = f"{sys.executable} show.py $x"
     assert received(tmp_path, sweep) == [[[value], value, {"x": value}]]
