@@ -13,7 +13,7 @@ from pathlib import Path
 
 import trio
 
-from runner.backends.local import LocalBackend
+from runner.backends.local.backend import LocalBackend
 from tests.contract import Site, unique
 
 

@@ -14,7 +14,7 @@ import pytest
 import trio
 
 from runner.backends.base import Backend
-from runner.backends.local import LocalBackend
+from runner.backends.local.backend import LocalBackend
 from runner.errors import EnvironmentFailed
 from runner.model import Outcome
 from tests.contract import Contract, Site, until

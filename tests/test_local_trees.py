@@ -15,7 +15,7 @@ import pytest
 import trio
 
 from runner.backends.base import Backend
-from runner.backends.local import LocalBackend
+from runner.backends.local.backend import LocalBackend
 from runner.model import Ended, Outcome
 from tests.contract import PATIENCE, Site, unique, until
 from tests.local_host import lives, marked, pids

@@ -1,5 +1,1 @@
-"""Jobs are processes on this machine."""
-
-from runner.backends.local.backend import LocalBackend
-
-__all__ = ["LocalBackend"]
+"""The local backend: jobs are processes on this machine. `backend` is runner's side, `spawner` the process beside it."""
