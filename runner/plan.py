@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 from runner import identity, inputs
 from runner.diagnostics import nearest
@@ -131,16 +131,19 @@ def _parts(sweep: Sweep) -> dict[str, Any]:
     return parts
 
 
+Fill: TypeAlias = Callable[[Mapping[str, Value]], str]
+
+
 class _Renderer:
     """A sweep's templates, ready to be filled in a million times: what has no variable is rendered once."""
 
     def __init__(self, sweep: Sweep) -> None:
-        self._shell = _filler(sweep.shell)
+        self._shell = sweep.shell and _filler(sweep.shell)
         self._argv = None if sweep.argv is None else [_filler(placed) for placed in sweep.argv]
         self._env = [(name, _filler(placed)) for name, placed in sweep.env.items()]
-        self._build = _filler(sweep.build)
-        self._workdir = _filler(sweep.workdir)
-        self._image = _filler(sweep.image)
+        self._build = sweep.build and _filler(sweep.build)
+        self._workdir = sweep.workdir and _filler(sweep.workdir)
+        self._image = sweep.image and _filler(sweep.image)
         self._resources = [(name, _filler(placed)) for name, placed in sweep.resources.items()]
         self._amounts: dict[tuple[str, ...], dict[str, Amount]] = {}
 
@@ -157,7 +160,7 @@ class _Renderer:
         command: str | tuple[str, ...] | None = None
         if self._argv is not None:
             command = tuple([fill(values) for fill in self._argv])
-        elif self._shell is not _nothing:
+        elif self._shell is not None:
             command = self._shell(values)
         return Session(
             index,
@@ -167,9 +170,9 @@ class _Renderer:
             params,
             command,
             {name: fill(values) for name, fill in self._env},
-            None if self._build is _nothing else self._build(values),
-            "." if self._workdir is _nothing else self._workdir(values),
-            None if self._image is _nothing else self._image(values),
+            self._build and self._build(values),
+            self._workdir(values) if self._workdir else ".",
+            self._image and self._image(values),
             self._amounts_of(values),
         )
 
@@ -185,13 +188,7 @@ class _Renderer:
         return known
 
 
-def _nothing(_: Mapping[str, Value]) -> str:
-    return ""
-
-
-def _filler(placed: Placed | None) -> Callable[[Mapping[str, Value]], str]:
-    if placed is None:
-        return _nothing
+def _filler(placed: Placed) -> Fill:
     if not placed.template.names:
         constant = placed.template.render({})
         return lambda _: constant

@@ -9,7 +9,7 @@ import click
 
 from runner.cli.options import given, load_sweep, state_option, sweep_argument
 from runner.errors import InvalidInput
-from runner.state import open_for_writing
+from runner.state import open_for_reading, open_for_writing
 from runner.units import UnitError, counted, format_memory, parse_duration
 
 
@@ -26,6 +26,10 @@ def command(file: str, orphans: bool, logs_older_than: str | None, yes: bool, st
     """
     this = given(load_sweep(file))
     age = _age(logs_older_than) if logs_older_than else None
+    with open_for_reading(this.sweep.folder, this.sweep.name, state) as found:
+        if found is None:
+            click.echo("nothing to remove: this sweep has no state")
+            return
     known = {int(session.id, 16) for session in this.plan}
     with open_for_writing(this.sweep.folder, this.sweep.name, state) as opened:
         gone = (
