@@ -138,12 +138,12 @@ class _Renderer:
     """A sweep's templates, ready to be filled in a million times: what has no variable is rendered once."""
 
     def __init__(self, sweep: Sweep) -> None:
-        self._shell = sweep.shell and _filler(sweep.shell)
+        self._shell = _filler(sweep.shell) if sweep.shell else None
         self._argv = None if sweep.argv is None else [_filler(placed) for placed in sweep.argv]
         self._env = [(name, _filler(placed)) for name, placed in sweep.env.items()]
-        self._build = sweep.build and _filler(sweep.build)
-        self._workdir = sweep.workdir and _filler(sweep.workdir)
-        self._image = sweep.image and _filler(sweep.image)
+        self._build = _filler(sweep.build) if sweep.build else None
+        self._workdir = _filler(sweep.workdir) if sweep.workdir else None
+        self._image = _filler(sweep.image) if sweep.image else None
         self._resources = [(name, _filler(placed)) for name, placed in sweep.resources.items()]
         self._amounts: dict[tuple[str, ...], dict[str, Amount]] = {}
 
@@ -170,9 +170,9 @@ class _Renderer:
             params,
             command,
             {name: fill(values) for name, fill in self._env},
-            self._build and self._build(values),
+            self._build(values) if self._build else None,
             self._workdir(values) if self._workdir else ".",
-            self._image and self._image(values),
+            self._image(values) if self._image else None,
             self._amounts_of(values),
         )
 

@@ -12,7 +12,8 @@ import pytest
 import trio
 
 from runner.backends.base import Backend
-from runner.backends.local.backend import LocalBackend, cgroups
+from runner.backends.local import cgroups
+from runner.backends.local.backend import LocalBackend
 from runner.backends.local.cgroups import UnusableError, open_v1
 from runner.errors import EnvironmentFailed
 from runner.model import Attempt, Ended, Outcome
