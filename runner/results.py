@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from runner.events import iso
-from runner.model import Session, Status
+from runner.model import Outcome, Session, Status
 from runner.state import State
 from runner.state.records import AttemptRow
 
@@ -20,7 +20,10 @@ class Result(NamedTuple):
 
 
 def results(sessions: Iterable[Session], state: State | None) -> Iterator[Result]:
-    """The last outcome of each session, else `new` or `running`. Streams: holds a few hundred at a time."""
+    """The last outcome of each session, else `new` or `running`. Streams: holds a few hundred at a time.
+
+    What a dead runner began and nobody has settled yet is `lost`: that is what the next apply will find.
+    """
     if state is None:
         for session in sessions:
             yield Result(session, None, Status.NEW.value)
@@ -35,7 +38,7 @@ def _status(last: AttemptRow | None, live: bool) -> str:
         return Status.NEW.value
     if last.outcome is not None:
         return last.outcome.value
-    return Status.RUNNING.value if live else Status.INTERRUPTED.value
+    return Status.RUNNING.value if live else Outcome.LOST.value
 
 
 def to_row(result: Result, state: State | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import click
 
 from runner.cli.options import Given, given, load_sweep, state_option, sweep_argument
 from runner.events import iso
-from runner.model import Session, Status
+from runner.model import Outcome, Session, Status
 from runner.render import variables
 from runner.results import Result, results
 from runner.state import State, open_for_reading
@@ -47,7 +47,7 @@ def _gather(this: Given, state: State | None) -> dict[str, Any]:
         known.add(int(result.session.id, 16))
         if result.status == Status.RUNNING:
             running.append(_running(result))
-        elif result.status not in (Status.NEW, Status.SUCCEEDED, Status.INTERRUPTED, "cancelled"):
+        elif result.status not in (Status.NEW, Outcome.SUCCEEDED, Outcome.CANCELLED, Outcome.LOST):
             failed.append(_failed(result))
     holder = state.holder if state else None
     orphaned = sum(1 for _ in state.journal.orphans(known.__contains__, live=holder is not None)) if state else 0
