@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ def command(
     )
     this = given(sweep)
     choice = Choice(only, fresh, ignore_files, this.selection(select))
-    arguments = f"{file}{f' --state {state}' if state else ''}"
+    arguments = shlex.join([file, *(["--state", str(state)] if state else [])])
 
     def watch(opened: State) -> Watch:
         logs = Logs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -130,8 +131,8 @@ def _show(found: dict[str, Any], file: str, state: Path | None) -> None:
         click.echo(f"  {row['outcome']}  {row['id']}  {row['session']}{_because(row['reason'])}")
     _more(found["failed"])
     if found["failed"]:
-        where = f" --state {state}" if state else ""
-        click.echo(f"see: runner logs {file}{where} {found['failed'][0]['id']} --stderr")
+        arguments = shlex.join([file, *(["--state", str(state)] if state else []), found["failed"][0]["id"]])
+        click.echo(f"see: runner logs {arguments} --stderr")
     if found["orphaned"]:
         click.echo(
             f"{found['orphaned']:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)"
