@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runner.errors import InvalidInput
+from runner.ranges import RangeError, parse_expression
 from runner.template import parse
 from runner.values import resolve
 
@@ -77,6 +78,7 @@ def to_document(flags: Flags) -> tuple[dict[str, Any], list[str]]:
             if final in used:
                 ranges[final] = expression
             else:
+                _check_range(kind, name, expression)
                 warnings.append(f"nothing refers to `{name}` of `--{kind}-range`; its values make no difference")
     document = {
         "name": flags.name,
@@ -89,10 +91,19 @@ def to_document(flags: Flags) -> tuple[dict[str, Any], list[str]]:
         "resources": {name: _number(value) for name, value in resources.items()},
         "ranges": ranges,
         "max_parallel": flags.max_parallel,
-        "backend": {"kind": flags.backend, **flags.backend_options} if flags.backend_options else flags.backend,
+        "backend": {"kind": flags.backend or "local", **flags.backend_options}
+        if flags.backend_options
+        else flags.backend,
         "image": flags.image,
     }
     return {key: value for key, value in document.items() if value not in (None, {}, [], ())}, warnings
+
+
+def _check_range(kind: str, name: str, expression: str) -> None:
+    try:
+        parse_expression(expression)
+    except RangeError as error:
+        raise InvalidInput(f"in `--{kind}-range {name}=…`: {error.message}", error.hint) from error
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import trio
 
 import runner
-from runner import metrics
 from runner.attempts import make_attempt, params_json
 from runner.backends import BACKENDS
 from runner.builds import Builds
 from runner.capacity import Capacity
+from runner.collecting import Collector
 from runner.errors import InvalidInput
 from runner.events import ApplyEnded, ApplyStarted, AttemptEnded, Event
 from runner.executor import Executor, Todo
@@ -79,7 +81,7 @@ class Apply:
         self.choice = choice
         self.provenance = provenance
         self.environ = environ
-        self.show = show
+        self.show = list(show)
         self.tick = tick
         self.history = History(state.journal, plan.recipe, live=False, ignore_files=choice.ignore_files)
         self.secrets = _secrets(plan, environ)
@@ -92,8 +94,15 @@ class Apply:
         self.state.journal.record(event)
         if isinstance(event, AttemptEnded):
             self.state.tidy(event.session, event.attempt)
-        for show in self.show:
+        for show in list(self.show):
+            self._look(show, event)
+
+    def _look(self, show: Callable[[Event], None], event: Event) -> None:
+        """Whoever looks on may go away, a closed pipe or terminal: the sweep goes on without them."""
+        try:
             show(event)
+        except OSError:
+            self.show.remove(show)
 
     def run(self) -> Applied:
         """Run the difference. Raises EnvironmentFailed; nothing that was recorded is lost by it."""
@@ -106,13 +115,17 @@ class Apply:
 
     async def _run(self, to_run: int) -> ApplyEnded:
         kind = self.sweep.backend.kind
-        async with BACKENDS[kind](self.sweep.backend.options, self.environ) as backend:
+        async with (
+            Collector(self.sweep.metrics) as self.collector,
+            BACKENDS[kind](self.sweep.backend.options, self.environ) as backend,
+        ):
             executor = Executor(
                 backend=backend,
                 capacity=self.capacity,
                 policy=self.sweep.policy,
                 emit=self.emit,
                 prepare=self._prepare,
+                make_ready=self._make_ready,
                 collect=self._collect,
                 builds=self.builds,
             )
@@ -145,9 +158,10 @@ class Apply:
 
     async def _ticking(self) -> None:
         seconds, tick = self.tick
-        while True:
-            tick()
-            await trio.sleep(seconds)
+        with suppress(OSError):
+            while True:
+                tick()
+                await trio.sleep(seconds)
 
     def _announce(self, to_run: int) -> None:
         sweep = self.sweep
@@ -203,7 +217,6 @@ class Apply:
                 yield Todo(session, self.history.next_attempt(session))
 
     def _prepare(self, session: Session, number: int, devices: tuple[str, ...]) -> Attempt:
-        self.state.prepare(session.id, number, params_json(session), empty=self.choice.fresh)
         return make_attempt(
             self.sweep,
             self.state,
@@ -215,9 +228,12 @@ class Apply:
             root=self.builds.root(session),
         )
 
-    def _collect(self, attempt: Attempt, ended: Ended) -> Mapping[str, Scalar]:
-        places = self.state.places(attempt.session, attempt.number)
-        return metrics.collect(self.sweep.metrics, places.output, places.stdout)
+    def _make_ready(self, session: Session, number: int, retries: int) -> None:
+        """`--fresh` empties the output folder once for each session: its retries go on from their checkpoints."""
+        self.state.prepare(session.id, number, params_json(session), empty=self.choice.fresh and not retries)
+
+    async def _collect(self, attempt: Attempt, ended: Ended) -> Mapping[str, Scalar]:
+        return await self.collector.collect(Path(attempt.output), Path(attempt.stdout))
 
 
 def _secrets(plan: Plan, environ: Mapping[str, str]) -> dict[str, str]:

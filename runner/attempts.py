@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 
 from runner.model import Attempt, Session
@@ -58,7 +59,7 @@ def make_attempt(
         command=session.exec if session.exec is not None else ("python3", "-c", sweep.code or ""),
         env=env,
         secrets=secrets,
-        workdir=f"{root}/{session.workdir}" if session.workdir != "." else root,
+        workdir=os.path.normpath(os.path.join(root, session.workdir)),
         stdout=str(places.stdout),
         stderr=str(places.stderr),
         output=str(places.output),

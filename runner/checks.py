@@ -30,11 +30,9 @@ def check_values(sweep: Sweep) -> Iterator[Problem]:
         if _known(sweep, placed):
             yield from _bad_amounts(sweep, name, placed)
     for missing in inputs.missing(sweep):
-        yield Problem(
-            f"no such file: `{missing.value.text}`",
-            missing.span,
-            f"`files` are looked up in `{sweep.folder}`",
-        )
+        there = (sweep.folder / missing.value.text).is_dir()
+        fault = f"no file in `{missing.value.text}`" if there else f"no such file: `{missing.value.text}`"
+        yield Problem(fault, missing.span, f"`files` are looked up in `{sweep.folder}`")
     if sweep.build is not None:
         for outside in inputs.outside(sweep):
             yield Problem(
@@ -61,10 +59,12 @@ def _known(sweep: Sweep, placed: Placed) -> bool:
 def _combinations(sweep: Sweep, placed: Placed) -> Iterator[Mapping[str, Value]]:
     """What the variables of one template can be together."""
     names = set(placed.template.names)
-    repeats = [{REPEAT: _count(repeat)} for repeat in range(sweep.repeat)] if REPEAT in names else [{}]
     for values in sweep.space.projected(names - {REPEAT}):
-        for repeat in repeats:
-            yield {**{name: values[name] for name in values if name in names}, **repeat}
+        seen = {name: values[name] for name in values if name in names}
+        if REPEAT not in names:
+            yield seen
+        else:
+            yield from ({**seen, REPEAT: _count(repeat)} for repeat in range(sweep.repeat))
 
 
 def _count(repeat: int) -> Value:
@@ -98,10 +98,7 @@ def _unquotable(sweep: Sweep, placed: Placed) -> Iterator[Problem]:
 
 def _too_long(sweep: Sweep) -> Iterator[Problem]:
     names = {name for placed in sweep.templates() for name in placed.template.names}
-    lengths = {
-        name: max((len(value.text.encode()) for value in sweep.space.values_of(name)), default=0)
-        for name in names - {REPEAT}
-    }
+    lengths = {name: sweep.space.longest_text(name) for name in names - {REPEAT}}
     lengths[REPEAT] = len(str(sweep.repeat))
     strings = [(placed, "this argument", 0) for placed in (sweep.argv or ())]
     strings += [(placed, "this command", 0) for placed in (sweep.shell, sweep.build) if placed is not None]

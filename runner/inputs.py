@@ -16,7 +16,8 @@ from runner.sweep import Sweep
 def paths(sweep: Sweep) -> list[str]:
     """Every input file, relative to the sweep's folder, with `/`, sorted, each once.
 
-    An entry is a path or a pattern (`*`, `?`, `[…]`, `**`); a folder stands for all files below it, hidden ones left out.
+    An entry is a path or a pattern (`*`, `?`, `[…]`, `**`); a folder stands for all files below it. Hidden files,
+    `__pycache__` and a state of runner's own are left out unless they are named in full.
     """
     return sorted({path for node in sweep.files for path in _expand(sweep.folder, node.value.text)})
 
@@ -49,17 +50,34 @@ def digests(sweep: Sweep) -> dict[str, str]:
 
 def _expand(folder: Path, entry: str) -> Iterator[str]:
     literal = folder / entry
-    found = [entry] if literal.exists() else glob.iglob(entry, root_dir=folder, recursive=True)
-    for path in found:
-        whole = folder / path
-        if whole.is_dir():
-            for root, folders, names in os.walk(whole):
-                folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
-                for name in names:
-                    if not name.startswith("."):
-                        yield _relative(os.path.join(root, name), folder)
-        elif whole.is_file():
-            yield _relative(whole, folder)
+    if literal.is_file():
+        yield _relative(literal, folder)
+    elif literal.is_dir():
+        yield from _below(literal, folder)
+    else:
+        for path in glob.iglob(entry, root_dir=folder, recursive=True):
+            if _made_by_programs(path):
+                continue
+            if (folder / path).is_file():
+                yield _relative(folder / path, folder)
+            elif "**" not in entry:  # that pattern finds what is below by itself
+                yield from _below(folder / path, folder)
+
+
+def _below(top: Path, folder: Path) -> Iterator[str]:
+    for root, folders, names in os.walk(top):
+        if "journal.db" in names and "lock" in names:  # a state of runner's own, kept here by `--state`
+            folders.clear()
+            continue
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
+        for name in names:
+            if not name.startswith(".") and os.path.isfile(os.path.join(root, name)):
+                yield _relative(os.path.join(root, name), folder)
+
+
+def _made_by_programs(path: str) -> bool:
+    """What running the inputs leaves beside them must not make them other inputs."""
+    return "__pycache__" in path.split(os.sep)
 
 
 def _relative(path: str | Path, folder: Path) -> str:

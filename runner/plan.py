@@ -45,7 +45,7 @@ class Plan:
         names = self.sweep.space.names
         order = sorted(range(len(names)), key=names.__getitem__)
         fragments = [self._fragments(names[at]) for at in order]
-        repeats = [(repeat, Value(str(repeat), repeat)) for repeat in range(self.sweep.repeat)]
+        repeats = _Repeats(self.sweep.repeat)
         render = _Renderer(self.sweep)
         selected = _selector(select or {}, names)
         chosen = self._sampled(order, fragments)
@@ -54,7 +54,7 @@ class Plan:
             if chosen is not None and position not in chosen:
                 continue
             if selected is not None and not selected(values):
-                index += len(repeats)
+                index += self.sweep.repeat
                 continue
             parts = [fragment(values[at]) for fragment, at in zip(fragments, order, strict=True)]
             params = dict(zip(names, values, strict=True))
@@ -85,6 +85,20 @@ class Plan:
 
         keyed = ((key(values), position) for position, values in enumerate(self.sweep.space))
         return frozenset(position for _, position in heapq.nsmallest(sample.size, keyed))
+
+
+class _Repeats:
+    """The repetitions and their values, kept while there are not too many."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._kept = list(self._all()) if count <= KEPT_POINTS else None
+
+    def __iter__(self) -> Iterator[tuple[int, Value]]:
+        return iter(self._kept) if self._kept is not None else self._all()
+
+    def _all(self) -> Iterator[tuple[int, Value]]:
+        return ((repeat, Value(str(repeat), repeat)) for repeat in range(self._count))
 
 
 def parse_selection(text: str, names: Iterable[str]) -> dict[str, Value]:

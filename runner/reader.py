@@ -16,6 +16,8 @@ from runner.sweep import REPEAT, Sweep
 from runner.template import TemplateFault, in_dash_c
 from runner.units import counted
 
+KNOWN_RESOURCES = ("cpu", "mem", "gpu")
+
 
 class Reader:
     """One pass over the document; every section reports what is wrong and the others go on."""
@@ -74,6 +76,7 @@ class Reader:
                     argv[at].node.span,
                     "pass it as an argument of its own or by `env`",
                 )
+        self.names(set(env), set(resources), known)
         if build is not None and get("files") is None:
             self.report(
                 "`build` needs `files`",
@@ -86,7 +89,7 @@ class Reader:
             source=self.source,
             document=self.document,
             folder=folder,
-            name=name.value.text if name else Path(self.source.name).stem,
+            name=name.value.text if name else Path(self.source.name.strip("<>")).stem,
             shell=shell,
             argv=argv,
             code=code.value.text if code else None,
@@ -107,6 +110,33 @@ class Reader:
             backend=sections.backend(get("backend")),
             warnings=(),
         )
+
+    def names(self, env: set[str], resources: set[str], variables: set[str]) -> None:
+        """Names that would silently mean something else, or nothing."""
+        for secret in sections.texts(self.document.get("secrets")):
+            if secret.value.text in env:
+                self.report(f"`{secret.value.text}` is in `env` and in `secrets`", secret.span, "leave out one of them")
+        for key, _ in sections.entries(self.document.get("env")):
+            if key.value.text.startswith("RUNNER_"):
+                self.report(
+                    f"`{key.value.text}` is runner's own to set", key.span, "names that begin with RUNNER_ are taken"
+                )
+        for key, _ in sections.entries(self.document.get("metrics")):
+            if key.value.text in variables:
+                self.report(f"`{key.value.text}` is a variable and a metric", key.span, "name the metric otherwise")
+        limited = {key.value.text for key, _ in sections.entries(self.document.get("capacity"))}
+        for key, _ in sections.entries(self.document.get("resources")):
+            name = key.value.text
+            if name in KNOWN_RESOURCES or name in limited or name not in resources:
+                continue
+            if near := nearest(name, KNOWN_RESOURCES):
+                self.report(
+                    f"unknown resource `{name}`",
+                    key.span,
+                    f"did you mean `{near}`? If not, name it in `capacity`, too",
+                )
+            else:
+                self.warn(f"nothing limits `{name}`", key.span, f"say how much there is: `capacity: {{{name}: 4}}`")
 
     def integer(self, node: Node | None) -> int | None:
         found = scalar(node)

@@ -33,6 +33,7 @@ class Values(Protocol):
     def __getitem__(self, position: int, /) -> Value: ...
     def index(self, value: Value, /) -> int | None: ...
     def indices_equal(self, value: Value, /) -> Sequence[int]: ...
+    def longest_text(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,15 @@ class Axis:
 
     def column(self, name: str) -> Iterable[Value]:
         """The distinct values of one of its variables."""
-        if self.single is not None:
-            return self.single
-        at = self.names.index(name)
-        return dict.fromkeys(row[at] for row in self.rows)
+        return self.single if self.single is not None else self._columns[name]
+
+    @cached_property
+    def _columns(self) -> dict[str, dict[Value, None]]:
+        return {name: dict.fromkeys(row[at] for row in self.rows) for at, name in enumerate(self.names)}
+
+    def takes(self, name: str, value: Value) -> bool:
+        """Whether one of its variables has exactly this value somewhere."""
+        return self.single.index(value) is not None if self.single is not None else value in self._columns[name]
 
     def matching(self, condition: Condition) -> frozenset[int] | None:
         """Positions of the points that satisfy the condition; None where it says nothing of this axis."""
@@ -95,7 +101,11 @@ class Axis:
         """Where exactly these values stand, text and type."""
         if self.single is not None:
             return self.single.index(point[0])
-        return next((at for at, row in enumerate(self.rows) if row == point), None)
+        return self._places.get(point)
+
+    @cached_property
+    def _places(self) -> dict[Point, int]:
+        return {row: at for at, row in enumerate(self.rows)}
 
 
 @dataclass(frozen=True)
@@ -175,6 +185,18 @@ class Space:
         for condition in self.include:
             if name in condition:
                 yield condition[name]
+
+    def longest_text(self, name: str) -> int:
+        """No value of the variable takes more bytes of UTF-8 than this."""
+        longest = [len(condition[name].text.encode()) for condition in self.include if name in condition]
+        for axis in self.axes:
+            if name in axis.names:
+                longest.append(
+                    axis.single.longest_text()
+                    if axis.single is not None
+                    else max(len(value.text.encode()) for value in axis.column(name))
+                )
+        return max(longest, default=0)
 
     def projected(self, names: Iterable[str]) -> Iterator[dict[str, Value]]:
         """Combinations of the axes that hold these variables, without exclusions: ask `has` whether one is real."""
@@ -259,7 +281,7 @@ class Space:
                 if axis.position(part) is None:
                     return False
             elif any(
-                value not in set(axis.column(name))
+                not axis.takes(name, value)
                 for name, value in zip(axis.names, part, strict=True)
                 if name not in condition
             ):

@@ -94,6 +94,7 @@ class Apply:
         self.policy = policy
         self.events: list[Event] = []
         self.prepared: list[tuple[str, int, tuple[str, ...]]] = []
+        self.ready: list[tuple[str, int, int]] = []
         self.fail_after = fail_after
         self.backend = FakeBackend(lambda attempt: scripts(index_of(attempt.session), attempt.number), cluster)
         self.executor = Executor(
@@ -102,7 +103,8 @@ class Apply:
             policy=policy,
             emit=lambda event: self.emit(event),
             prepare=lambda session, number, devices: self.prepare(session, number, devices),
-            collect=lambda attempt, ended: self.collect(attempt, ended),
+            make_ready=lambda session, number, retries: self.ready.append((session.id, number, retries)),
+            collect=self._collect,
             builds=builds,
             clock=trio.current_time,
         )
@@ -131,6 +133,9 @@ class Apply:
     def prepare(self, session: Session, number: int, devices: tuple[str, ...]) -> Attempt:
         self.prepared.append((session.id, number, devices))
         return attempt_of(session, number, self.policy)
+
+    async def _collect(self, attempt: Attempt, ended: Ended) -> Mapping[str, Scalar]:
+        return self.collect(attempt, ended)
 
     def collect(self, attempt: Attempt, ended: Ended) -> Mapping[str, Scalar]:
         return {"exit": ended.exit_code}

@@ -306,3 +306,20 @@ def test_run_leaves_out_a_range_that_makes_no_difference(run: Run) -> None:
 
 def test_mem_without_a_unit_is_mebibytes_for_run_alone(run: Run) -> None:
     assert "256m" in run("run", "-c", "pass", "-r", "mem=256", "--print-sweep").stdout
+
+
+def test_an_absolute_workdir_is_taken_as_it_is(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "sweep.yaml").write_text(f"exec: [pwd]\nworkdir: {tmp_path}/other\n")
+    assert run("apply").returncode == 0
+    assert Path(str(rows(run)[0]["stdout"])).read_text() == f"{tmp_path}/other\n"
+
+
+def test_fresh_empties_the_output_folder_once_and_not_between_retries(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text(
+        "exec: |\n  echo x >>$$RUNNER_OUTPUT_DIR/tries\n  test $(wc -l <$$RUNNER_OUTPUT_DIR/tries) = 2\n"
+        "retry: {limit: 1, backoff: 0}\n"
+    )
+    for _ in range(2):
+        assert run("apply", "--fresh").returncode == 0
+        assert (Path(str(rows(run)[0]["output"])) / "tries").read_text() == "x\nx\n"

@@ -137,3 +137,15 @@ def test_the_config_column_imports_no_event_loop() -> None:
 def test_params_hold_values(plan_text: PlanText) -> None:
     (session,) = plan_text("exec: [show, $x]\nranges: {x: ['a b']}\n")
     assert session.params == {"x": Value("a b", "a b")}
+
+
+def test_a_value_and_its_float_are_two_values(plan_text: PlanText) -> None:
+    sessions = list(plan_text("exec: [show, $x]\nranges: {x: [1, !!float 1, '1', 1.0]}\n"))
+    assert [session.params["x"].text for session in sessions] == ["1", "1.0", "1"]
+    assert len({session.id for session in sessions}) == 3
+
+
+def test_repeat_is_lazy_too(plan_text: PlanText) -> None:
+    plan = plan_text("exec: [show]\nrepeat: 10000000\n")
+    assert plan.count == 10_000_000
+    assert [session.repeat for session in itertools.islice(plan, 3)] == [0, 1, 2]

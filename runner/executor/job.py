@@ -158,6 +158,8 @@ def _never_ran(asked: Asked) -> Ended:
 
 
 def _as_asked(ended: Ended, asked: Asked) -> Ended:
+    if ended.outcome is Outcome.LOST:  # whatever was asked for, nobody knows how it ended
+        return ended
     return replace(ended, outcome=asked.outcome, reason=asked.reason)
 
 

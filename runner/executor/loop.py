@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 
 import trio
 
@@ -31,8 +31,9 @@ CANCELLED = "cancelled on request"
 class Executor:
     """Runs sessions, once, with `run`; everything that happens goes to `emit`.
 
-    `prepare` makes the attempt of a session on these devices; it is called for every attempt, also for one
-    that ends before the backend hears of it. `collect` reads the metrics of an attempt that ended by itself.
+    `prepare` makes the attempt of a session on these devices; it is called for every attempt, also for one that ends
+    before the backend hears of it. `make_ready` lays out what an attempt needs on the disk, right before it is submitted;
+    its last argument counts the retries of this apply. `collect` reads the metrics of an attempt that ended by itself.
     """
 
     def __init__(
@@ -43,7 +44,8 @@ class Executor:
         policy: Policy,
         emit: Emit,
         prepare: Callable[[Session, int, tuple[str, ...]], Attempt],
-        collect: Callable[[Attempt, Ended], Mapping[str, Scalar]],
+        make_ready: Callable[[Session, int, int], None],
+        collect: Callable[[Attempt, Ended], Awaitable[Mapping[str, Scalar]]],
         builds: Builds | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -51,6 +53,7 @@ class Executor:
         self._capacity = capacity
         self._policy = policy
         self._prepare = prepare
+        self._make_ready = make_ready
         self._collect = collect
         self._builds = builds
         self._clock = clock
@@ -229,6 +232,8 @@ class Executor:
 
     def _begin(self, entry: Entry, lease: Lease, adopt: str | None) -> bool:
         attempt = self._attempt(entry, lease.devices)
+        if adopt is None and entry.build is None:
+            self._make_ready(entry.session, entry.attempt, entry.retries)
         job = Job(self._backend, entry, attempt, lease, self._record)
         job.id = adopt
         self._jobs[attempt.name] = job
@@ -258,7 +263,7 @@ class Executor:
                 ended = await job.salvage()
             try:
                 if ended is not None:
-                    self._finish(job, ended)
+                    await self._finish(job, ended)
             except Exception as error:
                 self._fail(error)
             del self._jobs[job.attempt.name]
@@ -273,13 +278,13 @@ class Executor:
             if self._detach:
                 self._changed.set()
 
-    def _finish(self, job: Job, ended: Ended) -> None:
+    async def _finish(self, job: Job, ended: Ended) -> None:
         entry = job.entry
         if entry.build is not None:
             self._finish_build(entry.build, ended)
             return
         by_itself = ended.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
-        metrics = self._collect(job.attempt, ended) if by_itself else {}
+        metrics = await self._collect(job.attempt, ended) if by_itself else {}
         pause = None
         if not self._closing and entry.session.id not in self._to_cancel:
             pause = retry_pause(self._policy.retry, ended.outcome, entry.retries)

@@ -132,6 +132,10 @@ def _minimum(data: Any, wanted: float, _: Schema, __: Schema) -> bool:
     return not TYPES["number"](data) or bool(data >= wanted)
 
 
+def _maximum(data: Any, wanted: float, _: Schema, __: Schema) -> bool:
+    return not TYPES["number"](data) or bool(data <= wanted)
+
+
 def _above(data: Any, wanted: float, _: Schema, __: Schema) -> bool:
     return not TYPES["number"](data) or bool(data > wanted)
 
@@ -156,6 +160,7 @@ _RULES: Mapping[str, Callable[[Any, Any, Schema, Schema], bool]] = {
     "items": _items,
     "maxLength": _at_most(str),
     "maxProperties": _at_most(dict),
+    "maximum": _maximum,
     "minItems": _at_least(list),
     "minLength": _at_least(str),
     "minProperties": _at_least(dict),

@@ -250,6 +250,10 @@ def _too_small(misfit: Misfit) -> Iterator[Problem]:
     yield Problem(f"{misfit.name} must be at least {misfit.wanted}, not {misfit.value}", misfit.node.span)
 
 
+def _too_large(misfit: Misfit) -> Iterator[Problem]:
+    yield Problem(f"{misfit.name} must be at most {misfit.wanted}, not {misfit.value}", misfit.node.span)
+
+
 def _too_few(misfit: Misfit) -> Iterator[Problem]:
     message = f"{misfit.name} is empty"
     if misfit.wanted > 1:
@@ -294,6 +298,7 @@ _RULES: Mapping[str, Callable[[Misfit], Iterator[Problem]]] = {
     "minItems": _too_few,
     "minLength": _too_few,
     "minProperties": _too_few,
+    "maximum": _too_large,
     "minimum": _too_small,
     "not": _excluded,
     "pattern": _pattern,

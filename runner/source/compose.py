@@ -171,6 +171,8 @@ class Composer:
         data = text if style else resolve(text)
         if event.tag:
             data = self._tagged(event, text, data)
+            if isinstance(data, float) and isinstance(resolve_number(text), int):
+                text = f"{text}.0"  # 1 and `!!float 1` are two values, so they need two texts
         return ScalarNode(Value(text, data), style in ("'", '"') if style else False, span, style in ("|", ">"))
 
     def _dollar_braces(self, node: ScalarNode, flow: str) -> None:

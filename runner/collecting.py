@@ -1,0 +1,109 @@
+"""Metrics are collected beside the event loop: a regular expression holds Python's interpreter lock for as long as it runs.
+
+Patterns are the user's, and one that backtracks without end must not keep runner from hearing a signal. So they run in a
+process of their own, started when the first one is needed, and ended when an answer takes too long. As a program, this
+module is that process: a request and an answer a line, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from runner.metrics import JsonMetric, LastLineMetric, Metric, RegexMetric, collect
+from runner.model import Scalar
+
+if TYPE_CHECKING:
+    import trio
+
+SECONDS = 10.0
+"""How long the metrics of one session may take."""
+
+_KINDS = {kind.__name__: kind for kind in (JsonMetric, LastLineMetric, RegexMetric)}
+
+
+class Collector:
+    """Collects the metrics of sessions; used as an async context. `seconds` bounds each call."""
+
+    def __init__(self, metrics: Mapping[str, Metric], seconds: float = SECONDS) -> None:
+        self._metrics = metrics
+        self._seconds = seconds
+        self._apart = any(isinstance(metric, RegexMetric) for metric in metrics.values())
+        self._process: trio.Process | None = None
+        self._answers = b""
+
+    async def __aenter__(self) -> Self:
+        import trio
+
+        self._turn = trio.Lock()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._end()
+
+    async def collect(self, output: Path, stdout: Path) -> Mapping[str, Scalar]:
+        """Each metric's value. One that could not be found in time is a text that says so."""
+        import trio
+
+        if not self._metrics:
+            return {}
+        if not self._apart:
+            return await trio.to_thread.run_sync(collect, self._metrics, output, stdout)
+        async with self._turn:
+            with trio.move_on_after(self._seconds):
+                return await self._ask(output, stdout)
+            await self._end()
+        return dict.fromkeys(self._metrics, f"not found within {self._seconds:g} s")
+
+    async def _ask(self, output: Path, stdout: Path) -> Mapping[str, Scalar]:
+        import trio
+
+        if self._process is None:
+            program = f"import sys; sys.path[:] = {sys.path!r}; from runner.collecting import serve; serve()"
+            self._process = await trio.lowlevel.open_process(
+                [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            )
+            self._answers = b""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        metrics = [(name, type(metric).__name__, asdict(metric)) for name, metric in self._metrics.items()]
+        request = json.dumps([metrics, str(output), str(stdout)])
+        await self._process.stdin.send_all(request.encode() + b"\n")
+        while b"\n" not in self._answers:
+            received = await self._process.stdout.receive_some()
+            if not received:
+                raise RuntimeError("the process that collects metrics has died")
+            self._answers += received
+        answer, _, self._answers = self._answers.partition(b"\n")
+        found: dict[str, Scalar] = json.loads(answer)
+        return found
+
+    async def _end(self) -> None:
+        import trio
+
+        if self._process is not None:
+            process, self._process = self._process, None
+            process.kill()
+            with trio.CancelScope(shield=True):
+                await process.wait()
+                for stream in (process.stdin, process.stdout):
+                    if stream is not None:
+                        await stream.aclose()
+
+
+def serve() -> None:
+    """Answer requests until there are no more."""
+    for line in sys.stdin.buffer:
+        metrics, output, stdout = json.loads(line)
+        specified: dict[str, Metric] = {name: _KINDS[kind](**fields) for name, kind, fields in metrics}
+        found = collect(specified, Path(output), Path(stdout))
+        sys.stdout.write(json.dumps(found) + "\n")
+        sys.stdout.flush()

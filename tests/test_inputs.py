@@ -1,0 +1,57 @@
+"""Which files a sweep's `files` are: stable under what running them leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runner import inputs
+from runner.sweep import Sweep
+
+LoadText = Callable[[str], Sweep]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for path in ("src/a.py", "src/sub/b.py", "src/__pycache__/a.pyc", "src/.hidden", "data/1.csv", "data/2.csv", "x y"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("entries", "found"),
+    [
+        ("[src]", ["src/a.py", "src/sub/b.py"]),
+        ("['src/**']", ["src/a.py", "src/sub/b.py"]),
+        ("['src/*']", ["src/a.py", "src/sub/b.py"]),
+        ("['data/*.csv', data/1.csv]", ["data/1.csv", "data/2.csv"]),
+        ("['x y', src/.hidden]", ["src/.hidden", "x y"]),
+        ("['**/*.py']", ["src/a.py", "src/sub/b.py"]),
+        ("[.]", ["data/1.csv", "data/2.csv", "src/a.py", "src/sub/b.py", "x y"]),
+    ],
+)
+def test_an_entry_is_a_path_a_pattern_or_a_folder(
+    folder: Path, load_text: LoadText, entries: str, found: list[str]
+) -> None:
+    assert inputs.paths(load_text(f"exec: [true]\nfiles: {entries}\n")) == found
+
+
+def test_a_state_among_the_inputs_is_none_of_them(folder: Path, load_text: LoadText) -> None:
+    """`files: [.]` with `--state out` must not make every apply a change of its own inputs."""
+    state = folder / "out" / "sweep"
+    (state / "logs").mkdir(parents=True)
+    for name in ("journal.db", "lock", "logs/0123456789abcdef.1.out"):
+        (state / name).write_text("")
+    assert not [path for path in inputs.paths(load_text("exec: [true]\nfiles: [.]\n")) if path.startswith("out")]
+
+
+def test_digests_follow_content(folder: Path, load_text: LoadText) -> None:
+    sweep = load_text("exec: [true]\nfiles: [data]\n")
+    before = inputs.digests(sweep)
+    (folder / "data/1.csv").write_text("other")
+    after = inputs.digests(sweep)
+    assert before["data/1.csv"] != after["data/1.csv"]
+    assert before["data/2.csv"] == after["data/2.csv"]
