@@ -56,20 +56,27 @@ class Ending:
 def send(to: Process, signum: int) -> None:
     """Signal that very process, and not one that has been given its pid since."""
     try:
-        if to.ppid == os.getpid() or not hasattr(os, "pidfd_open"):
-            os.kill(to.pid, signum)  # a child keeps its pid until we reap it
+        handle = _handle(to)
+        if handle is None:
+            os.kill(to.pid, signum)
             return
-        handle = os.pidfd_open(to.pid)
-    except (ProcessLookupError, PermissionError):
-        return
-    except OSError:  # a kernel without pidfds, or no descriptor left: the look was microseconds ago
-        os.kill(to.pid, signum)
-        return
-    try:
-        now = process(to.pid)
-        if now and now.start == to.start:
-            signal.pidfd_send_signal(handle, signum)
-    except (ProcessLookupError, PermissionError):
+        try:
+            now = process(to.pid)
+            if now and now.start == to.start:
+                signal.pidfd_send_signal(handle, signum)
+        finally:
+            os.close(handle)
+    except (ProcessLookupError, PermissionError):  # it has gone, or has become somebody else's
         pass
-    finally:
-        os.close(handle)
+
+
+def _handle(to: Process) -> int | None:
+    """A pidfd; None where the pid has to do. Raises ProcessLookupError."""
+    if to.ppid == os.getpid() or not hasattr(os, "pidfd_open"):
+        return None  # a child keeps its pid until we reap it
+    try:
+        return os.pidfd_open(to.pid)
+    except ProcessLookupError:
+        raise
+    except OSError:  # a kernel or sandbox without pidfds, or no descriptor left: the look was microseconds ago
+        return None

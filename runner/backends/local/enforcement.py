@@ -40,7 +40,8 @@ def _memory() -> Finding:
     if groups:
         return Finding(fact, f"enforced by the kernel ({groups.version.name} in `{groups.base}`)", None)
     reasons = "; ".join(why)
-    return Finding(fact, f"added up each second, and ended above it ({reasons})", _DELEGATED)
+    how = "added up each second without what only lies in `/dev/shm` or another tmpfs, and ended above it"
+    return Finding(fact, f"{how} ({reasons})", _DELEGATED)
 
 
 def _trees() -> Finding:

@@ -88,7 +88,6 @@ def snapshot() -> Table:
 def _ps() -> Table:
     import subprocess
 
-    # The spawner reaps all of its children, perhaps this one too; Popen then takes its status as 0.
     with subprocess.Popen(["ps", "-axo", "pid=,ppid=,pgid=,stat=,rss="], stdout=subprocess.PIPE) as ps:
         lines = ps.stdout.read().decode().splitlines() if ps.stdout else []
     table = {}

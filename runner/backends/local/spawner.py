@@ -53,6 +53,9 @@ NOISE = 1 << 20
 class Spawner:
     def __init__(self, stream: int) -> None:
         self.stream = stream
+        self.ears = select.poll()
+        self.ears.register(stream, select.POLLIN)
+        self.runner = os.getppid()
         self.open = True
         self.frames = Frames()
         self.out: list[bytes] = []
@@ -131,14 +134,21 @@ class Spawner:
         for kind, *message in self.frames.feed(data):
             if kind == SPAWN:
                 self.waiting.append(tuple(message))
-                self.spawn_waiting()
             elif kind == CANCEL:
                 self.cancel(*message)
             elif kind == HELLO:
                 self.environ, rung = message
                 self.limits = Limits(rung)
                 self.trees = Trees(self.limits)
+        self.spawn_waiting()
         return bool(data)
+
+    def wanted(self) -> bool:
+        """Whether what waits is to be started: runner lives, and has said nothing since that could mean otherwise.
+
+        A spawner that lags behind must not start what a later runner may have taken over.
+        """
+        return os.getppid() == self.runner and not self.ears.poll(0)
 
     def say(self, *message: object) -> None:
         self.out.append(frame(message))
@@ -162,7 +172,7 @@ class Spawner:
     # Starting
 
     def spawn_waiting(self) -> None:
-        while self.waiting:
+        while self.waiting and self.wanted():
             key, name, command, env, workdir, stdout, stderr, mem, grace = self.waiting[0]
             job = Job(key, name, mem, grace, monotonic())
             try:

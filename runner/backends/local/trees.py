@@ -41,6 +41,8 @@ class Trees:
 
     def adopt(self) -> None:
         """Find the orphans that have become our children since the last look, and whose they are."""
+        if not processes.LINUX:  # they become the system's there
+            return
         for pid in self._children():
             if pid in self._orphans or (pid in self._leaders and self._leaders[pid].code is None):
                 continue
@@ -64,7 +66,9 @@ class Trees:
 
     def members(self) -> dict[str, list[Process]]:
         """The living processes of each job, by its name."""
-        table = processes.descendants(processes.snapshot(), os.getpid())
+        table = processes.snapshot()
+        if processes.LINUX:  # elsewhere, what a dead leader has left is only known by its group
+            table = processes.descendants(table, os.getpid())
         names = {job.name for job in self._jobs.values()}
         known = {pid: job.name for pid, job in self._leaders.items()}
         for pid, keys in self._orphans.items():
