@@ -34,6 +34,7 @@ class Values(Protocol):
     def index(self, value: Value, /) -> int | None: ...
     def indices_equal(self, value: Value, /) -> Sequence[int]: ...
     def longest_text(self) -> int: ...
+    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Axis:
         assert self.single is not None
         return zip(self.single)
 
-    def column(self, name: str) -> Iterable[Value]:
+    def column(self, name: str) -> Values | Mapping[Value, None]:
         """The distinct values of one of its variables."""
         return self.single if self.single is not None else self._columns[name]
 
@@ -131,8 +132,9 @@ class Space:
     def __iter__(self) -> Iterator[Point]:
         yield from self._product(0, frozenset(range(len(self.exclude))))
         for entry, condition in enumerate(self.include):
+            alone = self._stands_alone(entry)
             for point in self._included(condition):
-                if not self._already(point, entry):
+                if alone or not self._already(point, entry):
                     yield point
 
     @cached_property
@@ -150,7 +152,9 @@ class Space:
     @cached_property
     def _include_counts(self) -> tuple[int, ...]:
         return tuple(
-            sum(not self._already(point, entry) for point in self._included(condition))
+            self._included_size(condition)
+            if self._stands_alone(entry)
+            else sum(not self._already(point, entry) for point in self._included(condition))
             for entry, condition in enumerate(self.include)
         )
 
@@ -240,7 +244,7 @@ class Space:
         sources: list[Iterable[Point]] = []
         for axis in self.axes:
             if not any(name in condition for name in axis.names):
-                sources.append(axis.kept or tuple(axis.points()))
+                sources.append(axis.kept or tuple(axis.points()))  # what `itertools.product` would hold anyway
             else:
                 columns = [(condition[name],) if name in condition else tuple(axis.column(name)) for name in axis.names]
                 sources.append(tuple(itertools.product(*columns)))
@@ -250,7 +254,27 @@ class Space:
         return (tuple(itertools.chain(*points)) for points in itertools.product(*self._sources(condition)))
 
     def _included_size(self, condition: Condition) -> int:
-        return sum(1 for _ in self._included(condition))
+        return math.prod(
+            math.prod(1 if name in condition else len(axis.column(name)) for name in axis.names)
+            if any(name in condition for name in axis.names)
+            else axis.count
+            for axis in self.axes
+        )
+
+    def _stands_alone(self, entry: int) -> bool:
+        """Whether it is plain, without looking at combinations, that none of this entry is there already."""
+        condition = self.include[entry]
+
+        def new(name: str, axis: Axis) -> bool:
+            return name in condition and not axis.takes(name, condition[name])
+
+        if not any(new(name, axis) for axis in self.axes for name in axis.names):
+            return False
+        return all(
+            any(name in condition and condition[name] != value for name, value in earlier.items())
+            or any(new(name, axis) and name not in earlier for axis in self.axes for name in axis.names)
+            for earlier in self.include[:entry]
+        )
 
     def _already(self, point: Point, entry: int) -> bool:
         """Whether the product or an earlier entry of `include` has this very combination."""
