@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
 
 def main() -> None:
+    """Prepare the process before anything else is imported, then run the command line."""
+    _own_streams()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # Until the error boundary stands, Ctrl-C just ends the process: a traceback of imports says nothing.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     if not sys.platform.startswith(("linux", "darwin")):
         sys.stderr.write(f"error: runner runs on Linux and macOS, not on `{sys.platform}`\n")
         raise SystemExit(2)
     from runner.cli.boundary import run
 
     raise SystemExit(run(sys.argv[1:]))
+
+
+def _own_streams() -> None:
+    """Fill closed descriptors 0 to 2, before a database or a log gets such a number and is written over."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 if __name__ == "__main__":

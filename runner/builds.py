@@ -14,9 +14,14 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from runner.errors import EnvironmentFailed
 from runner.model import Attempt, Ended, Outcome, Recipe, Session
 from runner.state import State
+from runner.state.disk import guarded
 from runner.sweep import Sweep
+
+_BLOCK = 1 << 20
+"""Bytes copied at a time."""
 
 
 class Builds:
@@ -33,7 +38,7 @@ class Builds:
         """The build that must run before this session; None where there is none, or it is there."""
         if session.build is None:
             return None
-        key = self._digest(session.build)
+        key = build_key(session.build, self._files)
         if key in self._ready:
             return None
         if self._state.journal.build_succeeded(key) and self._state.build_folder(key).is_dir():
@@ -45,12 +50,15 @@ class Builds:
         """Where the session's working directory starts: its build's copy of `files`, or the sweep's folder."""
         if session.build is None:
             return str(self._sweep.folder)
-        return str(self._state.build_folder(self._digest(session.build)))
+        return str(self._state.build_folder(build_key(session.build, self._files)))
 
     def attempt(self, session: Session) -> Attempt:
-        """The build as something a backend can run; its private copy of `files` is made here."""
+        """The build as something a backend can run; its private copy of `files` is made here.
+
+        Raises EnvironmentFailed where it cannot be made, or where an earlier build may still run in it.
+        """
         assert session.build is not None
-        key = self._digest(session.build)
+        key = build_key(session.build, self._files)
         folder = self._copy(key)
         return Attempt(
             name=f"{self._state.id}-{key}-build-{random.token_hex(4)}",
@@ -65,7 +73,7 @@ class Builds:
             output=str(folder),
             resources={},
             image=session.image,
-            timeout=None,
+            timeout=self._sweep.policy.timeout,
             grace=self._sweep.policy.grace,
         )
 
@@ -73,20 +81,46 @@ class Builds:
         if ended.outcome is Outcome.SUCCEEDED:
             self._ready.add(key)
 
-    def _digest(self, text: str) -> str:
-        return hashlib.sha256(json.dumps([text, self._files], sort_keys=True).encode()).hexdigest()[:16]
-
     def _copy(self, key: str) -> Path:
+        for left in self._state.journal.open_builds():
+            if left.build == key:
+                raise EnvironmentFailed(
+                    f"build `{key}` of an earlier apply may still run at backend `{left.backend}`",
+                    f"apply with `--backend {left.backend}` first: that settles it",
+                )
         final = self._state.build_folder(key)
         fresh = final.with_name(f"{key}.new")
-        for stale in (final, fresh):
-            shutil.rmtree(stale, ignore_errors=True)
-        for log in (final.with_suffix(".out"), final.with_suffix(".err")):
-            log.unlink(missing_ok=True)
-        fresh.mkdir(parents=True)
-        for path in self._files:
-            target = fresh / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(self._sweep.folder / path, target)
-        os.rename(fresh, final)
+        self._state.remove_build(key)
+        with guarded(final):
+            fresh.mkdir(parents=True)
+            for path, digest in self._files.items():
+                target = fresh / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _copy_file(self._sweep.folder / path, target, path, digest)
+            os.rename(fresh, final)
         return final
+
+
+def build_key(text: str, files: Mapping[str, str]) -> str:
+    """What a build is known by: a digest of its rendered text and of the content of `files` (digests by path)."""
+    return hashlib.sha256(json.dumps([text, files], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _copy_file(source: Path, target: Path, path: str, digest: str) -> None:
+    """Copy what the plan has seen, with its mode and times; other content would be built under a wrong name."""
+    content = hashlib.sha256()
+    try:
+        reading = source.open("rb")
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        raise _changed(path) from None
+    with reading, target.open("wb") as writing:
+        while block := reading.read(_BLOCK):
+            content.update(block)
+            writing.write(block)
+    if content.hexdigest() != digest:
+        raise _changed(path)
+    shutil.copystat(source, target)
+
+
+def _changed(path: str) -> EnvironmentFailed:
+    return EnvironmentFailed(f"`{path}` changed since this apply began", "apply again, to build what is there now")

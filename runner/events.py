@@ -38,9 +38,13 @@ class ApplyStarted:
 
 @dataclass(frozen=True, slots=True)
 class BuildStarted:
+    """Intent, like AttemptSubmitted: `name` is what to look for at the backend after a crash."""
+
     at: float
     build: str
     command: str
+    name: str
+    backend: str
 
 
 @dataclass(frozen=True, slots=True)

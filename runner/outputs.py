@@ -1,12 +1,19 @@
-"""What goes to stdout while sessions run: their output whole or live, or every event as a line of JSON."""
+"""What is written while sessions run: their output whole or live, or every event as a line of JSON.
+
+It is written from threads: whoever does not read, a full pipe or a stopped terminal, must not keep runner from hearing a
+signal or ending a session in time.
+"""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
+import os
+import select
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO
 
 from runner.events import ApplyEnded, AttemptEnded, AttemptStarted, Event, to_json
 from runner.state import State
@@ -15,29 +22,120 @@ from runner.units import format_duration, format_memory
 CHUNK = 1024 * 1024
 
 
+class Writer:
+    """Writes to a descriptor, in order, from a thread of its own; for its caller it neither blocks nor fails.
+
+    At most `limit` pieces wait. What comes then is dropped where `gaps` do no harm; otherwise the stream is given up. A
+    stream that was given up, or that cannot be written to, takes no more; `on_lost` is told why, once, in any thread.
+    """
+
+    def __init__(
+        self,
+        descriptor: int,
+        limit: int,
+        *,
+        encoding: str = "utf-8",
+        gaps: bool = False,
+        on_lost: Callable[[OSError], None] = lambda _: None,
+    ) -> None:
+        self.lost: OSError | None = None
+        self._descriptor = descriptor
+        self._limit = limit
+        self._encoding = encoding
+        self._gaps = gaps
+        self._on_lost = on_lost
+        self._queue: deque[Iterable[bytes]] = deque()
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name=f"writer-{descriptor}", daemon=True)
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything has been written, or never will be."""
+        return not self._queue
+
+    def isatty(self) -> bool:
+        return os.isatty(self._descriptor)
+
+    def write(self, text: str) -> None:
+        self.put((text.encode(self._encoding, "backslashreplace"),))
+
+    def put(self, piece: Iterable[bytes]) -> None:
+        """Write what `piece` yields; it is asked for it in the other thread, when its turn has come."""
+        with self._changed:
+            if self.lost is not None or (self._gaps and len(self._queue) >= self._limit):
+                return
+            full = len(self._queue) >= self._limit
+            if not full:
+                self._queue.append(piece)
+                self._changed.notify_all()
+                if self._thread.ident is None:
+                    self._thread.start()
+        if full:
+            self._lose(OSError(None, "nobody reads it"))
+
+    def drain(self, seconds: float | None) -> None:
+        """Wait until everything has been written, or the stream is lost; a signal's handler may end it, too."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.idle, seconds)
+
+    def _run(self) -> None:
+        while self.lost is None:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue)
+                piece = self._queue[0]
+            try:
+                for chunk in piece:
+                    self._write(chunk)
+            except OSError as error:
+                self._lose(error)
+                return
+            with self._changed:
+                if self.lost is None:
+                    self._queue.popleft()
+                self._changed.notify_all()
+
+    def _write(self, chunk: bytes) -> None:
+        rest = memoryview(chunk)
+        while rest:
+            try:
+                rest = rest[os.write(self._descriptor, rest) :]
+            except BlockingIOError:  # somebody who shares it has made it so
+                select.select([], [self._descriptor], [])
+
+    def _lose(self, error: OSError) -> None:
+        with self._changed:
+            if self.lost is not None:
+                return
+            self.lost = error
+            self._on_lost(error)
+            self._queue.clear()
+            self._changed.notify_all()
+
+
 class EventLines:
     """Each event as one line of JSON; the shape is `schemas/events.schema.json`."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: Writer) -> None:
         self._out = out
         self._encode = json.JSONEncoder(ensure_ascii=False).encode
 
     def __call__(self, event: Event) -> None:
         self._out.write(self._encode(to_json(event)) + "\n")
-        self._out.flush()
 
 
 class SessionOutputs:
     """Each session's output whole, when it has ended for good. Lines of two sessions never mix."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, out: Writer, err: Writer) -> None:
         self._state = state
+        self._out = out
+        self._err = err
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, AttemptEnded) and event.retry_in is None:
             places = self._state.places(event.session, event.attempt)
-            _copy(places.stderr, sys.stderr.buffer)
-            _copy(places.stdout, sys.stdout.buffer)
+            self._err.put(_whole(places.stderr))
+            self._out.put(_whole(places.stdout))
 
     def tick(self) -> None:
         """Nothing to do between events."""
@@ -46,27 +144,38 @@ class SessionOutputs:
 class LiveOutput:
     """The output of the one session there is, as it is written, byte for byte."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, out: Writer, err: Writer) -> None:
         self._state = state
-        self._follows: list[tuple[Path, BinaryIO]] = []
+        self._out = out
+        self._err = err
+        self._follows: list[tuple[Path, Writer]] = []
         self._offsets: dict[Path, int] = {}
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, AttemptStarted):
             places = self._state.places(event.session, event.attempt)
-            self._follows = [(places.stderr, sys.stderr.buffer), (places.stdout, sys.stdout.buffer)]
+            self._follows = [(places.stderr, self._err), (places.stdout, self._out)]
         elif isinstance(event, AttemptEnded):
-            self.tick()
+            for path, out in self._follows:
+                out.put(self._rest(path))
 
     def tick(self) -> None:
         for path, out in self._follows:
-            self._offsets[path] = copy_from(path, self._offsets.get(path, 0), out)
+            if out.idle:
+                out.put(self._rest(path))
+
+    def _rest(self, path: Path) -> Iterator[bytes]:
+        """What has been added since the last one of these has been written."""
+        for chunk in _chunks(path, self._offsets.get(path, 0)):
+            self._offsets[path] = self._offsets.get(path, 0) + len(chunk)
+            yield chunk
 
 
 class Statistics:
     """What each session used, a line each, once everything has ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, err: Writer) -> None:
+        self._err = err
         self._lines: list[str] = []
 
     def __call__(self, event: Event) -> None:
@@ -80,39 +189,38 @@ class Statistics:
                 )
                 if text is not None
             ]
-            self._lines.append(f"{event.session}: {', '.join(used) or 'nothing is known'}")
+            self._lines.append(f"{event.session}: {', '.join(used) or 'nothing is known'}\n")
         elif isinstance(event, ApplyEnded):
-            sys.stdout.flush()
-            sys.stderr.write("".join(f"{line}\n" for line in self._lines))
+            self._err.write("".join(self._lines))
 
 
 def copy_from(path: Path, offset: int, out: BinaryIO) -> int:
     """Write what the file holds from `offset` on, and return where it ends now."""
-    try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            while chunk := file.read(CHUNK):
-                out.write(chunk)
-                offset += len(chunk)
-    except FileNotFoundError:
-        return offset
+    for chunk in _chunks(path, offset):
+        out.write(chunk)
+        offset += len(chunk)
     out.flush()
     return offset
 
 
-def _copy(path: Path, out: BinaryIO) -> None:
+def _whole(path: Path) -> Iterator[bytes]:
     """The whole file, ended by a line end if it lacks one."""
     last = b"\n"
+    for chunk in _chunks(path, 0):
+        yield chunk
+        last = chunk[-1:]
+    if last != b"\n":
+        yield b"\n"
+
+
+def _chunks(path: Path, offset: int) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
+            file.seek(offset)
             while chunk := file.read(CHUNK):
-                out.write(chunk)
-                last = chunk[-1:]
+                yield chunk
     except FileNotFoundError:
         return
-    if last != b"\n":
-        out.write(b"\n")
-    out.flush()
 
 
 def _or_none(form: Callable[[Any], str], number: float | None) -> str | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol
 
 from runner.events import (
     ApplyEnded,
@@ -32,6 +31,14 @@ QUIET_SECONDS = 30.0
 REDRAW_SECONDS = 0.1
 SHOWN_FAILURES = 3
 TAIL_LINES = 5
+
+
+class Screen(Protocol):
+    """What is drawn on: it neither blocks nor fails."""
+
+    def isatty(self) -> bool: ...
+
+    def write(self, text: str) -> None: ...
 
 
 @dataclass
@@ -74,11 +81,13 @@ class Logs:
 class Progress:
     """Shows an apply on `out`: one line that is redrawn on a terminal, else a line when something fails or time goes by.
 
-    With `logs`, the end shows the last lines of the first failures and how to see the rest.
+    With `logs`, the end shows the last lines of the first failures and how to see the rest. `build_errors` says where a
+    build's stderr lies: its last lines are shown as soon as it has failed.
     """
 
-    def __init__(self, logs: Logs | None, out: TextIO = sys.stderr) -> None:
+    def __init__(self, out: Screen, build_errors: Callable[[str], Path], logs: Logs | None = None) -> None:
         self.tally = Tally()
+        self._build_errors = build_errors
         self._logs = logs
         self._out = out
         self._live = out.isatty()
@@ -99,7 +108,8 @@ class Progress:
             case BuildStarted():
                 self._say(f"building: {event.command}")
             case BuildEnded() if event.outcome is not Outcome.SUCCEEDED:
-                self._say(f"build {event.outcome}: {event.reason}")
+                why = event.reason or f"exit code {event.exit_code}"
+                self._say("\n".join([f"build {event.outcome}: {why}", *_indented(self._build_errors(event.build))]))
             case StopReached():
                 self._say(f"stopping: {event.reason}")
             case ApplyInterrupted():
@@ -127,11 +137,9 @@ class Progress:
                 tally.failures.append(Failure(what, event.outcome, event.reason, stderr, see))
             self._say(f"{_why(event)}: {what}")
 
-    def _say(self, line: str) -> None:
-        self._clear()
-        self._out.write(line + "\n")
+    def _say(self, text: str) -> None:
+        self._out.write(f"{self._cleared()}{text}\n")
         self._drawn_at = time.monotonic()
-        self._out.flush()
 
     def tick(self) -> None:
         """Draw anew if it is time to."""
@@ -141,34 +149,34 @@ class Progress:
         self._drawn_at = now
         line = self.tally.line(time.time())
         if self._live:
-            self._clear()
-            self._out.write(line)
+            self._out.write(self._cleared() + line)
             self._width = len(line)
         else:
             self._out.write(line + "\n")
-        self._out.flush()
 
-    def _clear(self) -> None:
-        if self._width:
-            self._out.write("\r" + " " * self._width + "\r")
-            self._width = 0
+    def _cleared(self) -> str:
+        """What takes the redrawn line off the screen."""
+        width, self._width = self._width, 0
+        return "\r" + " " * width + "\r" if width else ""
 
     def finish(self, ended: ApplyEnded) -> None:
         """The summary: counts, then the last lines of the first failures and how to see all of them."""
-        self._clear()
         tally = self.tally
+        lines = []
         for failure in tally.failures:
-            self._out.write(f"\n{failure.outcome}: {failure.what}")
-            self._out.write(f" ({failure.reason})\n" if failure.reason else "\n")
-            for line in tail(failure.stderr):
-                self._out.write(f"    {line}\n")
-            self._out.write(f"    see: {failure.see}\n")
+            why = f" ({failure.reason})" if failure.reason else ""
+            lines += ["", f"{failure.outcome}: {failure.what}{why}", *_indented(failure.stderr)]
+            lines.append(f"    see: {failure.see}")
         counts = [f"{count:,} {outcome.value}" for outcome in Outcome if (count := tally.outcomes[outcome])]
         if ended.not_run:
             counts.append(f"{ended.not_run:,} not run")
         took = format_duration(max(0.0, time.time() - tally.started_at))
-        self._out.write(("\n" if tally.failures else "") + f"{', '.join(counts) or 'nothing to run'} in {took}\n")
-        self._out.flush()
+        lines += [*([""] if tally.failures else []), f"{', '.join(counts) or 'nothing to run'} in {took}"]
+        self._say("\n".join(lines))
+
+
+def _indented(log: Path) -> list[str]:
+    return [f"    {line}" for line in tail(log)]
 
 
 def tail(path: Path, lines: int = TAIL_LINES) -> list[str]:

@@ -169,8 +169,10 @@ class Contract:
 
         async def body(backend: Backend) -> None:
             assert await backend.find(attempt.name) is None
+            assert await backend.find(attempt.name, "999999999", 1.0) is None
             job = await backend.submit(attempt)
             assert await backend.find(attempt.name) == job
+            assert await backend.find(attempt.name, job, 1.0) == job
             await backend.cancel(job, 0)
 
         site.run(body)

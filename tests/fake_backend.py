@@ -131,10 +131,10 @@ class FakeBackend:
         await trio.sleep(script.accepting)
         return job.id
 
-    async def find(self, name: str) -> str | None:
+    async def find(self, name: str, job: str | None = None, started: float | None = None) -> str | None:
         await trio.lowlevel.checkpoint()
-        job = self.cluster.names.get(name)
-        return None if job is None else job.id
+        known = self.cluster.names.get(name)
+        return None if known is None else known.id
 
     async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:
         it = self._job(job)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -323,3 +324,117 @@ def test_fresh_empties_the_output_folder_once_and_not_between_retries(run: Run, 
     for _ in range(2):
         assert run("apply", "--fresh").returncode == 0
         assert (Path(str(rows(run)[0]["output"])) / "tries").read_text() == "x\nx\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault", "hint"),
+    [
+        ("aply", "no such command `aply`", "did you mean `apply`?"),
+        ("apply --onyl new", "unknown option `--onyl`", "did you mean `--only`?"),
+        ("logs", "missing argument `[SWEEP.YAML] SESSION`", "`runner logs --help` shows what there is"),
+        ("plan --select x=1 --select x=2", "no session has both `x=1` and `x=2`", None),
+        ("plan --capacity gpu=100000000", "a capacity of 100,000,000 `gpu` is more", None),
+        (
+            "plan --capacity cpu:8",
+            "`cpu:8` in `--capacity` is not `RESOURCE=AMOUNT`",
+            "write `--capacity cpu=8,mem=16g`",
+        ),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_house_style(
+    run: Run, tmp_path: Path, arguments: str, fault: str, hint: str | None
+) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: [echo, $x]\nranges: {x: [1, 2]}\n")
+    done = run(*arguments.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {fault}")
+    assert hint is None or done.stderr.endswith(f"\n\nhint: {hint}\n")
+
+
+def test_any_other_error_of_the_system_is_a_failed_environment(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: [echo, $x]\nfiles: [secret]\nranges: {x: [1]}\n")
+    home = run("run", "--exec", "true", XDG_STATE_HOME="/proc/none")
+    assert home.returncode == 3
+    assert "cannot make `/proc/none/runner/runs`: no such file or directory" in home.stderr
+    assert "set `XDG_STATE_HOME`" in home.stderr
+
+
+def test_runs_are_kept_from_others(run: Run, tmp_path: Path) -> None:
+    assert run("run", "-q", "--exec", "true").returncode == 0
+    assert (tmp_path / "xdg/runner/runs").stat().st_mode & 0o777 == 0o700
+
+
+LIVE = """\
+exec: [sh, -c, 'test $1 = 0 || { touch started.$1; while test ! -e stop.$1; do sleep 0.05; done; }', sh, $x]
+ranges: {x: 'range:200'}
+max_parallel: 1
+"""
+
+
+@pytest.mark.parametrize("later", [LIVE, LIVE.replace("touch", "echo"), LIVE + "ranges: [\n"])
+def test_cancel_tells_what_became_of_each_session_whatever_became_of_the_file(
+    run: Run, tmp_path: Path, later: str
+) -> None:
+    """Running, queued, far down the plan or ended: by what the live apply was given, edited file or broken."""
+    file = tmp_path / "sweep.yaml"
+    file.write_text(LIVE)
+    ids = [row["id"] for row in rows(run)]
+    with subprocess.Popen([sys.executable, "-m", "runner", "apply"], cwd=tmp_path, stderr=subprocess.PIPE) as live:
+        try:
+            wait_for(lambda: (tmp_path / "started.1").exists())
+            file.write_text(later)
+            done = run("cancel", "x=0", "x=2", str(ids[199]), str(ids[1])[:12])
+            assert done.returncode == 0, done.stderr
+            said = dict(line.split(": ", 1) for line in done.stderr.splitlines() if line[:16] in ids)
+            assert said[str(ids[0])] == "already succeeded"
+            assert said[str(ids[1])] == "cancelled"
+            assert said[str(ids[2])] in ("cancelled", "it waited for its turn, and will not run")
+            assert said[str(ids[199])] in ("cancelled", "it waited for its turn, and will not run")
+            assert "running" in run("status").stdout or later is not LIVE
+            assert run("cancel", "sweep.yaml").returncode == 0
+            assert live.wait(30) == 1
+        finally:
+            live.kill()
+    file.write_text(LIVE)
+    assert [row["status"] for row in rows(run)][:2] == ["succeeded", "cancelled"]
+    assert not (tmp_path / "started.2").exists()
+    assert "already cancelled" in run("cancel", "x=1").stderr
+    assert "it has not run" in run("cancel", "x=150").stderr
+
+
+def test_status_and_logs_go_by_the_state_when_the_file_is_broken(run: Run, sweep: Path) -> None:
+    run("apply")
+    sweep.write_text("exec: [\n")
+    assert run("logs", "code=3").stdout == "out 3\n"
+    status = run("status")
+    assert status.returncode == 0
+    assert "1 succeeded, 2 failed" in status.stdout
+    assert "taken as it was last applied" in status.stderr
+    assert run("plan").returncode == 2
+
+
+def test_an_interrupt_while_a_large_plan_is_walked_says_so(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: ['true', $x]\nranges: {x: 'range:3000000'}\n")
+    run("apply", "--select", "x=0")
+    holder = tmp_path / ".runner/sweep/lock"
+    wait_for(lambda: holder.read_text() == "")
+    with subprocess.Popen([sys.executable, "-m", "runner", "apply"], cwd=tmp_path, stderr=subprocess.PIPE) as second:
+        wait_for(lambda: holder.read_text() != "")
+        second.send_signal(signal.SIGINT)
+        _, errors = second.communicate(timeout=60)
+    assert (second.returncode, errors) == (130, b"interrupted\n")
+
+
+def test_an_interrupt_while_modules_are_imported_shows_no_traceback(tmp_path: Path) -> None:
+    """A `click` that takes for ever: the signal just ends the process, as it does by default."""
+    (tmp_path / "click.py").write_text("import sys, time\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    command = [sys.executable, "-m", "runner", "plan"]
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parent.parent)])
+    with subprocess.Popen(
+        command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as runner:
+        assert runner.stdout is not None
+        assert runner.stdout.readline() == b"importing\n"
+        runner.send_signal(signal.SIGINT)
+        _, errors = runner.communicate(timeout=60)
+    assert (runner.returncode, errors) == (-signal.SIGINT, b"")

@@ -7,7 +7,7 @@ from pathlib import Path
 import trio
 
 from runner.collecting import Collector
-from runner.metrics import JsonMetric, RegexMetric
+from runner.metrics import JsonMetric, Metric, RegexMetric
 
 
 def test_the_same_values_as_collected_directly(tmp_path: Path) -> None:
@@ -15,7 +15,11 @@ def test_the_same_values_as_collected_directly(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("acc=1\nacc=2\n")
 
     async def main() -> None:
-        metrics = {"b": JsonMetric("m.json", "a.b"), "acc": RegexMetric("acc=(.*)"), "none": RegexMetric("x=(.*)")}
+        metrics: dict[str, Metric] = {
+            "b": JsonMetric("m.json", "a.b"),
+            "acc": RegexMetric("acc=(.*)"),
+            "none": RegexMetric("x=(.*)"),
+        }
         async with Collector(metrics) as collector:
             for _ in range(3):
                 found = await collector.collect(tmp_path, tmp_path / "log")

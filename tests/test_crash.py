@@ -10,6 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,9 +23,10 @@ KILLS = 50
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks for left-over processes in /proc")
 
 
-def start(folder: Path, mark: str, *arguments: str) -> subprocess.Popen[bytes]:
-    """A runner of its own; everything it starts inherits the mark."""
-    return subprocess.Popen(
+@contextmanager
+def start(folder: Path, mark: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A runner of its own, killed at the end; everything it starts inherits the mark."""
+    with subprocess.Popen(
         [sys.executable, "-m", "runner", "apply", *arguments],
         cwd=folder,
         env={**os.environ, "TEST_MARK": mark},
@@ -32,7 +35,11 @@ def start(folder: Path, mark: str, *arguments: str) -> subprocess.Popen[bytes]:
         start_new_session=True,
         # Where the tests run in the background of a shell, SIGINT is ignored, and runner would keep it so.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    ) as runner:
+        try:
+            yield runner
+        finally:
+            runner.kill()
 
 
 def results(folder: Path) -> list[dict[str, object]]:
@@ -47,7 +54,7 @@ def test_killed_fifty_times_nothing_is_lost_repeated_or_left_over(tmp_path: Path
     """
     mark = f"mark-{os.getpid()}-{tmp_path.name}"
     text = (
-        "exec: [sh, -c, 'sleep $2 & setsid sleep $2 & wait; echo done $1', sh, $x, $t]\n"
+        "exec: [sh, -c, 'touch begun; sleep $2 & setsid sleep $2 & wait; echo done $1', sh, $x, $t]\n"
         "ranges: {x: 'range:COUNT', t: ['0.03', '0.3']}\nmax_parallel: 6\n"
     )
     count = 40
@@ -55,8 +62,11 @@ def test_killed_fifty_times_nothing_is_lost_repeated_or_left_over(tmp_path: Path
     kills = 0
     while kills < KILLS:
         (tmp_path / "sweep.yaml").write_text(text.replace("COUNT", str(count)))
+        (tmp_path / "begun").unlink(missing_ok=True)
         with start(tmp_path, mark) as runner:
-            time.sleep(chance.uniform(0, 0.9))
+            if kills % 3:  # while sessions run; else at any moment, also while it starts
+                wait_for(lambda: (tmp_path / "begun").exists() or runner.poll() is not None)
+            time.sleep(chance.uniform(0, 0.6))
             killed = runner.poll() is None
             runner.kill()
         kills += killed

@@ -30,6 +30,7 @@ from runner.events import (
 )
 from runner.model import STATUS_AFTER, Outcome, Recipe, Scalar, Status
 from runner.state.journal import Journal, open_for_reading, open_for_writing
+from runner.state.machine import here
 from tests.facts import RECIPE, apply_started, ended, session, started, submitted
 
 A, B, C = session(1), session(2), session(3)
@@ -255,13 +256,38 @@ def test_sessions_are_found_by_prefix(journal: Journal) -> None:
 def test_builds(journal: Journal) -> None:
     record(journal, apply_started())
     assert not journal.build_succeeded("b1")
-    record(journal, BuildStarted(2.0, "b1", "make"))
+    record(journal, BuildStarted(2.0, "b1", "make", "s-b1-x", "local"))
     assert not journal.build_succeeded("b1")
     record(journal, BuildEnded(3.0, "b1", Outcome.SUCCEEDED, 0, None, 1.0))
     assert journal.build_succeeded("b1")
-    record(journal, apply_started(), BuildStarted(4.0, "b1", "make"))
+    record(journal, apply_started(), BuildStarted(4.0, "b1", "make", "s-b1-y", "local"))
     record(journal, BuildEnded(5.0, "b1", Outcome.FAILED, 2, "no compiler", 1.0))
     assert not journal.build_succeeded("b1")
+
+
+def test_a_build_that_was_left_open_is_settled_by_a_later_apply(path: Path) -> None:
+    with open_for_writing(path) as first:
+        record(first, apply_started(), BuildStarted(2.0, "b1", "make", "s-b1-x", "slurm"))
+        record(first, BuildStarted(2.0, "b2", "make", "s-b2-x", "local"))
+        record(first, BuildEnded(3.0, "b2", Outcome.SUCCEEDED, 0, None, 1.0))
+    with open_for_writing(path) as second:
+        record(second, apply_started())
+        [left] = second.open_builds()
+        assert (left.build, left.name, left.backend) == ("b1", "s-b1-x", "slurm")
+        assert left.machine is not None
+        record(second, BuildEnded(4.0, "b1", Outcome.LOST, None, "runner died", None))
+        assert second.open_builds() == []
+        assert second.build_succeeded("b2")
+        record(second, BuildStarted(5.0, "b1", "make", "s-b1-y", "slurm"))
+        assert [left.name for left in second.open_builds()] == ["s-b1-y"]
+
+
+def test_what_is_open_knows_the_machine_of_its_apply(path: Path) -> None:
+    with open_for_writing(path) as journal:
+        record(journal, submitted(A))
+        assert [left.machine for left in journal.open_attempts()] == [None]
+        record(journal, apply_started(), submitted(A, 2))
+        assert [left.machine for left in journal.open_attempts()] == [here()._replace(host="node1")]
 
 
 def test_empty_is_without_sessions(journal: Journal) -> None:
@@ -293,7 +319,7 @@ def test_forget_drops_sessions_and_gives_back_space(journal: Journal, path: Path
 
 EVENTS: list[Event] = [
     apply_started(),
-    BuildStarted(1.1, "b", "make"),
+    BuildStarted(1.1, "b", "make", "s-b-z", "local"),
     BuildEnded(1.2, "b", Outcome.SUCCEEDED, 0, None, 0.1),
     submitted(A),
     AttemptAccepted(2.1, A.id, 1, "1:99"),
@@ -460,6 +486,19 @@ def test_newer_version(path: Path) -> None:
             opener(path)
         assert caught.value.exit_code == 3
         assert caught.value.hint
+
+
+def test_older_version(path: Path) -> None:
+    with open_for_writing(path):
+        pass
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 1")
+    connection.execute("DROP TABLE builds")
+    connection.close()
+    for opener in (open_for_reading, open_for_writing):
+        with pytest.raises(EnvironmentFailed, match="was written by an older runner") as caught:
+            opener(path)
+        assert "move it away" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database at all, but long enough to have a header" * 40])

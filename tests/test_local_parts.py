@@ -98,6 +98,28 @@ def test_a_long_chain() -> None:
     assert len(descendants(rows, 9)) == len(owners(rows, {10: "a"}, lambda _: None)) == 19_990
 
 
+# Signals
+
+
+def test_a_signal_that_may_not_be_sent_is_no_fault() -> None:
+    """Neither with a descriptor for the process's handle, nor without one."""
+    program = (
+        "import os, resource\n"
+        "from runner.backends.local.ending import send\n"
+        "from runner.backends.local.processes import process\n"
+        "if os.getuid() == 0:\n"
+        "    os.setuid(65534)\n"
+        "init = process(1)\n"
+        "send(init, 0)\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))\n"
+        "send(init, 0)\n"
+        "print('fine')"
+    )
+    root = Path(__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
+    assert done.stdout == "fine\n", done.stderr
+
+
 # Version 2 groups, on files that only look like them: this suite's machines have no delegated controllers
 
 

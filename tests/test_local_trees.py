@@ -160,6 +160,48 @@ def test_runner_killed(tmp_path: Path, tree: Tree) -> None:
     assert not [pid for pid in pids(tmp_path, tree.count) if lives(pid)]
 
 
+LAGGING = """
+import os, signal, sys, trio
+from pathlib import Path
+from trio.testing import wait_all_tasks_blocked
+from runner.backends.local.backend import LocalBackend
+from tests.contract import Site
+from tests.local_host import children
+
+async def main(folder, before):
+    site = Site(lambda: LocalBackend(os.environ), folder)
+    async with site.open() as backend, trio.open_nursery() as nursery:
+        [spawner] = children(os.getpid())
+        for number in range(before):
+            await backend.wait(await backend.submit(site.attempt(("true",), f"before-{number}")))
+        os.kill(spawner, signal.SIGSTOP)
+        os.waitid(os.P_PID, spawner, os.WSTOPPED)
+        for number in range(3):
+            nursery.start_soon(backend.submit, site.attempt(("true",), f"late-{number}"))
+        await wait_all_tasks_blocked()
+        print(spawner, flush=True)
+        await trio.sleep_forever()
+
+trio.run(main, Path(sys.argv[1]), int(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("before", [0, 1], ids=["just started", "at work"])
+def test_spawner_that_lags_behind_starts_nothing(tmp_path: Path, before: int) -> None:
+    """What runner had asked for when it was killed is not begun afterwards: it may be a later runner's by then."""
+    with subprocess.Popen(
+        [sys.executable, "-c", LAGGING, str(tmp_path), str(before)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as host:
+        assert host.stdout
+        try:
+            spawner = int(host.stdout.readline())
+        finally:
+            host.kill()
+    os.kill(spawner, signal.SIGCONT)
+    trio.run(until, lambda: not lives(spawner))
+    assert [file.name for file in tmp_path.glob("*.out")] == [f"before-{number}.out" for number in range(before)]
+
+
 def test_runner_and_spawner_killed(site: Site, tmp_path: Path) -> None:
     """After `kill -9` of both, a later runner finds the jobs by name, ends their trees, and knows them as lost."""
     command = f"trap '' TERM; {SAY}; (setsid sh -c '{SAY}; exec sleep 1000' &) ; while :; do sleep 1000; done"

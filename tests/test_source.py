@@ -21,7 +21,10 @@ from runner.source.compose import DEEPEST
 from runner.source.reading import decode
 
 HERE = Path(__file__).parent
-SAMPLES = [path.read_text(encoding="utf-8") for folder in ("good", "bad") for path in sorted((HERE / folder).iterdir())
+SAMPLES = [
+    path.read_text(encoding="utf-8")
+    for folder in ("good", "bad")
+    for path in sorted((HERE / folder).iterdir())
     if path.is_file() and path.stem not in ("binary", "not-utf-8")
 ]
 

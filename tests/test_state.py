@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import EnvironmentFailed
-from runner.model import Status
+from runner.events import BuildStarted
+from runner.model import Outcome, Status
 from runner.state import Kept, State, component, locate, open_for_reading, open_for_writing
 from runner.state.disk import refused
 from tests.facts import apply_started, ended, session, started, submitted
@@ -138,11 +139,40 @@ def test_one_writer_at_a_time(tmp_path: Path, state: State) -> None:
 
 
 def test_the_id_stays(tmp_path: Path) -> None:
+    """Also when the folder is moved: it is the same state."""
     ids = []
-    for _ in range(2):
-        with open_for_writing(tmp_path, "s") as state:
+    for name in ("s", "s", "moved"):
+        with open_for_writing(tmp_path, name) as state:
             ids.append(state.id)
-    assert ids[0] == ids[1]
+        if len(ids) == 2:
+            state.folder.rename(state.folder.with_name("moved"))
+    assert ids[0] == ids[1] == ids[2]
+
+
+def test_a_copy_becomes_a_state_of_its_own(tmp_path: Path) -> None:
+    """Its jobs are the original's: in the copy they are lost, in the original they are as they were."""
+    build = BuildStarted(2.5, "b", "make", "name", "local")
+    with open_for_writing(tmp_path, "s") as state:
+        for event in (apply_started(), submitted(A), build, submitted(B), ended(B)):
+            state.journal.record(event)
+    shutil.copytree(state.folder, state.folder.with_name("copy"))
+    with open_for_writing(tmp_path, "copy") as copy:
+        assert copy.id != state.id
+        assert copy.journal.open_attempts() == []
+        assert copy.journal.open_builds() == []
+        row = copy.journal.row(A.id)
+        assert row is not None
+        assert (row.outcome, row.reason) == (Outcome.LOST, "this state is a copy, made before it ended")
+        assert copy.journal.statuses(live=True) == {
+            int(A.id, 16): Status.INTERRUPTED,
+            int(B.id, 16): Status.SUCCEEDED,
+        }
+        copied = copy.id
+    with open_for_writing(tmp_path, "copy") as copy:
+        assert copy.id == copied
+    with open_for_writing(tmp_path, "s") as original:
+        assert original.id == state.id
+        assert len(original.journal.open_attempts()) == len(original.journal.open_builds()) == 1
 
 
 # An attempt's things
@@ -155,10 +185,11 @@ def test_prepare_and_tidy_of_a_silent_session(state: State) -> None:
     assert places.params.read_bytes() == '{"x": "ü\ud800"}'.encode("utf-8", "surrogatepass")
     places.stdout.touch()
     places.stderr.touch()
-    assert state.tidy(A.id, 1) == Kept(stdout=False, stderr=False, output=False)
+    state.tidy(A.id, 1)
     for path in (places.stdout, places.stderr, places.output, places.params):
         assert not path.exists()
-    assert state.tidy(A.id, 1) == Kept(stdout=False, stderr=False, output=False)
+    state.tidy(A.id, 1)
+    assert state.kept(A.id, 1) == Kept(stdout=False, stderr=False, output=False)
 
 
 def test_tidy_keeps_what_was_written(state: State) -> None:
@@ -166,7 +197,7 @@ def test_tidy_keeps_what_was_written(state: State) -> None:
     places.stdout.write_text("hello")
     places.stderr.touch()
     (places.output / "model.bin").write_text("weights")
-    assert state.tidy(A.id, 2) == Kept(stdout=True, stderr=False, output=True)
+    state.tidy(A.id, 2)
     assert state.kept(A.id, 2) == Kept(stdout=True, stderr=False, output=True)
     assert state.kept(A.id, 1) == Kept(stdout=False, stderr=False, output=True)
     assert not places.stderr.exists()
@@ -182,12 +213,79 @@ def test_output_lasts_over_attempts_until_it_is_emptied(state: State) -> None:
     assert list(places.output.iterdir()) == []
 
 
-def test_an_output_folder_that_became_a_file_is_kept(state: State) -> None:
+def a_file(path: Path) -> None:
+    path.write_text("a program may do this")
+
+
+def a_dangling_link(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def a_link_to_itself(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def a_tree(path: Path) -> None:
+    (path / "deep").mkdir(parents=True)
+    (path / "deep" / "file").touch()
+
+
+@pytest.mark.parametrize("put", [a_file, a_dangling_link, a_link_to_itself])
+@pytest.mark.parametrize("empty", [False, True])
+def test_whatever_a_session_makes_of_its_output_folder(state: State, put: Callable[[Path], None], empty: bool) -> None:
     output = state.prepare(A.id, 1, "{}").output
     output.rmdir()
-    output.write_text("a program may do this")
-    with pytest.raises(EnvironmentFailed, match=str(output)):
-        state.prepare(A.id, 2, "{}")
+    put(output)
+    state.tidy(A.id, 1)
+    assert state.kept(A.id, 1).output == (put is not a_dangling_link)
+    assert state.output_size(A.id) >= 0
+    assert list(state.prepare(A.id, 2, "{}", empty=empty).output.iterdir()) == []
+    assert not output.is_symlink()
+
+
+@pytest.mark.parametrize("put", [a_file, a_dangling_link, a_link_to_itself, a_tree])
+def test_whatever_a_session_makes_of_its_params_and_logs(
+    state: State, tmp_path: Path, put: Callable[[Path], None]
+) -> None:
+    places = state.prepare(A.id, 1, "{}")
+    places.params.unlink()
+    for path in (places.params, places.stdout):
+        put(path)
+    state.prepare(A.id, 1, '{"x": 1}')
+    assert places.params.read_text() == '{"x": 1}'
+    assert not places.params.is_symlink()
+    places.params.unlink()
+    put(places.params)
+    state.tidy(A.id, 1)
+    assert not places.params.is_symlink()
+    assert not places.params.exists()
+    state.kept(A.id, 1)
+    state.remove_sessions([A.id])
+    assert list(state.logs()) == []
+    assert list(tmp_path.glob("**/nowhere")) == []
+
+
+def test_what_a_session_has_closed_is_emptied_and_removed_all_the_same(foreign: Path) -> None:
+    foreign.chmod(0o777)
+
+    def act() -> None:
+        with open_for_writing(foreign, "s") as state:
+            output = state.prepare(A.id, 1, "{}").output
+            a_tree(output)
+            (output / "deep").chmod(0)
+            output.chmod(0)
+            state.tidy(A.id, 1)
+            assert state.kept(A.id, 1).output
+            state.output_size(A.id)
+            state.prepare(A.id, 2, "{}")
+            output.chmod(0o700)
+            assert list(state.prepare(A.id, 3, "{}", empty=True).output.iterdir()) == []
+            a_tree(output)
+            (output / "deep").chmod(0o500)
+            state.remove_sessions([A.id])
+            assert not output.exists()
+
+    as_nobody(act)
 
 
 def test_remove_logs_and_sessions(state: State) -> None:

@@ -44,8 +44,12 @@ class Backend(Protocol):
         """
         ...
 
-    async def find(self, name: str) -> str | None:
-        """The id of the job that was submitted under this name, by this process or a dead one; None if there is none."""
+    async def find(self, name: str, job: str | None = None, started: float | None = None) -> str | None:
+        """The id of the job that was submitted under this name, by this process or a dead one; None if there is none.
+
+        `job` is the id it had and `started` when its command began (Unix time), where somebody knows: a job that hides its
+        name is found by them.
+        """
         ...
 
     async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:

@@ -7,6 +7,7 @@ import importlib
 import click
 
 import runner
+from runner.errors import InvalidInput
 
 COMMANDS = {
     "apply": "Make the results of a sweep exist: run what has not succeeded yet.",
@@ -36,6 +37,18 @@ class LazyCommands(click.Group):
         command = importlib.import_module(f"runner.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            from runner.diagnostics import nearest
+
+            near = nearest(name, COMMANDS)
+            hint = f"did you mean `{near}`?" if near else "`runner --help` lists the commands"
+            raise InvalidInput(f"no such command `{name}`", hint)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import click
 
 from runner.applying import Applied, Apply
 from runner.cli.boundary import EXIT_FAILED, EXIT_OK
+from runner.cli.buildlog import build_log
 from runner.cli.options import (
     Given,
     capacity_of,
@@ -25,8 +25,9 @@ from runner.cli.options import (
     state_option,
     sweep_argument,
 )
+from runner.cli.streams import HURRIED_SECONDS, Outlets, outlets
 from runner.errors import InvalidInput
-from runner.events import ApplyEnded, Event
+from runner.events import Event
 from runner.history import Choice
 from runner.outputs import EventLines
 from runner.progress import Logs, Progress
@@ -41,7 +42,7 @@ class Watch:
     consumers: Sequence[Callable[[Event], None]]
     seconds: float
     tick: Callable[[], None]
-    finish: Callable[[ApplyEnded], None]
+    finish: Callable[[Applied], None]
 
 
 @click.command("apply")
@@ -88,26 +89,30 @@ def command(
     choice = Choice(only, fresh, ignore_files, this.selection(select))
     arguments = shlex.join([file, *(["--state", str(state)] if state else [])])
 
-    def watch(opened: State) -> Watch:
+    def watch(opened: State, outlets: Outlets) -> Watch:
         logs = Logs(
             lambda session, attempt: opened.places(session, attempt).stderr,
             lambda session: f"runner logs {arguments} {session} --stderr",
         )
-        progress = Progress(logs)
-        lines = [EventLines(sys.stdout)] if form == "jsonl" else []
-        return Watch([*lines, progress], 1.0, progress.tick, progress.finish)
+        progress = Progress(outlets.err, lambda build: build_log(opened, build).stderr, logs)
+        lines = [EventLines(outlets.out)] if form == "jsonl" else []
+        return Watch([*lines, progress], 1.0, progress.tick, lambda applied: progress.finish(applied.ended))
 
-    return exit_code(execute(this, state, choice, watch))
+    with outlets() as opened:
+        applied = execute(this, state, choice, opened, watch)
+    return exit_code(applied)
 
 
-def execute(this: Given, state: Path | None, choice: Choice, watch: Callable[[State], Watch]) -> Applied:
+def execute(
+    this: Given, state: Path | None, choice: Choice, outlets: Outlets, watch: Callable[[State, Outlets], Watch]
+) -> Applied:
     """Apply a plan with the state held, and show it. Raises InvalidInput before anything has started."""
     capacity = capacity_of(this.sweep)
     require_fit(this.sweep, capacity)
     if choice.select is not None and next(this.plan.sessions(choice.select), None) is None:
         raise InvalidInput("no session has the selected values", "nothing was started")
     with open_for_writing(this.sweep.folder, this.sweep.name, state) as opened:
-        look = watch(opened)
+        look = watch(opened, outlets)
         apply = Apply(
             this.plan,
             opened,
@@ -119,7 +124,9 @@ def execute(this: Given, state: Path | None, choice: Choice, watch: Callable[[St
             (look.seconds, look.tick),
         )
         applied = apply.run()
-        look.finish(applied.ended)
+        if applied.signal is not None:
+            outlets.patience = HURRIED_SECONDS
+        look.finish(applied)
         return applied
 
 

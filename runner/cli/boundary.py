@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import signal
 import sys
 import tempfile
 import traceback
@@ -10,11 +13,13 @@ from collections.abc import Sequence
 
 import click
 
-from runner.errors import RunnerError
+from runner.cli.streams import OutputLost, fault, install, say, silence
+from runner.errors import EnvironmentFailed, InvalidInput, RunnerError
 
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_INVALID = 2
+EXIT_ENVIRONMENT = 3
 EXIT_PENDING = 10
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
@@ -22,28 +27,51 @@ EXIT_INTERRUPTED = 130
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return the process's exit code. Raises nothing."""
+    try:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        install()
+        code = _call(arguments)
+        sys.stdout.flush()
+        return code
+    except OutputLost as error:
+        silence(1)
+        if error.errno == errno.EPIPE:
+            return EXIT_OK  # whoever read our output has seen enough
+        say(f"error: cannot write the output: {fault(error)}")
+        return EXIT_ENVIRONMENT
+    except KeyboardInterrupt:
+        say("interrupted")
+        return EXIT_INTERRUPTED
+    finally:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left that a late Ctrl-C could spoil
+
+
+def _call(arguments: Sequence[str]) -> int:
     from runner.cli import main
 
     try:
         # Not click's own `main`: that one makes 1 of a closed stdout.
-        with main.make_context("runner", list(arguments)) as context:
+        with main.make_context("runner", list(arguments) or ["--help"]) as context:
             result = main.invoke(context)
-        sys.stdout.flush()
         return result if isinstance(result, int) else EXIT_OK
+    except OutputLost:
+        raise
     except click.exceptions.Exit as done:
         return done.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has seen enough. Nothing more may be written, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OK
+    except click.ClickException as error:
+        report(_in_our_words(error))
+        return EXIT_INVALID
+    except click.Abort:
+        raise KeyboardInterrupt from None
     except RunnerError as error:
         report(error)
         return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return EXIT_INVALID
-    except (KeyboardInterrupt, click.Abort):
-        return EXIT_INTERRUPTED
+    except OSError as error:
+        place = "" if error.filename is None else f"`{os.fsdecode(error.filename)}`: "
+        report(EnvironmentFailed(f"{place}{fault(error)}"))
+        return EXIT_ENVIRONMENT
     except Exception as error:
         return _bug(error)
 
@@ -55,18 +83,38 @@ def report(error: RunnerError) -> None:
 
     if isinstance(error, InvalidSweep):
         count = sum(problem.severity == "error" for problem in error.problems)
-        click.echo(render(error.source, error.problems), err=True)
-        click.echo(f"\n{counted(count, 'problem')} in `{error.source.name}`; nothing was started", err=True)
+        say(render(error.source, error.problems))
+        say(f"\n{counted(count, 'problem')} in `{error.source.name}`; nothing was started")
         return
-    click.echo(f"error: {error.message}", err=True)
+    say(f"error: {error.message}")
     if error.hint:
-        click.echo(f"\nhint: {error.hint}", err=True)
+        say(f"\nhint: {error.hint}")
+
+
+def _in_our_words(error: click.ClickException) -> InvalidInput:
+    """What click says about the command line, in the style of our own messages."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f"`{context.command_path} --help` shows what there is" if context else None
+    if isinstance(error, click.NoSuchOption):
+        near = min(error.possibilities or (), default=None)
+        return InvalidInput(f"unknown option `{error.option_name}`", f"did you mean `{near}`?" if near else hint)
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        name = error.param.make_metavar(context) if context else error.param.human_readable_name
+        return InvalidInput(f"missing {error.param.param_type_name} `{name.removesuffix('...')}`", hint)
+    message = re.sub(r"'([^']*)'", r"`\1`", error.format_message()).rstrip(".")
+    return InvalidInput(message[:1].lower() + message[1:], hint)
 
 
 def _bug(error: Exception) -> int:
-    with tempfile.NamedTemporaryFile("w", prefix="runner-bug-", suffix=".txt", delete=False) as file:
-        file.write(f"runner {sys.argv[1:]}\n")
-        traceback.print_exception(error, file=file)
-    click.echo(f"error: a bug in runner: {type(error).__name__}: {error}", err=True)
-    click.echo(f"\nhint: the full report is in `{file.name}`", err=True)
+    say(f"error: a bug in runner: {type(error).__name__}: {error}")
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="runner-bug-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
+        ) as file:
+            file.write(f"runner {sys.argv[1:]}\n")
+            traceback.print_exception(error, file=file)
+    except OSError:
+        say("".join(traceback.format_exception(error)))
+    else:
+        say(f"\nhint: the full report is in `{file.name}`")
     return EXIT_BUG

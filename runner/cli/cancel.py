@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
-import trio
 
-from runner.backends import BACKENDS
-from runner.cli.options import given, load_sweep, state_option
-from runner.errors import EnvironmentFailed
-from runner.leftovers import settle
+from runner.cli.options import Given, as_applied, given_with_state, is_session, state_option
+from runner.cli.streams import say
+from runner.errors import EnvironmentFailed, InvalidInput
+from runner.leftovers import end_leftovers
+from runner.model import Outcome
 from runner.sessions import find
-from runner.state import State, open_for_reading, open_for_writing
+from runner.state import State, open_for_writing
+from runner.state.records import AttemptRow
 from runner.units import counted
 
 POLL_SECONDS = 0.2
 
+Rows = Mapping[str, AttemptRow | None]
+"""Sessions by id, with their last attempts."""
+
 
 @click.command("cancel")
-@click.argument("file", metavar="[SWEEP.YAML]", default="sweep.yaml")
-@click.argument("sessions", nargs=-1, metavar="[SESSION]...")
+@click.argument("arguments", nargs=-1, metavar="[SWEEP.YAML] [SESSION]...")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),
@@ -30,43 +33,82 @@ POLL_SECONDS = 0.2
     show_default=True,
     help="Seconds to wait for the end.",
 )
+@click.option("--gone", is_flag=True, help="What an apply left over on another machine runs there no more.")
 @state_option
-def command(file: str, sessions: tuple[str, ...], timeout: float, state: Path | None) -> None:
+def command(arguments: tuple[str, ...], timeout: float, gone: bool, state: Path | None) -> None:
     """End sessions of a live apply, or the whole apply where none is named.
 
-    Where no apply lives, whatever a dead one left running is ended and recorded as lost.
+    Where no apply lives, whatever a dead one left running is ended and recorded as lost. SESSION is an id, a unique
+    beginning of one, or values: `lr=0.1,seed=3`.
     """
-    this = given(load_sweep(file))
-    with open_for_reading(this.sweep.folder, this.sweep.name, state) as opened:
+    named = bool(arguments) and not is_session(arguments[0])
+    file, sessions = (arguments[0], arguments[1:]) if named else ("sweep.yaml", arguments)
+    with given_with_state(file, state) as (this, opened):
         if opened is None:
-            click.echo("nothing to cancel: this sweep has no state", err=True)
+            if sessions:
+                raise InvalidInput("this sweep has no state: none of its sessions has run", "`runner apply` runs them")
+            say("nothing to cancel: this sweep has no state")
             return
-        ids = [find(session, this.plan, opened) for session in sessions]
-        if opened.holder is not None:
+        live = opened.holder is not None
+        # What a live apply runs is what the file said when it began.
+        last = opened.journal.last_apply() if live else None
+        known = (as_applied(last, this.sweep.folder) if last else None) or this
+        ids = [_find(session, known, opened) for session in dict.fromkeys(sessions)]
+        before = _rows(opened, ids)
+        if live:
             opened.request_cancel(ids or None)
             _wait(opened, ids, timeout)
-            return
-    with open_for_writing(this.sweep.folder, this.sweep.name, state) as held:
-        ended = trio.run(_settle, held, this.sweep.policy.grace)
-    click.echo(f"no apply is live; {counted(ended, 'left-over attempt')} settled", err=True)
+        if opened.holder is None:
+            _settle_left_over(this, state, live, gone)
+        for session in ids:
+            say(f"{session}: {_became(before[session], _rows(opened, [session])[session], opened)}")
 
 
-async def _settle(state: State, grace: float) -> int:
-    async with BACKENDS["local"]({}, os.environ) as backend:
-        lost = await settle(state, backend, grace, state.journal.record)
-        return len(lost.ended)
+def _find(text: str, known: Given, state: State) -> str:
+    """As everywhere, but for one that waits for its turn: nobody has written down that one yet."""
+    if is_session(text) and "=" not in text and not state.journal.sessions_matching(text, live=False):
+        waiting = [session.id for session in known.plan if session.id.startswith(text.lower())]
+        if len(waiting) == 1:
+            return waiting[0]
+    return find(text, known.plan, state)
 
 
-def _wait(state: State, ids: list[str], timeout: float) -> None:
-    """Until the live apply has done as asked. Raises EnvironmentFailed if it takes too long."""
+def _rows(state: State, ids: Sequence[str]) -> Rows:
+    return {session: state.journal.row(session) for session in ids}
+
+
+def _wait(state: State, ids: Sequence[str], timeout: float) -> None:
+    """Until the live apply has heard of it, and nothing of what shall end runs any more. Raises EnvironmentFailed."""
     deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if state.holder is None:
-            click.echo("the apply has ended", err=True)
+    taken = False
+    while state.holder is not None:
+        if taken and ids and not any(attempt.session in ids for attempt in state.journal.open_attempts()):
             return
-        running = {attempt.session for attempt in state.journal.open_attempts()}
-        if ids and not running.intersection(ids):
-            click.echo(f"{counted(len(ids), 'session')} cancelled", err=True)
-            return
+        if time.monotonic() >= deadline:
+            what = "not ended" if taken else "the apply has not heard of it"
+            raise EnvironmentFailed(f"{what} within {timeout:g} s", "`runner status` shows what still runs")
+        # One more look after it was taken: only then has what waits been ended, too.
+        taken = not any((state.folder / "cancel").glob("*.json"))
         time.sleep(POLL_SECONDS)
-    raise EnvironmentFailed(f"not ended within {timeout:g} s", "`runner status` shows what still runs")
+
+
+def _settle_left_over(this: Given, directory: Path | None, lived: bool, gone: bool) -> None:
+    with open_for_writing(this.sweep.folder, this.sweep.name, directory) as held:
+        ended = end_leftovers(held, this.sweep.policy.grace, gone=gone)
+    settled = f"{counted(ended, 'left-over job')} settled"
+    if not lived:
+        say(f"no apply is live; {settled}")
+    else:
+        say(f"the apply has ended; {settled}" if ended else "the apply has ended")
+
+
+def _became(before: AttemptRow | None, after: AttemptRow | None, state: State) -> str:
+    """What the request made of a session, as the journal has it."""
+    live = state.holder is not None
+    fresh = after is not None and (before is None or before.number != after.number or before.outcome is None)
+    if after is not None and after.outcome is not None and (fresh or after.outcome is Outcome.SUCCEEDED or not live):
+        return after.outcome.value if fresh else f"already {after.outcome}"
+    last = state.journal.last_apply()
+    if after is not None and after.outcome is not None and last is not None and after.apply == last.number:
+        return f"already {after.outcome}"
+    return "it waited for its turn, and will not run" if live else "it has not run"

@@ -12,6 +12,7 @@ import click
 
 import runner
 from runner.backends.local.enforcement import Finding, describe
+from runner.cli.streams import machine_readable
 
 
 @click.command("doctor")
@@ -24,6 +25,7 @@ def command(form: str) -> None:
         *describe(os.environ),
     ]
     if form == "json":
+        machine_readable()
         click.echo(json.dumps([finding._asdict() for finding in findings], ensure_ascii=False, indent=2))
         return
     width = max(len(finding.fact) for finding in findings)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from runner import schema
+from runner.cli.streams import say
 from runner.errors import EnvironmentFailed, InvalidInput
 
 SCHEMA_FILE = "sweep.schema.json"
@@ -46,4 +47,4 @@ def command(file: Path) -> None:
         file.write_text(TEMPLATE.format(file=file), encoding="utf-8")
     except OSError as error:
         raise EnvironmentFailed(f"cannot write `{file}`: {(error.strerror or str(error)).lower()}") from error
-    click.echo(f"wrote {file} and {beside}; now try: runner apply {file}", err=True)
+    say(f"wrote {file} and {beside}; now try: runner apply {file}")

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import given, load_sweep, state_option
+from runner.cli.buildlog import BuildLog, build_log_of
+from runner.cli.options import given_with_state, state_option
+from runner.cli.streams import say
 from runner.errors import InvalidInput
 from runner.outputs import copy_from
+from runner.progress import tail
 from runner.sessions import find
-from runner.state import State, open_for_reading
+from runner.state import State
 from runner.units import counted
 
 POLL_SECONDS = 0.2
@@ -32,8 +35,7 @@ def command(arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int
     if len(arguments) > 2:
         raise InvalidInput("one session at a time", "write `runner logs sweep.yaml SESSION`")
     file, session = arguments if len(arguments) == 2 else ("sweep.yaml", arguments[0])
-    this = given(load_sweep(file))
-    with open_for_reading(this.sweep.folder, this.sweep.name, state) as opened:
+    with given_with_state(file, state) as (this, opened):
         session_id = find(session, this.plan, opened)
         last = opened.journal.row(session_id) if opened else None
         if opened is None or last is None:
@@ -41,10 +43,21 @@ def command(arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int
         if attempt is not None and attempt > last.number:
             raise InvalidInput(f"session `{session_id}` has had {counted(last.number, 'attempt')}")
         number = attempt or last.number
-        if follow:
+        row = next(row for row in opened.journal.attempts(session_id) if row.number == number)
+        if build := build_log_of(opened, row, this.sweep.folder):
+            _show_build(build, stderr)
+        elif follow:
             _follow(opened, session_id, number, stderr)
         else:
             _show(opened, session_id, number, stderr, 0)
+
+
+def _show_build(log: BuildLog, stderr: bool) -> None:
+    """What a build wrote: its stderr is never left out, as that is where the reason stands."""
+    say("it never started, as its build failed; this is what the build wrote\n")
+    copy_from(log.stderr if stderr else log.stdout, 0, sys.stdout.buffer)
+    if not stderr:
+        say("".join(f"{line}\n" for line in tail(log.stderr, lines=1000)).removesuffix("\n"))
 
 
 def _show(state: State, session: str, attempt: int, stderr: bool, offset: int) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,17 +15,24 @@ import click
 from runner.backends import BACKENDS, OPTIONS
 from runner.capacity import Capacity
 from runner.checks import check_fits
-from runner.diagnostics import InvalidSweep, Problem, nearest, render
+from runner.cli.streams import say
+from runner.diagnostics import InvalidSweep, Problem, Source, nearest, render
 from runner.errors import InvalidInput
 from runner.loading import load
 from runner.model import Amount, Stop, Value
 from runner.plan import Plan, parse_selection
 from runner.sections import BackendChoice, amount
-from runner.source import read
+from runner.source import ScalarNode, parse, read
+from runner.state import State, open_for_reading
+from runner.state.records import ApplyRow
 from runner.sweep import Sweep
 from runner.units import UnitError
+from runner.values import equal
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+MOST_DEVICES = 4096
+"""GPUs of one machine: more is a slip of the finger, and each gets a name and a lock."""
 
 
 def sweep_argument(function: F) -> F:
@@ -59,7 +68,14 @@ class Given:
         """What `--select` asks for; None where nothing was asked. Raises InvalidInput."""
         condition: dict[str, Value] = {}
         for text in texts:
-            condition |= parse_selection(text, self.sweep.space.names)
+            for part in text.split(","):
+                for name, value in parse_selection(part, self.sweep.space.names).items():
+                    known = condition.setdefault(name, value)
+                    if not equal(known, value):
+                        raise InvalidInput(
+                            f"no session has both `{name}={known.text}` and `{name}={value.text}`",
+                            "a session is selected if it has all of the values; select one value at a time",
+                        )
         return condition or None
 
 
@@ -73,11 +89,61 @@ def load_sweep(file: str) -> Sweep:
 
 def show_warnings(sweep: Sweep) -> None:
     if sweep.warnings:
-        click.echo(render(sweep.source, sweep.warnings) + "\n", err=True)
+        say(render(sweep.source, sweep.warnings) + "\n")
 
 
 def given(sweep: Sweep) -> Given:
     return Given(sweep, Plan.of(sweep))
+
+
+@contextmanager
+def given_with_state(file: str, directory: Path | None) -> Iterator[tuple[Given, State | None]]:
+    """A sweep and its state; where the file is no longer valid, the sweep as it was last applied.
+
+    Raises InvalidInput if there is neither.
+    """
+    fault: InvalidInput | None = None
+    try:
+        this = given(load_sweep(file))
+    except InvalidInput as error:
+        if file == "-":
+            raise
+        fault = error
+        folder, name = Path(file).absolute().parent, _name(file)
+    else:
+        folder, name = this.sweep.folder, this.sweep.name
+    with open_for_reading(folder, name, directory) as opened:
+        if fault is not None:
+            last = opened.journal.last_apply() if opened else None
+            recalled = as_applied(last, folder) if last else None
+            if recalled is None:
+                raise fault
+            this = recalled
+            say(f"warning: {fault.message}: `{file}` is taken as it was last applied")
+        yield this, opened
+
+
+def as_applied(apply: ApplyRow, folder: Path) -> Given | None:
+    """The sweep of an earlier or running apply, with the ids that its sessions have; None if it cannot be read any more."""
+    try:
+        return Given(sweep := load(Source(f"{apply.sweep}.yaml", apply.text), folder), Plan(sweep, apply.recipe))
+    except InvalidInput:
+        return None
+
+
+def _name(file: str) -> str:
+    """The name of a sweep whose file is wrong otherwise, or gone."""
+    try:
+        document, _ = parse(read(file))
+    except InvalidInput:
+        document = None
+    named = document.get("name") if document else None
+    return named.value.text if isinstance(named, ScalarNode) else Path(file).stem
+
+
+def is_session(text: str) -> bool:
+    """Whether an argument can only mean a session: an id, the beginning of one, or values."""
+    return "=" in text or re.fullmatch("[0-9a-fA-F]{1,16}", text) is not None
 
 
 def override(
@@ -105,13 +171,18 @@ def parse_capacity(text: str) -> dict[str, Amount]:
     """`cpu=8,mem=16g`. Raises InvalidInput."""
     found: dict[str, Amount] = {}
     for part in text.split(","):
-        name, equals, value = part.partition("=")
-        if not equals or not name.strip():
-            raise InvalidInput(f"`{part}` is not `RESOURCE=AMOUNT`", "write `--capacity cpu=8,mem=16g`")
+        name, equals, value = (word.strip() for word in part.partition("="))
+        if not equals or not name or not value:
+            fault = (
+                f"`{part}` in `--capacity` is not `RESOURCE=AMOUNT`" if part.strip() else "`--capacity` lacks an amount"
+            )
+            raise InvalidInput(fault, "write `--capacity cpu=8,mem=16g`")
+        if name in found:
+            raise InvalidInput(f"`--capacity` names `{name}` twice")
         try:
-            found[name.strip()] = amount(name.strip(), Value(value.strip(), value.strip()))
+            found[name] = amount(name, Value(value, value))
         except UnitError as error:
-            raise InvalidInput(f"in `--capacity`: {error.message}", error.hint) from error
+            raise InvalidInput(f"`{name}` in `--capacity`: {error.message}", error.hint) from error
     return found
 
 
@@ -129,6 +200,8 @@ def capacity_of(sweep: Sweep) -> Capacity:
         "gpu": len(machine.gpus),
         **sweep.capacity,
     }
+    if not machine.gpus and limits["gpu"] > MOST_DEVICES:
+        raise InvalidInput(f"a capacity of {limits['gpu']:,} `gpu` is more than the {MOST_DEVICES:,} that are possible")
     devices = machine.gpus or tuple(str(index) for index in range(int(limits["gpu"])))
     return Capacity(limits, sweep.max_parallel, devices, DeviceLocks())
 

@@ -21,6 +21,7 @@ from runner.cli.options import (
     state_option,
     sweep_argument,
 )
+from runner.cli.streams import machine_readable
 from runner.errors import InvalidInput
 from runner.history import Choice, History, Planned
 from runner.model import Session, Status
@@ -63,6 +64,8 @@ def command(
     state: Path | None,
 ) -> int:
     """Show what `apply` would do, session by session, and why; nothing is started or written."""
+    if form != "text":
+        machine_readable()
     this = given(override(load_sweep(file), capacity=capacity, max_parallel=max_parallel, backend=backend))
     selection = this.selection(select)
     if count and not exit_code:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from runner.cli.options import given, load_sweep, state_option, sweep_argument
+from runner.builds import build_key
+from runner.cli.options import Given, given, load_sweep, state_option, sweep_argument
 from runner.errors import InvalidInput
-from runner.state import open_for_reading, open_for_writing
+from runner.leftovers import HERE, end_leftovers
+from runner.state import Log, State, open_for_reading, open_for_writing
 from runner.units import UnitError, counted, format_memory, parse_duration
 
 
 @click.command("prune")
 @sweep_argument
-@click.option("--orphans", is_flag=True, help="Sessions that the file no longer has: their logs, outputs and history.")
+@click.option("--orphans", is_flag=True, help="Sessions that the file no longer has: logs, outputs, history, builds.")
 @click.option("--logs-older-than", metavar="AGE", help="Logs last written to before that: `30d`.")
 @click.option("--yes", is_flag=True, help="Do it. Without this, only say what would be removed.")
 @state_option
@@ -30,28 +33,61 @@ def command(file: str, orphans: bool, logs_older_than: str | None, yes: bool, st
         if found is None:
             click.echo("nothing to remove: this sweep has no state")
             return
-    known = {int(session.id, 16) for session in this.plan}
-    with open_for_writing(this.sweep.folder, this.sweep.name, state) as opened:
-        gone = (
-            [stored.id for stored in opened.journal.orphans(known.__contains__, live=False)]
-            if orphans or age is None
-            else []
-        )
-        orphaned = frozenset(gone)
-        logs = [
-            log
-            for log in opened.logs()
-            if log.session in orphaned or (age is not None and log.modified < time.time() - age)
-        ]
-        size = sum(log.size for log in logs) + sum(opened.output_size(session) for session in gone)
-        what = f"{counted(len(gone), 'orphaned session')}, {counted(len(logs), 'log')}, {format_memory(size)}"
         if not yes:
-            click.echo(f"would remove {what}; `--yes` does it")
+            click.echo(f"would remove {_find(this, found, orphans, age)}; `--yes` does it")
             return
-        opened.remove_logs(logs)
-        opened.remove_sessions(gone)
-        opened.journal.forget(gone)
-        click.echo(f"removed {what}")
+    with open_for_writing(this.sweep.folder, this.sweep.name, state) as held:
+        end_leftovers(held, this.sweep.policy.grace)  # what still runs must not be forgotten
+        unneeded = _find(this, held, orphans, age)
+        held.remove_logs(unneeded.logs)
+        held.remove_sessions(unneeded.sessions)
+        for build in unneeded.builds:
+            held.remove_build(build)
+        held.journal.forget(unneeded.sessions)
+        click.echo(f"removed {unneeded}")
+
+
+@dataclass(frozen=True)
+class Unneeded:
+    """What may go, and the bytes that this gives back, the journal's left out."""
+
+    sessions: list[str]
+    logs: list[Log]
+    builds: list[str]
+    size: int
+
+    def __str__(self) -> str:
+        parts = [counted(len(self.sessions), "orphaned session"), counted(len(self.logs), "log")]
+        if self.builds:
+            parts.append(counted(len(self.builds), "build"))
+        return ", ".join([*parts, format_memory(self.size)])
+
+
+def _find(this: Given, state: State, orphans: bool, age: float | None) -> Unneeded:
+    sessions, builds = _orphaned(this, state) if orphans or age is None else ([], [])
+    orphaned = frozenset(sessions)
+    logs = [
+        log for log in state.logs() if log.session in orphaned or (age is not None and log.modified < time.time() - age)
+    ]
+    size = sum(log.size for log in logs)
+    size += sum(map(state.output_size, sessions)) + sum(map(state.build_size, builds))
+    return Unneeded(sessions, logs, builds, size)
+
+
+def _orphaned(this: Given, state: State) -> tuple[list[str], list[str]]:
+    """The sessions and the builds that the plan does not have, without what runs, or may not be settled from here."""
+    files = this.plan.recipe.parts.get("files", {})
+    known, used = set(), set()
+    for session in this.plan:
+        known.add(int(session.id, 16))
+        if session.build is not None:
+            used.add(build_key(session.build, files))
+    held = state.holder is not None
+    running = {attempt.session for attempt in state.journal.open_attempts() if held or attempt.backend != HERE}
+    building = {build.build for build in state.journal.open_builds() if held or build.backend != HERE}
+    orphans = state.journal.orphans(known.__contains__, live=False)
+    sessions = [stored.id for stored in orphans if stored.id not in running]
+    return sessions, sorted(state.builds() - used - building)
 
 
 def _age(text: str) -> float:

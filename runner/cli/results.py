@@ -11,6 +11,7 @@ import click
 
 from runner import results, tables
 from runner.cli.options import given, load_sweep, select_option, state_option, sweep_argument
+from runner.cli.streams import machine_readable
 from runner.errors import InvalidInput
 from runner.state import open_for_reading
 
@@ -25,6 +26,8 @@ def command(file: str, form: str, select: tuple[str, ...], state: Path | None) -
 
     Sessions that have not run yet are there, too, as `new`.
     """
+    if form in ("json", "csv"):
+        machine_readable()
     this = given(load_sweep(file))
     selection = this.selection(select)
     with open_for_reading(this.sweep.folder, this.sweep.name, state) as opened:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -11,10 +12,13 @@ from typing import Any
 import click
 
 from runner.adhoc import Flags, to_document, to_yaml
+from runner.applying import Applied
 from runner.cli.apply import Watch, execute, exit_code
+from runner.cli.buildlog import build_log
 from runner.cli.options import given, override, show_warnings
+from runner.cli.streams import Outlets, fault, outlets, say
 from runner.diagnostics import Source
-from runner.errors import InvalidInput
+from runner.errors import EnvironmentFailed, InvalidInput
 from runner.history import Choice
 from runner.loading import load
 from runner.outputs import LiveOutput, SessionOutputs, Statistics
@@ -121,7 +125,7 @@ def command(
     document, warnings = to_document(flags)
     text = to_yaml(document)
     for warning in () if quiet else warnings:
-        click.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}")
     if print_sweep:
         click.echo(text, nl=False)
         return 0
@@ -129,26 +133,49 @@ def command(
     if not quiet:
         show_warnings(sweep)
     this = given(override(sweep))
-    folder = runs_folder() / (f"{name}" if name else f"run-{secrets.token_hex(6)}")
+    folder = _made(runs_folder()) / (name or f"run-{secrets.token_hex(6)}")
 
-    def watch(state: State) -> Watch:
-        outputs = LiveOutput(state) if this.plan.count == 1 else SessionOutputs(state)
-        progress = None if quiet else Progress(None)
-        shown = [outputs, *([Statistics()] if stats else []), *([progress] if progress else [])]
-        return Watch(shown, LIVE_SECONDS, outputs.tick, progress.finish if progress else lambda _: None)
+    def watch(state: State, outlets: Outlets) -> Watch:
+        out, err = outlets.out, outlets.err
+        outputs = LiveOutput(state, out, err) if this.plan.count == 1 else SessionOutputs(state, out, err)
+        progress = None if quiet else Progress(err, lambda build: build_log(state, build).stderr)
+        shown = [outputs, *([Statistics(err)] if stats else []), *([progress] if progress else [])]
 
-    applied = execute(this, folder, Choice(fresh=True), watch)
-    if rm or (name is None and applied.succeeded):
-        shutil.rmtree(folder, ignore_errors=True)
-    elif not quiet and not applied.succeeded:
-        click.echo(f"logs are kept in {folder}", err=True)
+        def finish(applied: Applied) -> None:
+            outlets.drain()  # so that the summary stands below what the sessions printed
+            if progress:
+                progress.finish(applied.ended)
+
+        return Watch(shown, LIVE_SECONDS, outputs.tick, finish)
+
+    with outlets() as opened:
+        applied = execute(this, folder, Choice(fresh=True), opened, watch)
+        printed = opened.out.lost is None or opened.out.lost.errno == errno.EPIPE
+        if rm or (name is None and applied.succeeded and printed):
+            shutil.rmtree(folder, ignore_errors=True)
+        elif not quiet and not (applied.succeeded and printed):
+            opened.err.write(f"logs are kept in {folder}\n")
     return exit_code(applied)
 
 
 def runs_folder() -> Path:
     """Where runs keep their state: outside every tree, as the XDG base directory specification has it."""
     home = os.environ.get("XDG_STATE_HOME")
-    return (Path(home) if home and os.path.isabs(home) else Path.home() / ".local" / "state") / "runner" / "runs"
+    if home and os.path.isabs(home):
+        return Path(home, "runner", "runs")
+    return Path(os.path.expanduser("~"), ".local", "state", "runner", "runs")
+
+
+def _made(folder: Path) -> Path:
+    """Others have no business in what runs print and compute."""
+    hint = "set `XDG_STATE_HOME` to a folder that you can write to: runs keep their state there"
+    if not folder.is_absolute():
+        raise EnvironmentFailed("there is no home folder: `HOME` is not set", hint)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentFailed(f"cannot make `{folder}`: {fault(error)}", hint) from error
+    return folder
 
 
 def _image_and_files(arguments: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:

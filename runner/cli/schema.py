@@ -7,6 +7,7 @@ import json
 import click
 
 from runner import schema
+from runner.cli.streams import machine_readable
 
 
 @click.command("schema")
@@ -15,4 +16,5 @@ from runner import schema
 )
 def command(name: str) -> None:
     """Print the JSON schema of the sweep file, or of one of the shapes that `--format json` prints."""
+    machine_readable()
     click.echo(json.dumps(schema.load(name), ensure_ascii=False, indent=2))

@@ -10,12 +10,13 @@ from typing import Any
 
 import click
 
-from runner.cli.options import Given, given, load_sweep, state_option, sweep_argument
+from runner.cli.options import Given, given_with_state, state_option, sweep_argument
+from runner.cli.streams import machine_readable
 from runner.events import iso
 from runner.model import Outcome, Session, Status
 from runner.render import variables
 from runner.results import Result, results
-from runner.state import State, open_for_reading
+from runner.state import State
 from runner.state.records import ApplyRow
 from runner.units import counted, format_duration
 
@@ -29,10 +30,10 @@ SHOWN = 10
 @state_option
 def command(file: str, form: str, state: Path | None) -> None:
     """Show how many sessions stand where, what runs now, and what failed and why."""
-    this = given(load_sweep(file))
-    with open_for_reading(this.sweep.folder, this.sweep.name, state) as opened:
+    with given_with_state(file, state) as (this, opened):
         found = _gather(this, opened)
     if form == "json":
+        machine_readable()
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
     else:
         _show(found, file, state)

@@ -9,6 +9,7 @@ import click
 from runner.capacity import Capacity
 from runner.checks import check_fits
 from runner.cli.options import load_sweep, override, sweep_argument
+from runner.cli.streams import machine_readable, say
 from runner.diagnostics import InvalidSweep, to_json
 from runner.sweep import Sweep
 from runner.units import counted
@@ -22,6 +23,8 @@ def command(file: str, form: str) -> int:
 
     Resources are compared with a `capacity` written in the file, never with this machine.
     """
+    if form == "json":
+        machine_readable()
     try:
         sweep = override(load_sweep(file))
         misfits = list(check_fits(sweep, Capacity(sweep.capacity, sweep.max_parallel).fits_ever, FILE_HINT))
@@ -35,7 +38,7 @@ def command(file: str, form: str) -> int:
     if form == "json":
         click.echo(json.dumps(to_json(sweep.source, sweep.warnings), ensure_ascii=False, indent=2))
     else:
-        click.echo(summary(sweep), err=True)
+        say(summary(sweep))
     return 0
 
 

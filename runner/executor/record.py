@@ -52,7 +52,7 @@ class Record:
         now = self._clock()
         if entry.build is not None:
             command = attempt.command if isinstance(attempt.command, str) else shlex.join(attempt.command)
-            return self.tell(BuildStarted(now, entry.build, command))
+            return self.tell(BuildStarted(now, entry.build, command, attempt.name, self._backend))
         if entry.last is not None:
             self._last[entry.last] -= 1
         if adopt is not None:

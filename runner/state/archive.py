@@ -18,14 +18,17 @@ from runner.state.database import explain
 from runner.state.records import (
     APPLY_COLUMNS,
     ATTEMPT_COLUMNS,
+    MACHINE_COLUMNS,
     STORED_COLUMNS,
     ApplyRow,
     AttemptRow,
     Earlier,
     OpenAttempt,
+    OpenBuild,
     StoredSession,
     apply_row,
     attempt_row,
+    machine,
     status_after,
     stored_session,
 )
@@ -59,7 +62,7 @@ class Archive:
 
     @cached_property
     def state_id(self) -> str:
-        """12 random hex digits, made with the journal: no two states ever share them."""
+        """12 random hex digits, made with the journal, and anew for a copy of it: no two states share them."""
         (state,) = self._one("SELECT state FROM meta") or ("",)
         return str(state)
 
@@ -82,9 +85,16 @@ class Archive:
         return 1 + (found[0] if found else 0)
 
     def open_attempts(self) -> list[OpenAttempt]:
-        columns = "s.id, a.number, a.name, a.backend, a.job, a.host, a.submitted, a.started"
-        rows = self._each(f"SELECT {columns} FROM {_LAST} WHERE s.outcome IS NULL")
-        return [OpenAttempt(row[0].hex(), *row[1:]) for row in rows]
+        columns = f"s.id, a.number, a.name, a.backend, a.job, a.submitted, a.started, {MACHINE_COLUMNS}"
+        rows = self._each(f"SELECT {columns} FROM {_LAST} LEFT JOIN applies p ON p.n = a.apply WHERE s.outcome IS NULL")
+        return [OpenAttempt(row[0].hex(), *(*row[1:7], machine(row[7:]))) for row in rows]
+
+    def open_builds(self) -> list[OpenBuild]:
+        rows = self._each(
+            f"SELECT b.build, b.name, b.backend, {MACHINE_COLUMNS} FROM builds b LEFT JOIN applies p ON p.n = b.apply"
+            " WHERE b.outcome IS NULL"
+        )
+        return [OpenBuild(*(*row[:3], machine(row[3:]))) for row in rows]
 
     def nearest(self, point: str) -> Earlier | None:
         """The session of this point that was last tried; ask for a session that has not been tried itself.

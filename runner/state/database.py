@@ -16,7 +16,7 @@ from typing import NoReturn
 from runner.errors import EnvironmentFailed
 from runner.state.disk import FREE_SPACE, OTHER_FOLDER, guarded
 
-VERSION = 1
+VERSION = 2
 """Of the tables below; it goes up with every change of them or of the events that they hold."""
 
 _SIDE_FILE = 32 * 1024
@@ -29,20 +29,20 @@ APPLICATION_ID = 0x72756E72
 # sessions stand is read from some 40 MB; `n` counts up, so that everything but the unique index on `id` is
 # written at its end.
 _TABLES = """
-CREATE TABLE meta (state TEXT NOT NULL, created REAL NOT NULL);
+CREATE TABLE meta (state TEXT NOT NULL, created REAL NOT NULL, home TEXT);
 CREATE TABLE recipes (
     n INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, sans_files TEXT NOT NULL, parts TEXT NOT NULL
 );
 CREATE TABLE applies (
     n INTEGER PRIMARY KEY, started REAL NOT NULL, ended REAL, sweep TEXT NOT NULL, total INTEGER NOT NULL,
     to_run INTEGER NOT NULL, backend TEXT NOT NULL, capacity TEXT NOT NULL, max_parallel INTEGER,
-    host TEXT NOT NULL, user TEXT NOT NULL, pid INTEGER NOT NULL, version TEXT NOT NULL, revision TEXT,
-    dirty INTEGER, text TEXT NOT NULL, recipe INTEGER NOT NULL, stopped TEXT, interrupted TEXT, outcomes TEXT,
+    host TEXT NOT NULL, boot TEXT, pids TEXT, user TEXT NOT NULL, pid INTEGER NOT NULL, version TEXT NOT NULL,
+    revision TEXT, dirty INTEGER, text TEXT NOT NULL, recipe INTEGER NOT NULL, stopped TEXT, interrupted TEXT, outcomes TEXT,
     not_run INTEGER
 );
 CREATE TABLE builds (
-    build TEXT, apply INTEGER, command TEXT NOT NULL, started REAL NOT NULL, ended REAL, outcome TEXT,
-    exit_code INTEGER, reason TEXT, duration REAL, PRIMARY KEY (build, apply)
+    build TEXT, apply INTEGER, command TEXT NOT NULL, name TEXT NOT NULL, backend TEXT NOT NULL,
+    started REAL NOT NULL, ended REAL, outcome TEXT, exit_code INTEGER, reason TEXT, duration REAL, PRIMARY KEY (build, apply)
 ) WITHOUT ROWID;
 CREATE TABLE sessions (
     n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, point BLOB NOT NULL, recipe INTEGER NOT NULL,
@@ -98,6 +98,11 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
             )
         if application != APPLICATION_ID:
             raise EnvironmentFailed(f"`{path}` is not a journal of runner", _damaged(path))
+        if version < VERSION:
+            raise EnvironmentFailed(
+                f"`{path}` was written by an older runner (journal version {version}, this one knows {VERSION})",
+                "go on with the runner that wrote it, move it away to begin anew, or choose another folder with `--state DIR`",
+            )
         # 8,000 pages are 16 MB of log between two checkpoints: each costs the disk a flush.
         connection.execute("PRAGMA wal_autocheckpoint = 8000")
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -108,6 +113,11 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def new_state_id() -> str:
+    """12 random hex digits: no two states ever share them."""
+    return os.urandom(6).hex()
 
 
 def _create(path: Path) -> None:
@@ -130,7 +140,7 @@ def _create(path: Path) -> None:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {VERSION}")
             connection.executescript(_TABLES)
-            connection.execute("INSERT INTO meta VALUES (?, ?)", (os.urandom(6).hex(), time.time()))
+            connection.execute("INSERT INTO meta VALUES (?, ?, NULL)", (new_state_id(), time.time()))
         finally:
             connection.close()
     except sqlite3.Error as error:

@@ -18,6 +18,7 @@ _HINTS = {
     errno.EROFS: OTHER_FOLDER,
     errno.EACCES: OTHER_FOLDER,
     errno.EPERM: OTHER_FOLDER,
+    errno.ENAMETOOLONG: "choose a folder with a shorter path with `--state DIR`",
     errno.ENOTDIR: "move that file away, or choose another folder with `--state DIR`",
     errno.EEXIST: "move that file away, or choose another folder with `--state DIR`",
 }

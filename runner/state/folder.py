@@ -5,7 +5,7 @@
         logs/ID.N.out .err  what attempt N wrote; empty ones are removed
         output/ID/          the session's own folder, kept over its attempts; removed while empty
         params/ID.json      its variables, while it runs
-        builds/DIGEST/      one for each distinct build
+        builds/DIGEST/      one for each distinct build, and beside it what it wrote: DIGEST.out .err
         cancel/             requests of `runner cancel` to a live apply
 
 Every function that touches the disk raises EnvironmentFailed where the disk refuses.
@@ -16,9 +16,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,7 @@ class Log:
 
 
 class State:
-    """One opened state. `id` is random and never changes: it is what remote jobs are known by."""
+    """One opened state. `id` is random and never changes, except for a copy: it is what its jobs are known by."""
 
     def __init__(self, folder: Path, journal: Journal) -> None:
         self.folder = folder
@@ -91,31 +92,37 @@ class State:
         return self.folder / "builds" / build
 
     def prepare(self, session: str, attempt: int, params: str, *, empty: bool = False) -> Places:
-        """Make what an attempt needs: its output folder, emptied if `empty`, and its params file."""
+        """Make what an attempt needs: its output folder, emptied if `empty`, and its params file.
+
+        What an earlier attempt has put in the place of either is removed.
+        """
         places = self.places(session, attempt)
         with guarded(self.folder):
             if empty:
-                _remove_tree(places.output)
-            places.output.mkdir(exist_ok=True)
+                _remove(places.output)
+            try:
+                places.output.mkdir(exist_ok=True)
+            except FileExistsError:
+                _remove(places.output)
+                places.output.mkdir()
+            _remove(places.params)
             places.params.write_text(params, encoding="utf-8", errors="surrogatepass")
         return places
 
-    def tidy(self, session: str, attempt: int) -> Kept:
-        """Remove what an ended attempt left empty, and its params file; says what is left."""
+    def tidy(self, session: str, attempt: int) -> None:
+        """Remove what an ended attempt left empty, and its params file. What cannot be removed stays."""
         log = f"{self._logs}{session}.{attempt}"
-        with guarded(self.folder):
-            _unlink(f"{self._params}{session}.json")
-            for path in (log + ".out", log + ".err"):
-                if _size(path) == 0:
-                    _unlink(path)
-            try:
-                os.rmdir(self._output + session)
-            except OSError:
-                pass  # it holds something, or is not there
-        return self.kept(session, attempt)
+        with suppress(OSError):
+            _remove(Path(f"{self._params}{session}.json"))
+        for path in (log + ".out", log + ".err"):
+            if _size(path) == 0:
+                with suppress(OSError):
+                    os.unlink(path)
+        with suppress(OSError):
+            os.rmdir(self._output + session)
 
     def kept(self, session: str, attempt: int) -> Kept:
-        """What there is of an attempt's things; asks the disk, changes nothing."""
+        """What there is of an attempt's things, whatever its session has made of them; changes nothing."""
         log = f"{self._logs}{session}.{attempt}"
         return Kept(bool(_size(log + ".out")), bool(_size(log + ".err")), _holds_something(self._output + session))
 
@@ -147,15 +154,35 @@ class State:
     def remove_logs(self, logs: Iterable[Log]) -> None:
         with guarded(self.folder):
             for log in logs:
-                _unlink(log.path)
+                _remove(log.path)
 
     def remove_sessions(self, sessions: Iterable[str]) -> None:
         """Remove the output folders and the logs of these sessions; what the journal says of them stays."""
         gone = frozenset(sessions)
         for session in gone:
             with guarded(self.folder):
-                _remove_tree(Path(self._output + session))
+                _remove(Path(self._output + session))
         self.remove_logs(log for log in self.logs() if log.session in gone)
+
+    def builds(self) -> frozenset[str]:
+        """The builds of which there is anything on the disk."""
+        with guarded(self.folder):
+            return frozenset(name.partition(".")[0] for name in os.listdir(self.folder / "builds"))
+
+    def remove_build(self, build: str) -> None:
+        """Remove all that `build_size` counts."""
+        with guarded(self.folder):
+            for path in self._of_build(build):
+                _remove(path)
+
+    def build_size(self, build: str) -> int:
+        """Bytes on the disk, its logs included."""
+        with guarded(self.folder):
+            return sum(_usage(str(path)) for path in self._of_build(build))
+
+    def _of_build(self, build: str) -> list[Path]:
+        folder = self.build_folder(build)
+        return [folder, *(folder.with_suffix(suffix) for suffix in (".new", ".out", ".err"))]
 
     def output_size(self, session: str) -> int:
         """Bytes on the disk."""
@@ -180,7 +207,10 @@ def locate(beside: Path, name: str, directory: Path | None) -> Path:
 
 @contextmanager
 def open_for_writing(beside: Path, name: str, directory: Path | None = None) -> Iterator[State]:
-    """Make the state if need be and be its one writer. Raises EnvironmentFailed, as if it is held already."""
+    """Make the state if need be and be its one writer. Raises EnvironmentFailed, as if it is held already.
+
+    The first to write to a copy of a state makes it one of its own, see `Journal.settle_at`.
+    """
     folder = locate(beside, name, directory)
     with guarded(folder):
         _make(folder)
@@ -189,6 +219,7 @@ def open_for_writing(beside: Path, name: str, directory: Path | None = None) -> 
             for part in _PARTS:
                 (folder / part).mkdir(exist_ok=True)
         with journal.open_for_writing(folder / "journal.db") as opened:
+            opened.settle_at(_home(folder))
             state = State(folder, opened)
             state.take_cancel_requests()  # those were meant for an apply that has ended
             yield state
@@ -233,6 +264,15 @@ def _make(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
 
 
+def _home(folder: Path) -> str:
+    """What a folder keeps when it is moved or its machine restarted, and no copy of it has.
+
+    The file system's id and the number in it: unlike the device they are the same for all hosts that share it.
+    """
+    with guarded(folder):
+        return f"{os.statvfs(folder).f_fsid:x}:{folder.stat().st_ino}"
+
+
 def _take(path: Path) -> frozenset[str] | None:
     asked = json.loads(path.read_text())
     path.unlink()
@@ -242,15 +282,8 @@ def _take(path: Path) -> frozenset[str] | None:
 def _size(path: str) -> int | None:
     try:
         return os.stat(path).st_size
-    except FileNotFoundError:
+    except OSError:
         return None
-
-
-def _unlink(path: str | Path) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
 
 
 def _holds_something(folder: str) -> bool:
@@ -259,24 +292,38 @@ def _holds_something(folder: str) -> bool:
             return next(entries, None) is not None
     except FileNotFoundError:
         return False
+    except OSError:  # something is there that is no folder, or not to be looked into
+        return True
 
 
-def _remove_tree(folder: Path) -> None:
+def _remove(path: Path) -> None:
+    """Remove a file, a link or a whole tree, if it is there; folders that its owner has closed as well."""
+    try:
+        if not stat.S_ISDIR(path.lstat().st_mode):
+            path.unlink()
+            return
+    except FileNotFoundError:
+        return
     import shutil  # slow to import, and hardly ever needed
 
     try:
-        shutil.rmtree(folder)
-    except FileNotFoundError:
-        pass
+        shutil.rmtree(path)
+    except PermissionError:
+        path.chmod(stat.S_IRWXU)
+        for root, folders, _ in os.walk(path):
+            for name in folders:
+                if not os.path.islink(os.path.join(root, name)):
+                    os.chmod(os.path.join(root, name), stat.S_IRWXU)
+        shutil.rmtree(path)
 
 
 def _usage(path: str) -> int:
-    """Bytes that a file or a tree takes; what vanishes meanwhile counts nothing."""
+    """Bytes that a file or a tree takes; what vanishes meanwhile, or is not to be looked into, counts nothing."""
     try:
         total = os.lstat(path).st_blocks * 512
         if os.path.isdir(path) and not os.path.islink(path):
             with os.scandir(path) as entries:
                 total += sum(_usage(entry.path) for entry in entries)
-    except FileNotFoundError:
+    except OSError:
         return 0
     return total

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,8 +28,10 @@ from runner.events import (
     Event,
     StopReached,
 )
+from runner.model import Outcome
 from runner.state import database
 from runner.state.archive import Archive
+from runner.state.machine import here
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -67,6 +70,31 @@ class Journal(Archive):
         except sqlite3.Error as error:
             database.explain(error, self._path)
 
+    def settle_at(self, home: str) -> None:
+        """Say where the journal lives. One that came from elsewhere is a copy: it gets an id of its own, as the jobs
+        that are known by the old one belong to the original, and what is open in it is recorded as lost.
+        """
+        (before,) = self._one("SELECT home FROM meta") or (None,)
+        if before == home:
+            return
+        try:
+            with self._transaction():
+                self._connection.execute("UPDATE meta SET home = ?", (home,))
+                if before is not None:
+                    self._become_another()
+        except sqlite3.Error as error:
+            database.explain(error, self._path)
+        self.__dict__.pop("state_id", None)
+
+    def _become_another(self) -> None:
+        lost = (time.time(), Outcome.LOST.value, "this state is a copy, made before it ended")
+        self._connection.execute("UPDATE meta SET state = ?", (database.new_state_id(),))
+        for table in ("attempts", "builds"):
+            self._connection.execute(
+                f"UPDATE {table} SET ended = ?, outcome = ?, reason = ? WHERE outcome IS NULL", lost
+            )
+        self._connection.execute("UPDATE sessions SET outcome = ? WHERE outcome IS NULL", (Outcome.LOST.value,))
+
     def _record(self, event: Event) -> None:
         match event:
             case AttemptSubmitted():
@@ -83,22 +111,17 @@ class Journal(Archive):
                 self._ended(event)
             case BuildStarted():
                 self._connection.execute(
-                    "INSERT OR REPLACE INTO builds (build, apply, command, started) VALUES (?, ?, ?, ?)",
-                    (event.build, self._apply, _text(event.command), event.at),
+                    "INSERT OR REPLACE INTO builds (build, apply, command, name, backend, started)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    (event.build, self._apply, _text(event.command), event.name, event.backend, event.at),
                 )
             case BuildEnded():
                 self._connection.execute(
                     "UPDATE builds SET ended = ?, outcome = ?, exit_code = ?, reason = ?, duration = ?"
-                    " WHERE build = ? AND apply = ?",
+                    " WHERE build = ? AND outcome IS NULL",  # perhaps one that an earlier apply has begun
                     (
-                        *(
-                            event.at,
-                            event.outcome.value,
-                            event.exit_code,
-                            _text(event.reason),
-                            event.duration,
-                        ),
-                        *(event.build, self._apply),
+                        *(event.at, event.outcome.value, event.exit_code, _text(event.reason), event.duration),
+                        event.build,
                     ),
                 )
             case ApplyStarted():
@@ -116,6 +139,7 @@ class Journal(Archive):
     def _apply_started(self, event: ApplyStarted) -> None:
         recipe = event.recipe
         capacity = _encode({name: str(amount) for name, amount in event.capacity.items()})
+        machine = here()
         with self._transaction():
             self._connection.execute(
                 "INSERT OR IGNORE INTO recipes (digest, sans_files, parts) VALUES (?, ?, ?)",
@@ -124,11 +148,12 @@ class Journal(Archive):
             (self._recipe_row,) = self._one("SELECT n FROM recipes WHERE digest = ?", recipe.digest) or (0,)
             cursor = self._connection.execute(
                 "INSERT INTO applies (started, sweep, total, to_run, backend, capacity, max_parallel,"
-                " host, user, pid, version, revision, dirty, text, recipe)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " host, boot, pids, user, pid, version, revision, dirty, text, recipe)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(event.at, _text(event.sweep), event.total, event.to_run, event.backend, capacity),
-                    *(event.max_parallel, _text(event.host), _text(event.user), event.pid, event.version),
+                    *(event.max_parallel, _text(event.host), machine.boot, machine.pids),
+                    *(_text(event.user), event.pid, event.version),
                     *(event.commit, event.dirty, _text(event.text), self._recipe_row),
                 ),
             )

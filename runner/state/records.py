@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from runner.model import STATUS_AFTER, Amount, Outcome, Recipe, Resources, Scalar, Status, Value
+from runner.state.machine import Machine
 
 
 class AttemptRow(NamedTuple):
@@ -59,16 +60,35 @@ def attempt_row(row: tuple[Any, ...]) -> AttemptRow:
 
 @dataclass(frozen=True, slots=True)
 class OpenAttempt:
-    """An attempt that was submitted and of which no end is recorded."""
+    """An attempt that was submitted and of which no end is recorded; `machine` is its runner's, if that was recorded."""
 
     session: str
     number: int
     name: str
     backend: str
     job: str | None
-    host: str | None
     submitted: float
     started: float | None
+    machine: Machine | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBuild:
+    """A build that was begun and of which no end is recorded."""
+
+    build: str
+    name: str
+    backend: str
+    machine: Machine | None
+
+
+MACHINE_COLUMNS = "p.host, p.boot, p.pids"
+"""Of the apply `p`, which nobody need have begun."""
+
+
+def machine(row: tuple[Any, ...]) -> Machine | None:
+    """From the values of MACHINE_COLUMNS."""
+    return None if row[0] is None else Machine(*row)
 
 
 @dataclass(frozen=True, slots=True)

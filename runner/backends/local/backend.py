@@ -69,7 +69,7 @@ class LocalBackend:
         self._by_name: dict[str, _Job] = {}
         self._by_id: dict[str, _Job] = {}
         self._told: deque[_Job] = deque()
-        self._foreign: dict[str, str] = {}  # job to name
+        self._foreign: dict[str, tuple[str, int | None]] = {}  # job to name, and leader if known
         self._crash: str | None = None
         self._dead = False
         self._death = "the spawner died"
@@ -145,13 +145,14 @@ class LocalBackend:
         self._connection.send(SPAWN, job.key, job.name, *fields, job.mem, attempt.grace)
         return job
 
-    async def find(self, name: str) -> str | None:
-        if job := self._by_name.get(name):
-            return job.id
-        pid = foreign.find(name)
+    async def find(self, name: str, job: str | None = None, started: float | None = None) -> str | None:
+        if known := self._by_name.get(name):
+            return known.id
+        leader = int(job) if job and job.isdigit() and started and foreign.leads(int(job), started) else None
+        pid = foreign.find(name, leader)
         if pid is None:
             return None
-        self._foreign[str(pid)] = name
+        self._foreign[str(pid)] = (name, leader)
         return str(pid)
 
     async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:
@@ -163,7 +164,7 @@ class LocalBackend:
         known = self._by_id.get(job)
         if known is None:
             if job in self._foreign:
-                await foreign.gone(self._foreign[job])
+                await foreign.gone(*self._foreign[job])
             return Ended(Outcome.LOST, None, "its runner died")
         await known.over.wait()
         return self._tell(known)
@@ -171,8 +172,8 @@ class LocalBackend:
     async def cancel(self, job: str, grace: float) -> None:
         known = self._by_id.get(job)
         if known is None:
-            if name := self._foreign.get(job):
-                await foreign.end({name: None}, grace)
+            if job in self._foreign:
+                await foreign.end(dict([self._foreign[job]]), grace)
             return
         if known.ended is None:
             self._connection.send(CANCEL, known.key, grace)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 SHORTEST, LONGEST = 0.001, 0.1
-"""Seconds between two looks: short while the members change, doubling while they do not."""
+"""Seconds between two looks: doubling from the first to the second, short again while the members killed change."""
 
 
 class Ending:
@@ -48,7 +48,9 @@ class Ending:
             if member.state in "Tt":
                 send(member, signal.SIGCONT)
         pids = frozenset(member.pid for member in members)
-        self._pause = SHORTEST if pids != self._members else min(2 * self._pause, LONGEST)
+        # A program that forks all the time must not keep us busy for the length of its grace, only while it is killed.
+        changing = now >= self._kill_at and pids != self._members
+        self._pause = SHORTEST if changing else min(2 * self._pause, LONGEST)
         self._members = pids
         return self._pause if now >= self._kill_at else min(self._pause, self._kill_at - now)
 

@@ -21,7 +21,9 @@ class Finding(NamedTuple):
 
 
 def describe(environ: Mapping[str, str]) -> list[Finding]:
-    """The local backend's findings. Makes and removes a memory group, nothing else."""
+    """The local backend's findings. Tries memory groups out as a run does: makes and removes one, and
+    with version 2 moves this process within its own group.
+    """
     offers = machine.offers(environ)
     return [
         Finding("cpu", f"{float(offers.cpu):g}", None),
@@ -36,11 +38,11 @@ def _memory() -> Finding:
     fact = "memory limit of a session"
     if not processes.LINUX:
         return Finding(fact, f"not enforced on {sys.platform}", None)
-    groups, why = memory.choose(None, ())
+    groups, why = memory.choose(None, (os.getpid(),))
     if groups:
         return Finding(fact, f"enforced by the kernel ({groups.version.name} in `{groups.base}`)", None)
     reasons = "; ".join(why)
-    how = "added up each second without what only lies in `/dev/shm` or another tmpfs, and ended above it"
+    how = "added up each second, files in a tmpfs such as `/dev/shm` left out, and ended above it"
     return Finding(fact, f"{how} ({reasons})", _DELEGATED)
 
 

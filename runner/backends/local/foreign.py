@@ -1,11 +1,13 @@
 """Jobs whose spawner is dead: what an earlier runner, or a spawner that was killed, has left running.
 
-It is found by the mark in its environment; each look is at every process of the machine.
+It is found by the mark in its environment or, where that does not show, by a leader that still is who it was; each
+look is at every process of the machine.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from time import monotonic
 
@@ -20,18 +22,36 @@ _EVERY = 0.1
 
 _TRIES = 50
 
+_SLACK = 2.0
+"""Seconds by which a process's start may differ from when its job was said to begin: clocks are slewed meanwhile."""
 
-def find(name: str) -> int | None:
+
+def leads(pid: int, started: float) -> bool:
+    """Whether `pid` still is the leader of the job that began then: ours, alive, in a session of its own.
+
+    Its start in the process table counts from the boot, and Linux alone tells it.
+    """
+    row = processes.process(pid)
+    if not processes.LINUX or row is None or not row.alive or row.sid != pid:
+        return False
+    begun = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + row.start / os.sysconf("SC_CLK_TCK")
+    try:
+        return abs(begun - started) <= _SLACK and os.stat(f"/proc/{pid}").st_uid == os.geteuid()
+    except FileNotFoundError:
+        return False
+
+
+def find(name: str, leader: int | None) -> int | None:
     """The pid of the job's leader, or else of its oldest process; None if nothing of it lives."""
-    rows = _members({name: None})
+    rows = _members({name: leader})
     if not rows:
         return None
     return min(rows, key=lambda row: (row.pid != row.sid, row.start, row.pid)).pid
 
 
-async def gone(name: str) -> None:
+async def gone(name: str, leader: int | None) -> None:
     """Return when nothing of the job lives any more."""
-    while _members({name: None}):  # noqa: ASYNC110 (no one tells of the end of somebody else's child)
+    while _members({name: leader}):  # noqa: ASYNC110 (no one tells of the end of somebody else's child)
         await trio.sleep(_EVERY)
 
 

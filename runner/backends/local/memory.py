@@ -20,6 +20,9 @@ _DONTNEED = 4  # of madvise(2)
 EVERY = 1.0
 """Seconds between two looks at what sessions with a limit use."""
 
+_NOISE = 1 << 20
+"""Bytes by which the kernel's own count of a process's memory may be off (it counts per cpu)."""
+
 
 def choose(rung: str | None, mine: tuple[int, ...]) -> tuple[Groups | None, list[str]]:
     """The groups to use, None for sampling, and why each better rung does not hold. `rung` insists on one.
@@ -61,6 +64,19 @@ def own_peak() -> int:
         if line.startswith(b"VmHWM:"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+class Floor:
+    """What this process has held: the kernel's count of a child's peak begins there."""
+
+    def __init__(self) -> None:
+        self._bytes = own_peak()
+
+    def below(self, peak: int) -> bool:
+        """Whether the peak that is counted for a child is the child's own."""
+        if peak > self._bytes + _NOISE:
+            self._bytes = max(self._bytes, own_peak())
+        return peak > self._bytes + _NOISE
 
 
 def drop_clean_pages() -> None:

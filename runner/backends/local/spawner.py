@@ -25,6 +25,7 @@ from runner.backends.local.ending import Ending
 from runner.backends.local.job import Job
 from runner.backends.local.launch import LaunchError, ShortageError, StreamError, launch
 from runner.backends.local.limits import Limits, over
+from runner.backends.local.line import Line
 from runner.backends.local.processes import Process
 from runner.backends.local.protocol import (
     CANCEL,
@@ -34,8 +35,6 @@ from runner.backends.local.protocol import (
     REFUSED,
     SPAWN,
     SPAWNED,
-    Frames,
-    frame,
 )
 from runner.backends.local.trees import Trees
 
@@ -46,19 +45,10 @@ if TYPE_CHECKING:
 PATIENCE = 60.0
 """Seconds to wait out a shortage of processes or descriptors while none of our own could end it."""
 
-NOISE = 1 << 20
-"""Bytes by which the kernel's own count of a process's memory may be off (it counts per cpu)."""
-
 
 class Spawner:
     def __init__(self, stream: int) -> None:
-        self.stream = stream
-        self.ears = select.poll()
-        self.ears.register(stream, select.POLLIN)
-        self.runner = os.getppid()
-        self.open = True
-        self.frames = Frames()
-        self.out: list[bytes] = []
+        self.line = Line(stream)
         self.environ: dict[bytes, bytes] = {}
         self.waiting: deque[tuple[Any, ...]] = deque()  # spawns, while something is short
         self.short_since = 0.0
@@ -67,7 +57,7 @@ class Spawner:
         self.endings: dict[int, Job] = {}
         self.limited: dict[int, Job] = {}
         self.sample_at = 0.0
-        self.floor = memory.own_peak()
+        self.floor = memory.Floor()
         self.limits = Limits()
         self.trees = Trees(self.limits)
 
@@ -82,17 +72,19 @@ class Spawner:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         poll = select.poll()
         poll.register(bell, select.POLLIN)
-        poll.register(self.stream, select.POLLIN)
-        while self.open or self.jobs:
+        poll.register(self.line.stream, select.POLLIN)
+        while self.line.open or self.jobs:
             for file, _ in poll.poll(self.timeout()):
                 if file == bell:
                     os.read(bell, 4096)
                     self.reap()
-                elif not self.receive():
-                    poll.unregister(self.stream)
+                elif (messages := self.line.hear()) is not None:
+                    self.obey(messages)
+                else:
+                    poll.unregister(self.line.stream)
                     self.end_all()
             self.tick()
-            self.flush()
+            self.line.flush()
 
     def timeout(self) -> float | None:
         due = [job.look_at for job in self.endings.values()]
@@ -123,15 +115,10 @@ class Spawner:
                 if look and now >= job.look_at:
                     self.look(job, members.get(job.name, []))
 
-    # Talking to runner
+    # What runner says
 
-    def receive(self) -> bool:
-        """Take what runner says; whether there may be more."""
-        try:
-            data = os.read(self.stream, 65536)
-        except ConnectionError:
-            data = b""
-        for kind, *message in self.frames.feed(data):
+    def obey(self, messages: list[tuple[Any, ...]]) -> None:
+        for kind, *message in messages:
             if kind == SPAWN:
                 self.waiting.append(tuple(message))
             elif kind == CANCEL:
@@ -141,30 +128,9 @@ class Spawner:
                 self.limits = Limits(rung)
                 self.trees = Trees(self.limits)
         self.spawn_waiting()
-        return bool(data)
-
-    def wanted(self) -> bool:
-        """Whether what waits is to be started: runner lives, and has said nothing since that could mean otherwise.
-
-        A spawner that lags behind must not start what a later runner may have taken over.
-        """
-        return os.getppid() == self.runner and not self.ears.poll(0)
-
-    def say(self, *message: object) -> None:
-        self.out.append(frame(message))
-
-    def flush(self) -> None:
-        data = b"".join(self.out)
-        self.out.clear()
-        while data and self.open:
-            try:
-                data = data[os.write(self.stream, data) :]
-            except OSError:  # runner has died; reading will say so too
-                return
 
     def end_all(self) -> None:
         """Runner is gone: nothing that it had started goes on."""
-        self.open = False
         self.waiting.clear()
         for job in self.jobs.values():
             self.end(job, job.grace)
@@ -172,7 +138,8 @@ class Spawner:
     # Starting
 
     def spawn_waiting(self) -> None:
-        while self.waiting and self.wanted():
+        # One that lags behind must not start what runner no longer wants, or a later runner has taken over.
+        while self.waiting and self.line.up_to_date():
             key, name, command, env, workdir, stdout, stderr, mem, grace = self.waiting[0]
             job = Job(key, name, mem, grace, monotonic())
             try:
@@ -183,11 +150,11 @@ class Spawner:
                 self.retry_at = now + 0.05
                 if self.jobs or now < self.short_since + PATIENCE:
                     return
-                self.say(REFUSED, key, f"no process could be started for {PATIENCE:.0f} seconds: {shortage}")
+                self.line.say(REFUSED, key, f"no process could be started for {PATIENCE:.0f} seconds: {shortage}")
             except LaunchError as fault:
-                self.say(ENDED, key, fault.code, str(fault), False, None, None, None)
+                self.line.say(ENDED, key, fault.code, str(fault), False, None, None, None)
             except (StreamError, UnusableError) as fault:
-                self.say(REFUSED, key, str(fault))
+                self.line.say(REFUSED, key, str(fault))
             self.short_since = 0.0
             self.waiting.popleft()
 
@@ -208,7 +175,7 @@ class Spawner:
             self.limited[job.key] = job
         self.jobs[job.key] = job
         self.trees.add(job)
-        self.say(SPAWNED, job.key, job.pid, at)
+        self.line.say(SPAWNED, job.key, job.pid, at)
         if job.out_of_memory:
             self.end(job, 0)
 
@@ -254,7 +221,7 @@ class Spawner:
         for request in self.waiting:
             if request[0] == key:
                 self.waiting.remove(request)
-                self.say(ENDED, key, None, "cancelled before it began", False, None, None, None)
+                self.line.say(ENDED, key, None, "cancelled before it began", False, None, None, None)
                 return
 
     def end(self, job: Job, grace: float) -> None:
@@ -281,19 +248,13 @@ class Spawner:
         """Nothing of the job is left: tell how it ended, and forget it."""
         self.limits.settle(job)
         peak = job.peak  # out of memory: what the limit was held against
-        if not job.out_of_memory and self.measured(job):
+        if not job.out_of_memory and self.floor.below(job.max_rss):
             peak = max(peak, job.max_rss)
-        self.say(ENDED, job.key, job.code, None, job.out_of_memory, job.duration, job.cpu_time, peak or None)
+        self.line.say(ENDED, job.key, job.code, None, job.out_of_memory, job.duration, job.cpu_time, peak or None)
         del self.jobs[job.key]
         self.endings.pop(job.key, None)
         self.limited.pop(job.key, None)
         self.trees.remove(job)
-
-    def measured(self, job: Job) -> bool:
-        """Whether the job's peak memory is its own: a child's count begins at what its parent holds."""
-        if job.max_rss > self.floor + NOISE:
-            self.floor = max(self.floor, memory.own_peak())
-        return job.max_rss > self.floor + NOISE
 
     # The very end
 
@@ -327,8 +288,8 @@ def main(stream: int) -> None:
     except BaseException:
         import traceback
 
-        spawner.say(CRASHED, traceback.format_exc())
-        spawner.flush()
+        spawner.line.say(CRASHED, traceback.format_exc())
+        spawner.line.flush()
         sys.exit(1)
     finally:
         spawner.sweep()
