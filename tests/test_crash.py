@@ -187,3 +187,28 @@ def test_few_file_descriptors_are_enough(tmp_path: Path) -> None:
     command = f"ulimit -n 64; exec {sys.executable} -m runner apply"
     done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr.decode()
+
+
+@linux
+def test_a_stopped_spawner_is_woken_to_end_things_now(tmp_path: Path) -> None:
+    """With its spawner stopped, runner cannot end a session in peace; the second Ctrl-C ends it all the same."""
+    mark = f"mark-{os.getpid()}-{tmp_path.name}"
+    (tmp_path / "sweep.yaml").write_text("exec: [sh, -c, 'touch started; sleep 1000']\ngrace: 1h\n")
+    with start(tmp_path, mark) as runner:
+        wait_for(lambda: (tmp_path / "started").exists())
+        (spawner,) = [pid for pid in with_environment(mark.encode()) if b"__main__.py" in cmdline(pid)]
+        os.kill(spawner, signal.SIGSTOP)
+        runner.send_signal(signal.SIGINT)
+        wait_for(lambda: "interrupted" in last_apply(tmp_path))
+        runner.send_signal(signal.SIGINT)
+        runner.communicate(timeout=25)
+    assert runner.returncode == 130
+    assert with_environment(mark.encode()) == []
+
+
+def last_apply(folder: Path) -> str:
+    """Why the last apply was interrupted; empty while it was not."""
+    journal = sqlite3.connect(f"file:{folder}/.runner/sweep/journal.db?mode=ro", uri=True)
+    (reason,) = journal.execute("SELECT interrupted FROM applies ORDER BY n DESC LIMIT 1").fetchone()
+    journal.close()
+    return str(reason or "")

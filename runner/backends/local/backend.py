@@ -25,7 +25,7 @@ from runner.model import Attempt, Ended, Outcome
 REMEMBERED = 1000
 """How many jobs whose end has been told are kept in memory, for those who ask again."""
 
-_PATIENCE = 20.0
+_PATIENCE = 5.0
 """Seconds for the spawner to end everything and itself; it needs milliseconds, unless it has been stopped."""
 
 
@@ -89,6 +89,7 @@ class LocalBackend:
         for key in self._by_key:
             self._connection.send(CANCEL, key, 0.0)
         self._connection.hang_up()
+        self._connection.wake()
         with trio.CancelScope(shield=True):
             with trio.move_on_after(_PATIENCE):
                 await self._gone.wait()
@@ -177,6 +178,8 @@ class LocalBackend:
             return
         if known.ended is None:
             self._connection.send(CANCEL, known.key, grace)
+            if not grace:
+                self._connection.wake()
         await known.over.wait()
 
     # The other side

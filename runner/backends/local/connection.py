@@ -72,6 +72,10 @@ class Connection:
         if not self._flushing:
             self._shut()
 
+    def wake(self) -> None:
+        """Somebody may have stopped the spawner (SIGSTOP); what is asked of it now has to be done now."""
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         self._process.kill()
 

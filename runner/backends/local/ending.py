@@ -1,4 +1,4 @@
-"""How a process tree is ended: TERM, some grace, KILL, until two looks in a row find nothing of it.
+"""How a process tree is ended: TERM, some grace, KILL, until some looks in a row find nothing of it.
 
 One ending is a small machine that whoever owns the tree steps along: it is shown the living members, signals
 them, and says when it wants to be shown them again. Programs that keep forking are met by looking again at
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SHORTEST, LONGEST = 0.001, 0.1
 """Seconds between two looks: doubling from the first to the second, short again while the members killed change."""
 
+MANY = 12
+"""Empty looks in a row that prove a tree gone which kept forking while it was killed."""
+
 
 class Ending:
     def __init__(self, now: float, grace: float) -> None:
@@ -27,6 +30,7 @@ class Ending:
         self._members: frozenset[int] = frozenset()
         self._pause = SHORTEST
         self._empty = 0
+        self._enough = 2
 
     def hurry(self, now: float, grace: float) -> None:
         """Shorten what is left of the grace to `grace` seconds; never lengthens it."""
@@ -36,7 +40,7 @@ class Ending:
         """Signal the living `members`; seconds until the next look is due, None once they are gone."""
         if not members:
             self._empty += 1
-            return None if self._empty == 2 else SHORTEST
+            return None if self._empty >= self._enough else SHORTEST
         self._empty = 0
         for member in members:
             if now >= self._kill_at:
@@ -50,6 +54,9 @@ class Ending:
         pids = frozenset(member.pid for member in members)
         # A program that forks all the time must not keep us busy for the length of its grace, only while it is killed.
         changing = now >= self._kill_at and pids != self._members
+        if changing and self._members:
+            # Who forks as fast as we look can slip through a look: gone before it is known whose it was.
+            self._enough = MANY
         self._pause = SHORTEST if changing else min(2 * self._pause, LONGEST)
         self._members = pids
         return self._pause if now >= self._kill_at else min(self._pause, self._kill_at - now)
