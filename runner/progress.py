@@ -159,17 +159,22 @@ class Progress:
         width, self._width = self._width, 0
         return "\r" + " " * width + "\r" if width else ""
 
-    def finish(self, ended: ApplyEnded) -> None:
-        """The summary: counts, then the last lines of the first failures and how to see all of them."""
+    def finish(self, ended: ApplyEnded, left: int = 0) -> None:
+        """The summary: the last lines of the first failures and how to see all of them, then counts.
+
+        `left` sessions have not succeeded, and were not to run this time.
+        """
         tally = self.tally
         lines = []
         for failure in tally.failures:
             why = f" ({failure.reason})" if failure.reason else ""
             lines += ["", f"{failure.outcome}: {failure.what}{why}", *_indented(failure.stderr)]
             lines.append(f"    see: {failure.see}")
-        counts = [f"{count:,} {outcome.value}" for outcome in Outcome if (count := tally.outcomes[outcome])]
+        counts = [f"{count:,} {outcome.value}" for outcome in Outcome if (count := ended.outcomes.get(outcome, 0))]
         if ended.not_run:
             counts.append(f"{ended.not_run:,} not run")
+        if left:
+            counts.append(f"{left:,} not selected that {'has' if left == 1 else 'have'} not succeeded")
         took = format_duration(max(0.0, time.time() - tally.started_at))
         lines += [*([""] if tally.failures else []), f"{', '.join(counts) or 'nothing to run'} in {took}"]
         self._say("\n".join(lines))

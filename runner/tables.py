@@ -55,9 +55,15 @@ def markdown(rows: Iterable[Row], columns: Columns, out: TextIO) -> None:
 
 
 def comma_separated(rows: Iterable[Row], columns: Columns, out: TextIO) -> None:
-    """RFC 4180 but for its line ends: variables as written, plain numbers and ISO times; empty where unknown."""
+    """RFC 4180 but for its line ends: variables as written, plain numbers and ISO times; empty where unknown.
+
+    A variable or metric that has the name of a fixed column is called `params.NAME` or `metrics.NAME`.
+    """
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["index", "id", *columns.variables, "repeat", *FULL, *columns.metrics])
+    fixed = {"index", "id", "repeat", *FULL}
+    variables = [f"params.{name}" if name in fixed else name for name in columns.variables]
+    metrics = [f"metrics.{name}" if name in fixed else name for name in columns.metrics]
+    writer.writerow(["index", "id", *variables, "repeat", *FULL, *metrics])
     for session, row in rows:
         cells = [
             *(

@@ -161,6 +161,22 @@ def test_results_has_every_form(run: Run, sweep: Path) -> None:
     assert "failed" in run("results").stdout
 
 
+def test_no_two_columns_of_csv_have_one_name(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text(
+        "exec: [echo, $status, $id]\nranges: {status: [1], id: [2]}\nmetrics: {host: {regex: '1 (.)'}}\n"
+    )
+    run("apply")
+    header, row = (line.split(",") for line in run("results", "--format", "csv").stdout.splitlines())
+    assert len(set(header)) == len(header)
+    named = dict(zip(header, row, strict=True))
+    assert (named["params.status"], named["status"], named["metrics.host"]) == ("1", "succeeded", "2")
+
+
+def test_apply_tells_of_failures_that_it_was_told_to_leave(run: Run, sweep: Path) -> None:
+    run("apply")
+    assert "2 not selected that have not succeeded" in run("apply", "--only", "new").stderr
+
+
 def test_the_environment_of_a_session(run: Run, tmp_path: Path) -> None:
     """What DESIGN promises a session to see, and a secret that is nowhere stored."""
     (tmp_path / "sweep.yaml").write_text(

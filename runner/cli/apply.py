@@ -96,7 +96,7 @@ def command(
         )
         progress = Progress(outlets.err, lambda build: build_log(opened, build).stderr, logs)
         lines = [EventLines(outlets.out)] if form == "jsonl" else []
-        return Watch([*lines, progress], 1.0, progress.tick, lambda applied: progress.finish(applied.ended))
+        return Watch([*lines, progress], 1.0, progress.tick, lambda done: progress.finish(done.ended, done.left))
 
     with outlets() as opened:
         applied = execute(this, state, choice, opened, watch)

@@ -261,7 +261,12 @@ def _ended(
     if out_of_memory:
         outcome = Outcome.OUT_OF_MEMORY
         reason = f"used {_mib(max_rss or 0)} of its {_mib(mem or 0)} of memory"
-    return Ended(outcome, code, reason, duration, cpu_time, max_rss)
+    return Ended(outcome, code, reason, _microseconds(duration), _microseconds(cpu_time), max_rss)
+
+
+def _microseconds(seconds: float | None) -> float | None:
+    """No clock here is better than that; the digits beyond are noise."""
+    return None if seconds is None else round(seconds, 6)
 
 
 def _signal(number: int) -> str:
