@@ -9,11 +9,11 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 from runner import identity, inputs
+from runner.axis import KEPT_POINTS, Condition, Point
 from runner.diagnostics import nearest
 from runner.errors import InvalidInput
 from runner.model import Amount, Recipe, Session, Value
 from runner.sections import Placed, amount
-from runner.space import KEPT_POINTS, Condition, Point
 from runner.sweep import REPEAT, Sweep
 from runner.values import equal, resolve
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from runner import sections
+from runner.axis import Axis, Condition
 from runner.diagnostics import Problem, Source, Span, nearest
 from runner.model import Policy
 from runner.ranges import Range
 from runner.sections import Placed, Sample, scalar
 from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, place
-from runner.space import Axis, Condition, Space
+from runner.space import Space
 from runner.sweep import REPEAT, Sweep
 from runner.template import TemplateFault, in_dash_c
 from runner.units import counted
