@@ -8,6 +8,7 @@ module is that process: a request and an answer a line, as JSON.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 
 SECONDS = 10.0
 """How long the metrics of one session may take."""
+
+SHORTEST_SECONDS = 0.5
+"""The limit halves each time it is reached, down to this."""
+
+TRIES = 2
+"""A process that was killed from outside is started once more."""
 
 _KINDS = {kind.__name__: kind for kind in (JsonMetric, LastLineMetric, RegexMetric)}
 
@@ -58,12 +65,21 @@ class Collector:
         if not self._apart:
             return await trio.to_thread.run_sync(collect, self._metrics, output, stdout)
         async with self._turn:
-            with trio.move_on_after(self._seconds):
-                return await self._ask(output, stdout)
-            await self._end()
-        return dict.fromkeys(self._metrics, f"not found within {self._seconds:g} s")
+            seconds = self._seconds
+            for _ in range(TRIES):
+                with trio.move_on_after(seconds) as limit:
+                    found = await self._ask(output, stdout)
+                    if found is not None:
+                        return found
+                await self._end()
+                if limit.cancelled_caught:
+                    # Sessions wait for each other here: a pattern that is always slow must not hold up all of them.
+                    self._seconds = max(SHORTEST_SECONDS, self._seconds / 2)
+                    return dict.fromkeys(self._metrics, f"not found within {seconds:g} s")
+        return dict.fromkeys(self._metrics, "not found: whoever looked for it died")
 
-    async def _ask(self, output: Path, stdout: Path) -> Mapping[str, Scalar]:
+    async def _ask(self, output: Path, stdout: Path) -> Mapping[str, Scalar] | None:
+        """The answer of the process, None if it has died."""
         import trio
 
         if self._process is None:
@@ -76,12 +92,15 @@ class Collector:
         assert self._process.stdout is not None
         metrics = [(name, type(metric).__name__, asdict(metric)) for name, metric in self._metrics.items()]
         request = json.dumps([metrics, str(output), str(stdout)])
-        await self._process.stdin.send_all(request.encode() + b"\n")
-        while b"\n" not in self._answers:
-            received = await self._process.stdout.receive_some()
-            if not received:
-                raise RuntimeError("the process that collects metrics has died")
-            self._answers += received
+        try:
+            await self._process.stdin.send_all(request.encode() + b"\n")
+            while b"\n" not in self._answers:
+                received = await self._process.stdout.receive_some()
+                if not received:
+                    return None
+                self._answers += received
+        except trio.BrokenResourceError:
+            return None
         answer, _, self._answers = self._answers.partition(b"\n")
         found: dict[str, Scalar] = json.loads(answer)
         return found
@@ -104,6 +123,8 @@ def serve() -> None:
     for line in sys.stdin.buffer:
         metrics, output, stdout = json.loads(line)
         specified: dict[str, Metric] = {name: _KINDS[kind](**fields) for name, kind, fields in metrics}
+        signal.alarm(int(2 * SECONDS))  # should runner be dead by then, nobody else would end a search without end
         found = collect(specified, Path(output), Path(stdout))
+        signal.alarm(0)
         sys.stdout.write(json.dumps(found) + "\n")
         sys.stdout.flush()

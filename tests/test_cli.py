@@ -435,9 +435,12 @@ def test_an_interrupt_while_a_large_plan_is_walked_says_so(run: Run, tmp_path: P
     holder = tmp_path / ".runner/sweep/lock"
     wait_for(lambda: holder.read_text() == "")
     with subprocess.Popen([sys.executable, "-m", "runner", "apply"], cwd=tmp_path, stderr=subprocess.PIPE) as second:
-        wait_for(lambda: holder.read_text() != "")
-        second.send_signal(signal.SIGINT)
-        _, errors = second.communicate(timeout=60)
+        try:
+            wait_for(lambda: holder.read_text() != "")
+            second.send_signal(signal.SIGINT)
+            _, errors = second.communicate(timeout=60)
+        finally:
+            second.kill()
     assert (second.returncode, errors) == (130, b"interrupted\n")
 
 

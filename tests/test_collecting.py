@@ -56,3 +56,19 @@ def test_a_pattern_that_backtracks_without_end_holds_nothing_up(tmp_path: Path) 
             nursery.cancel_scope.cancel()
 
     trio.run(main)
+
+
+def test_a_collector_that_is_killed_is_started_again(tmp_path: Path) -> None:
+    """Whoever kills runner's children must not make it lose a finished session."""
+    (tmp_path / "log").write_text("acc=1\n")
+
+    async def main() -> None:
+        async with Collector({"acc": RegexMetric("acc=(.*)")}) as collector:
+            for _ in range(2):
+                assert await collector.collect(tmp_path, tmp_path / "log") == {"acc": 1}
+                assert collector._process is not None
+                collector._process.kill()
+                await collector._process.wait()
+            assert await collector.collect(tmp_path, tmp_path / "log") == {"acc": 1}
+
+    trio.run(main)

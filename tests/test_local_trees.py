@@ -303,7 +303,7 @@ def test_marked_orphan_ends_with_its_own_job(site: Site, tmp_path: Path) -> None
 
 def test_stopped_session_gets_its_grace(site: Site) -> None:
     """A stopped process is continued, so that it can meet TERM as it would otherwise."""
-    attempt = site.attempt("trap 'exit 7' TERM; echo ready; kill -STOP $$; while :; do sleep 0.05; done")
+    attempt = site.attempt("trap 'exit 7' TERM; echo ready; kill -STOP $$; while :; do :; done")
 
     async def body(backend: Backend) -> Ended:
         job = await backend.submit(attempt)
@@ -316,7 +316,7 @@ def test_stopped_session_gets_its_grace(site: Site) -> None:
 
 def test_grace_is_used(site: Site) -> None:
     """A session that ends itself properly on TERM is given the time to."""
-    attempt = site.attempt("trap 'sleep 0.2; echo bye; exit 7' TERM; echo ready; while :; do sleep 0.05; done")
+    attempt = site.attempt("trap 'sleep 0.2; echo bye; exit 7' TERM; echo ready; while :; do :; done")
 
     async def body(backend: Backend) -> Ended:
         job = await backend.submit(attempt)
