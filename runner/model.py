@@ -96,6 +96,7 @@ class Attempt:
 
     `name` is unique for ever (state id, session id, attempt number). `env` is what the session is given on top of
     its surroundings; `secrets` likewise, never to be stored or shown. Paths are absolute and belong to this machine.
+    A backend without this machine's disks lays out `files`, paths below `root`, where the job runs; None is all there is.
     """
 
     name: str
@@ -112,6 +113,8 @@ class Attempt:
     image: str | None
     timeout: float | None
     grace: float
+    root: str = ""
+    files: tuple[str, ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True)

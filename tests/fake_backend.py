@@ -151,6 +151,9 @@ class FakeBackend:
         await it.reach(lambda: it.ends)
         return it.ended
 
+    async def refresh(self, job: str) -> None:
+        await trio.lowlevel.checkpoint()
+
     async def cancel(self, job: str, grace: float) -> None:
         await trio.lowlevel.checkpoint()
         if job not in self.cluster.jobs:

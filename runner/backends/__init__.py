@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from runner.backends.backendai import config as backendai
 from runner.backends.base import Backend
 
 Open = Callable[[Mapping[str, Any], Mapping[str, str]], AbstractAsyncContextManager[Backend]]
@@ -18,7 +19,13 @@ def _local(options: Mapping[str, Any], environ: Mapping[str, str]) -> AbstractAs
     return LocalBackend(environ)
 
 
-BACKENDS: Mapping[str, Open] = {"local": _local}
+def _backendai(options: Mapping[str, Any], environ: Mapping[str, str]) -> AbstractAsyncContextManager[Backend]:
+    from runner.backends.backendai.backend import BackendAI
 
-OPTIONS: Mapping[str, frozenset[str]] = {"local": frozenset()}
+    return BackendAI(options, environ)
+
+
+BACKENDS: Mapping[str, Open] = {"local": _local, "backend.ai": _backendai}
+
+OPTIONS: Mapping[str, frozenset[str]] = {"local": frozenset(), "backend.ai": backendai.OPTIONS}
 """What `backend: {kind: …}` may say besides, for each kind."""

@@ -39,7 +39,8 @@ class Backend(Protocol):
     async def submit(self, attempt: Attempt) -> str:
         """Hand an attempt over and return its job id once it is accepted.
 
-        Submitting a name that the backend already has returns the existing job's id. A program that cannot be started
+        Submitting a name that the backend already has, even by a dead process, returns the existing job's id: that is how
+        one is adopted, and how the backend learns where its logs and outputs belong. A program that cannot be started
         is accepted, and ends as failed with 127 or 126. Raises `Rejected` for what the backend refuses for good.
         """
         ...
@@ -53,7 +54,14 @@ class Backend(Protocol):
         ...
 
     async def wait(self, job: str) -> Ended:
-        """Return how the job ended, its logs and outputs in place. May be called again, and for an adopted job."""
+        """Return how the job ended, its logs and outputs in place. May be called again.
+
+        A job that was found, but never submitted by this process, may be waited for; its logs then have no place.
+        """
+        ...
+
+    async def refresh(self, job: str) -> None:
+        """Bring what a running job has written so far into its files, where it does not write them itself."""
         ...
 
     async def cancel(self, job: str, grace: float) -> None:
