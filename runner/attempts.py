@@ -29,8 +29,10 @@ def make_attempt(
     secrets: Mapping[str, str],
     surroundings: Mapping[str, str],
     root: str,
+    files: tuple[str, ...] | None,
 ) -> Attempt:
-    """One try at a session. `root` is the folder that its working directory starts from: the sweep's, or its build's.
+    """One try at a session. `root` is the folder that its working directory starts from: the sweep's, or its build's;
+    `files` are its inputs there, None for all that there is.
 
     `surroundings` is the environment the session will inherit anyway; what it sets already is not set again.
     """
@@ -66,6 +68,8 @@ def make_attempt(
         image=session.image,
         timeout=sweep.policy.timeout,
         grace=sweep.policy.grace,
+        root=root,
+        files=files,
     )
 
 

@@ -67,6 +67,8 @@ class Builds:
             image=session.image,
             timeout=None,
             grace=self._sweep.policy.grace,
+            root=str(folder),
+            files=None,
         )
 
     def finished(self, key: str, ended: Ended) -> None:

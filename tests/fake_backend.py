@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -135,6 +135,10 @@ class FakeBackend:
         await trio.lowlevel.checkpoint()
         job = self.cluster.names.get(name)
         return None if job is None else job.id
+
+    async def living(self, prefix: str) -> Mapping[str, str]:
+        await trio.lowlevel.checkpoint()
+        return {job.attempt.name: job.id for job in self.cluster.alive if job.attempt.name.startswith(prefix)}
 
     async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:
         it = self._job(job)

@@ -6,7 +6,7 @@ A backend is a handful of async methods and no policy: it never retries, never t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,6 +47,13 @@ class Backend(Protocol):
 
     async def find(self, name: str) -> str | None:
         """The id of the job that was submitted under this name, by this process or a dead one; None if there is none."""
+        ...
+
+    async def living(self, prefix: str) -> Mapping[str, str]:
+        """The jobs under names that begin so, by their names, that have not ended and that no living process may own.
+
+        Nothing where jobs end with their client.
+        """
         ...
 
     async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:

@@ -31,6 +31,7 @@ from runner.outputs import EventLines
 from runner.progress import Logs, Progress
 from runner.provenance import gather
 from runner.state import State, open_for_writing
+from runner.units import counted
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Watch:
 @click.option("--max-parallel", type=click.IntRange(min=1), metavar="N", help="At most N sessions at once.")
 @click.option("--backend", metavar="NAME", help="Where to run; wins over the file.")
 @click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failure: `stop: {failures: 1}`.")
+@click.option("--detach", is_flag=True, help="Return when all is submitted; the next apply takes the jobs up again.")
 @click.option(
     "--format",
     "form",
@@ -71,6 +73,7 @@ def command(
     max_parallel: int | None,
     backend: str | None,
     fail_fast: bool,
+    detach: bool,
     form: str,
     select: tuple[str, ...],
     state: Path | None,
@@ -84,6 +87,7 @@ def command(
         load_sweep(file), capacity=capacity, max_parallel=max_parallel, backend=backend, fail_fast=fail_fast
     )
     this = given(sweep)
+    require_detachable(this, detach)
     choice = Choice(only, fresh, ignore_files, this.selection(select))
     arguments = f"{file}{f' --state {state}' if state else ''}"
 
@@ -96,10 +100,27 @@ def command(
         lines = [EventLines(sys.stdout)] if form == "jsonl" else []
         return Watch([*lines, progress], 1.0, progress.tick, progress.finish)
 
-    return exit_code(execute(this, state, choice, watch))
+    applied = execute(this, state, choice, watch, detach)
+    tell_running(applied, this, f"`runner apply {arguments}` takes them up, `runner cancel {arguments}` ends them")
+    return exit_code(applied)
 
 
-def execute(this: Given, state: Path | None, choice: Choice, watch: Callable[[State], Watch]) -> Applied:
+def require_detachable(this: Given, detach: bool) -> None:
+    if detach and this.sweep.backend.kind == "local":
+        hint = "`--backend` names one whose jobs run on by themselves"
+        raise InvalidInput("jobs of backend `local` end with runner and cannot be detached", hint)
+
+
+def tell_running(applied: Applied, this: Given, how: str) -> None:
+    """Nothing is left running without a word."""
+    if applied.running:
+        verb = "runs" if applied.running == 1 else "run"
+        click.echo(f"{counted(applied.running, 'job')} still {verb} at {this.sweep.backend.kind}; {how}", err=True)
+
+
+def execute(
+    this: Given, state: Path | None, choice: Choice, watch: Callable[[State], Watch], detach: bool = False
+) -> Applied:
     """Apply a plan with the state held, and show it. Raises InvalidInput before anything has started."""
     capacity = capacity_of(this.sweep)
     require_fit(this.sweep, capacity)
@@ -116,6 +137,7 @@ def execute(this: Given, state: Path | None, choice: Choice, watch: Callable[[St
             os.environ,
             look.consumers,
             (look.seconds, look.tick),
+            detach,
         )
         applied = apply.run()
         look.finish(applied.ended)

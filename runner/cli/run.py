@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from runner.adhoc import Flags, to_document, to_yaml
-from runner.cli.apply import Watch, execute, exit_code
+from runner.cli.apply import Watch, execute, exit_code, require_detachable, tell_running
 from runner.cli.options import given, override, show_warnings
 from runner.diagnostics import Source
 from runner.errors import InvalidInput
@@ -39,7 +39,6 @@ BACKEND_FLAGS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("--scaling-group", "--sgroup", "scaling_group"), {"metavar": "NAME"}),
     (("-d", "--domain", "domain"), {"metavar": "NAME"}),
     (("-g", "--group", "group"), {"metavar": "NAME"}),
-    (("--enqueue-only", "--detach", "detach"), {"is_flag": True}),
 )
 """Flags that only a backend can make something of; they become options of `backend:`."""
 
@@ -68,6 +67,7 @@ def backend_flags(function: Any) -> Any:
 @click.option("-s", "--stats", is_flag=True, help="Show what each session used.")
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but what the sessions print.")
 @click.option("--print-sweep", is_flag=True, help="Print the equivalent sweep file, and run nothing.")
+@click.option("--enqueue-only", "--detach", "detach", is_flag=True, help="Return when all sessions are submitted.")
 @backend_flags
 def command(
     arguments: tuple[str, ...],
@@ -87,6 +87,7 @@ def command(
     stats: bool,
     quiet: bool,
     print_sweep: bool,
+    detach: bool,
     **backend_options: Any,
 ) -> int:
     """Run one command over ranges of parameters, every combination, as many at once as fit.
@@ -129,6 +130,7 @@ def command(
     if not quiet:
         show_warnings(sweep)
     this = given(override(sweep))
+    require_detachable(this, detach)
     folder = runs_folder() / (f"{name}" if name else f"run-{secrets.token_hex(6)}")
 
     def watch(state: State) -> Watch:
@@ -137,7 +139,14 @@ def command(
         shown = [outputs, *([Statistics()] if stats else []), *([progress] if progress else [])]
         return Watch(shown, LIVE_SECONDS, outputs.tick, progress.finish if progress else lambda _: None)
 
-    applied = execute(this, folder, Choice(fresh=True), watch)
+    applied = execute(this, folder, Choice(fresh=True), watch, detach)
+    if applied.running:
+        file = f"{this.sweep.name}.yaml"
+        how = (
+            f"the same command with `--print-sweep >{file}`, then `runner apply {file} --state {folder}` takes them up"
+        )
+        tell_running(applied, this, how)
+        return exit_code(applied)
     if rm or (name is None and applied.succeeded):
         shutil.rmtree(folder, ignore_errors=True)
     elif not quiet and not applied.succeeded:

@@ -40,11 +40,12 @@ class Job:
         attempt: Attempt,
         lease: Lease,
         record: Record,
+        adopt: str | None = None,
     ) -> None:
         self.entry = entry
         self.attempt = attempt
         self.lease = lease
-        self.id: str | None = None
+        self.id = adopt
         self.asked: Asked | None = None
         self.started: Started | None = None
         self.waiting: str | None = None
@@ -75,8 +76,9 @@ class Job:
         self._scope.cancel()
 
     async def submit(self) -> Ended | None:
-        """Hand it over. Returns its end if that was all."""
-        if self.asked is not None:
+        """Hand it over, also one that is adopted: that starts nothing. Returns its end if that was all."""
+        adopted = self.id is not None
+        if self.asked is not None and not adopted:
             return _never_ran(self.asked)
         try:
             with self._scope:
@@ -85,7 +87,7 @@ class Job:
             return Ended(Outcome.REJECTED, None, refusal.reason)
         if self.id is None:
             return await self._look_for()
-        if self._backend.outlives_client:
+        if self._backend.outlives_client and not adopted:
             self._record.accepted(self.entry, self.id)
         return None
 

@@ -229,8 +229,7 @@ class Executor:
 
     def _begin(self, entry: Entry, lease: Lease, adopt: str | None) -> bool:
         attempt = self._attempt(entry, lease.devices)
-        job = Job(self._backend, entry, attempt, lease, self._record)
-        job.id = adopt
+        job = Job(self._backend, entry, attempt, lease, self._record, adopt)
         self._jobs[attempt.name] = job
         if not self._record.begun(entry, attempt, adopt):
             del self._jobs[attempt.name]
@@ -267,7 +266,7 @@ class Executor:
 
     async def _submit(self, job: Job) -> Ended | None:
         try:
-            return await job.submit() if job.id is None else None
+            return await job.submit()
         finally:
             self._submitting -= 1
             if self._detach:

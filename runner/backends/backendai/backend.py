@@ -102,6 +102,12 @@ class BackendAI:
                 self._sought -= names
         return self._ids.get(name)
 
+    async def living(self, prefix: str) -> Mapping[str, str]:
+        found = await sessions.living(self._client, prefix)
+        for seen in found:
+            self._watch.known(seen)
+        return {seen.name: seen.id for seen in found}
+
     async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:
         it = self._watch.job(job)
         told: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 from runner.backends.backendai.console import Console, End
+from runner.backends.backendai.payload import builds
 from runner.backends.backendai.sessions import Seen
 from runner.model import Attempt, Ended, Outcome
 
@@ -53,12 +54,14 @@ def _by_wrapper(end: End, attempt: Attempt | None) -> Ended:
     code = end.code
     if end.why == "timeout":
         limit = attempt.timeout if attempt else None
-        reason = f"ran longer than {limit:g} s" if limit is not None else "ran longer than allowed"
+        reason = f"ran longer than {limit:g}s" if limit is not None else "ran longer than allowed"
         return Ended(Outcome.TIMED_OUT, code, reason, *_used(end))
     if end.why == "broken":
         return Ended(Outcome.FAILED, code, "its files could not be laid out in the container")
     if end.out_of_memory and code:
         return Ended(Outcome.OUT_OF_MEMORY, code, "the container ran out of memory", *_used(end))
+    if code == 0 and end.left_out and attempt is not None and builds(attempt):
+        return Ended(Outcome.FAILED, None, "what it built is too large to be brought back")
     if code == 0:
         return Ended(Outcome.SUCCEEDED, 0, None, *_used(end))
     return Ended(Outcome.FAILED, code, _exit(code), *_used(end))

@@ -129,7 +129,7 @@ def _items(attempt: Attempt) -> Iterator[Item]:
     params = attempt.env.get("RUNNER_PARAMS_FILE")
     if params is not None and os.path.exists(params):
         yield Item('"$dir/params.json"', Path(params).read_bytes(), False)
-    if attempt.number > 1 and not _builds(attempt):
+    if attempt.number > 1 and not builds(attempt):
         yield from _kept(attempt)
 
 
@@ -164,9 +164,9 @@ def _kept(attempt: Attempt) -> Iterator[Item]:
     yield from found
 
 
-def _builds(attempt: Attempt) -> bool:
+def builds(attempt: Attempt) -> bool:
     """Whether it is the working directory itself that is wanted back."""
-    return attempt.files is None
+    return attempt.output == attempt.root
 
 
 def _prologue(attempt: Attempt, items: list[Item]) -> str:
@@ -176,8 +176,8 @@ def _prologue(attempt: Attempt, items: list[Item]) -> str:
     lines = [
         "unset " + " ".join(f"RUNNER_PAYLOAD_{number}" for number in range(LARGEST_REQUEST // _VARIABLE + 1)),
         f"mark={key(attempt.name)} dir=$1 skip=$2",
-        "root=$dir/work output=$root" if _builds(attempt) else "root=$PWD output=$dir/output",
-        f"workdir={shlex.quote(str(PurePosixPath(workdir)))} since={'$dir/laid-out' if _builds(attempt) else ''}",
+        "root=$dir/work output=$root" if builds(attempt) else "root=$PWD output=$dir/output",
+        f"workdir={shlex.quote(str(PurePosixPath(workdir)))} since={'$dir/laid-out' if builds(attempt) else ''}",
         f"limit={limit} grace={round(attempt.grace * 100)} most={MOST_LOGGED} brought_back={MOST_BROUGHT_BACK}",
         "files() {",
         '{ dd bs="$skip" count=1 of=/dev/null 2>/dev/null',

@@ -70,6 +70,13 @@ async def listing(client: Client, field: str, values: Iterable[str]) -> list[See
     return found
 
 
+async def living(client: Client, prefix: str) -> list[Seen]:
+    """The sessions whose name begins so and that are not over."""
+    over = " & ".join(f'(status != "{status}")' for status in sorted(OVER))
+    found = await _batch(client, f"(name like {json.dumps(prefix + '%')}) & {over}")
+    return [seen for seen in found if seen.name.startswith(prefix) and not seen.over]
+
+
 async def _batch(client: Client, condition: str) -> list[Seen]:
     found: list[Seen] = []
     while True:

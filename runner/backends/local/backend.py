@@ -154,6 +154,10 @@ class LocalBackend:
         self._foreign[str(pid)] = name
         return str(pid)
 
+    async def living(self, prefix: str) -> Mapping[str, str]:
+        await trio.lowlevel.checkpoint()
+        return {}
+
     async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:
         await trio.lowlevel.checkpoint()
         known = self._by_id.get(job)
