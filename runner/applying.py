@@ -57,7 +57,7 @@ class Applied:
     def succeeded(self) -> bool:
         """Whether every selected session has succeeded, now or before; or, when detached, still may."""
         bad = sum(count for outcome, count in self.ended.outcomes.items() if outcome is not Outcome.SUCCEEDED)
-        return not (bad or self.ended.not_run or self.left)
+        return not (bad or self.ended.not_run > self.running or self.left)
 
 
 class Apply:
@@ -112,7 +112,7 @@ class Apply:
             ended = trio.run(self._run, to_run)
         except BaseExceptionGroup as group:
             raise _first(group) from None
-        running = sum(attempt.backend != "local" for attempt in self.state.journal.open_attempts())
+        running = sum(attempt.remote for attempt in self.state.journal.open_attempts())
         return Applied(ended, left, self.signal, running)
 
     async def _run(self, to_run: int) -> ApplyEnded:
@@ -132,6 +132,9 @@ class Apply:
                 nursery.start_soon(self._watch_cancel_requests, executor)
                 nursery.start_soon(self._ticking)
                 self._announce(to_run)
+                if self.remote and any(attempt.backend == "local" for attempt in self.state.journal.open_attempts()):
+                    async with BACKENDS["local"]({}, self.environ) as local:
+                        await settle(self.state, local, self.sweep.policy.grace, self.emit)
                 settled = await settle(self.state, backend, self.sweep.policy.grace, self.emit, self._in_plan)
                 self.adopted = settled.adopt
                 if self.plan.count == 1 and self.remote:

@@ -73,6 +73,27 @@ def make_attempt(
     )
 
 
+def placed(sweep: Sweep, state: State, session: str, number: int, name: str) -> Attempt:
+    """An attempt that was submitted before, as far as it takes to have a backend bring its logs to their places."""
+    places = state.places(session, number)
+    return Attempt(
+        name=name,
+        session=session,
+        number=number,
+        command=(),
+        env={},
+        secrets={},
+        workdir=str(sweep.folder),
+        stdout=str(places.stdout),
+        stderr=str(places.stderr),
+        output=str(places.output),
+        resources={},
+        image=None,
+        timeout=sweep.policy.timeout,
+        grace=sweep.policy.grace,
+    )
+
+
 def params_json(session: Session) -> str:
     """The session's variables, typed, as UTF-8 JSON: RUNNER_PARAMS and the content of RUNNER_PARAMS_FILE."""
     return json.dumps({name: value.data for name, value in session.params.items()}, ensure_ascii=False)

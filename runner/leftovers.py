@@ -33,12 +33,12 @@ async def settle(
     """Adopt what outlives its client; end everything else that still runs, and record it as lost.
 
     Of the sessions whose jobs could be adopted, `wanted` picks those that are: the jobs of all others are ended, and so
-    is every job under a name of this state that the journal does not wait for. An attempt of another backend than the
-    one at hand is left alone until that one is used again, unless its jobs cannot have outlived their runner.
+    is every job under a name of this state that the journal does not wait for. Attempts of other backends than the one
+    at hand are left alone.
     """
     settled = Settled()
-    attempts = state.journal.open_attempts()
-    found = await _find(backend, [attempt.name for attempt in attempts if attempt.backend == backend.name])
+    attempts = [attempt for attempt in state.journal.open_attempts() if attempt.backend == backend.name]
+    found = await _find(backend, [attempt.name for attempt in attempts])
     adoptable = [attempt.session for attempt in attempts if attempt.name in found] if backend.outlives_client else []
     adopted = wanted(frozenset(adoptable)) if adoptable else frozenset()
     settled.adopt = {a.session: found[a.name] for a in attempts if a.name in found and a.session in adopted}
@@ -46,7 +46,7 @@ async def settle(
     unwanted = {**stray, **found}
     await _end(backend, [job for job in unwanted.values() if job not in settled.adopt.values()], grace)
     for attempt in attempts:
-        if attempt.session in settled.adopt or attempt.backend not in (backend.name, "local"):
+        if attempt.session in settled.adopt:
             continue
         job = found.get(attempt.name)
         # The end of a job that has outlived its runner is known, even if nobody wants it any more.

@@ -164,8 +164,10 @@ class Progress:
                 self._out.write(f"    {line}\n")
             self._out.write(f"    see: {failure.see}\n")
         counts = [f"{count:,} {outcome.value}" for outcome in Outcome if (count := tally.outcomes[outcome])]
-        if ended.not_run:
-            counts.append(f"{ended.not_run:,} not run")
+        if tally.running:
+            counts.append(f"{len(tally.running):,} left running")
+        if ended.not_run > len(tally.running):
+            counts.append(f"{ended.not_run - len(tally.running):,} not run")
         took = format_duration(max(0.0, time.time() - tally.started_at))
         self._out.write(("\n" if tally.failures else "") + f"{', '.join(counts) or 'nothing to run'} in {took}\n")
         self._out.flush()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from runner.model import Attempt, Ended
 
@@ -27,6 +27,14 @@ class Started:
 
     at: float
     host: str | None
+
+
+class Finding(NamedTuple):
+    """One line of `runner doctor`; `hint` says how it could be better, None where it could not."""
+
+    fact: str
+    value: str
+    hint: str | None
 
 
 class Backend(Protocol):

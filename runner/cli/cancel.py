@@ -15,6 +15,7 @@ from runner.errors import EnvironmentFailed
 from runner.leftovers import settle
 from runner.sessions import find
 from runner.state import State, open_for_reading, open_for_writing
+from runner.sweep import Sweep
 from runner.units import counted
 
 POLL_SECONDS = 0.2
@@ -47,14 +48,21 @@ def command(file: str, sessions: tuple[str, ...], timeout: float, state: Path | 
             _wait(opened, ids, timeout)
             return
     with open_for_writing(this.sweep.folder, this.sweep.name, state) as held:
-        ended = trio.run(_settle, held, this.sweep.policy.grace)
+        ended = trio.run(_settle, held, this.sweep, frozenset(ids))
     click.echo(f"no apply is live; {counted(ended, 'left-over attempt')} settled", err=True)
 
 
-async def _settle(state: State, grace: float) -> int:
-    async with BACKENDS["local"]({}, os.environ) as backend:
-        lost = await settle(state, backend, grace, state.journal.record)
-        return len(lost.ended)
+async def _settle(state: State, sweep: Sweep, sessions: frozenset[str]) -> int:
+    """End what is left over, at every backend that has some of it; with `sessions`, of what runs on only theirs."""
+    kinds = {attempt.backend for attempt in state.journal.open_attempts()} & set(BACKENDS)
+    ended = 0
+    for kind in sorted({"local", sweep.backend.kind, *kinds}):
+        options = sweep.backend.options if kind == sweep.backend.kind else {}
+        async with BACKENDS[kind](options, os.environ) as backend:
+            spared = (lambda found: found - sessions) if sessions else (lambda found: frozenset())
+            settled = await settle(state, backend, sweep.policy.grace, state.journal.record, spared)
+            ended += len(settled.ended)
+    return ended
 
 
 def _wait(state: State, ids: list[str], timeout: float) -> None:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
 
 import click
+import trio
 
+from runner.attempts import placed
+from runner.backends import BACKENDS
 from runner.cli.options import given, load_sweep, state_option
 from runner.errors import InvalidInput
 from runner.outputs import copy_from
 from runner.sessions import find
 from runner.state import State, open_for_reading
+from runner.state.records import AttemptRow, runs_on
+from runner.sweep import Sweep
 from runner.units import counted
 
 POLL_SECONDS = 0.2
+REFRESH, SLOWEST_REFRESH = 1.5, 10.0
 
 
 @click.command("logs")
@@ -41,7 +48,10 @@ def command(arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int
         if attempt is not None and attempt > last.number:
             raise InvalidInput(f"session `{session_id}` has had {counted(last.number, 'attempt')}")
         number = attempt or last.number
-        if follow:
+        row = next((row for row in opened.journal.attempts(session_id) if row.number == number), None)
+        if row is not None and row.outcome is None and runs_on(row.backend, row.job):
+            trio.run(_from_afar, this.sweep, opened, row, follow, stderr)
+        elif follow:
             _follow(opened, session_id, number, stderr)
         else:
             _show(opened, session_id, number, stderr, 0)
@@ -50,6 +60,30 @@ def command(arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int
 def _show(state: State, session: str, attempt: int, stderr: bool, offset: int) -> int:
     places = state.places(session, attempt)
     return copy_from(places.stderr if stderr else places.stdout, offset, sys.stdout.buffer)
+
+
+async def _from_afar(sweep: Sweep, state: State, row: AttemptRow, follow: bool, stderr: bool) -> None:
+    """What the cluster has of a job that runs there; the longer it takes, the more rarely it is asked."""
+    options = sweep.backend.options if row.backend == sweep.backend.kind else {}
+    offset, seconds = 0, REFRESH
+    async with BACKENDS[row.backend](options, os.environ) as backend:
+        job = await backend.find(row.name)
+        if job is not None:
+            await backend.submit(placed(sweep, state, row.session, row.number, row.name))  # says where its logs belong
+        while True:
+            if job is not None:
+                await backend.refresh(job)
+            offset = _show(state, row.session, row.number, stderr, offset)
+            now = next((one for one in state.journal.attempts(row.session) if one.number == row.number), None)
+            if not follow or job is None or now is None or now.outcome is not None:
+                return
+            with trio.move_on_after(seconds):
+                if state.holder is None:  # nobody else will tell of its end
+                    await backend.wait(job)
+                    _show(state, row.session, row.number, stderr, offset)
+                    return
+                await trio.sleep(seconds)
+            seconds = min(SLOWEST_REFRESH, seconds * 1.2)
 
 
 def _follow(state: State, session: str, attempt: int, stderr: bool) -> None:

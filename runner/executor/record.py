@@ -39,7 +39,6 @@ class Record:
         self._backend = backend
         self._on_error = on_error
         self._last: Counter[Outcome] = Counter()
-        self._open: set[str] = set()
 
     def tell(self, event: Event) -> bool:
         try:
@@ -56,7 +55,6 @@ class Record:
             return self.tell(BuildStarted(now, entry.build, command))
         if entry.last is not None:
             self._last[entry.last] -= 1
-        self._open.add(entry.session.id)
         if adopt is not None:
             return self.tell(AttemptAdopted(now, entry.session.id, entry.attempt, adopt))
         return self.tell(AttemptSubmitted(now, entry.session, entry.attempt, attempt.name, self._backend))
@@ -76,7 +74,6 @@ class Record:
 
     def ended(self, entry: Entry, ended: Ended, metrics: Mapping[str, Scalar], retry_in: float | None) -> None:
         self._last[ended.outcome] += 1
-        self._open.discard(entry.session.id)
         if retry_in is None and ended.outcome not in (Outcome.SUCCEEDED, Outcome.CANCELLED):
             self.failed += 1
         self.tell(
@@ -100,6 +97,6 @@ class Record:
         self.tell(BuildEnded(now, key, ended.outcome, ended.exit_code, ended.reason, ended.duration))
 
     def summary(self, to_run: int) -> ApplyEnded:
-        """The last outcome of every session that has one; of all others, those that were not left running count as not run."""
+        """The last outcome of every session that has one; all others count as not run, also those left running."""
         outcomes = {outcome: count for outcome, count in self._last.items() if count}
-        return ApplyEnded(self._clock(), outcomes, max(0, to_run - sum(outcomes.values()) - len(self._open)))
+        return ApplyEnded(self._clock(), outcomes, max(0, to_run - sum(outcomes.values())))

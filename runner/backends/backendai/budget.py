@@ -28,6 +28,11 @@ class Budget:
         self._refusals = 0
         self._under_way = 0
 
+    @property
+    def left(self) -> float:
+        """How many requests may still be sent, for all that is known; infinity before the first answer."""
+        return self._left
+
     def pace(self, reserve: int) -> float:
         """`reserve` requests are kept for what cannot wait."""
         if math.isinf(self._left):
@@ -36,7 +41,7 @@ class Budget:
 
     async def take(self) -> None:
         """Return when one more request may be sent, and count it. Its answer has to be `heard`, or it was `unheard`."""
-        while (until := self._free_at()) > trio.current_time():
+        while (until := self._free_at()) > trio.current_time():  # noqa: ASYNC110  # others may take it meanwhile
             await trio.sleep_until(until)
         self._left -= 1
         self._under_way += 1
