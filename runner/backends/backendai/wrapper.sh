@@ -100,7 +100,7 @@ killed_for_memory() { # how often the kernel has ended a process of this contain
 
 gather() { # gather FOLDER PREFIX: send the files below it while there is room
     for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
-        if [ -L "$entry" ] || { [ -n "$since" ] && [ -f "$entry" ] && ! [ "$entry" -nt "$since" ]; }; then
+        if [ -L "$entry" ] || { [ -n "$since" ] && [ -f "$entry" ] && [ "$since" -nt "$entry" ]; }; then
             continue
         elif [ -d "$entry" ]; then
             gather "$entry" "$2${entry##*/}/"
