@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,8 +92,8 @@ class Container:
 
 
 @pytest.fixture(params=SHELLS, ids=[shell[0] for shell in SHELLS])
-def container(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Container]:
-    yield Container(request.param, tmp_path)
+def container(request: pytest.FixtureRequest, tmp_path: Path) -> Container:
+    return Container(request.param, tmp_path)
 
 
 def test_streams_apart_and_exit_code(container: Container) -> None:
@@ -121,12 +121,11 @@ def test_five_megabytes_of_any_bytes(container: Container) -> None:
 
 def test_what_is_too_much_is_missing_in_the_middle_and_said_so(container: Container) -> None:
     """Beyond what the console keeps, the first and the last part of a stream arrive, and stderr's log says the rest."""
-    lines = "i=0; while [ $i -lt 120000 ]; do echo $i: 0123456789012345678901234567890123456789012345678901234567890123456789; i=$((i+1)); done"
+    digits = "0123456789" * 7
+    lines = f"i=0; while [ $i -lt 120000 ]; do echo $i: {digits}; i=$((i+1)); done"
     container.run(container.attempt(lines))
     assert container.stdout().startswith(b"0: 0123")
-    assert container.stdout().endswith(
-        b"119999: 0123456789012345678901234567890123456789012345678901234567890123456789\n"
-    )
+    assert container.stdout().endswith(f"119999: {digits}\n".encode())
     assert b"runner: the cluster kept" in container.stderr()
     assert b"bytes of stdout" in container.stderr()
     assert len(container.log) < 10_000_000
@@ -246,7 +245,8 @@ def test_timeout_is_carried_out_with_grace(container: Container) -> None:
 
 
 def test_who_ignores_term_is_killed_with_all_children(container: Container) -> None:
-    command = f"trap '' TERM; sh -c 'trap \"\" TERM; while :; do sleep 0.2; date >{container.here}/beat; done' & wait; while :; do sleep 1; done"
+    child = f"trap '' TERM; while :; do sleep 0.2; date >{container.here}/beat; done"
+    command = f"trap '' TERM; sh -c {shlex.quote(child)} & wait; while :; do sleep 1; done"
     console = container.run(replace(container.attempt(command), timeout=0.5, grace=0.5))
     assert console.end is not None
     assert (console.end.code, console.end.why) == (137, "timeout")

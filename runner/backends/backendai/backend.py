@@ -15,11 +15,14 @@ from runner.backends.backendai.client import Client
 from runner.backends.backendai.problems import Refused, hint
 from runner.backends.backendai.watch import Job, Watch
 from runner.backends.base import Rejected, Started
-from runner.model import Attempt, Ended
+from runner.model import Attempt, Ended, Outcome
 from runner.units import format_memory
 
 CLEARING = 8.0
 """Seconds that the cluster gets to clear away a session whose command is over, before it is told to."""
+
+STALLED, STALLED_LOOKS = 30.0, 2
+"""After so many seconds of RUNNING, so many times, it is looked whether a job's command has begun at all."""
 
 LEAVING = 5.0
 """Seconds beyond its grace that a wrapper gets to bring back what there is, before its session is destroyed."""
@@ -131,10 +134,31 @@ class BackendAI:
         async with self._locks.setdefault(job, trio.Lock()):
             if job not in self._ended:
                 it = self._watch.job(job)
-                await self._watch.until(it, lambda: it.ended)
-                await self._clear_away(it)
-                self._ended[job] = await self._collect(it)
+                if await self._stalled(it):
+                    await self._clear_away(it, 0.0)
+                    self._ended[job] = Ended(Outcome.LOST, None, "the cluster never started its command")
+                else:
+                    await self._watch.until(it, lambda: it.ended)
+                    await self._clear_away(it)
+                    self._ended[job] = await self._collect(it)
             return self._ended[job]
+
+    async def _stalled(self, it: Job) -> bool:
+        """Return once it has ended, or its command is known to have begun: True if it never will.
+
+        A manager that dies at the wrong moment forgets to have a session's command started.
+        """
+        await self._watch.until(it, lambda: it.begun)
+        for _ in range(STALLED_LOOKS):
+            with trio.move_on_after(STALLED):
+                await self._watch.until(it, lambda: it.ended)
+            if it.ended or it.proved:
+                return False
+            log = await sessions.console(self._client, it.id)
+            name = self._attempts[it.id].name if it.id in self._attempts else it.seen.name if it.seen else ""
+            # Of a log that is longer than what is kept the beginning is gone, but hardly all of our lines.
+            it.proved = log is None or payload.key(name) in log
+        return not it.proved
 
     async def cancel(self, job: str, grace: float) -> None:
         it = self._watch.job(job)
@@ -167,9 +191,9 @@ class BackendAI:
         if (attempt := self._attempts.get(job)) and log and job not in self._ended:
             await trio.to_thread.run_sync(collect.logs, log, attempt)
 
-    async def _clear_away(self, it: Job) -> None:
+    async def _clear_away(self, it: Job, patience: float = CLEARING) -> None:
         """A session whose command is over goes by itself; one that does not is helped on."""
-        with trio.move_on_after(0 if it.seen and it.seen.status == "ERROR" else CLEARING):
+        with trio.move_on_after(0 if it.seen and it.seen.status == "ERROR" else patience):
             await self._watch.until(it, lambda: it.over)
         if not it.over:
             await sessions.destroy(self._client, it.id, forced=True)

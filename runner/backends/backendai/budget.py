@@ -16,6 +16,10 @@ FIRST_PAUSE = 60.0
 """Seconds without any request after a refusal; twice as long after each further one, up to the window."""
 
 
+MARGIN = 5.0
+"""Seconds from our sending a request to the cluster's counting it, at most."""
+
+
 class Budget:
     """`pace` is how far apart requests that can wait should be, in seconds: so that what is left lasts for the window."""
 
@@ -27,6 +31,8 @@ class Budget:
         self._paused_until = -math.inf
         self._refusals = 0
         self._under_way = 0
+        self._unknown = 2  # so many answers without a limit, and there is none
+        self._answered = trio.Event()
 
     @property
     def left(self) -> float:
@@ -40,7 +46,12 @@ class Budget:
         return self.window / max(1.0, self._left - reserve)
 
     async def take(self) -> None:
-        """Return when one more request may be sent, and count it. Its answer has to be `heard`, or it was `unheard`."""
+        """Return when one more request may be sent, and count it. Its answer has to be `heard`, or it was `unheard`.
+
+        One at a time while nothing is known of a limit, and after a refusal.
+        """
+        while (self._unknown or self._refusals) and self._under_way:
+            await self._answered.wait()
         while (until := self._free_at()) > trio.current_time():  # noqa: ASYNC110  # others may take it meanwhile
             await trio.sleep_until(until)
         self._left -= 1
@@ -48,34 +59,43 @@ class Budget:
         self._sent.append(trio.current_time())
 
     def unheard(self) -> None:
-        """No answer came, or none that says anything of the limit."""
-        self._under_way -= 1
+        """No answer came."""
+        self._back()
 
     def heard(self, headers: Mapping[str, str]) -> None:
         """What an answer says of the limit."""
-        self._under_way -= 1
+        self._back()
         try:
             limit, left = int(headers["x-ratelimit-limit"]), int(headers["x-ratelimit-remaining"])
             self.window = float(headers.get("x-ratelimit-window", self.window))
         except (KeyError, ValueError):
+            self._unknown = max(0, self._unknown - 1)
             return
-        self._refusals = 0
+        self._unknown = self._refusals = 0
         self.limit = limit
         # Answers overtake each other: while others are under way, this one may be older than what is known.
-        self._left = min(left, self._left) if self._under_way else left
+        if not self._under_way or left < self._left:
+            self._left = left
+            self._expired(0.0)  # those are no longer in what the cluster counts
 
     def refused(self) -> None:
         """The cluster said 429."""
-        self._under_way -= 1
+        self._back()
+        self._unknown = 0
         self._refusals += 1
         self._left = 0.0
         pause = min(self.window, FIRST_PAUSE * 2.0 ** (self._refusals - 1))
         self._paused_until = trio.current_time() + pause
 
-    def _expired(self) -> int:
+    def _back(self) -> None:
+        self._under_way -= 1
+        self._answered.set()
+        self._answered = trio.Event()
+
+    def _expired(self, margin: float = MARGIN) -> int:
         """Forget requests of ours that have left the window, and say how many."""
         count = 0
-        while self._sent and self._sent[0] <= trio.current_time() - self.window:
+        while self._sent and self._sent[0] + self.window + margin <= trio.current_time():
             self._sent.popleft()
             count += 1
         return count
@@ -88,4 +108,4 @@ class Budget:
             return -math.inf
         if self._refusals:
             return -math.inf  # the pause is over: ask once
-        return self._sent[0] + self.window if self._sent else -math.inf
+        return self._sent[0] + self.window + MARGIN if self._sent else -math.inf

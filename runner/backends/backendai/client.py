@@ -16,7 +16,7 @@ import trio
 
 from runner.backends.backendai.budget import Budget
 from runner.backends.backendai.config import Config
-from runner.backends.backendai.problems import Refused, Unavailable, of_answer
+from runner.backends.backendai.problems import RateLimited, Refused, Unavailable, of_answer
 from runner.backends.backendai.signing import sign
 from runner.errors import EnvironmentFailed
 
@@ -103,7 +103,8 @@ class Client:
                 heard = True
                 if not response.is_success:
                     await response.aread()
-                    self._account_for(response, True)
+                    if self._account_for(response, False):
+                        raise Unavailable("the clocks differ")
                     raise self._problem(response)
                 self.budget.heard(response.headers)
                 self._answered = True
@@ -155,7 +156,7 @@ class Client:
 
     def _problem(self, response: httpx.Response) -> Exception:
         if response.status_code == 429:
-            return Unavailable("the account's rate limit is used up")
+            return RateLimited("the account's rate limit is used up")
         problem = of_answer(response.status_code, response.content)
         if isinstance(problem, Refused) and (problem.status == 401 or problem.kind == "invalid-auth-params"):
             return EnvironmentFailed(
@@ -174,7 +175,9 @@ class Patience:
         self._since: float | None = None
 
     async def wait(self, fault: Unavailable) -> None:
-        """Pause before the next try. Raises EnvironmentFailed when it has been long enough."""
+        """Pause before the next try; not where the budget does. Raises EnvironmentFailed when it has been long enough."""
+        if isinstance(fault, RateLimited):
+            return
         now = trio.current_time()
         self._since = now if self._since is None else self._since
         if now - self._since >= self._client.patience():

@@ -131,4 +131,4 @@ def _end(console: Console, text: str) -> None:
 def _cpu(text: str) -> float | None:
     """User and system time, as `times` of sh prints them."""
     times = [int(minutes) * 60 + float(seconds.replace(",", ".")) for minutes, seconds in _CPU.findall(text)]
-    return sum(times) if times else None
+    return round(sum(times), 6) if times else None

@@ -27,6 +27,10 @@ class Unavailable(Exception):
         self.words = words
 
 
+class RateLimited(Unavailable):
+    """The account has asked too often. Nothing was done, and the budget says when to ask again."""
+
+
 def of_answer(status: int, content: bytes) -> Refused | Unavailable:
     """The problem in an answer whose status is not good."""
     try:

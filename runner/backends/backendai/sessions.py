@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from runner.backends.backendai.client import Client, Patience
-from runner.backends.backendai.problems import Refused, Unavailable
+from runner.backends.backendai.problems import RateLimited, Refused, Unavailable
 
 PAGE = 100
 """Sessions in one question, and in one answer."""
@@ -57,6 +57,8 @@ async def create(client: Client, body: Mapping[str, Any]) -> str:
             raise
         except Unavailable as fault:
             await patience.wait(fault)
+            if isinstance(fault, RateLimited):
+                continue
             # It may have been created although its answer was lost, and it may even be over by now.
             for seen in await listing(client, "name", [body["name"]]):
                 return seen.id

@@ -25,6 +25,9 @@ GROWTH = 1.5
 SOON = 0.2
 """Seconds from an event to the query that it makes necessary: others may come meanwhile."""
 
+PRECIOUS = 5.0
+"""Seconds between two queries, from which on events are taken at their word to save one."""
+
 MISSES = 3
 """How often in a row a session must be missing from the list to count as gone."""
 
@@ -38,6 +41,8 @@ class Job:
     exit_code: int | None = None
     gone: bool = False
     misses: int = 0
+    proved: bool = False
+    """Whether its command is known to have begun: the cluster can say RUNNING and never start it."""
     waiters: int = 0
     changed: trio.Event = field(default_factory=trio.Event)
 
@@ -110,12 +115,15 @@ class Watch:
         return [job for job in self._jobs.values() if job.waiters]
 
     def _look_in(self, seconds: float) -> None:
-        # Each job still needs its console and perhaps a destruction; those come before curiosity.
-        pace = self._client.budget.pace(reserve=3 + 3 * len(self._wanted()))
+        pace = self._pace()
         due = trio.current_time() + max(seconds, 0.0 if pace < 1 else pace)
         if due < self._due:
             self._due = due
             self._moved.set()
+
+    def _pace(self) -> float:
+        """Each job still needs its console and perhaps a destruction; those come before curiosity."""
+        return self._client.budget.pace(reserve=3 + 3 * len(self._wanted()))
 
     async def _poll(self) -> None:
         while True:
@@ -187,7 +195,7 @@ class Watch:
             finally:
                 self._streaming = False
             pause = 1.0 if trio.current_time() - since > 60 else min(60.0, pause * 2)
-            await trio.sleep(max(pause, self._client.budget.pace(reserve=3 + 3 * len(self._wanted()))))
+            await trio.sleep(max(pause, self._pace()))
 
     def _hear(self, event: events.Event) -> None:
         job = self._jobs.get(event.session)
@@ -195,8 +203,12 @@ class Watch:
             return
         seen = job.seen or Seen(event.session, event.session_name, "PENDING", "", None, None, None, None, None)
         if event.name in ("kernel_started", "session_started"):
-            if seen.status not in BEGUN:
-                seen = replace(seen, status="RUNNING", began=time.time(), waits_for=None)
+            if seen.status in BEGUN:
+                return
+            if self._pace() < PRECIOUS:
+                self.look_now()  # that tells where it runs, too
+                return
+            seen = replace(seen, status="RUNNING", began=time.time(), waits_for=None)
         elif event.name in ("session_success", "session_failure"):
             job.exit_code = event.exit_code
             seen = replace(seen, result="SUCCESS" if event.name == "session_success" else "FAILURE")
