@@ -206,6 +206,8 @@ class FakeManager:
         session = self._by_id_or_name(name)
         if session is None or (session.over and rest != ["logs"]):
             return _problem(404, "object-not-found", "No such session.", msg=f"Session (id={name}) does not exist.")
+        if rest == ["logs"] and "RUNNING" not in session.history:
+            return _problem(500, "internal-server-error", "Internal server error.")
         if rest == ["logs"]:
             log = session.kept if session.kept is not None else "" if session.over else session.console
             return self._ok({"result": {"logs": self.truncate(log)}})

@@ -205,6 +205,7 @@ class BackendAI:
         attempt = self._attempts.get(it.id)
         name = attempt.name if attempt else it.seen.name if it.seen else ""
         expected = it.seen is not None and it.seen.result is not None
-        log = await collect.fetch(self._client, it.id, name, expected=expected)
+        ran = it.seen is not None and (it.seen.began is not None or expected)
+        log = await collect.fetch(self._client, it.id, name, expected=expected) if ran else ""
         console = await trio.to_thread.run_sync(collect.bring_back, log, name, attempt)
         return outcome.ended(None if it.gone else it.seen, it.exit_code, console, attempt)

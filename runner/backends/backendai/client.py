@@ -16,7 +16,7 @@ import trio
 
 from runner.backends.backendai.budget import Budget
 from runner.backends.backendai.config import Config
-from runner.backends.backendai.problems import RateLimited, Refused, Unavailable, of_answer
+from runner.backends.backendai.problems import Failed, RateLimited, Refused, Unavailable, of_answer
 from runner.backends.backendai.signing import sign
 from runner.errors import EnvironmentFailed
 
@@ -81,13 +81,20 @@ class Client:
                 break
         raise self._problem(response)
 
-    async def insist(self, method: str, path: str, body: Any = None, **query: str) -> Any:
-        """As `ask`, tried again until it answers: for what does no harm when it is done twice."""
+    async def insist(self, method: str, path: str, body: Any = None, failures: int = 0, **query: str) -> Any:
+        """As `ask`, tried again until it answers: for what does no harm when it is done twice.
+
+        With `failures`, raises Failed when it has answered so often with an error of its own.
+        """
         patience = Patience(self)
+        failed = 0
         while True:
             try:
                 return await self.ask(method, path, body, **query)
             except Unavailable as fault:
+                failed += isinstance(fault, Failed)
+                if failed and failed == failures:
+                    raise
                 await patience.wait(fault)
 
     @asynccontextmanager

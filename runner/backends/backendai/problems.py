@@ -27,6 +27,10 @@ class Unavailable(Exception):
         self.words = words
 
 
+class Failed(Unavailable):
+    """It answers, but with an error of its own."""
+
+
 class RateLimited(Unavailable):
     """The account has asked too often. Nothing was done, and the budget says when to ask again."""
 
@@ -42,7 +46,7 @@ def of_answer(status: int, content: bytes) -> Refused | Unavailable:
     kind = str(document.get("type", "")).removeprefix(PREFIX)
     words = _words(document) or f"HTTP status {status}"
     if status >= 500 or status in (408, 425):
-        return Unavailable(f"the cluster answered {status}: {words}")
+        return Failed(f"the cluster answered {status}: {words}")
     return Refused(status, kind, words, document.get("data"))
 
 

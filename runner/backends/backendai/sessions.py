@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from runner.backends.backendai.client import Client, Patience
-from runner.backends.backendai.problems import RateLimited, Refused, Unavailable
+from runner.backends.backendai.problems import Failed, RateLimited, Refused, Unavailable
 
 PAGE = 100
 """Sessions in one question, and in one answer."""
@@ -96,8 +96,9 @@ async def _batch(client: Client, condition: str) -> list[Seen]:
 async def console(client: Client, session: str) -> str | None:
     """All that its container has printed; None where the cluster has nothing."""
     try:
-        answer = await client.insist("GET", f"/session/{session}/logs")
-    except Refused:
+        # Of a session that never had a container, the manager fails to say so: 500 then is no reason to wait for long.
+        answer = await client.insist("GET", f"/session/{session}/logs", failures=3)
+    except (Refused, Failed):
         return None
     return str(((answer or {}).get("result") or {}).get("logs") or "")
 
