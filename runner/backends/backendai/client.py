@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from types import TracebackType
-from typing import Any, Self
+from types import MappingProxyType, TracebackType
+from typing import Any, Self, TypeAlias
 from urllib.parse import urlencode
 
 import httpx
@@ -29,6 +29,8 @@ FIRST_PATIENCE = 8.0
 READ_TIMEOUT = 60.0
 SILENCE = 45.0
 """Seconds without a word, not even a ping (there is one each 15), after which the event stream counts as dead."""
+
+Query: TypeAlias = Mapping[str, str]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 20.0
 
@@ -61,7 +63,7 @@ class Client:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
             await self._http.aclose()
 
-    async def ask(self, method: str, path: str, body: Any = None, **query: str) -> Any:
+    async def ask(self, method: str, path: str, body: Any = None, query: Query = MappingProxyType({})) -> Any:
         """The answer as JSON. Raises Refused, Unavailable where it may work later, EnvironmentFailed for bad keys."""
         for corrected in (False, True):
             await self.budget.take()
@@ -81,7 +83,9 @@ class Client:
                 break
         raise self._problem(response)
 
-    async def insist(self, method: str, path: str, body: Any = None, failures: int = 0, **query: str) -> Any:
+    async def insist(
+        self, method: str, path: str, body: Any = None, query: Query = MappingProxyType({}), *, failures: int = 0
+    ) -> Any:
         """As `ask`, tried again until it answers: for what does no harm when it is done twice.
 
         With `failures`, raises Failed when it has answered so often with an error of its own.
@@ -90,7 +94,7 @@ class Client:
         failed = 0
         while True:
             try:
-                return await self.ask(method, path, body, **query)
+                return await self.ask(method, path, body, query)
             except Unavailable as fault:
                 failed += isinstance(fault, Failed)
                 if failed and failed == failures:
@@ -98,7 +102,7 @@ class Client:
                 await patience.wait(fault)
 
     @asynccontextmanager
-    async def listen(self, path: str, **query: str) -> AsyncIterator[AsyncIterator[str]]:
+    async def listen(self, path: str, query: Query) -> AsyncIterator[AsyncIterator[str]]:
         """The lines of an event stream. Raises as `ask` does, also while the lines are read."""
         await self.budget.take()
         heard = False
@@ -128,7 +132,7 @@ class Client:
     def patience(self) -> float:
         return PATIENCE if self._answered else FIRST_PATIENCE
 
-    def _request(self, method: str, path: str, body: Any, query: dict[str, str]) -> httpx.Request:
+    def _request(self, method: str, path: str, body: Any, query: Query) -> httpx.Request:
         target = f"{path}?{urlencode(query)}" if query else path
         request = self._http.build_request(method, target, json=body) if body is not None else None
         if request is None:

@@ -115,7 +115,7 @@ async def destroy(client: Client, session: str, *, forced: bool) -> bool:
     """End it. Returns whether there was anything to end: one that is over, or that nobody knows, is no error."""
     query = {"forced": "true"} if forced else {}
     try:
-        await client.insist("DELETE", f"/session/{session}", **query)
+        await client.insist("DELETE", f"/session/{session}", query=query)
     except Refused as refusal:
         if refusal.status == 404:
             return False

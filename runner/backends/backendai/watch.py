@@ -182,7 +182,7 @@ class Watch:
         while True:
             since = trio.current_time()
             try:
-                async with self._client.listen("/events/session", **query) as lines:
+                async with self._client.listen("/events/session", query) as lines:
                     self._streaming = True
                     self.look_now()  # what has happened before is not told again
                     async for event in events.parse(lines):
