@@ -30,11 +30,15 @@ class Started:
 
 
 class Finding(NamedTuple):
-    """One line of `runner doctor`; `hint` says how it could be better, None where it could not."""
+    """One line of `runner doctor`; `hint` says how it could be better, None where it could not.
+
+    With one that has `failed`, nothing can run there.
+    """
 
     fact: str
     value: str
     hint: str | None
+    failed: bool = False
 
 
 class Backend(Protocol):

@@ -15,7 +15,7 @@ import click
 import runner
 from runner.backends.base import Finding
 from runner.cli.options import load_sweep
-from runner.errors import InvalidInput
+from runner.errors import EnvironmentFailed, InvalidInput
 from runner.sweep import Sweep
 
 BACKENDS = ("local", "backend.ai")
@@ -26,8 +26,11 @@ BACKENDS = ("local", "backend.ai")
 @click.option("--backend", metavar="NAME", help="Look at this backend too. [default: the file's]")
 @click.option("--image", metavar="IMAGE", help="Ask the backend about this image. [default: the file's]")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(file: str | None, backend: str | None, image: str | None, form: str) -> None:
-    """Say what this machine offers sessions, which limits are really enforced here, and whether a backend can be used."""
+def command(file: str | None, backend: str | None, image: str | None, form: str) -> int:
+    """Say what this machine offers sessions, which limits are really enforced here, and whether a backend can be used.
+
+    Exit 3 when it cannot.
+    """
     sweep = load_sweep(file) if file is not None else None
     kind = backend or (sweep.backend.kind if sweep else "local")
     if kind not in BACKENDS:
@@ -37,14 +40,16 @@ def command(file: str | None, backend: str | None, image: str | None, form: str)
         Finding("sqlite", sqlite3.sqlite_version, None),
         *(_local() if kind == "local" else _backendai(sweep, image)),
     ]
+    code = EnvironmentFailed.exit_code if any(finding.failed for finding in findings) else 0
     if form == "json":
         click.echo(json.dumps([finding._asdict() for finding in findings], ensure_ascii=False, indent=2))
-        return
+        return code
     width = max(len(finding.fact) for finding in findings)
     for finding in findings:
         click.echo(f"{finding.fact:<{width}}  {finding.value}")
         if finding.hint:
             click.echo(f"{'':<{width}}  hint: {finding.hint}")
+    return code
 
 
 def _local() -> Iterable[Finding]:

@@ -52,6 +52,7 @@ class BackendAI:
         self._started: dict[str, Started] = {}
         self._ended: dict[str, Ended] = {}
         self._locks: dict[str, trio.Lock] = {}
+        self._going: set[Job] = set()
         self._sought: set[str] = set()
         self._seeking = trio.Lock()
 
@@ -76,6 +77,7 @@ class BackendAI:
 
     async def submit(self, attempt: Attempt) -> str:
         if attempt.name not in self._ids:
+            await self._room()
             if attempt.image is None:
                 raise Rejected("backend `backend.ai` needs an `image`")
             try:
@@ -135,13 +137,31 @@ class BackendAI:
             if job not in self._ended:
                 it = self._watch.job(job)
                 if await self._stalled(it):
-                    await self._clear_away(it, 0.0)
+                    await sessions.destroy(self._client, it.id, forced=True)
                     self._ended[job] = Ended(Outcome.LOST, None, "the cluster never started its command")
                 else:
                     await self._watch.until(it, lambda: it.ended)
-                    await self._clear_away(it)
-                    self._ended[job] = await self._collect(it)
+                    self._ended[job] = await self._follow_out(it)
             return self._ended[job]
+
+    async def _room(self) -> None:
+        """Whoever submits next may count on the room of those that have ended: let their containers go first."""
+        with trio.move_on_after(CLEARING):
+            for it in list(self._going):
+                await self._watch.until(it, lambda: it.over)  # noqa: B023
+        self._going = {it for it in self._going if not it.over}
+
+    async def _follow_out(self, it: Job) -> Ended:
+        """Clear an ended job away and take in what it leaves: at once, if all of it is on its console already."""
+        await self._clear_away(it, lambda: it.leaving)
+        attempt = self._attempts.get(it.id)
+        if not it.over and attempt is not None and not self._watch.frugal:
+            log = await sessions.console(self._client, it.id)
+            if log and collect.whole(log, attempt.name):
+                self._going.add(it)
+                return await self._bring_back(it, log)
+        await self._clear_away(it, lambda: it.over)
+        return await self._collect(it)
 
     async def _stalled(self, it: Job) -> bool:
         """Return once it has ended, or its command is known to have begun: True if it never will.
@@ -155,9 +175,8 @@ class BackendAI:
             if it.ended or it.proved:
                 return False
             log = await sessions.console(self._client, it.id)
-            name = self._attempts[it.id].name if it.id in self._attempts else it.seen.name if it.seen else ""
             # Of a log that is longer than what is kept the beginning is gone, but hardly all of our lines.
-            it.proved = log is None or payload.key(name) in log
+            it.proved = log is None or payload.key(self._name(it)) in log
         return not it.proved
 
     async def cancel(self, job: str, grace: float) -> None:
@@ -191,21 +210,27 @@ class BackendAI:
         if (attempt := self._attempts.get(job)) and log and job not in self._ended:
             await trio.to_thread.run_sync(collect.logs, log, attempt)
 
-    async def _clear_away(self, it: Job, patience: float = CLEARING) -> None:
+    async def _clear_away(self, it: Job, done: Callable[[], bool]) -> None:
         """A session whose command is over goes by itself; one that does not is helped on."""
-        with trio.move_on_after(0 if it.seen and it.seen.status == "ERROR" else patience):
-            await self._watch.until(it, lambda: it.over)
-        if not it.over:
+        with trio.move_on_after(0 if it.seen and it.seen.status == "ERROR" else CLEARING):
+            await self._watch.until(it, done)
+        if not done():
             await sessions.destroy(self._client, it.id, forced=True)
             self._watch.look_now()
             with trio.move_on_after(CLEARING):
-                await self._watch.until(it, lambda: it.over)
+                await self._watch.until(it, done)
 
     async def _collect(self, it: Job) -> Ended:
-        attempt = self._attempts.get(it.id)
-        name = attempt.name if attempt else it.seen.name if it.seen else ""
         expected = it.seen is not None and it.seen.result is not None
         ran = it.seen is not None and (it.seen.began is not None or expected)
-        log = await collect.fetch(self._client, it.id, name, expected=expected) if ran else ""
-        console = await trio.to_thread.run_sync(collect.bring_back, log, name, attempt)
+        log = await collect.fetch(self._client, it.id, self._name(it), expected=expected) if ran else ""
+        return await self._bring_back(it, log)
+
+    async def _bring_back(self, it: Job, log: str) -> Ended:
+        attempt = self._attempts.get(it.id)
+        console = await trio.to_thread.run_sync(collect.bring_back, log, self._name(it), attempt)
         return outcome.ended(None if it.gone else it.seen, it.exit_code, console, attempt)
+
+    def _name(self, it: Job) -> str:
+        attempt = self._attempts.get(it.id)
+        return attempt.name if attempt else it.seen.name if it.seen else ""

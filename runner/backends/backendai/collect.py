@@ -26,9 +26,14 @@ async def fetch(client: Client, session: str, name: str, *, expected: bool) -> s
         if attempt:
             await trio.sleep(PAUSE * attempt)
         log = await sessions.console(client, session) or ""
-        if f"{key(name)}:end:" in log:
+        if whole(log, name):
             break
     return log
+
+
+def whole(log: str, name: str) -> bool:
+    """Whether the wrapper's last word is on the console, and with it all that it had to say."""
+    return f"{key(name)}:end:" in log
 
 
 def bring_back(log: str, name: str, attempt: Attempt | None) -> Console:

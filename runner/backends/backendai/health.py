@@ -35,15 +35,15 @@ async def examine(
     try:
         configured = config.read(options, environ)
     except InvalidInput as error:
-        return [Finding("configuration", error.message, error.hint)]
+        return [Finding("configuration", error.message, error.hint, failed=True)]
     found = [await _endpoint(configured, transport)]
-    if found[0].hint is not None:
+    if found[0].failed:
         return found
     async with Client(configured, transport) as client:
         found.append(await _clock(configured, transport))
         keys = await _keys(client)
         found.append(keys)
-        if keys.hint is None:
+        if not keys.failed:
             found += [*await _quota(client), await _image(client, image)]
             found.append(_rate(client))
     if not configured.verify:
@@ -55,13 +55,15 @@ async def _endpoint(configured: Config, transport: httpx.AsyncBaseTransport | No
     fact = "endpoint"
     response = await _unsigned(configured, transport)
     if isinstance(response, str):
-        return Finding(fact, f"{configured.endpoint}: {response}", "is BACKEND_ENDPOINT right, and the manager up?")
+        return Finding(
+            fact, f"{configured.endpoint}: {response}", "is BACKEND_ENDPOINT right, and the manager up?", True
+        )
     try:
         versions = response.json()
         return Finding(fact, f"{configured.endpoint}: manager {versions['manager']}, API {versions['version']}", None)
     except (ValueError, KeyError, TypeError):
         hint = "BACKEND_ENDPOINT has to be the manager's API, not the web console"
-        return Finding(fact, f"{configured.endpoint} answers, but is no Backend.AI manager", hint)
+        return Finding(fact, f"{configured.endpoint} answers, but is no Backend.AI manager", hint, failed=True)
 
 
 async def _unsigned(configured: Config, transport: httpx.AsyncBaseTransport | None) -> httpx.Response | str:
@@ -102,7 +104,7 @@ async def _keys(client: Client) -> Finding:
         hint = (
             "BACKEND_ACCESS_KEY and BACKEND_SECRET_KEY are shown by the web console; a proxy must keep the Host header"
         )
-        return Finding(fact, str(error).partition(": ")[2] or str(error), hint)
+        return Finding(fact, str(error).partition(": ")[2] or str(error), hint, failed=True)
     return Finding(fact, "accepted", None)
 
 
@@ -138,7 +140,7 @@ async def _image(client: Client, image: str | None) -> Finding:
         return Finding(fact, fault.words, None)
     known = (answer.get("data") or {}).get("image")
     if not known:
-        return Finding(fact, f"the cluster does not know `{image}` for {architecture}", hint)
+        return Finding(fact, f"the cluster does not know `{image}` for {architecture}", hint, failed=True)
     least = {limit["key"]: limit["min"] for limit in known.get("resource_limits") or () if limit.get("min")}
     return Finding(fact, f"{known['name']}:{known['tag']}, at least {_slots(least) or 'nothing'}", None)
 

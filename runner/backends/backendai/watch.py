@@ -52,6 +52,11 @@ class Job:
         return self.gone or (self.seen is not None and self.seen.over)
 
     @property
+    def leaving(self) -> bool:
+        """Whether the cluster is at least about to clear it away: nobody has to see to that."""
+        return self.over or (self.seen is not None and self.seen.status == "TERMINATING")
+
+    @property
     def ended(self) -> bool:
         """Whether its command is known to be over; the cluster may yet have to clear it away."""
         return self.over or (self.seen is not None and (self.seen.result is not None or self.seen.status == "ERROR"))
@@ -105,6 +110,11 @@ class Watch:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._poll)
             nursery.start_soon(self._listen)
+
+    @property
+    def frugal(self) -> bool:
+        """Whether requests are so few that none should be made to be quicker."""
+        return self._pace() >= PRECIOUS
 
     def look_now(self) -> None:
         """Something has changed for which there may be no event."""
@@ -205,13 +215,15 @@ class Watch:
         if event.name in ("kernel_started", "session_started"):
             if seen.status in BEGUN:
                 return
-            if self._pace() < PRECIOUS:
+            if not self.frugal:
                 self.look_now()  # that tells where it runs, too
                 return
             seen = replace(seen, status="RUNNING", began=time.time(), waits_for=None)
         elif event.name in ("session_success", "session_failure"):
             job.exit_code = event.exit_code
             seen = replace(seen, result="SUCCESS" if event.name == "session_success" else "FAILURE")
+        elif event.name == "session_terminating":
+            seen = replace(seen, status="TERMINATING", info=event.reason)
         elif event.name == "session_terminated" and seen.result is not None:
             seen = replace(seen, status="TERMINATED", info=event.reason)
         elif event.name in ("session_terminated", "session_cancelled", "kernel_cancelled"):
