@@ -15,8 +15,10 @@ from pathlib import Path
 import trio
 
 import runner
+from runner import inputs
 from runner.attempts import make_attempt, params_json
 from runner.backends import BACKENDS
+from runner.backends.base import Backend
 from runner.builds import Builds
 from runner.capacity import Capacity
 from runner.collecting import Collector
@@ -34,6 +36,9 @@ from runner.state import State
 CANCEL_POLL = 1.0
 """Seconds between two looks for a request of `runner cancel`."""
 
+REFRESH, SLOWEST_REFRESH = 2.0, 15.0
+"""Seconds between two looks at the output of the one session there is, where it runs elsewhere."""
+
 BREATH = 1000
 """How many sessions that need not run are passed over before signals and timeouts are heard again."""
 
@@ -42,18 +47,20 @@ BREATH = 1000
 class Applied:
     """How an apply went: its last event, and the signal that ended it early, if one did.
 
-    `left` counts the selected sessions that have not succeeded and that `only` kept from running.
+    `left` counts the selected sessions that have not succeeded and that `only` kept from running; `running` those whose
+    jobs run on without runner.
     """
 
     ended: ApplyEnded
     left: int
     signal: int | None
+    running: int = 0
 
     @property
     def succeeded(self) -> bool:
-        """Whether every selected session has succeeded, now or before."""
+        """Whether every selected session has succeeded, now or before; or, when detached, still may."""
         bad = sum(count for outcome, count in self.ended.outcomes.items() if outcome is not Outcome.SUCCEEDED)
-        return not (bad or self.ended.not_run or self.left)
+        return not (bad or self.ended.not_run > self.running or self.left)
 
 
 class Apply:
@@ -73,6 +80,7 @@ class Apply:
         environ: Mapping[str, str],
         show: Sequence[Callable[[Event], None]],
         tick: tuple[float, Callable[[], None]],
+        detach: bool = False,
     ) -> None:
         self.plan = plan
         self.sweep = plan.sweep
@@ -83,6 +91,9 @@ class Apply:
         self.environ = environ
         self.show = list(show)
         self.tick = tick
+        self.detach = detach
+        self.remote = plan.sweep.backend.kind != "local"
+        self.files = tuple(inputs.paths(plan.sweep)) if self.remote else ()
         self.history = History(state.journal, plan.recipe, live=False, ignore_files=choice.ignore_files)
         self.secrets = _secrets(plan, environ)
         self.builds = Builds(self.sweep, plan.recipe, state, self.secrets)
@@ -111,7 +122,8 @@ class Apply:
             ended = trio.run(self._run, to_run)
         except BaseExceptionGroup as group:
             raise _first(group) from None
-        return Applied(ended, left, self.signal)
+        running = sum(attempt.remote for attempt in self.state.journal.open_attempts())
+        return Applied(ended, left, self.signal, running)
 
     async def _run(self, to_run: int) -> ApplyEnded:
         kind = self.sweep.backend.kind
@@ -134,9 +146,11 @@ class Apply:
                 nursery.start_soon(self._watch_cancel_requests, executor)
                 nursery.start_soon(self._ticking)
                 self._announce(to_run)
-                settled = await settle(self.state, backend, self.sweep.policy.grace, self.emit)
+                settled = await settle(self.state, backend, self.sweep.policy.grace, self.emit, self._in_plan)
                 self.adopted = settled.adopt
-                ended = await executor.run(self._todo(), to_run)
+                if self.plan.count == 1 and self.remote:
+                    nursery.start_soon(self._refreshing, backend, executor)
+                ended = await executor.run(self._todo(), to_run, self.detach)
                 nursery.cancel_scope.cancel()
         return ended
 
@@ -162,6 +176,20 @@ class Apply:
             while True:
                 tick()
                 await trio.sleep(seconds)
+
+    async def _refreshing(self, backend: Backend, executor: Executor) -> None:
+        """The one session's output as it runs, though it is written elsewhere; the longer it takes, the more rarely."""
+        seconds = REFRESH
+        while True:
+            await trio.sleep(seconds)
+            for running in executor.snapshot().running:
+                if running.job is not None and running.started is not None:
+                    await backend.refresh(running.job)
+                    seconds = min(SLOWEST_REFRESH, seconds * 1.2)
+
+    def _in_plan(self, sessions: frozenset[str]) -> frozenset[str]:
+        """Which of these the file still has."""
+        return frozenset(session.id for session in self.plan if session.id in sessions)
 
     def _announce(self, to_run: int) -> None:
         sweep = self.sweep
@@ -224,8 +252,9 @@ class Apply:
             number,
             devices,
             secrets=self.secrets,
-            surroundings=self.environ,
+            surroundings={} if self.remote else self.environ,
             root=self.builds.root(session),
+            files=self.files if session.build is None else None,
         )
 
     def _make_ready(self, session: Session, number: int, retries: int) -> None:

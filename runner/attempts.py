@@ -30,8 +30,10 @@ def make_attempt(
     secrets: Mapping[str, str],
     surroundings: Mapping[str, str],
     root: str,
+    files: tuple[str, ...] | None,
 ) -> Attempt:
-    """One try at a session. `root` is the folder that its working directory starts from: the sweep's, or its build's.
+    """One try at a session. `root` is the folder that its working directory starts from: the sweep's, or its build's;
+    `files` are its inputs there, None for all that there is.
 
     `surroundings` is the environment the session will inherit anyway; what it sets already is not set again.
     """
@@ -65,6 +67,29 @@ def make_attempt(
         output=str(places.output),
         resources=session.resources,
         image=session.image,
+        timeout=sweep.policy.timeout,
+        grace=sweep.policy.grace,
+        root=root,
+        files=files,
+    )
+
+
+def placed(sweep: Sweep, state: State, session: str, number: int, name: str) -> Attempt:
+    """An attempt that was submitted before, as far as it takes to have a backend bring its logs to their places."""
+    places = state.places(session, number)
+    return Attempt(
+        name=name,
+        session=session,
+        number=number,
+        command=(),
+        env={},
+        secrets={},
+        workdir=str(sweep.folder),
+        stdout=str(places.stdout),
+        stderr=str(places.stderr),
+        output=str(places.output),
+        resources={},
+        image=None,
         timeout=sweep.policy.timeout,
         grace=sweep.policy.grace,
     )

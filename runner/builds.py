@@ -75,6 +75,8 @@ class Builds:
             image=session.image,
             timeout=self._sweep.policy.timeout,
             grace=self._sweep.policy.grace,
+            root=str(folder),
+            files=None,
         )
 
     def finished(self, key: str, ended: Ended) -> None:

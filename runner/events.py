@@ -100,10 +100,10 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True)
 class AttemptAdopted:
-    """A job that an earlier, dead runner had submitted was found alive and is ours again."""
+    """A job that an earlier, dead runner had submitted was found, running or ended, and is ours again."""
 
     at: float
-    session: str
+    session: Session
     attempt: int
     job: str
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import trio
 
@@ -13,7 +14,7 @@ from runner.backends import BACKENDS
 from runner.backends.base import Backend
 from runner.errors import EnvironmentFailed
 from runner.events import AttemptEnded, BuildEnded, Emit, Event
-from runner.model import Outcome
+from runner.model import Ended, Outcome
 from runner.state import State
 from runner.state.machine import Machine, Sight, here, sight
 from runner.state.records import OpenAttempt, OpenBuild
@@ -24,18 +25,25 @@ HERE = "local"
 
 @dataclass
 class Settled:
-    """`adopt` maps sessions to live jobs that this runner takes over; `ended` were recorded as lost."""
+    """`adopt` maps sessions to jobs that this runner takes over, running or ended; of `ended` an end was recorded."""
 
     adopt: dict[str, str] = field(default_factory=dict)
     ended: list[OpenAttempt | OpenBuild] = field(default_factory=list)
 
 
-async def settle(state: State, backend: Backend, grace: float, emit: Emit, *, gone: bool = False) -> Settled:
-    """Adopt what outlives its client; end everything else that still runs, all at once, and record it as lost.
+Wanted: TypeAlias = Callable[[frozenset[str]], frozenset[str]]
+"""Of the sessions whose jobs could be adopted, those that are."""
 
-    Builds are never adopted. What belongs to another backend than the one at hand is left alone until that one is used
-    again, except where the jobs were processes of this machine. Raises EnvironmentFailed, before anything is touched, where
-    those were on another machine and may still run there; `gone` takes it for certain that they do not.
+
+async def settle(
+    state: State, backend: Backend, grace: float, emit: Emit, wanted: Wanted = frozenset, *, gone: bool = False
+) -> Settled:
+    """Adopt what outlives its client and is `wanted`; end everything else that still runs, and record how it ended.
+
+    What belongs to this state at the backend, though no journal waits for it, is ended, too. Builds are never adopted. What
+    belongs to another backend than the one at hand is left alone until that one is used again, except where the jobs were
+    processes of this machine. Raises EnvironmentFailed, before anything is touched, where those were on another machine and
+    may still run there; `gone` takes it for certain that they do not.
     """
     settled = Settled()
     ours = [left for left in _left(state) if left.backend in (backend.name, HERE)]
@@ -44,37 +52,76 @@ async def settle(state: State, backend: Backend, grace: float, emit: Emit, *, go
         at = {backend.name: backend}
         if any(left.backend == HERE and left.name not in over for left in ours) and backend.name != HERE:
             at[HERE] = await stack.enter_async_context(BACKENDS[HERE]({}, {}))
+        jobs = await _find(at, [left for left in ours if left.name not in over])
+        adoptable = {
+            left.session: jobs[left.name]
+            for left in ours
+            if isinstance(left, OpenAttempt) and left.name in jobs and at[left.backend].outlives_client
+        }
+        if adoptable:
+            settled.adopt = {session: adoptable[session] for session in wanted(frozenset(adoptable))}
+        strays = set((await backend.living(f"{state.id}-")).values()) - set(jobs.values())
 
         async def end(left: OpenAttempt | OpenBuild) -> None:
-            if left.name in over:
-                what = over[left.name]
+            if isinstance(left, OpenAttempt) and left.session in settled.adopt:
+                return
+            job = jobs.get(left.name)
+            if job is not None:
+                await at[left.backend].cancel(job, grace)
+            if job is not None and isinstance(left, OpenAttempt) and at[left.backend].outlives_client:
+                emit(_ended(left, await backend.wait(job)))
             else:
-                where = at[left.backend]
-                job = await _find(where, left)
-                if job is not None and where.outlives_client and isinstance(left, OpenAttempt):
-                    settled.adopt[left.session] = job
-                    return
-                if job is not None:
-                    await where.cancel(job, grace)
-                what = "it no longer ran" if job is None else "it still ran, and was ended"
-            emit(_lost(left, f"runner died before it ended; {what}"))
+                what = over.get(left.name) or ("it no longer ran" if job is None else "it still ran, and was ended")
+                emit(_lost(left, f"runner died before it ended; {what}"))
             settled.ended.append(left)
 
         async with trio.open_nursery() as nursery:
+            for stray in strays:
+                nursery.start_soon(backend.cancel, stray, grace)
             for left in ours:
                 nursery.start_soon(end, left)
     return settled
 
 
-def end_leftovers(state: State, grace: float, *, gone: bool = False) -> int:
-    """Outside of an apply: end what was left on this machine, and record it as lost; how many there were."""
+async def _find(at: Mapping[str, Backend], left: Iterable[OpenAttempt | OpenBuild]) -> dict[str, str]:
+    """The jobs of what was left, by their names. All at once: a backend may then answer all of them by one question."""
+    jobs: dict[str, str] = {}
+
+    async def one(it: OpenAttempt | OpenBuild) -> None:
+        known = (it.job, it.started) if isinstance(it, OpenAttempt) else (None, None)
+        if (job := await at[it.backend].find(it.name, *known)) is not None:
+            jobs[it.name] = job
+
+    async with trio.open_nursery() as nursery:
+        for it in left:
+            nursery.start_soon(one, it)
+    return jobs
+
+
+def end_leftovers(
+    state: State,
+    backends: Mapping[str, Mapping[str, Any]],
+    environ: Mapping[str, str],
+    grace: float,
+    sessions: frozenset[str] = frozenset(),
+    *,
+    gone: bool = False,
+) -> int:
+    """Outside of an apply: end what was left at these backends (options by name), and record how it ended; how many there
+    were. With `sessions`, of jobs that have outlived their runner only theirs.
+    """
+
+    def spared(found: frozenset[str]) -> frozenset[str]:
+        return found - sessions if sessions else frozenset()
 
     async def main() -> int:
-        async with BACKENDS[HERE]({}, {}) as backend:
-            return len((await settle(state, backend, grace, state.journal.record, gone=gone)).ended)
+        ended = 0
+        for kind, options in backends.items():
+            async with BACKENDS[kind](options, environ) as backend:
+                settled = await settle(state, backend, grace, state.journal.record, spared, gone=gone)
+                ended += len(settled.ended)
+        return ended
 
-    if not any(left.backend == HERE for left in _left(state)):
-        return 0
     try:
         return trio.run(main)
     except BaseExceptionGroup as group:
@@ -82,6 +129,11 @@ def end_leftovers(state: State, grace: float, *, gone: bool = False) -> int:
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         raise error from None
+
+
+def holders(state: State) -> frozenset[str]:
+    """The backends at which something was left, for all that is recorded."""
+    return frozenset(left.backend for left in _left(state))
 
 
 def _left(state: State) -> Iterator[OpenAttempt | OpenBuild]:
@@ -105,25 +157,23 @@ def _why_over(machine: Machine | None, gone: bool) -> str | None:
     )
 
 
-async def _find(backend: Backend, left: OpenAttempt | OpenBuild) -> str | None:
-    if isinstance(left, OpenBuild):
-        return await backend.find(left.name)
-    return await backend.find(left.name, left.job, left.started)
-
-
 def _lost(left: OpenAttempt | OpenBuild, reason: str) -> Event:
     if isinstance(left, OpenBuild):
         return BuildEnded(time.time(), left.build, Outcome.LOST, None, reason, None)
+    return _ended(left, Ended(Outcome.LOST, None, reason))
+
+
+def _ended(left: OpenAttempt, ended: Ended) -> AttemptEnded:
     return AttemptEnded(
         at=time.time(),
         session=left.session,
         attempt=left.number,
-        outcome=Outcome.LOST,
-        exit_code=None,
-        reason=reason,
-        duration=None,
-        cpu_time=None,
-        max_rss=None,
+        outcome=ended.outcome,
+        exit_code=ended.exit_code,
+        reason=ended.reason,
+        duration=ended.duration,
+        cpu_time=ended.cpu_time,
+        max_rss=ended.max_rss,
         metrics={},
         retry_in=None,
     )

@@ -96,6 +96,7 @@ class Attempt:
 
     `name` is unique for ever (state id, session id, attempt number). `env` is what the session is given on top of
     its surroundings; `secrets` likewise, never to be stored or shown. Paths are absolute and belong to this machine.
+    A backend without this machine's disks lays out `files`, paths below `root`, where the job runs; None is all there is.
     """
 
     name: str
@@ -112,6 +113,8 @@ class Attempt:
     image: str | None
     timeout: float | None
     grace: float
+    root: str = ""
+    files: tuple[str, ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ class Ended:
     """How a job ended, as the backend saw it. Times are seconds, `max_rss` bytes; None where unknown.
 
     `exit_code` is the program's, 128+n after signal n. `reason` is for people, without a full stop. The executor has
-    the last word on the outcome: it knows whether it was itself that ended the job.
+    the last word on what was cancelled: it knows why it asked for that.
     """
 
     outcome: Outcome

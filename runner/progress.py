@@ -13,9 +13,11 @@ from runner.events import (
     ApplyEnded,
     ApplyInterrupted,
     ApplyStarted,
+    AttemptAdopted,
     AttemptEnded,
     AttemptStarted,
     AttemptSubmitted,
+    AttemptWaiting,
     BuildEnded,
     BuildStarted,
     Event,
@@ -57,6 +59,7 @@ class Tally:
     to_run: int = 0
     started_at: float = 0.0
     running: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
 
@@ -64,7 +67,9 @@ class Tally:
         """One line: how far it is, what runs, what failed."""
         done = sum(self.outcomes.values())
         bad = done - self.outcomes[Outcome.SUCCEEDED]
-        parts = [f"{done:,}/{self.to_run:,} done", f"{len(self.running):,} running"]
+        parts = [f"{done:,}/{self.to_run:,} done", f"{len(self.running) - len(self.waiting):,} running"]
+        if self.waiting:
+            parts.append(f"{len(self.waiting):,} waiting")
         if bad:
             parts.append(f"{bad:,} not succeeded")
         return f"{', '.join(parts)}, {format_duration(max(0.0, now - self.started_at))}"
@@ -93,7 +98,7 @@ class Progress:
         self._live = out.isatty()
         self._drawn_at = 0.0
         self._width = 0
-        self._names: dict[str, str] = {}
+        self._reasons: set[str] = set()
 
     def __call__(self, event: Event) -> None:
         tally = self.tally
@@ -101,9 +106,17 @@ class Progress:
             case ApplyStarted():
                 tally.to_run, tally.started_at = event.to_run, event.at
                 self._drawn_at = time.monotonic()
-            case AttemptSubmitted():
+            case AttemptSubmitted() | AttemptAdopted():
                 tally.running[event.session.id] = variables(event.session.params, event.session.repeat)
+            case AttemptWaiting():
+                tally.waiting[event.session] = event.reason
+                if event.reason not in self._reasons:
+                    self._reasons.add(event.reason)
+                    self._say(f"waiting: {event.reason}")
+            case AttemptStarted():
+                tally.waiting.pop(event.session, None)
             case AttemptEnded():
+                tally.waiting.pop(event.session, None)
                 self._ended(event)
             case BuildStarted():
                 self._say(f"building: {event.command}")
@@ -115,7 +128,7 @@ class Progress:
             case ApplyInterrupted():
                 again = "" if event.now else " (once more to end it now)"
                 self._say(f"{event.reason}: ending what runs{again}")
-            case AttemptStarted() | ApplyEnded() | _:
+            case ApplyEnded() | _:
                 pass
         self.tick()
 
@@ -171,8 +184,10 @@ class Progress:
             lines += ["", f"{failure.outcome}: {failure.what}{why}", *_indented(failure.stderr)]
             lines.append(f"    see: {failure.see}")
         counts = [f"{count:,} {outcome.value}" for outcome in Outcome if (count := ended.outcomes.get(outcome, 0))]
-        if ended.not_run:
-            counts.append(f"{ended.not_run:,} not run")
+        if tally.running:
+            counts.append(f"{len(tally.running):,} left running")
+        if ended.not_run > len(tally.running):
+            counts.append(f"{ended.not_run - len(tally.running):,} not run")
         if left:
             counts.append(f"{left:,} not selected that {'has' if left == 1 else 'have'} not succeeded")
         took = format_duration(max(0.0, time.time() - tally.started_at))

@@ -108,7 +108,7 @@ class Reader:
             capacity=sections.amounts(get("capacity"), self.report),
             max_parallel=self.integer(get("max_parallel")),
             metrics=sections.metrics(get("metrics"), self.report),
-            backend=sections.backend(get("backend")),
+            backend=sections.backend(get("backend"), folder),
             warnings=(),
         )
 

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from runner.events import iso
 from runner.model import Outcome, Session, Status
 from runner.state import State
-from runner.state.records import AttemptRow
+from runner.state.records import AttemptRow, runs_on
 
 
 class Result(NamedTuple):
-    """A session and its last attempt, None if there was none yet; `running` if that has not ended and a holder lives."""
+    """A session and its last attempt, None if there was none yet; `running` if that has not ended, and a holder or a cluster
+    has it."""
 
     session: Session
     last: AttemptRow | None
@@ -38,7 +39,7 @@ def _status(last: AttemptRow | None, live: bool) -> str:
         return Status.NEW.value
     if last.outcome is not None:
         return last.outcome.value
-    return Status.RUNNING.value if live else Outcome.LOST.value
+    return Status.RUNNING.value if live or runs_on(last.backend, last.job) else Outcome.LOST.value
 
 
 def to_row(result: Result, state: State | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Protocol
 
 from runner.diagnostics import Span
@@ -176,11 +177,14 @@ def metrics(node: Node | None, report: Report) -> dict[str, Metric]:
     return found
 
 
-def backend(node: Node | None) -> BackendChoice:
+def backend(node: Node | None, folder: Path) -> BackendChoice:
+    """A script that it names is looked up from `folder`, as `files` are."""
     if isinstance(node, ScalarNode):
         return BackendChoice(node.value.text, {}, node.span)
     if isinstance(node, MappingNode):
         options = dict(plain(node))
+        if isinstance(script := options.get("bootstrap_script"), str):
+            options["bootstrap_script"] = str(folder / script)
         kind = node.get("kind")
         return BackendChoice(str(options.pop("kind", "local")), options, kind.span if kind else node.span)
     return BackendChoice("local", {})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from runner.diagnostics import Source
 from runner.loading import load
 from runner.plan import Plan
 from runner.sweep import Sweep
+from tests.backendai import FOLDER, Cluster
 
 # What decides whether a change lands must not depend on luck; on a developer's machine, luck may find something.
 settings.register_profile("ci", derandomize=True, database=None)
@@ -37,3 +39,30 @@ def load_text(tmp_path: Path) -> LoadText:
 def plan_text(load_text: LoadText) -> Callable[[str], Plan]:
     """The plan of a sweep given as text."""
     return lambda text: Plan.of(load_text(text))
+
+
+@pytest.fixture(scope="session")
+def a_cluster() -> Cluster:
+    """The Backend.AI cluster on this machine. Where there has to be one, its absence is a failure."""
+    if cluster := Cluster.running():
+        return cluster
+    reason = "no Backend.AI cluster on this machine; `tests/clusters/backendai/up` brings one up (Debian 12, root)"
+    if os.environ.get("CI") or os.environ.get("RUNNER_TEST_CLUSTERS"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def cluster(a_cluster: Cluster) -> Iterator[Cluster]:
+    """The cluster, shared with tests that run at the same time."""
+    with (FOLDER / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield a_cluster
+
+
+@pytest.fixture
+def lone_cluster(a_cluster: Cluster) -> Iterator[Cluster]:
+    """The cluster, for a test that does to it what others would not survive."""
+    with (FOLDER / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield a_cluster

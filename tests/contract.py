@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from runner.backends.base import Backend
-from runner.model import Attempt, Ended, Outcome
+from runner.model import Attempt, Ended, Outcome, Resources
 
 T = TypeVar("T")
 Command = str | tuple[str, ...]
@@ -39,6 +39,10 @@ class Site:
     sleeping: Command = ("sleep", "1000")
     missing: Command = ("no-such-program-anywhere",)
     unexecutable: Command = ("/dev/null",)
+    image: str | None = None
+    resources: Resources = field(default_factory=dict)
+    many: int = 100
+    patience: float = PATIENCE
 
     def attempt(self, command: Command, name: str = "contract-1", **env: str) -> Attempt:
         return Attempt(
@@ -52,8 +56,8 @@ class Site:
             stdout=str(self.folder / f"{name}.out"),
             stderr=str(self.folder / f"{name}.err"),
             output=str(self.folder),
-            resources={},
-            image=None,
+            resources=self.resources,
+            image=self.image,
             timeout=None,
             grace=1.0,
         )
@@ -62,7 +66,7 @@ class Site:
         """What `body` returns, given the open backend."""
 
         async def main() -> T:
-            with trio.fail_after(PATIENCE):
+            with trio.fail_after(self.patience):
                 async with self.open() as backend:
                     return await body(backend)
 
@@ -77,7 +81,8 @@ class Site:
         return self.run(body)
 
     def stdout(self, attempt: Attempt) -> str:
-        return Path(attempt.stdout).read_text()
+        """What is there of it by now."""
+        return Path(attempt.stdout).read_text() if Path(attempt.stdout).exists() else ""
 
 
 def unique(name: str, folder: Path) -> str:
@@ -233,7 +238,10 @@ class Contract:
 
         async def body(backend: Backend) -> Ended:
             job = await backend.submit(attempt)
-            await until(lambda: "ready" in real.stdout(attempt))
+            await backend.started(job, ignore)
+            while "ready" not in real.stdout(attempt):
+                await backend.refresh(job)
+                await trio.sleep(0.01 if backend.name == "local" else 1)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(backend.cancel, job, 10 * PATIENCE)
                 await wait_all_tasks_blocked()
@@ -273,7 +281,7 @@ class Contract:
         site.run(body)
 
     def test_many(self, site: Site) -> None:
-        """A hundred at once all end, each with its own name's job."""
+        """Many at once all end, each with its own name's job."""
         jobs: list[str] = []
 
         async def body(backend: Backend) -> None:
@@ -284,11 +292,11 @@ class Contract:
                 assert (await backend.wait(job)).outcome is Outcome.SUCCEEDED
 
             async with trio.open_nursery() as nursery:
-                for number in range(100):
+                for number in range(site.many):
                     nursery.start_soon(one, number)
 
         site.run(body)
-        assert len(jobs) == 100
+        assert len(jobs) == site.many
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -136,6 +136,10 @@ class FakeBackend:
         known = self.cluster.names.get(name)
         return None if known is None else known.id
 
+    async def living(self, prefix: str) -> Mapping[str, str]:
+        await trio.lowlevel.checkpoint()
+        return {job.attempt.name: job.id for job in self.cluster.alive if job.attempt.name.startswith(prefix)}
+
     async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:
         it = self._job(job)
         if trio.current_time() < it.starts:
@@ -151,6 +155,9 @@ class FakeBackend:
         await it.reach(lambda: it.ends)
         return it.ended
 
+    async def refresh(self, job: str) -> None:
+        await trio.lowlevel.checkpoint()
+
     async def cancel(self, job: str, grace: float) -> None:
         await trio.lowlevel.checkpoint()
         if job not in self.cluster.jobs:
@@ -161,9 +168,9 @@ class FakeBackend:
         if now < it.starts:
             it.end_by(now, Outcome.CANCELLED, None)
         elif it.script.leaving is not None and it.script.leaving <= grace:
-            it.end_by(now + it.script.leaving, Outcome.FAILED, it.script.exit_on_term)
+            it.end_by(now + it.script.leaving, Outcome.CANCELLED, it.script.exit_on_term)
         else:
-            it.end_by(now + grace + DYING, Outcome.FAILED, 137)
+            it.end_by(now + grace + DYING, Outcome.CANCELLED, 137)
         await it.reach(lambda: it.ends)
 
     def _job(self, job: str) -> FakeJob:

@@ -267,7 +267,7 @@ def test_a_live_job_of_a_dead_runner_is_adopted_and_takes_its_room() -> None:
         run = Apply(capacity={"cpu": 1}, cluster=cluster)
         ended = await run([Todo(session(5), 3, job), Todo(session(0), 1)], to_run=2)
         assert ended.outcomes == {Outcome.SUCCEEDED: 2}
-        assert run.events[0] == AttemptAdopted(4, session(5).id, 3, job)
+        assert run.events[0] == AttemptAdopted(4, session(5), 3, job)
         assert run.submitted() == [0]
         assert run.end_of(5).attempt == 3
         assert run.end_of(5).at == 10

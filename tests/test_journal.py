@@ -171,7 +171,7 @@ def test_the_next_apply_settles_what_was_left_open(path: Path) -> None:
         record(
             second,
             apply_started(),
-            AttemptAdopted(5.0, B.id, 1, "slurm 7"),
+            AttemptAdopted(5.0, B, 1, "slurm 7"),
             ended(A, Outcome.LOST),
             submitted(A, 2),
         )
@@ -328,7 +328,7 @@ EVENTS: list[Event] = [
     ended(A, Outcome.FAILED),
     submitted(B),
     submitted(A, 2),
-    AttemptAdopted(2.3, A.id, 2, "5"),
+    AttemptAdopted(2.3, A, 2, "5"),
     started(A, 2),
     ended(A, attempt=2),
     StopReached(5.0, "enough"),

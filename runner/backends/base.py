@@ -6,9 +6,9 @@ A backend is a handful of async methods and no policy: it never retries, never t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from runner.model import Attempt, Ended
 
@@ -29,6 +29,18 @@ class Started:
     host: str | None
 
 
+class Finding(NamedTuple):
+    """One line of `runner doctor`; `hint` says how it could be better, None where it could not.
+
+    With one that has `failed`, nothing can run there.
+    """
+
+    fact: str
+    value: str
+    hint: str | None
+    failed: bool = False
+
+
 class Backend(Protocol):
     """Where jobs run. Opened with `async with`; what it started ends with it unless `outlives_client`."""
 
@@ -39,7 +51,8 @@ class Backend(Protocol):
     async def submit(self, attempt: Attempt) -> str:
         """Hand an attempt over and return its job id once it is accepted.
 
-        Submitting a name that the backend already has returns the existing job's id. A program that cannot be started
+        Submitting a name that the backend already has, even by a dead process, returns the existing job's id: that is how
+        one is adopted, and how the backend learns where its logs and outputs belong. A program that cannot be started
         is accepted, and ends as failed with 127 or 126. Raises `Rejected` for what the backend refuses for good.
         """
         ...
@@ -52,17 +65,32 @@ class Backend(Protocol):
         """
         ...
 
+    async def living(self, prefix: str) -> Mapping[str, str]:
+        """The jobs under names that begin so, by their names, that have not ended and that no living process may own.
+
+        Nothing where jobs end with their client.
+        """
+        ...
+
     async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:
         """Return when the job's command has begun (or has already ended); tell `on_waiting` why it has not, when that changes."""
         ...
 
     async def wait(self, job: str) -> Ended:
-        """Return how the job ended, its logs and outputs in place. May be called again, and for an adopted job."""
+        """Return how the job ended, its logs and outputs in place. May be called again.
+
+        A job that was found, but never submitted by this process, may be waited for; its logs then have no place.
+        """
+        ...
+
+    async def refresh(self, job: str) -> None:
+        """Bring what a running job has written so far into its files, where it does not write them itself."""
         ...
 
     async def cancel(self, job: str, grace: float) -> None:
-        """Ask the job's whole process tree to end, and after `grace` seconds end it. Returns when it is gone; `wait` says how.
+        """Ask the job's whole process tree to end, and after `grace` seconds end it. Returns when it is gone.
 
+        `wait` then says `cancelled`, with the exit code, unless the job had ended by itself before: then its own end stands.
         Calling it again with a shorter grace hurries it up. A job that has ended, or that nobody knows, is no error.
         """
         ...

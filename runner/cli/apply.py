@@ -25,7 +25,7 @@ from runner.cli.options import (
     state_option,
     sweep_argument,
 )
-from runner.cli.streams import HURRIED_SECONDS, Outlets, outlets
+from runner.cli.streams import HURRIED_SECONDS, Outlets, outlets, say
 from runner.errors import InvalidInput
 from runner.events import Event
 from runner.history import Choice
@@ -33,6 +33,7 @@ from runner.outputs import EventLines
 from runner.progress import Logs, Progress
 from runner.provenance import gather
 from runner.state import State, open_for_writing
+from runner.units import counted
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Watch:
 @click.option("--max-parallel", type=click.IntRange(min=1), metavar="N", help="At most N sessions at once.")
 @click.option("--backend", metavar="NAME", help="Where to run; wins over the file.")
 @click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failure: `stop: {failures: 1}`.")
+@click.option("--detach", is_flag=True, help="Return when all is submitted; the next apply takes the jobs up again.")
 @click.option(
     "--format",
     "form",
@@ -73,6 +75,7 @@ def command(
     max_parallel: int | None,
     backend: str | None,
     fail_fast: bool,
+    detach: bool,
     form: str,
     select: tuple[str, ...],
     state: Path | None,
@@ -86,6 +89,7 @@ def command(
         load_sweep(file), capacity=capacity, max_parallel=max_parallel, backend=backend, fail_fast=fail_fast
     )
     this = given(sweep)
+    require_detachable(this, detach)
     choice = Choice(only, fresh, ignore_files, this.selection(select))
     arguments = shlex.join([file, *(["--state", str(state)] if state else [])])
 
@@ -99,12 +103,31 @@ def command(
         return Watch([*lines, progress], 1.0, progress.tick, lambda done: progress.finish(done.ended, done.left))
 
     with outlets() as opened:
-        applied = execute(this, state, choice, opened, watch)
+        applied = execute(this, state, choice, opened, watch, detach)
+    tell_running(applied, this, f"`runner apply {arguments}` takes them up, `runner cancel {arguments}` ends them")
     return exit_code(applied)
 
 
+def require_detachable(this: Given, detach: bool) -> None:
+    if detach and this.sweep.backend.kind == "local":
+        hint = "`--backend` names one whose jobs run on by themselves"
+        raise InvalidInput("jobs of backend `local` end with runner and cannot be detached", hint)
+
+
+def tell_running(applied: Applied, this: Given, how: str) -> None:
+    """Nothing is left running without a word."""
+    if applied.running:
+        verb = "runs" if applied.running == 1 else "run"
+        say(f"{counted(applied.running, 'job')} still {verb} at {this.sweep.backend.kind}; {how}")
+
+
 def execute(
-    this: Given, state: Path | None, choice: Choice, outlets: Outlets, watch: Callable[[State, Outlets], Watch]
+    this: Given,
+    state: Path | None,
+    choice: Choice,
+    outlets: Outlets,
+    watch: Callable[[State, Outlets], Watch],
+    detach: bool = False,
 ) -> Applied:
     """Apply a plan with the state held, and show it. Raises InvalidInput before anything has started."""
     capacity = capacity_of(this.sweep)
@@ -122,6 +145,7 @@ def execute(
             os.environ,
             look.consumers,
             (look.seconds, look.tick),
+            detach,
         )
         applied = apply.run()
         if applied.signal is not None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
+from runner.backends import BACKENDS
 from runner.cli.options import Given, as_applied, given_with_state, is_session, state_option
 from runner.cli.streams import say
 from runner.errors import EnvironmentFailed, InvalidInput
-from runner.leftovers import end_leftovers
+from runner.leftovers import HERE, end_leftovers, holders
 from runner.model import Outcome
 from runner.sessions import find
 from runner.state import State, open_for_writing
@@ -59,7 +62,7 @@ def command(arguments: tuple[str, ...], timeout: float, gone: bool, state: Path 
             opened.request_cancel(ids or None)
             _wait(opened, ids, timeout)
         if opened.holder is None:
-            _settle_left_over(this, state, live, gone)
+            _settle_left_over(this, state, frozenset(ids), live, gone)
         for session in ids:
             say(f"{session}: {_became(before[session], _rows(opened, [session])[session], opened)}")
 
@@ -92,9 +95,13 @@ def _wait(state: State, ids: Sequence[str], timeout: float) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _settle_left_over(this: Given, directory: Path | None, lived: bool, gone: bool) -> None:
-    with open_for_writing(this.sweep.folder, this.sweep.name, directory) as held:
-        ended = end_leftovers(held, this.sweep.policy.grace, gone=gone)
+def _settle_left_over(this: Given, directory: Path | None, ids: frozenset[str], lived: bool, gone: bool) -> None:
+    sweep = this.sweep
+    with open_for_writing(sweep.folder, sweep.name, directory) as held:
+        at: dict[str, Mapping[str, Any]] = {kind: {} for kind in sorted(holders(held) & set(BACKENDS))}
+        if sweep.backend.kind in at or sweep.backend.kind != HERE:
+            at[sweep.backend.kind] = sweep.backend.options
+        ended = end_leftovers(held, at, os.environ, sweep.policy.grace, ids, gone=gone)
     settled = f"{counted(ended, 'left-over job')} settled"
     if not lived:
         say(f"no apply is live; {settled}")

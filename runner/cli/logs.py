@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
 
 import click
+import trio
 
+from runner.attempts import placed
+from runner.backends import BACKENDS
 from runner.cli.buildlog import BuildLog, build_log_of
 from runner.cli.options import given_with_state, state_option
 from runner.cli.streams import say
@@ -16,9 +20,12 @@ from runner.outputs import copy_from
 from runner.progress import tail
 from runner.sessions import find
 from runner.state import State
+from runner.state.records import AttemptRow, runs_on
+from runner.sweep import Sweep
 from runner.units import counted
 
 POLL_SECONDS = 0.2
+REFRESH, SLOWEST_REFRESH = 1.5, 10.0
 
 
 @click.command("logs")
@@ -46,6 +53,8 @@ def command(arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int
         row = next(row for row in opened.journal.attempts(session_id) if row.number == number)
         if build := build_log_of(opened, row, this.sweep.folder):
             _show_build(build, stderr)
+        elif row.outcome is None and runs_on(row.backend, row.job):
+            trio.run(_from_afar, this.sweep, opened, row, follow, stderr)
         elif follow:
             _follow(opened, session_id, number, stderr)
         else:
@@ -63,6 +72,30 @@ def _show_build(log: BuildLog, stderr: bool) -> None:
 def _show(state: State, session: str, attempt: int, stderr: bool, offset: int) -> int:
     places = state.places(session, attempt)
     return copy_from(places.stderr if stderr else places.stdout, offset, sys.stdout.buffer)
+
+
+async def _from_afar(sweep: Sweep, state: State, row: AttemptRow, follow: bool, stderr: bool) -> None:
+    """What the cluster has of a job that runs there; the longer it takes, the more rarely it is asked."""
+    options = sweep.backend.options if row.backend == sweep.backend.kind else {}
+    offset, seconds = 0, REFRESH
+    async with BACKENDS[row.backend](options, os.environ) as backend:
+        job = await backend.find(row.name)
+        if job is not None:
+            await backend.submit(placed(sweep, state, row.session, row.number, row.name))  # says where its logs belong
+        while True:
+            if job is not None:
+                await backend.refresh(job)
+            offset = _show(state, row.session, row.number, stderr, offset)
+            now = next((one for one in state.journal.attempts(row.session) if one.number == row.number), None)
+            if not follow or job is None or now is None or now.outcome is not None:
+                return
+            with trio.move_on_after(seconds):
+                if state.holder is None:  # nobody else will tell of its end
+                    await backend.wait(job)
+                    _show(state, row.session, row.number, stderr, offset)
+                    return
+                await trio.sleep(seconds)
+            seconds = min(SLOWEST_REFRESH, seconds * 1.2)
 
 
 def _follow(state: State, session: str, attempt: int, stderr: bool) -> None:

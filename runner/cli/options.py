@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from runner.backends import BACKENDS, OPTIONS
+from runner.backends import BACKENDS, OPTIONS, PROBLEMS
 from runner.capacity import Capacity
 from runner.checks import check_fits
 from runner.cli.streams import say
@@ -227,4 +227,8 @@ def check_choice(sweep: Sweep) -> None:
     unknown = sorted(set(choice.options) - OPTIONS[choice.kind])
     if unknown:
         message = f"backend `{choice.kind}` has no option `{unknown[0]}`"
-        raise InvalidSweep(sweep.source, [Problem(message, choice.span)])
+        likely = nearest(unknown[0], OPTIONS[choice.kind])
+        advice = f"did you mean `{likely}`?" if likely else None
+        raise InvalidSweep(sweep.source, [Problem(message, choice.span, advice)])
+    if choice.kind in PROBLEMS and (problems := list(PROBLEMS[choice.kind](sweep))):
+        raise InvalidSweep(sweep.source, problems)

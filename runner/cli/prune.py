@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import click
 from runner.builds import build_key
 from runner.cli.options import Given, given, load_sweep, state_option, sweep_argument
 from runner.errors import InvalidInput
-from runner.leftovers import HERE, end_leftovers
+from runner.leftovers import HERE, end_leftovers, holders
 from runner.state import Log, State, open_for_reading, open_for_writing
 from runner.units import UnitError, counted, format_memory, parse_duration
 
@@ -37,7 +38,8 @@ def command(file: str, orphans: bool, logs_older_than: str | None, yes: bool, st
             click.echo(f"would remove {_find(this, found, orphans, age)}; `--yes` does it")
             return
     with open_for_writing(this.sweep.folder, this.sweep.name, state) as held:
-        end_leftovers(held, this.sweep.policy.grace)  # what still runs must not be forgotten
+        if HERE in holders(held):  # what still runs must not be forgotten
+            end_leftovers(held, {HERE: {}}, os.environ, this.sweep.policy.grace)
         unneeded = _find(this, held, orphans, age)
         held.remove_logs(unneeded.logs)
         held.remove_sessions(unneeded.sessions)

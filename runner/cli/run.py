@@ -13,7 +13,7 @@ import click
 
 from runner.adhoc import Flags, to_document, to_yaml
 from runner.applying import Applied
-from runner.cli.apply import Watch, execute, exit_code
+from runner.cli.apply import Watch, execute, exit_code, require_detachable, tell_running
 from runner.cli.buildlog import build_log
 from runner.cli.options import given, override, show_warnings
 from runner.cli.streams import Outlets, fault, outlets, say
@@ -43,7 +43,6 @@ BACKEND_FLAGS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("--scaling-group", "--sgroup", "scaling_group"), {"metavar": "NAME"}),
     (("-d", "--domain", "domain"), {"metavar": "NAME"}),
     (("-g", "--group", "group"), {"metavar": "NAME"}),
-    (("--enqueue-only", "--detach", "detach"), {"is_flag": True}),
 )
 """Flags that only a backend can make something of; they become options of `backend:`."""
 
@@ -72,6 +71,7 @@ def backend_flags(function: Any) -> Any:
 @click.option("-s", "--stats", is_flag=True, help="Show what each session used.")
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but what the sessions print.")
 @click.option("--print-sweep", is_flag=True, help="Print the equivalent sweep file, and run nothing.")
+@click.option("--enqueue-only", "--detach", "detach", is_flag=True, help="Return when all sessions are submitted.")
 @backend_flags
 def command(
     arguments: tuple[str, ...],
@@ -91,6 +91,7 @@ def command(
     stats: bool,
     quiet: bool,
     print_sweep: bool,
+    detach: bool,
     **backend_options: Any,
 ) -> int:
     """Run one command over ranges of parameters, every combination, as many at once as fit.
@@ -133,6 +134,7 @@ def command(
     if not quiet:
         show_warnings(sweep)
     this = given(override(sweep))
+    require_detachable(this, detach)
     folder = _made(runs_folder()) / (name or f"run-{secrets.token_hex(6)}")
 
     def watch(state: State, outlets: Outlets) -> Watch:
@@ -149,9 +151,14 @@ def command(
         return Watch(shown, LIVE_SECONDS, outputs.tick, finish)
 
     with outlets() as opened:
-        applied = execute(this, folder, Choice(fresh=True), opened, watch)
+        applied = execute(this, folder, Choice(fresh=True), opened, watch, detach)
         printed = opened.out.lost is None or opened.out.lost.errno == errno.EPIPE
-        if rm or (name is None and applied.succeeded and printed):
+        if applied.running:
+            file = f"{this.sweep.name}.yaml"
+            again = f"the same command with `--print-sweep >{file}`, then `runner apply {file} --state {folder}`"
+            opened.drain()
+            tell_running(applied, this, f"{again} takes them up")
+        elif rm or (name is None and applied.succeeded and printed):
             shutil.rmtree(folder, ignore_errors=True)
         elif not quiet and not (applied.succeeded and printed):
             opened.err.write(f"logs are kept in {folder}\n")

@@ -53,6 +53,8 @@ def _gather(this: Given, state: State | None) -> dict[str, Any]:
             failed.append(_failed(result))
     holder = state.holder if state else None
     orphaned = sum(1 for _ in state.journal.orphans(known.__contains__, live=holder is not None)) if state else 0
+    attempts = state.journal.open_attempts() if state else []
+    stray = [attempt for attempt in attempts if attempt.remote and int(attempt.session, 16) not in known]
     return {
         "sweep": this.sweep.name,
         "total": this.plan.count,
@@ -62,6 +64,7 @@ def _gather(this: Given, state: State | None) -> dict[str, Any]:
         "running": running,
         "failed": failed,
         "orphaned": orphaned,
+        "orphaned_running": [{"id": one.session, "job": one.job, "backend": one.backend} for one in stray],
     }
 
 
@@ -134,6 +137,8 @@ def _show(found: dict[str, Any], file: str, state: Path | None) -> None:
     if found["failed"]:
         arguments = shlex.join([file, *(["--state", str(state)] if state else []), found["failed"][0]["id"]])
         click.echo(f"see: runner logs {arguments} --stderr")
+    for row in found["orphaned_running"]:
+        click.echo(f"  orphaned  {row['id']}  runs as {row['job']} at {row['backend']}; `runner apply` ends it")
     if found["orphaned"]:
         click.echo(
             f"{found['orphaned']:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)"

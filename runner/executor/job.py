@@ -19,11 +19,10 @@ ENDING = 30.0
 
 
 class Asked(NamedTuple):
-    """That a job shall end, and what its outcome is then. `at` is trio's time."""
+    """That a job shall end, and what its outcome is then."""
 
     outcome: Outcome
     reason: str
-    at: float
 
 
 class Job:
@@ -40,17 +39,17 @@ class Job:
         attempt: Attempt,
         lease: Lease,
         record: Record,
+        adopt: str | None = None,
     ) -> None:
         self.entry = entry
         self.attempt = attempt
         self.lease = lease
-        self.id: str | None = None
+        self.id = adopt
         self.asked: Asked | None = None
         self.started: Started | None = None
         self.waiting: str | None = None
         self._backend = backend
         self._record = record
-        self._began: float | None = None
         self._grace = attempt.grace
         self._give_up = math.inf
         self._scope = trio.CancelScope()
@@ -61,7 +60,7 @@ class Job:
         """Have it ended; again with a shorter grace: hurry. At `give_up` (trio's time) wait no longer."""
         first, hurry = self.asked is None, grace < self._grace
         if self.asked is None:
-            self.asked = Asked(outcome, reason, trio.current_time())
+            self.asked = Asked(outcome, reason)
         self._grace = min(self._grace, grace)
         self._give_up = min(self._give_up, give_up)
         if self._following or (hurry and not first):
@@ -75,8 +74,9 @@ class Job:
         self._scope.cancel()
 
     async def submit(self) -> Ended | None:
-        """Hand it over. Returns its end if that was all."""
-        if self.asked is not None:
+        """Hand it over, also one that is adopted: that starts nothing. Returns its end if that was all."""
+        adopted = self.id is not None
+        if self.asked is not None and not adopted:
             return _never_ran(self.asked)
         try:
             with self._scope:
@@ -84,8 +84,8 @@ class Job:
         except Rejected as refusal:
             return Ended(Outcome.REJECTED, None, refusal.reason)
         if self.id is None:
-            return await self._look_for()
-        if self._backend.outlives_client:
+            return None if self._left else await self._look_for()
+        if self._backend.outlives_client and not adopted:
             self._record.accepted(self.entry, self.id)
         return None
 
@@ -96,14 +96,13 @@ class Job:
         timeout = None if self._backend.outlives_client else self.attempt.timeout
         with trio.CancelScope() as self._scope:
             self._following = True
-            if self.asked is not None:
+            if self.asked is not None or self._left:
                 self._scope.cancel()
             self.started = await self._backend.started(self.id, self._wait)
-            self._began = trio.current_time()
             self.waiting = None
             self._record.started(self.entry, self.id, self.started, self.lease.devices)
             if timeout is not None:
-                self._scope.deadline = self._began + timeout
+                self._scope.deadline = trio.current_time() + timeout
             return await self._backend.wait(self.id)
         self._following = False
         if self._left:
@@ -111,11 +110,13 @@ class Job:
         if self.asked is None:
             assert timeout is not None
             reason = f"ran longer than {_duration(timeout)}"
-            self.asked = Asked(Outcome.TIMED_OUT, reason, trio.current_time())
+            self.asked = Asked(Outcome.TIMED_OUT, reason)
         return await self._end(self.asked)
 
     async def salvage(self) -> Ended | None:
-        """After an error at the backend, and with the end asked for: end it if that still works."""
+        """After an error at the backend: end it if that still works, unless it was left."""
+        if self._left:
+            return None
         assert self.asked is not None
         self._following = False
         try:
@@ -143,14 +144,8 @@ class Job:
             with trio.CancelScope(deadline=self._give_up) as self._scope:
                 await self._backend.cancel(self.id, self._grace)
                 ended = await self._backend.wait(self.id)
-                return ended if self._was_over(ended, asked) else _as_asked(ended, asked)
+                return _as_asked(ended, asked)
         return None
-
-    def _was_over(self, ended: Ended, asked: Asked) -> bool:
-        """Whether it had ended by itself before anybody asked: then its own end stands."""
-        if self._began is None or ended.duration is None:
-            return False
-        return ended.duration <= asked.at - self._began
 
 
 def _never_ran(asked: Asked) -> Ended:
@@ -158,7 +153,8 @@ def _never_ran(asked: Asked) -> Ended:
 
 
 def _as_asked(ended: Ended, asked: Asked) -> Ended:
-    if ended.outcome is Outcome.LOST:  # whatever was asked for, nobody knows how it ended
+    """What had ended by itself, or nobody knows how, stays as it is."""
+    if ended.outcome is not Outcome.CANCELLED:
         return ended
     return replace(ended, outcome=asked.outcome, reason=asked.reason)
 

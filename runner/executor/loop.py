@@ -234,8 +234,7 @@ class Executor:
         attempt = self._attempt(entry, lease.devices)
         if adopt is None and entry.build is None:
             self._make_ready(entry.session, entry.attempt, entry.retries)
-        job = Job(self._backend, entry, attempt, lease, self._record)
-        job.id = adopt
+        job = Job(self._backend, entry, attempt, lease, self._record, adopt)
         self._jobs[attempt.name] = job
         if not self._record.begun(entry, attempt, adopt):
             del self._jobs[attempt.name]
@@ -272,7 +271,7 @@ class Executor:
 
     async def _submit(self, job: Job) -> Ended | None:
         try:
-            return await job.submit() if job.id is None else None
+            return await job.submit()
         finally:
             self._submitting -= 1
             if self._detach:
@@ -322,11 +321,17 @@ class Executor:
             self._record.tell(StopReached(self._clock(), reason))
 
     def _fail(self, error: Exception) -> None:
-        """The first error is the one that `run` raises."""
+        """The first error is the one that `run` raises. Jobs that can do without us are left to a later apply."""
         if self._error is None:
             single = _single(error)
             self._error = single if isinstance(single, Exception) else error
-        self._close(f"runner stopped: {self._error}")
+        if not self._backend.outlives_client:
+            self._close(f"runner stopped: {self._error}")
+            return
+        self._closing = self._ending = True
+        for job in self._jobs.values():
+            job.leave()
+        self._changed.set()
 
     def _close(self, reason: str, grace: float | None = None) -> None:
         """Start nothing more and end what runs, in bounded time."""

@@ -56,7 +56,7 @@ class Record:
         if entry.last is not None:
             self._last[entry.last] -= 1
         if adopt is not None:
-            return self.tell(AttemptAdopted(now, entry.session.id, entry.attempt, adopt))
+            return self.tell(AttemptAdopted(now, entry.session, entry.attempt, adopt))
         return self.tell(AttemptSubmitted(now, entry.session, entry.attempt, attempt.name, self._backend))
 
     def accepted(self, entry: Entry, job: str) -> None:
@@ -97,6 +97,6 @@ class Record:
         self.tell(BuildEnded(now, key, ended.outcome, ended.exit_code, ended.reason, ended.duration))
 
     def summary(self, to_run: int) -> ApplyEnded:
-        """The last outcome of every session that has one; all others count as not run."""
+        """The last outcome of every session that has one; all others count as not run, also those left running."""
         outcomes = {outcome: count for outcome, count in self._last.items() if count}
         return ApplyEnded(self._clock(), outcomes, max(0, to_run - sum(outcomes.values())))

@@ -78,6 +78,7 @@ class Archive:
         for rows in _batched(self._each("SELECT id, outcome FROM sessions"), 10_000):
             ids = struct.unpack(f">{len(rows)}Q", b"".join([row[0] for row in rows]))
             found.update(zip(ids, [after[row[1]] for row in rows], strict=True))
+        found.update((int(attempt.session, 16), Status.RUNNING) for attempt in self.open_attempts() if attempt.remote)
         return found
 
     def next_attempt(self, session: str) -> int:

@@ -99,14 +99,17 @@ class Journal(Archive):
         match event:
             case AttemptSubmitted():
                 self._submitted(event)
-            case AttemptAccepted() | AttemptAdopted():
-                self._update("job = ?", event, event.job)
+            case AttemptAccepted():
+                self._update("job = ?", event.session, event.attempt, event.job)
+            case AttemptAdopted():
+                self._update("job = ?", event.session.id, event.attempt, event.job)
             case AttemptWaiting():
-                self._update("reason = ?", event, _text(event.reason))
+                self._update("reason = ?", event.session, event.attempt, _text(event.reason))
             case AttemptStarted():
                 devices = _encode(event.devices) if event.devices else None
                 values = (event.at, event.job, _text(event.host), devices)
-                self._update("started = ?, job = ?, host = ?, devices = ?, reason = NULL", event, *values)
+                columns = "started = ?, job = ?, host = ?, devices = ?, reason = NULL"
+                self._update(columns, event.session, event.attempt, *values)
             case AttemptEnded():
                 self._ended(event)
             case BuildStarted():
@@ -194,7 +197,7 @@ class Journal(Archive):
             self._update(
                 "ended = ?, outcome = ?, exit_code = ?, reason = ?, duration = ?, cpu_time = ?, max_rss = ?,"
                 " metrics = ?",
-                event,
+                *(event.session, event.attempt),
                 *(event.at, outcome, event.exit_code, _text(event.reason), event.duration, event.cpu_time),
                 *(event.max_rss, metrics),
             )
@@ -204,18 +207,13 @@ class Journal(Archive):
             )
         self._rows.pop(event.session, None)
 
-    def _update(
-        self,
-        columns: str,
-        event: AttemptAccepted | AttemptAdopted | AttemptWaiting | AttemptStarted | AttemptEnded,
-        *values: Any,
-    ) -> None:
+    def _update(self, columns: str, session: str, attempt: int, *values: Any) -> None:
         cursor = self._connection.execute(
             f"UPDATE attempts SET {columns} WHERE session = ? AND number = ?",
-            (*values, self._row_of(event.session), event.attempt),
+            (*values, self._row_of(session), attempt),
         )
         if cursor.rowcount != 1:
-            raise LookupError(f"attempt {event.attempt} of {event.session} was never submitted")
+            raise LookupError(f"attempt {attempt} of {session} was never submitted")
 
     def _update_apply(self, columns: str, *values: Any) -> None:
         self._connection.execute(f"UPDATE applies SET {columns} WHERE n = ?", (*values, self._apply))

@@ -71,6 +71,11 @@ class OpenAttempt:
     started: float | None
     machine: Machine | None
 
+    @property
+    def remote(self) -> bool:
+        """Whether its job runs on without runner, for all that is known here."""
+        return runs_on(self.backend, self.job)
+
 
 @dataclass(frozen=True, slots=True)
 class OpenBuild:
@@ -196,6 +201,11 @@ def apply_row(row: tuple[Any, ...]) -> ApplyRow:
 def _amount(text: str) -> Amount:
     amount = Fraction(text)
     return amount.numerator if amount.denominator == 1 else amount
+
+
+def runs_on(backend: str, job: str | None) -> bool:
+    """Whether a job that has no end yet may still run although no runner lives. Local ones die with theirs."""
+    return job is not None and backend != "local"
 
 
 def status_after(outcome: Outcome | None, live: bool) -> Status:

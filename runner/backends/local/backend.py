@@ -156,6 +156,10 @@ class LocalBackend:
         self._foreign[str(pid)] = (name, leader)
         return str(pid)
 
+    async def living(self, prefix: str) -> Mapping[str, str]:
+        await trio.lowlevel.checkpoint()
+        return {}
+
     async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:
         await trio.lowlevel.checkpoint()
         known = self._by_id.get(job)
@@ -169,6 +173,9 @@ class LocalBackend:
             return Ended(Outcome.LOST, None, "its runner died")
         await known.over.wait()
         return self._tell(known)
+
+    async def refresh(self, job: str) -> None:
+        await trio.lowlevel.checkpoint()
 
     async def cancel(self, job: str, grace: float) -> None:
         known = self._by_id.get(job)
@@ -246,19 +253,18 @@ def _ended(
     mem: int | None,
     code: int | None,
     reason: str | None,
+    asked: bool,
     out_of_memory: bool,
     duration: float | None,
     cpu_time: float | None,
     max_rss: int | None,
 ) -> Ended:
-    outcome = Outcome.FAILED if code else Outcome.SUCCEEDED
-    if code is None:
-        outcome = Outcome.CANCELLED
-    elif code < 0:
+    outcome = Outcome.CANCELLED if asked else Outcome.FAILED if code else Outcome.SUCCEEDED
+    if code is not None and code < 0:
         reason, code = f"killed by {_signal(-code)}", 128 - code
     elif code and reason is None:
         reason = f"exit code {code}"
-    if out_of_memory:
+    if out_of_memory and not asked:
         outcome = Outcome.OUT_OF_MEMORY
         reason = f"used {_mib(max_rss or 0)} of its {_mib(mem or 0)} of memory"
     return Ended(outcome, code, reason, _microseconds(duration), _microseconds(cpu_time), max_rss)

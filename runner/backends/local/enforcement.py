@@ -5,19 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from runner.backends.base import Finding
 from runner.backends.local import machine, memory, processes
 
 _DELEGATED = "`systemd-run --user --scope -p Delegate=yes runner …` gives it a group of its own"
-
-
-class Finding(NamedTuple):
-    """One line of `runner doctor`; `hint` says how it could be better, None where it could not."""
-
-    fact: str
-    value: str
-    hint: str | None
 
 
 def describe(environ: Mapping[str, str]) -> list[Finding]:

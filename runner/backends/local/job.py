@@ -8,11 +8,13 @@ from runner.backends.local.ending import Ending
 class Job:
     """`pid` is the leader's, `begun` on the monotonic clock, `mem` the limit in bytes, `group` its memory group.
 
-    `code` is None until the leader has been reaped; `ending` until somebody wants its tree gone. `peak` is the most
+    `code` is None until the leader has been reaped; `ending` until somebody wants its tree gone; `asked`
+    says that it was runner who wanted that, before the leader had ended by itself. `peak` is the most
     that the whole tree was seen to hold, where somebody looks.
     """
 
     __slots__ = (
+        "asked",
         "begun",
         "code",
         "cpu_time",
@@ -42,6 +44,7 @@ class Job:
         self.duration = self.cpu_time = 0.0
         self.max_rss = 0
         self.ending: Ending | None = None
+        self.asked = False
         self.look_at = 0.0
         self.out_of_memory = False
         self.peak = 0

@@ -152,7 +152,7 @@ class Spawner:
                     return
                 self.line.say(REFUSED, key, f"no process could be started for {PATIENCE:.0f} seconds: {shortage}")
             except LaunchError as fault:
-                self.line.say(ENDED, key, fault.code, str(fault), False, None, None, None)
+                self.line.say(ENDED, key, fault.code, str(fault), False, False, None, None, None)
             except (StreamError, UnusableError) as fault:
                 self.line.say(REFUSED, key, str(fault))
             self.short_since = 0.0
@@ -215,13 +215,15 @@ class Spawner:
             self.spawn_waiting()
 
     def cancel(self, key: int, grace: float) -> None:
+        self.reap()  # one that has ended by itself has not been cancelled
         if job := self.jobs.get(key):
+            job.asked = job.asked or (job.code is None and not job.out_of_memory)
             self.end(job, grace)
             return
         for request in self.waiting:
             if request[0] == key:
                 self.waiting.remove(request)
-                self.line.say(ENDED, key, None, "cancelled before it began", False, None, None, None)
+                self.line.say(ENDED, key, None, "cancelled before it began", True, False, None, None, None)
                 return
 
     def end(self, job: Job, grace: float) -> None:
@@ -250,7 +252,8 @@ class Spawner:
         peak = job.peak  # out of memory: what the limit was held against
         if not job.out_of_memory and self.floor.below(job.max_rss):
             peak = max(peak, job.max_rss)
-        self.line.say(ENDED, job.key, job.code, None, job.out_of_memory, job.duration, job.cpu_time, peak or None)
+        said = (job.code, None, job.asked, job.out_of_memory, job.duration, job.cpu_time, peak or None)
+        self.line.say(ENDED, job.key, *said)
         del self.jobs[job.key]
         self.endings.pop(job.key, None)
         self.limited.pop(job.key, None)

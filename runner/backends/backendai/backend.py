@@ -1,0 +1,236 @@
+"""Jobs are batch sessions of a Backend.AI cluster. A job's id is its session's id."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import trio
+
+from runner.backends.backendai import collect, config, outcome, payload, sessions
+from runner.backends.backendai.client import Client
+from runner.backends.backendai.problems import Refused, hint
+from runner.backends.backendai.watch import Job, Watch
+from runner.backends.base import Rejected, Started
+from runner.model import Attempt, Ended, Outcome
+from runner.units import format_memory
+
+CLEARING = 8.0
+"""Seconds that the cluster gets to clear away a session whose command is over, before it is told to."""
+
+STALLED, STALLED_LOOKS = 30.0, 2
+"""After so many seconds of RUNNING, so many times, it is looked whether a job's command has begun at all."""
+
+LEAVING = 5.0
+"""Seconds beyond its grace that a wrapper gets to bring back what there is, before its session is destroyed."""
+
+
+class BackendAI:
+    """Submits, finds, follows, ends sessions, with the account and the options that `options` and `environ` give.
+
+    Jobs outlive the client. Their time limits are carried out by a wrapper inside their containers, which also sends
+    their streams and small output files through the container's console.
+    """
+
+    name = "backend.ai"
+    outlives_client = True
+
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        environ: Mapping[str, str],
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._config = config.read(options, environ)
+        self._client = Client(self._config, transport)
+        self._watch = Watch(self._client)
+        self._ids: dict[str, str] = {}  # by name
+        self._attempts: dict[str, Attempt] = {}  # by id
+        self._started: dict[str, Started] = {}
+        self._ended: dict[str, Ended] = {}
+        self._locks: dict[str, trio.Lock] = {}
+        self._going: set[Job] = set()
+        self._sought: set[str] = set()
+        self._seeking = trio.Lock()
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        self._manager = trio.open_nursery()
+        nursery = await self._manager.__aenter__()
+        self._scope = nursery.cancel_scope
+        nursery.start_soon(self._watch.run)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        self._scope.cancel()
+        try:
+            # The caller's error is the caller's: a nursery would make a group of it.
+            await self._manager.__aexit__(None, None, None)
+        finally:
+            await self._client.__aexit__(kind, error, traceback)
+        return None
+
+    async def submit(self, attempt: Attempt) -> str:
+        if attempt.name not in self._ids:
+            await self._room()
+            if attempt.image is None:
+                raise Rejected("backend `backend.ai` needs an `image`")
+            try:
+                body = await trio.to_thread.run_sync(payload.request, attempt, self._config.job)
+                self._ids[attempt.name] = await sessions.create(self._client, body)
+            except payload.TooLarge as error:
+                most = format_memory(payload.LARGEST_PAYLOAD)
+                raise Rejected(f"its files come to {format_memory(error.size)}, a job can take {most} along") from error
+            except (OSError, UnicodeEncodeError) as error:
+                raise Rejected(f"its files or variables cannot be sent: {error}") from error
+            except Refused as refusal:
+                advice = hint(refusal.words)
+                raise Rejected(f"{refusal.words} ({advice})" if advice else refusal.words) from refusal
+        job = self._ids[attempt.name]
+        self._attempts[job] = attempt
+        await trio.lowlevel.checkpoint()
+        return job
+
+    async def find(self, name: str, job: str | None = None, started: float | None = None) -> str | None:
+        """All that are asked for at the same time are found by one query."""
+        self._sought.add(name)
+        async with self._seeking:
+            if name in self._sought:
+                names = frozenset(self._sought)
+                for seen in sorted(await sessions.listing(self._client, "name", names), key=lambda it: not it.over):
+                    self._ids[seen.name] = self._watch.known(seen).id
+                self._sought -= names
+        return self._ids.get(name)
+
+    async def living(self, prefix: str) -> Mapping[str, str]:
+        found = await sessions.living(self._client, prefix)
+        for seen in found:
+            self._watch.known(seen)
+        return {seen.name: seen.id for seen in found}
+
+    async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:
+        it = self._watch.job(job)
+        told: str | None = None
+
+        def begun() -> bool:
+            nonlocal told
+            why = it.seen.waits_for if it.seen and not it.begun else None
+            if why and why != told:
+                told = why
+                on_waiting(why)
+            return it.begun
+
+        await self._watch.until(it, begun)
+        if job not in self._started:
+            at = it.seen.began if it.seen and it.seen.began else time.time()
+            self._started[job] = Started(at, it.seen.host if it.seen else None)
+        await trio.lowlevel.checkpoint()
+        return self._started[job]
+
+    async def wait(self, job: str) -> Ended:
+        async with self._locks.setdefault(job, trio.Lock()):
+            if job not in self._ended:
+                it = self._watch.job(job)
+                if await self._stalled(it):
+                    await sessions.destroy(self._client, it.id, forced=True)
+                    self._ended[job] = Ended(Outcome.LOST, None, "the cluster never started its command")
+                else:
+                    await self._watch.until(it, lambda: it.ended)
+                    self._ended[job] = await self._follow_out(it)
+            return self._ended[job]
+
+    async def _room(self) -> None:
+        """Whoever submits next may count on the room of those that have ended: let their containers go first."""
+        with trio.move_on_after(CLEARING):
+            for it in list(self._going):
+                await self._watch.until(it, lambda: it.over)  # noqa: B023
+        self._going = {it for it in self._going if not it.over}
+
+    async def _follow_out(self, it: Job) -> Ended:
+        """Clear an ended job away and take in what it leaves: at once, if all of it is on its console already."""
+        await self._clear_away(it, lambda: it.leaving)
+        attempt = self._attempts.get(it.id)
+        if not it.over and attempt is not None and not self._watch.frugal:
+            log = await sessions.console(self._client, it.id)
+            if log and collect.whole(log, attempt.name):
+                self._going.add(it)
+                return await self._bring_back(it, log)
+        await self._clear_away(it, lambda: it.over)
+        return await self._collect(it)
+
+    async def _stalled(self, it: Job) -> bool:
+        """Return once it has ended, or its command is known to have begun: True if it never will.
+
+        A manager that dies at the wrong moment forgets to have a session's command started.
+        """
+        await self._watch.until(it, lambda: it.begun)
+        for _ in range(STALLED_LOOKS):
+            with trio.move_on_after(STALLED):
+                await self._watch.until(it, lambda: it.ended)
+            if it.ended or it.proved:
+                return False
+            log = await sessions.console(self._client, it.id)
+            # Of a log that is longer than what is kept the beginning is gone, but hardly all of our lines.
+            it.proved = log is None or payload.key(self._name(it)) in log
+        return not it.proved
+
+    async def cancel(self, job: str, grace: float) -> None:
+        it = self._watch.job(job)
+        if job in self._ended or it.over:
+            await trio.lowlevel.checkpoint()
+            return
+        if it.begun and not it.ended:
+            await self._ask_to_end(it, grace)
+        if not it.over and await sessions.destroy(self._client, job, forced=grace <= 0 or not it.begun):
+            self._watch.look_now()
+            with trio.move_on_after(CLEARING):
+                await self._watch.until(it, lambda: it.over)
+
+    async def _ask_to_end(self, it: Job, grace: float) -> None:
+        """Its wrapper sends TERM when it is interrupted, KILL at the second time, and tells how it ended."""
+        await sessions.interrupt(self._client, it.id)
+        with trio.move_on_after(grace):
+            await self._watch.until(it, lambda: it.ended)
+        if not it.ended:
+            await sessions.interrupt(self._client, it.id)
+            with trio.move_on_after(LEAVING):
+                await self._watch.until(it, lambda: it.ended)
+        if it.ended:
+            with trio.move_on_after(CLEARING):
+                await self._watch.until(it, lambda: it.over)
+
+    async def refresh(self, job: str) -> None:
+        """What an ended job has written is in place already."""
+        log = await sessions.console(self._client, job)
+        if (attempt := self._attempts.get(job)) and log and job not in self._ended:
+            await trio.to_thread.run_sync(collect.logs, log, attempt)
+
+    async def _clear_away(self, it: Job, done: Callable[[], bool]) -> None:
+        """A session whose command is over goes by itself; one that does not is helped on."""
+        with trio.move_on_after(0 if it.seen and it.seen.status == "ERROR" else CLEARING):
+            await self._watch.until(it, done)
+        if not done():
+            await sessions.destroy(self._client, it.id, forced=True)
+            self._watch.look_now()
+            with trio.move_on_after(CLEARING):
+                await self._watch.until(it, done)
+
+    async def _collect(self, it: Job) -> Ended:
+        expected = it.seen is not None and it.seen.result is not None
+        ran = it.seen is not None and (it.seen.began is not None or expected)
+        log = await collect.fetch(self._client, it.id, self._name(it), expected=expected) if ran else ""
+        return await self._bring_back(it, log)
+
+    async def _bring_back(self, it: Job, log: str) -> Ended:
+        attempt = self._attempts.get(it.id)
+        console = await trio.to_thread.run_sync(collect.bring_back, log, self._name(it), attempt)
+        return outcome.ended(None if it.gone else it.seen, it.exit_code, console, attempt)
+
+    def _name(self, it: Job) -> str:
+        attempt = self._attempts.get(it.id)
+        return attempt.name if attempt else it.seen.name if it.seen else ""

@@ -1,0 +1,101 @@
+"""What an ended job leaves on its console, brought into its files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+
+import trio
+
+from runner.backends.backendai import console, sessions
+from runner.backends.backendai.client import Client
+from runner.backends.backendai.console import Console, Stream
+from runner.backends.backendai.payload import key
+from runner.model import Attempt
+
+TRIES = 6
+"""How often the console of a job is fetched that should have its end on it: it reaches the database some time after."""
+
+PAUSE = 0.5
+
+
+async def fetch(client: Client, session: str, name: str, *, expected: bool) -> str:
+    """The console; when an end is `expected` there, wait a little for it to come."""
+    log = ""
+    for attempt in range(TRIES if expected else 2):
+        if attempt:
+            await trio.sleep(PAUSE * attempt)
+        log = await sessions.console(client, session) or ""
+        if whole(log, name):
+            break
+    return log
+
+
+def whole(log: str, name: str) -> bool:
+    """Whether the wrapper's last word is on the console, and with it all that it had to say."""
+    return f"{key(name)}:end:" in log
+
+
+def bring_back(log: str, name: str, attempt: Attempt | None) -> Console:
+    """Read the console; put streams and output files in their places, and say on stderr what is missing."""
+    found = console.read(log, key(name))
+    if attempt is not None:
+        notes = _notes(found)
+        _write(attempt.stdout, found.out.join()[0])
+        _write(attempt.stderr, found.err.join()[0] + "".join(f"runner: {note}\n" for note in notes).encode())
+        _files(found, Path(attempt.output))
+    return found
+
+
+def logs(log: str, attempt: Attempt) -> None:
+    """What has come so far; a reader that follows the files sees them grow."""
+    found = console.read(log, key(attempt.name))
+    _write(attempt.stdout, found.out.join()[0])
+    _write(attempt.stderr, found.err.join()[0])
+
+
+def _notes(found: Console) -> list[str]:
+    notes = []
+    for name, stream in (("stdout", found.out), ("stderr", found.err)):
+        if missing := stream.join()[1]:
+            notes.append(f"the cluster kept {_kept(stream, missing)} of {name}")
+    if found.begun and found.end is None:
+        notes.append("the end of the job's console is missing")
+    broken = sum(1 for file in found.files.values() if file.stream.join()[1])
+    left = broken + (found.end.left_out if found.end else 0)
+    if left:
+        notes.append(
+            f"{left} output file{'' if left == 1 else 's'} could not be brought back: too large for the console"
+        )
+    return notes
+
+
+def _kept(stream: Stream, missing: int) -> str:
+    have = len(stream.join()[0])
+    return f"{have:,} of {have + missing:,} bytes"
+
+
+def _write(path: str, content: bytes) -> None:
+    with open(path, "ab") as file:
+        size = file.tell()
+        if size <= len(content):
+            file.write(content[size:])
+            return
+    Path(path).write_bytes(content)
+
+
+def _files(found: Console, folder: Path) -> None:
+    for file in found.files.values():
+        path = PurePosixPath(file.path)
+        content, missing = file.stream.join()
+        if missing or path.is_absolute() or ".." in path.parts or not path.parts:
+            continue
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Not through a link that lies in the way: nothing is written outside the folder.
+        if not target.resolve().is_relative_to(folder.resolve()):
+            continue
+        fresh = target.with_name(f".{target.name}.new")
+        fresh.write_bytes(content)
+        fresh.chmod(0o755 if file.executable else 0o644)
+        os.replace(fresh, target)
