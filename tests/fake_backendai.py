@@ -51,6 +51,8 @@ class Doing:
     vanishes: float | None = None
     never: bool = False
     """Whether the manager forgets to have the command started, as one does that is killed at the wrong moment."""
+    forgotten: bool = False
+    """Whether the manager forgets it while it prepares its container."""
     stays: bool = False
     """Whether the manager forgets to clear the session away after its end, as a real one does now and then."""
 
@@ -305,7 +307,7 @@ class FakeManager:
         self._tell(session, "kernel_preparing")
         self._enter(session, "PREPARING")
         await trio.sleep(PREPARING)
-        if session.over:
+        if session.over or session.doing.forgotten:
             return
         self._enter(session, "RUNNING")
         self.most_running = max(self.most_running, sum(it.status == "RUNNING" for it in self.sessions.values()))

@@ -224,12 +224,34 @@ def test_a_killed_container_is_lost(manager: FakeManager, site: Site) -> None:
     assert ended.reason == "its container ended by itself or was killed"
 
 
-def test_a_command_that_is_never_started(manager: FakeManager, site: Site) -> None:
-    """The session runs and runs with nothing in it: it is given up, and does not stay."""
-    manager.doing = lambda script: Doing(never=True)
+@pytest.mark.parametrize("doing", [Doing(never=True), Doing(forgotten=True)], ids=["running", "preparing"])
+def test_a_command_that_is_never_started(manager: FakeManager, site: Site, doing: Doing) -> None:
+    """The session runs, or is prepared, for ever with nothing in it: it is given up, does not stay, and never began."""
+    manager.doing = lambda script: doing
     ended = site.end_of(site.attempt(("true",)))
-    assert (ended.outcome, ended.reason) == (Outcome.LOST, "the cluster never started its command")
+    assert (ended.outcome, ended.reason, ended.began) == (Outcome.LOST, "the cluster never started its command", False)
     assert all(session.over for session in manager.sessions.values())
+
+
+def test_a_session_forgotten_while_the_manager_was_away_is_given_up_sooner(manager: FakeManager, site: Site) -> None:
+    manager.doing = lambda script: Doing(forgotten=True)
+
+    async def body() -> None:
+        async with manager.client() as backend:
+            job = await backend.submit(site.attempt(("true",)))
+
+            async def away() -> None:
+                await trio.sleep(2)
+                manager.down = True
+                await trio.sleep(20)
+                manager.down = False
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(away)
+                assert not (await backend.wait(job)).began
+            assert trio.current_time() < 150
+
+    simulate(manager, body)
 
 
 def test_a_console_that_comes_late_is_waited_for(manager: FakeManager, site: Site) -> None:

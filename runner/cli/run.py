@@ -157,7 +157,8 @@ def command(
             file = f"{this.sweep.name}.yaml"
             again = f"the same command with `--print-sweep >{file}`, then `runner apply {file} --state {folder}`"
             opened.drain()
-            tell_running(applied, this, f"{again} takes them up")
+            for kind in applied.running:
+                tell_running(applied, kind, again)
         elif rm or (name is None and applied.succeeded and printed):
             shutil.rmtree(folder, ignore_errors=True)
         elif not quiet and not (applied.succeeded and printed):

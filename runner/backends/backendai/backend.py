@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -20,6 +21,12 @@ from runner.units import format_memory
 
 CLEARING = 8.0
 """Seconds that the cluster gets to clear away a session whose command is over, before it is told to."""
+
+PREPARED_WITHIN, REMEMBERED_WITHIN = 300.0, 60.0
+"""Seconds of PREPARING after which the cluster has forgotten a session; and after it was away meanwhile. Pulling is extra."""
+
+LOOK = 15.0
+"""Seconds between two thoughts about that."""
 
 STALLED, STALLED_LOOKS = 30.0, 2
 """After so many seconds of RUNNING, so many times, it is looked whether a job's command has begun at all."""
@@ -52,6 +59,7 @@ class BackendAI:
         self._started: dict[str, Started] = {}
         self._ended: dict[str, Ended] = {}
         self._locks: dict[str, trio.Lock] = {}
+        self._asked: set[str] = set()
         self._going: set[Job] = set()
         self._sought: set[str] = set()
         self._seeking = trio.Lock()
@@ -125,7 +133,12 @@ class BackendAI:
                 on_waiting(why)
             return it.begun
 
-        await self._watch.until(it, begun)
+        while not it.begun and job not in self._ended:
+            if trio.current_time() >= self._forgotten_at(it):
+                await self._give_up(it)
+                break
+            with trio.move_on_after(LOOK):
+                await self._watch.until(it, begun)
         if job not in self._started:
             at = it.seen.began if it.seen and it.seen.began else time.time()
             self._started[job] = Started(at, it.seen.host if it.seen else None)
@@ -136,10 +149,10 @@ class BackendAI:
         async with self._locks.setdefault(job, trio.Lock()):
             if job not in self._ended:
                 it = self._watch.job(job)
-                if await self._stalled(it):
-                    await sessions.destroy(self._client, it.id, forced=True)
-                    self._ended[job] = Ended(Outcome.LOST, None, "the cluster never started its command")
-                else:
+                await self.started(job, lambda _: None)
+                if job not in self._ended and await self._stalled(it):
+                    await self._give_up(it)
+                if job not in self._ended:
                     await self._watch.until(it, lambda: it.ended)
                     self._ended[job] = await self._follow_out(it)
             return self._ended[job]
@@ -168,7 +181,6 @@ class BackendAI:
 
         A manager that dies at the wrong moment forgets to have a session's command started.
         """
-        await self._watch.until(it, lambda: it.begun)
         for _ in range(STALLED_LOOKS):
             with trio.move_on_after(STALLED):
                 await self._watch.until(it, lambda: it.ended)
@@ -179,11 +191,31 @@ class BackendAI:
             it.proved = log is None or payload.key(self._name(it)) in log
         return not it.proved
 
+    def _forgotten_at(self, it: Job) -> float:
+        """When to believe that a manager, which died at the wrong moment, would prepare it for ever; trio's time."""
+        if not it.preparing:
+            return math.inf
+        failed = self._client.failed_at
+        return failed + REMEMBERED_WITHIN if failed > it.since else it.since + PREPARED_WITHIN
+
+    async def _give_up(self, it: Job) -> None:
+        """Clear away one whose command never began, and make sure that it has not begun at the last moment."""
+        await sessions.destroy(self._client, it.id, forced=True)
+        self._watch.look_now()
+        with trio.move_on_after(CLEARING):
+            await self._watch.until(it, lambda: it.over)
+        log = await sessions.console(self._client, it.id)
+        ran = it.seen is not None and it.seen.began is not None
+        began = ran if log is None else payload.key(self._name(it)) in log
+        self._ended[it.id] = Ended(Outcome.LOST, None, "the cluster never started its command", began=began)
+
     async def cancel(self, job: str, grace: float) -> None:
         it = self._watch.job(job)
         if job in self._ended or it.over:
             await trio.lowlevel.checkpoint()
             return
+        if not it.ended:
+            self._asked.add(job)
         if it.begun and not it.ended:
             await self._ask_to_end(it, grace)
         if not it.over and await sessions.destroy(self._client, job, forced=grace <= 0 or not it.begun):
@@ -229,7 +261,8 @@ class BackendAI:
     async def _bring_back(self, it: Job, log: str) -> Ended:
         attempt = self._attempts.get(it.id)
         console = await trio.to_thread.run_sync(collect.bring_back, log, self._name(it), attempt)
-        return outcome.ended(None if it.gone else it.seen, it.exit_code, console, attempt)
+        seen = None if it.gone else it.seen
+        return outcome.ended(seen, it.exit_code, console, attempt, asked=it.id in self._asked)
 
     def _name(self, it: Job) -> str:
         attempt = self._attempts.get(it.id)
