@@ -233,6 +233,38 @@ def test_a_command_that_is_never_started(manager: FakeManager, site: Site, doing
     assert all(session.over for session in manager.sessions.values())
 
 
+@pytest.mark.parametrize("status", ["PREPARING", "RUNNING"])
+def test_an_end_that_the_manager_has_missed(manager: FakeManager, site: Site, status: str) -> None:
+    """Its own console tells: it is collected, with its exit code and streams, and the session is cleared away."""
+    manager.doing = lambda script: Doing(deaf=status, code=3, stdout=b"whole")
+    attempt = site.attempt(("sh", "-c", "exit 3"))
+    ended = site.end_of(attempt)
+    assert (ended.outcome, ended.exit_code) == (Outcome.FAILED, 3)
+    assert site.stdout(attempt) == "whole"
+    assert all(session.over for session in manager.sessions.values())
+
+
+def test_an_end_that_the_manager_missed_while_it_was_away_is_found_at_once(manager: FakeManager, site: Site) -> None:
+    manager.doing = lambda script: Doing(deaf="RUNNING", duration=100)
+
+    async def body() -> None:
+        async with manager.client() as backend:
+            job = await backend.submit(site.attempt(("true",)))
+
+            async def away() -> None:
+                await trio.sleep(95)
+                manager.down = True
+                await trio.sleep(20)
+                manager.down = False
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(away)
+                assert (await backend.wait(job)).outcome is Outcome.SUCCEEDED
+            assert trio.current_time() < 180
+
+    simulate(manager, body)
+
+
 def test_a_session_forgotten_while_the_manager_was_away_is_given_up_sooner(manager: FakeManager, site: Site) -> None:
     manager.doing = lambda script: Doing(forgotten=True)
 

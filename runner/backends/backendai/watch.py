@@ -45,7 +45,9 @@ class Job:
     gone: bool = False
     misses: int = 0
     proved: bool = False
-    """Whether its command is known to have begun: the cluster can say RUNNING and never start it."""
+    """Whether its command is known to have begun, whatever the cluster says."""
+    missed: bool = False
+    """Whether its command is known to have ended although the cluster does not say so."""
     waiters: int = 0
     changed: trio.Event = field(default_factory=trio.Event)
 
@@ -62,7 +64,16 @@ class Job:
     @property
     def ended(self) -> bool:
         """Whether its command is known to be over; the cluster may yet have to clear it away."""
-        return self.over or (self.seen is not None and (self.seen.result is not None or self.seen.status == "ERROR"))
+        return self.over or self.missed or (self.seen is not None and (self.seen.result is not None or self.failed))
+
+    @property
+    def failed(self) -> bool:
+        return self.seen is not None and self.seen.status == "ERROR"
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the cluster will not clear it away by itself."""
+        return self.failed or self.missed
 
     @property
     def preparing(self) -> bool:
@@ -70,7 +81,7 @@ class Job:
 
     @property
     def begun(self) -> bool:
-        return self.ended or (self.seen is not None and self.seen.status in BEGUN)
+        return self.ended or self.proved or (self.seen is not None and self.seen.status in BEGUN)
 
     def tell(self) -> None:
         self.changed.set()
