@@ -80,15 +80,14 @@ def test_endings(bench: Bench) -> None:
         "mem": [cases[name][2] for name in names],
     }
     bench.write(
-        "exec: [sh, -c, $script]\nimage: $image\nresources: {cpu: 1, mem: $mem}\ntimeout: 30s\ngrace: 1s\n"
+        "exec: [sh, -c, $script]\nimage: $image\nresources: {cpu: 1, mem: $mem}\ntimeout: 60s\ngrace: 1s\n"
         f"ranges: {json.dumps(columns)}\nenv: {{CASE: $case}}\nzip: [[case, script, image, mem]]\n"
     )
+    session = {name: row["id"] for name, row in bench.by("case").items()}
     runner = bench.start("apply")
-    slowly(lambda: len([job for job in bench.jobs() if "RUNNING" in job.times]) >= 7 or runner.poll() is not None)
-    by_session = {row["id"]: name for name, row in bench.by("case").items()}
-    jobs = {name: job for job in bench.jobs() for session, name in by_session.items() if session in job.name}
-    bench.cluster.kill(jobs["killed"])
-    bench.cluster.destroy(jobs["destroyed"])
+    for name, end in (("killed", bench.cluster.kill), ("destroyed", bench.cluster.destroy)):
+        slowly(lambda: [job for job in bench.jobs() if session[name] in job.name and job.status == "RUNNING"])  # noqa: B023
+        end(next(job for job in bench.jobs() if session[name] in job.name))
     _, errors = runner.communicate(timeout=MINUTES)
     assert runner.returncode == 1, errors
     rows = bench.by("case")
