@@ -23,7 +23,7 @@ from runner.builds import Builds
 from runner.capacity import Capacity
 from runner.collecting import Collector
 from runner.errors import InvalidInput
-from runner.events import ApplyEnded, ApplyStarted, AttemptEnded, Event
+from runner.events import ApplyEnded, ApplyStarted, Event
 from runner.executor import Executor, Todo
 from runner.history import Choice, History
 from runner.leftovers import settle
@@ -103,8 +103,6 @@ class Apply:
     def emit(self, event: Event) -> None:
         """First the journal, then whoever shows things."""
         self.state.journal.record(event)
-        if isinstance(event, AttemptEnded):
-            self.state.tidy(event.session, event.attempt)
         for show in list(self.show):
             self._look(show, event)
 
@@ -139,6 +137,7 @@ class Apply:
                 prepare=self._prepare,
                 make_ready=self._make_ready,
                 collect=self._collect,
+                put_away=self._put_away,
                 builds=self.builds,
             )
             async with trio.open_nursery() as nursery:
@@ -260,6 +259,9 @@ class Apply:
     def _make_ready(self, session: Session, number: int, retries: int) -> None:
         """`--fresh` empties the output folder once for each session: its retries go on from their checkpoints."""
         self.state.prepare(session.id, number, params_json(session), empty=self.choice.fresh and not retries)
+
+    def _put_away(self, session: str, number: int, ended: Ended) -> None:
+        self.state.tidy(session, number, over=ended.over)
 
     async def _collect(self, attempt: Attempt, ended: Ended) -> Mapping[str, Scalar]:
         return await self.collector.collect(Path(attempt.output), Path(attempt.stdout))

@@ -37,7 +37,7 @@ def make_attempt(
 
     `surroundings` is the environment the session will inherit anyway; what it sets already is not set again.
     """
-    places = state.places(session.id, number)
+    stdout, stderr, output, params_file = state.places(session.id, number)
     params = params_json(session)
     env = {
         **thread_counts(session, surroundings),
@@ -47,8 +47,8 @@ def make_attempt(
         "RUNNER_INDEX": str(session.index),
         "RUNNER_REPEAT": str(session.repeat),
         "RUNNER_ATTEMPT": str(number),
-        "RUNNER_OUTPUT_DIR": str(places.output),
-        "RUNNER_PARAMS_FILE": str(places.params),
+        "RUNNER_OUTPUT_DIR": output,
+        "RUNNER_PARAMS_FILE": params_file,
     }
     if len(params.encode()) + len("RUNNER_PARAMS=") < LONGEST_PARAMS:
         env["RUNNER_PARAMS"] = params
@@ -62,9 +62,9 @@ def make_attempt(
         env=env,
         secrets=secrets,
         workdir=os.path.normpath(os.path.join(root, session.workdir)),
-        stdout=str(places.stdout),
-        stderr=str(places.stderr),
-        output=str(places.output),
+        stdout=stdout,
+        stderr=stderr,
+        output=output,
         resources=session.resources,
         image=session.image,
         timeout=sweep.policy.timeout,

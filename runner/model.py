@@ -122,7 +122,8 @@ class Ended:
     """How a job ended, as the backend saw it. Times are seconds, `max_rss` bytes; None where unknown.
 
     `exit_code` is the program's, 128+n after signal n. `reason` is for people, without a full stop. The executor has
-    the last word on what was cancelled: it knows why it asked for that.
+    the last word on what was cancelled: it knows why it asked for that. `over` says that nothing of it can live any more,
+    so that nobody will write to its files again.
     """
 
     outcome: Outcome
@@ -131,6 +132,7 @@ class Ended:
     duration: float | None = None
     cpu_time: float | None = None
     max_rss: int | None = None
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

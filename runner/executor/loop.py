@@ -33,7 +33,8 @@ class Executor:
 
     `prepare` makes the attempt of a session on these devices; it is called for every attempt, also for one that ends
     before the backend hears of it. `make_ready` lays out what an attempt needs on the disk, right before it is submitted;
-    its last argument counts the retries of this apply. `collect` reads the metrics of an attempt that ended by itself.
+    its last argument counts the retries of this apply. `collect` reads the metrics of an attempt that ended by itself;
+    `put_away` tidies up what is left of one on the disk, once its end has been told.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Executor:
         prepare: Callable[[Session, int, tuple[str, ...]], Attempt],
         make_ready: Callable[[Session, int, int], None],
         collect: Callable[[Attempt, Ended], Awaitable[Mapping[str, Scalar]]],
+        put_away: Callable[[str, int, Ended], None],
         builds: Builds | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -55,6 +57,7 @@ class Executor:
         self._prepare = prepare
         self._make_ready = make_ready
         self._collect = collect
+        self._put_away = put_away
         self._builds = builds
         self._clock = clock
         self._record = Record(emit, clock, backend.name, self._fail)
@@ -315,6 +318,7 @@ class Executor:
 
     def _end(self, entry: Entry, ended: Ended, metrics: Mapping[str, Scalar], retry_in: float | None) -> None:
         self._record.ended(entry, ended, metrics, retry_in)
+        self._put_away(entry.session.id, entry.attempt, ended)
         reason = stop_reason(self._policy.stop, self._record.failed, self._to_run)
         if reason is not None and not self._closing:
             self._closing = True

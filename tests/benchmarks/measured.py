@@ -40,7 +40,9 @@ def run(command: list[str], place: Path, *, code: int = 0, stdout: Path | None =
     """
     with open(stdout or os.devnull, "wb") as out, open(place / "errors", "wb") as errors:
         begin = time.perf_counter()
-        process = subprocess.Popen(command, cwd=place, env=environ(), stdin=subprocess.DEVNULL, stdout=out, stderr=errors)
+        process = subprocess.Popen(
+            command, cwd=place, env=environ(), stdin=subprocess.DEVNULL, stdout=out, stderr=errors
+        )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - begin
     process.returncode = os.waitstatus_to_exitcode(status)

@@ -14,7 +14,7 @@ PRINTED = "printf %0200d 0"
 def table(rounds: int, sizes: tuple[int, int], million: int) -> Iterator[str]:
     with measured.folder() as place:
         true = [xargs("-n1 /bin/true"), peers.c_loop(place, "/bin/true"), peers.gnu_parallel("/bin/true")]
-        groups = {
+        groups: dict[str, list[Peer | None]] = {
             "`exec: [/bin/true]`": [runner("[/bin/true]"), *true, peers.hyperqueue("/bin/true")],
             "`exec: 'true'`": [runner("'true'"), xargs("-I{} sh -c true")],
             "200 bytes of output": [

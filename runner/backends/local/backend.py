@@ -258,6 +258,7 @@ def _ended(
     duration: float | None,
     cpu_time: float | None,
     max_rss: int | None,
+    over: bool,
 ) -> Ended:
     outcome = Outcome.CANCELLED if asked else Outcome.FAILED if code else Outcome.SUCCEEDED
     if code is not None and code < 0:
@@ -267,7 +268,7 @@ def _ended(
     if out_of_memory and not asked:
         outcome = Outcome.OUT_OF_MEMORY
         reason = f"used {_mib(max_rss or 0)} of its {_mib(mem or 0)} of memory"
-    return Ended(outcome, code, reason, _microseconds(duration), _microseconds(cpu_time), max_rss)
+    return Ended(outcome, code, reason, _microseconds(duration), _microseconds(cpu_time), max_rss, over)
 
 
 def _microseconds(seconds: float | None) -> float | None:
