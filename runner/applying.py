@@ -39,6 +39,10 @@ CANCEL_POLL = 1.0
 REFRESH, SLOWEST_REFRESH = 2.0, 15.0
 """Seconds between two looks at the output of the one session there is, where it runs elsewhere."""
 
+COMMIT_SECONDS = 0.005
+"""How long what has happened may stay in memory alone. Nobody has been told of it until then, and a job's name is on the disk
+before the job is: killed meanwhile, runner runs it again."""
+
 BREATH = 1000
 """How many sessions that need not run are passed over before signals and timeouts are heard again."""
 
@@ -99,12 +103,26 @@ class Apply:
         self.builds = Builds(self.sweep, plan.recipe, state, self.secrets)
         self.adopted: dict[str, str] = {}
         self.signal: int | None = None
+        self._untold: list[Event] = []
+        self._noted = trio.Event()
 
     def emit(self, event: Event) -> None:
-        """First the journal, then whoever shows things."""
-        self.state.journal.record(event)
-        for show in list(self.show):
-            self._look(show, event)
+        """First the journal; whoever shows things comes after its commit."""
+        try:
+            self.state.journal.note(event)
+        except BaseException:
+            self._untold.clear()
+            raise
+        self._untold.append(event)
+        self._noted.set()
+
+    def commit(self) -> None:
+        """Make what was emitted last, and show it."""
+        told, self._untold = self._untold, []
+        self.state.journal.commit()
+        for event in told:
+            for show in list(self.show):
+                self._look(show, event)
 
     def _look(self, show: Callable[[Event], None], event: Event) -> None:
         """Whoever looks on may go away, a closed pipe or terminal: the sweep goes on without them."""
@@ -120,6 +138,8 @@ class Apply:
             ended = trio.run(self._run, to_run)
         except BaseExceptionGroup as group:
             raise _first(group) from None
+        finally:
+            self.commit()
         running = sum(attempt.remote for attempt in self.state.journal.open_attempts())
         return Applied(ended, left, self.signal, running)
 
@@ -138,13 +158,16 @@ class Apply:
                 make_ready=self._make_ready,
                 collect=self._collect,
                 put_away=self._put_away,
+                commit=self.commit,
                 builds=self.builds,
             )
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(watch_signals, self._on_signal(executor))
                 nursery.start_soon(self._watch_cancel_requests, executor)
                 nursery.start_soon(self._ticking)
+                nursery.start_soon(self._committing, executor)
                 self._announce(to_run)
+                self.commit()
                 settled = await settle(self.state, backend, self.sweep.policy.grace, self.emit, self._in_plan)
                 self.adopted = settled.adopt
                 if self.plan.count == 1 and self.remote:
@@ -168,6 +191,13 @@ class Apply:
                 else:
                     executor.cancel(request)
             await trio.sleep(CANCEL_POLL)
+
+    async def _committing(self, executor: Executor) -> None:
+        while True:
+            await self._noted.wait()
+            await trio.sleep(COMMIT_SECONDS)
+            self._noted = trio.Event()
+            executor.commit()
 
     async def _ticking(self) -> None:
         seconds, tick = self.tick
@@ -264,6 +294,8 @@ class Apply:
         self.state.tidy(session, number, over=ended.over)
 
     async def _collect(self, attempt: Attempt, ended: Ended) -> Mapping[str, Scalar]:
+        if not self.sweep.metrics:
+            return {}
         return await self.collector.collect(Path(attempt.output), Path(attempt.stdout))
 
 

@@ -17,6 +17,8 @@ LONGEST_PARAMS = 128 * 1024
 THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 """What numerical libraries ask how many threads to start; without it each session would take the whole machine."""
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
 DEVICE_LISTS = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 
 
@@ -97,7 +99,7 @@ def placed(sweep: Sweep, state: State, session: str, number: int, name: str) -> 
 
 def params_json(session: Session) -> str:
     """The session's variables, typed, as UTF-8 JSON: RUNNER_PARAMS and the content of RUNNER_PARAMS_FILE."""
-    return json.dumps({name: value.data for name, value in session.params.items()}, ensure_ascii=False)
+    return _encode({name: value.data for name, value in session.params.items()})
 
 
 def thread_counts(session: Session, surroundings: Mapping[str, str]) -> dict[str, str]:

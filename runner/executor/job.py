@@ -78,6 +78,8 @@ class Job:
         adopted = self.id is not None
         if self.asked is not None and not adopted:
             return _never_ran(self.asked)
+        if self._left or not self._record.commit():  # the intent first: else nobody would look for what a crash leaves
+            return None
         try:
             with self._scope:
                 self.id = await self._backend.submit(self.attempt)

@@ -31,6 +31,7 @@ CANCELLED = "cancelled on request"
 class Executor:
     """Runs sessions, once, with `run`; everything that happens goes to `emit`.
 
+    `commit` makes what was emitted last: it is called before the backend hears of an attempt, and at the end.
     `prepare` makes the attempt of a session on these devices; it is called for every attempt, also for one that ends
     before the backend hears of it. `make_ready` lays out what an attempt needs on the disk, right before it is submitted;
     its last argument counts the retries of this apply. `collect` reads the metrics of an attempt that ended by itself;
@@ -48,6 +49,7 @@ class Executor:
         make_ready: Callable[[Session, int, int], None],
         collect: Callable[[Attempt, Ended], Awaitable[Mapping[str, Scalar]]],
         put_away: Callable[[str, int, Ended], None],
+        commit: Callable[[], None] = lambda: None,
         builds: Builds | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -60,7 +62,7 @@ class Executor:
         self._put_away = put_away
         self._builds = builds
         self._clock = clock
-        self._record = Record(emit, clock, backend.name, self._fail)
+        self._record = Record(emit, commit, clock, backend.name, self._fail)
 
         self._todo: Iterator[Todo | None] = iter(())
         self._to_run = 0
@@ -110,6 +112,7 @@ class Executor:
         summary = self._record.summary(to_run)
         if self._error is None:
             self._record.tell(summary)
+        self._record.commit()
         if self._error is not None:
             raise self._error
         return summary
@@ -121,6 +124,10 @@ class Executor:
             now = self._interrupts == 2
             self._record.tell(ApplyInterrupted(self._clock(), reason, now))
             self._close(reason, grace=0.0 if now else None)
+
+    def commit(self) -> None:
+        """Make what was emitted last, for whoever sees to it that it never waits for long."""
+        self._record.commit()
 
     def cancel(self, sessions: Collection[str]) -> None:
         """End these sessions as cancelled, whether they run or wait; they are not tried again."""
@@ -158,8 +165,12 @@ class Executor:
                     job.leave()
                 return
             else:
-                with trio.move_on_at(self._next_look()):
+                look = self._next_look()
+                if look == math.inf:
                     await self._changed.wait()
+                else:
+                    with trio.move_on_at(look):
+                        await self._changed.wait()
 
     def _all_submitted(self) -> bool:
         return self._closing or (self._exhausted and not self._queue and not self._backing_off)

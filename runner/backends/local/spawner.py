@@ -88,6 +88,8 @@ class Spawner:
 
     def timeout(self) -> float | None:
         due = [job.look_at for job in self.endings.values()]
+        if self.line.due is not None:
+            due.append(self.line.due)
         if self.limited:
             due.append(self.sample_at)
         if self.waiting or self.limits.rubbish:
@@ -175,7 +177,7 @@ class Spawner:
             self.limited[job.key] = job
         self.jobs[job.key] = job
         self.trees.add(job)
-        self.line.say(SPAWNED, job.key, job.pid, at)
+        self.line.mention(SPAWNED, job.key, job.pid, at)
         if job.out_of_memory:
             self.end(job, 0)
 
