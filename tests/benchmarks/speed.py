@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import argparse
 
-from tests.benchmarks import rates
+from tests.benchmarks import idle, rates, scale
 
-TABLES = {"rates": rates.table}
+TABLES = {"rates": rates.table, "scale": scale.table, "idle": idle.table}
 
 
 def main() -> None:
