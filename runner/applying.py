@@ -24,7 +24,7 @@ from runner.capacity import Capacity
 from runner.collecting import Collector
 from runner.errors import InvalidInput
 from runner.events import ApplyEnded, ApplyStarted, Event
-from runner.executor import Executor, Todo
+from runner.executor import Executor, Todo, Usage
 from runner.history import Choice, History
 from runner.leftovers import settle
 from runner.model import Attempt, Ended, Outcome, Scalar, Session, Status
@@ -49,13 +49,14 @@ BREATH = 1000
 
 @dataclass(frozen=True)
 class Applied:
-    """How an apply went: its last event, and the signal that ended it early, if one did.
+    """How an apply went: its last event, how busy the capacity was, and the signal that ended it early, if one did.
 
     `left` counts the selected sessions that have not succeeded and that `only` kept from running; `running` those whose
     jobs run on without runner.
     """
 
     ended: ApplyEnded
+    usage: Usage
     left: int
     signal: int | None
     running: int = 0
@@ -135,15 +136,15 @@ class Apply:
         """Run the difference. Raises EnvironmentFailed; nothing that was recorded is lost by it."""
         to_run, left = self._count()
         try:
-            ended = trio.run(self._run, to_run)
+            ended, usage = trio.run(self._run, to_run)
         except BaseExceptionGroup as group:
             raise _first(group) from None
         finally:
             self.commit()
         running = sum(attempt.remote for attempt in self.state.journal.open_attempts())
-        return Applied(ended, left, self.signal, running)
+        return Applied(ended, usage, left, self.signal, running)
 
-    async def _run(self, to_run: int) -> ApplyEnded:
+    async def _run(self, to_run: int) -> tuple[ApplyEnded, Usage]:
         kind = self.sweep.backend.kind
         async with (
             Collector(self.sweep.metrics) as self.collector,
@@ -172,9 +173,10 @@ class Apply:
                 self.adopted = settled.adopt
                 if self.plan.count == 1 and self.remote:
                     nursery.start_soon(self._refreshing, backend, executor)
-                ended = await executor.run(self._todo(), to_run, self.detach)
+                todo = self._todo() if to_run or self.adopted else ()
+                ended = await executor.run(todo, to_run, self.detach)
                 nursery.cancel_scope.cancel()
-        return ended
+        return ended, executor.usage
 
     def _on_signal(self, executor: Executor) -> Callable[[int, str], None]:
         def interrupt(number: int, name: str) -> None:

@@ -17,7 +17,8 @@ from runner.executor.job import ENDING, Job
 from runner.executor.queue import Entry, Queue
 from runner.executor.record import Record
 from runner.executor.rules import retry_pause, stop_reason
-from runner.model import Attempt, Ended, Outcome, Policy, Scalar, Session
+from runner.executor.usage import Meter, Usage
+from runner.model import Attempt, Ended, Outcome, Policy, Resources, Scalar, Session
 
 BREATH = 64
 """How many sessions are taken from the plan before everybody else gets a turn."""
@@ -79,6 +80,7 @@ class Executor:
         self._jobs: dict[str, Job] = {}
         self._submitting = 0
 
+        self._meter = Meter()
         self._to_cancel: set[str] = set()
         self._cancelled_waiting = True
         self._interrupts = 0
@@ -148,6 +150,11 @@ class Executor:
         building = len(self._jobs) - len(running)
         return Snapshot(running, building, len(self._queue), len(self._backing_off), self._capacity.in_use)
 
+    @property
+    def usage(self) -> Usage:
+        """How busy the capacity was until now."""
+        return self._meter.usage
+
     async def _schedule(self) -> None:
         """Start what fits and wait for a change, until nothing is left. Room is taken before a task is."""
         while True:
@@ -158,6 +165,7 @@ class Executor:
                 self._queue.add(heapq.heappop(self._backing_off)[2])
             for entry, lease in self._queue.startable(self._capacity):
                 self._start(entry, lease)
+            self._meter.look(trio.current_time(), self._capacity, self._next_needs())
             if not self._breath:
                 await trio.lowlevel.checkpoint()
             elif self._all_submitted() and (not self._jobs or self._may_leave()):
@@ -171,6 +179,12 @@ class Executor:
                 else:
                     with trio.move_on_at(look):
                         await self._changed.wait()
+
+    def _next_needs(self) -> Resources | None:
+        """What the next session to start needs, as far as it is known; None if none is left."""
+        if self._queue.first is not None:
+            return self._queue.first.resources
+        return None if self._exhausted or self._closing else {}
 
     def _all_submitted(self) -> bool:
         return self._closing or (self._exhausted and not self._queue and not self._backing_off)
