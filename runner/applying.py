@@ -157,7 +157,7 @@ class Apply:
                 emit=self.emit,
                 prepare=self._prepare,
                 make_ready=self._make_ready,
-                collect=self._collect,
+                collect=self._collect if self.sweep.metrics else None,
                 put_away=self._put_away,
                 commit=self.commit,
                 builds=self.builds,
@@ -296,8 +296,6 @@ class Apply:
         self.state.tidy(session, number, over=ended.over)
 
     async def _collect(self, attempt: Attempt, ended: Ended) -> Mapping[str, Scalar]:
-        if not self.sweep.metrics:
-            return {}
         return await self.collector.collect(Path(attempt.output), Path(attempt.stdout))
 
 

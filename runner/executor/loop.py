@@ -35,8 +35,8 @@ class Executor:
     `commit` makes what was emitted last: it is called before the backend hears of an attempt, and at the end.
     `prepare` makes the attempt of a session on these devices; it is called for every attempt, also for one that ends
     before the backend hears of it. `make_ready` lays out what an attempt needs on the disk, right before it is submitted;
-    its last argument counts the retries of this apply. `collect` reads the metrics of an attempt that ended by itself;
-    `put_away` tidies up what is left of one on the disk, once its end has been told.
+    its last argument counts the retries of this apply. `collect` reads the metrics of an attempt that ended by itself,
+    None where there are none; `put_away` tidies up what is left of one on the disk, once its end has been told.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Executor:
         emit: Emit,
         prepare: Callable[[Session, int, tuple[str, ...]], Attempt],
         make_ready: Callable[[Session, int, int], None],
-        collect: Callable[[Attempt, Ended], Awaitable[Mapping[str, Scalar]]],
+        collect: Callable[[Attempt, Ended], Awaitable[Mapping[str, Scalar]]] | None,
         put_away: Callable[[str, int, Ended], None],
         commit: Callable[[], None] = lambda: None,
         builds: Builds | None = None,
@@ -281,37 +281,35 @@ class Executor:
         return self._builds.attempt(entry.session)
 
     async def _attend(self, job: Job) -> None:
-        """See a job through. Shielded: whoever wants it to end asks the job."""
-        with trio.CancelScope(shield=True):
-            try:
-                ended = await self._submit(job) or await job.follow()
-            except Exception as error:
-                self._fail(error)
-                ended = await job.salvage()
-            try:
-                if ended is not None:
-                    await self._finish(job, ended)
-            except Exception as error:
-                self._fail(error)
-            del self._jobs[job.attempt.name]
-            self._capacity.release(job.lease)
-            self._changed.set()
-
-    async def _submit(self, job: Job) -> Ended | None:
+        """See a job through. Shielded throughout: whoever wants it to end asks the job."""
         try:
-            return await job.submit()
-        finally:
-            self._submitting -= 1
-            if self._detach:
-                self._changed.set()
+            ended = await job.run(self._submitted)
+        except Exception as error:
+            self._fail(error)
+            ended = await job.salvage()
+        try:
+            if ended is not None:
+                await self._finish(job, ended)
+        except Exception as error:
+            self._fail(error)
+        del self._jobs[job.attempt.name]
+        self._capacity.release(job.lease)
+        self._changed.set()
+
+    def _submitted(self) -> None:
+        self._submitting -= 1
+        if self._detach:
+            self._changed.set()
 
     async def _finish(self, job: Job, ended: Ended) -> None:
         entry = job.entry
         if entry.build is not None:
             self._finish_build(entry.build, ended)
             return
-        by_itself = ended.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
-        metrics = await self._collect(job.attempt, ended) if by_itself else {}
+        metrics: Mapping[str, Scalar] = {}
+        if self._collect is not None and ended.outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
+            with trio.CancelScope(shield=True):
+                metrics = await self._collect(job.attempt, ended)
         pause = None
         if not self._closing and entry.session.id not in self._to_cancel:
             pause = retry_pause(self._policy.retry, ended.outcome, entry.retries)
