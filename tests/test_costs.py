@@ -87,13 +87,13 @@ def test_a_silent_session_makes_and_removes_nothing(costs: dict[str, float]) -> 
     for event in ("os.mkdir", "os.rmdir", "os.remove", "os.chmod"):
         assert costs[event] <= 0.1, event
     assert costs["os.scandir"] <= 1.1
-    assert costs["subprocess.Popen"] == costs["os.listdir"] == 0
+    assert costs["subprocess.Popen"] == 0
 
 
 def test_our_own_cpu_time_of_a_session(costs: dict[str, float]) -> None:
-    """Some 0.3 and 0.1 ms where these bounds were set; a busy machine with small caches takes twice that."""
-    assert costs["own cpu"] <= 0.0012
-    assert costs["spawner's cpu"] <= 0.0006
+    """Some 0.3 and 0.1 ms where these bounds were set; on a busy machine with cold caches it was seen to be twice that."""
+    assert costs["own cpu"] <= 0.0015
+    assert costs["spawner's cpu"] <= 0.0008
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace counts the system calls")
