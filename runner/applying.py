@@ -173,8 +173,7 @@ class Apply:
                 self.adopted = settled.adopt
                 if self.plan.count == 1 and self.remote:
                     nursery.start_soon(self._refreshing, backend, executor)
-                todo = self._todo() if to_run or self.adopted else ()
-                ended = await executor.run(todo, to_run, self.detach)
+                ended = await executor.run(self._todo(to_run), to_run, self.detach)
                 nursery.cancel_scope.cancel()
         return ended, executor.usage
 
@@ -263,17 +262,21 @@ class Apply:
     def _selected(self) -> Iterator[Session]:
         return self.plan.sessions(self.choice.select)
 
-    def _todo(self) -> Iterator[Todo | None]:
-        """What is to be run, adopted jobs first: their room is taken already."""
+    def _todo(self, to_run: int) -> Iterator[Todo | None]:
+        """What is to be run, adopted jobs first: their room is taken already. Looks no further than it takes to find `to_run`."""
         if self.adopted:
             for session in self.plan:
                 if session.id in self.adopted:
                     yield Todo(session, self.history.next_attempt(session) - 1, self.adopted[session.id])
-        for position, session in enumerate(self._selected()):
+        sessions = enumerate(self._selected()) if to_run else ()
+        for position, session in sessions:
             if position % BREATH == 0:
                 yield None
             if session.id not in self.adopted and self.choice.wants(self.history.status(session)):
                 yield Todo(session, self.history.next_attempt(session))
+                to_run -= 1
+                if not to_run:
+                    return
 
     def _prepare(self, session: Session, number: int, devices: tuple[str, ...]) -> Attempt:
         return make_attempt(

@@ -102,4 +102,4 @@ def gnu_parallel(program: str) -> Peer | None:
 def hyperqueue(program: str) -> Peer | None:
     if importlib.util.find_spec("hyperqueue") is None:
         return None
-    return Peer("HyperQueue", lambda _, n: [sys.executable, "-c", HYPERQUEUE, str(n), str(PARALLEL), program], 0.5)
+    return Peer("HyperQueue", lambda _, n: [sys.executable, "-c", HYPERQUEUE, str(n), str(PARALLEL), program])
