@@ -123,7 +123,8 @@ class Ended:
 
     `exit_code` is the program's, 128+n after signal n. `reason` is for people, without a full stop. The executor has
     the last word on what was cancelled: it knows why it asked for that. `began` is False where the command has certainly
-    never begun: then trying again repeats nothing.
+    never begun: then trying again repeats nothing. `over` says that nothing of it can live any more, so that nobody will
+    write to its files again.
     """
 
     outcome: Outcome
@@ -133,6 +134,7 @@ class Ended:
     cpu_time: float | None = None
     max_rss: int | None = None
     began: bool = True
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

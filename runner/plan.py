@@ -206,4 +206,7 @@ def _filler(placed: Placed) -> Fill:
     if not placed.template.names:
         constant = placed.template.render({})
         return lambda _: constant
+    alone = placed.template.alone
+    if alone is not None:
+        return lambda values: values[alone].text
     return placed.template.render

@@ -28,12 +28,16 @@ from runner.cli.options import (
 from runner.cli.streams import HURRIED_SECONDS, Outlets, outlets, say
 from runner.errors import InvalidInput
 from runner.events import Event
+from runner.executor import Usage
 from runner.history import Choice
 from runner.outputs import EventLines
 from runner.progress import Logs, Progress
 from runner.provenance import gather
 from runner.state import State, open_for_writing
 from runner.units import counted
+
+WORTH_SECONDS = 1.0
+"""How long an apply takes at least for its use of the capacity to be worth a word."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,13 @@ def command(
         )
         progress = Progress(outlets.err, lambda build: build_log(opened, build).stderr, logs)
         lines = [EventLines(outlets.out)] if form == "jsonl" else []
-        return Watch([*lines, progress], 1.0, progress.tick, lambda done: progress.finish(done.ended, done.left))
+
+        def finish(applied: Applied) -> None:
+            progress.finish(applied.ended, applied.left)
+            if applied.usage.seconds >= WORTH_SECONDS:
+                outlets.err.write(f"{usage_line(applied.usage)}\n")
+
+        return Watch([*lines, progress], 1.0, progress.tick, finish)
 
     with outlets() as opened:
         applied = execute(this, state, choice, opened, watch, detach)
@@ -108,6 +118,15 @@ def command(
         at = f"{arguments} --backend {kind}" if backend or kind != this.sweep.backend.kind else arguments
         tell_running(applied, kind, f"`runner apply {at}`", f"`runner cancel {arguments}`")
     return exit_code(applied)
+
+
+def usage_line(usage: Usage) -> str:
+    """How busy the capacity was, and what limited it, for people."""
+    busy = sorted(((share, name) for name, share in usage.busy.items() if share >= 0.005), reverse=True)
+    shares = ", ".join(f"{name} {share:.0%}" for share, name in busy) or "nothing named"
+    share = usage.limited_by.get(usage.bottleneck)
+    limit = f"limited by {usage.bottleneck} {share:.0%} of the time" if share else "nothing waited for room"
+    return f"in use: {shares}; {limit}"
 
 
 def require_detachable(this: Given, detach: bool) -> None:

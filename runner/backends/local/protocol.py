@@ -6,12 +6,13 @@ Both ends are the same interpreter, so marshal needs no agreement on versions. T
     (HELLO, environ, memory)                                 | (SPAWNED, key, pid, at)
     (SPAWN, key, name, command, env, workdir, stdout,        | (REFUSED, key, message)
         stderr, mem, grace)                                  | (ENDED, key, code, reason, asked, out_of_memory,
-    (CANCEL, key, grace)                                     |     duration, cpu_time, max_rss)
+    (CANCEL, key, grace)                                     |     duration, cpu_time, max_rss, over)
                                                              | (CRASHED, traceback)
 
 `key` is the backend's number for the attempt. Names, values and paths are bytes, as the kernel takes them;
 `command` is bytes for `/bin/sh -c` or a list of bytes; `mem` is in bytes or None; `code` is an exit code, or
-minus a signal's number; `asked` says that CANCEL was what ended it. The end of the stream tells the spawner to end everything.
+minus a signal's number; `asked` says that CANCEL was what ended it, `over` that nothing
+of it can live on. The end of the stream tells the spawner to end everything.
 """
 
 from __future__ import annotations

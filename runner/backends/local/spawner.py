@@ -88,6 +88,8 @@ class Spawner:
 
     def timeout(self) -> float | None:
         due = [job.look_at for job in self.endings.values()]
+        if self.line.due is not None:
+            due.append(self.line.due)
         if self.limited:
             due.append(self.sample_at)
         if self.waiting or self.limits.rubbish:
@@ -152,7 +154,7 @@ class Spawner:
                     return
                 self.line.say(REFUSED, key, f"no process could be started for {PATIENCE:.0f} seconds: {shortage}")
             except LaunchError as fault:
-                self.line.say(ENDED, key, fault.code, str(fault), False, False, None, None, None)
+                self.line.say(ENDED, key, fault.code, str(fault), False, False, None, None, None, True)
             except (StreamError, UnusableError) as fault:
                 self.line.say(REFUSED, key, str(fault))
             self.short_since = 0.0
@@ -175,7 +177,7 @@ class Spawner:
             self.limited[job.key] = job
         self.jobs[job.key] = job
         self.trees.add(job)
-        self.line.say(SPAWNED, job.key, job.pid, at)
+        self.line.mention(SPAWNED, job.key, job.pid, at)
         if job.out_of_memory:
             self.end(job, 0)
 
@@ -223,7 +225,7 @@ class Spawner:
         for request in self.waiting:
             if request[0] == key:
                 self.waiting.remove(request)
-                self.line.say(ENDED, key, None, "cancelled before it began", True, False, None, None, None)
+                self.line.say(ENDED, key, None, "cancelled before it began", True, False, None, None, None, True)
                 return
 
     def end(self, job: Job, grace: float) -> None:
@@ -253,7 +255,7 @@ class Spawner:
         if not job.out_of_memory and self.floor.below(job.max_rss):
             peak = max(peak, job.max_rss)
         said = (job.code, None, job.asked, job.out_of_memory, job.duration, job.cpu_time, peak or None)
-        self.line.say(ENDED, job.key, *said)
+        self.line.say(ENDED, job.key, *said, self.trees.over(job))
         del self.jobs[job.key]
         self.endings.pop(job.key, None)
         self.limited.pop(job.key, None)

@@ -64,6 +64,10 @@ class Trees:
             return False
         return True
 
+    def over(self, job: Job) -> bool:
+        """Whether it is certain that nothing of a job without members lives on: there are orphans that may be anybody's."""
+        return processes.LINUX and not any(job.key in keys for keys in self._orphans.values())
+
     def members(self) -> dict[str, list[Process]]:
         """The living processes of each job, by its name."""
         table = processes.snapshot()
