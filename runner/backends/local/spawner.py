@@ -29,14 +29,18 @@ from runner.backends.local.line import Line
 from runner.backends.local.processes import Process
 from runner.backends.local.protocol import (
     CANCEL,
+    COLD,
     CRASHED,
     ENDED,
     HELLO,
+    LOST,
     REFUSED,
     SPAWN,
+    SPAWN_WARM,
     SPAWNED,
 )
 from runner.backends.local.trees import Trees
+from runner.backends.local.warm.parents import Parent, Parents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +64,8 @@ class Spawner:
         self.floor = memory.Floor()
         self.limits = Limits()
         self.trees = Trees(self.limits)
+        self.poll = select.poll()
+        self.parents = Parents(self)
 
     # The loop
 
@@ -70,14 +76,17 @@ class Spawner:
         os.set_blocking(clapper, False)
         signal.set_wakeup_fd(clapper, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        poll = select.poll()
+        poll = self.poll
         poll.register(bell, select.POLLIN)
         poll.register(self.line.stream, select.POLLIN)
-        while self.line.open or self.jobs:
+        while self.line.open or self.jobs or self.parents.busy:
             for file, _ in poll.poll(self.timeout()):
                 if file == bell:
                     os.read(bell, 4096)
                     self.reap()
+                elif self.parents.owns(file):
+                    self.parents.hear(file)
+                    self.spawn_waiting()
                 elif (messages := self.line.hear()) is not None:
                     self.obey(messages)
                 else:
@@ -92,9 +101,12 @@ class Spawner:
             due.append(self.sample_at)
         if self.waiting or self.limits.rubbish:
             due.append(self.retry_at)
+        if (at := self.parents.due()) is not None:
+            due.append(at)
         return max(0.0, min(due) - monotonic()) * 1000 if due else None
 
     def tick(self) -> None:
+        self.parents.tick()
         if not (self.endings or self.limited or self.waiting or self.limits.rubbish):
             return
         now = monotonic()
@@ -121,17 +133,21 @@ class Spawner:
         for kind, *message in messages:
             if kind == SPAWN:
                 self.waiting.append(tuple(message))
+            elif kind == SPAWN_WARM:
+                self.parents.take(tuple(message[:-1]), message[-1])
             elif kind == CANCEL:
                 self.cancel(*message)
             elif kind == HELLO:
                 self.environ, rung = message
                 self.limits = Limits(rung)
                 self.trees = Trees(self.limits)
+        self.parents.advance()
         self.spawn_waiting()
 
     def end_all(self) -> None:
         """Runner is gone: nothing that it had started goes on."""
         self.waiting.clear()
+        self.parents.cancel_all()
         for job in self.jobs.values():
             self.end(job, job.grace)
 
@@ -170,14 +186,57 @@ class Spawner:
             job.pid = launch(command, env, *places)
         else:
             self.limits.launch(job, lambda: launch(command, env, *places))
+        self.begun(job, at)
+        if job.out_of_memory:
+            self.end(job, 0)
+
+    def begun(self, job: Job, at: float) -> None:
+        """Its leader is there."""
+        if job.mem is not None:
             if not self.limited:
                 self.sample_at = job.begun + memory.EVERY
             self.limited[job.key] = job
         self.jobs[job.key] = job
         self.trees.add(job)
         self.line.say(SPAWNED, job.key, job.pid, at)
-        if job.out_of_memory:
-            self.end(job, 0)
+
+    # What becomes of sessions that are forked (see `warm`)
+
+    def up_to_date(self) -> bool:
+        return self.line.up_to_date()
+
+    def watch(self, parent: Parent) -> None:
+        self.poll.register(parent.reports, select.POLLIN)
+        self.trees.parents.add(parent.pid)
+
+    def forget(self, parent: Parent) -> None:
+        self.poll.unregister(parent.reports)
+        self.trees.parents.discard(parent.pid)
+
+    def cold(self, message: tuple[Any, ...], reason: str) -> None:
+        self.line.say(COLD, message[0], reason)
+        self.waiting.append(message)
+
+    def ended(self, key: int, status: int, cpu_time: float, max_rss: int) -> None:
+        """Somebody else has waited for the job's leader."""
+        self.exited(self.jobs[key], status, cpu_time, max_rss)
+        self.trees.adopt()
+        self.settle(self.jobs[key])
+
+    def lost(self, key: int, reason: str) -> None:
+        job = self.jobs[key]
+        self.line.say(LOST, key, reason)
+        self.exited(job, 0, 0.0, 0)
+        self.end(job, 0)
+
+    def refused(self, key: int, code: int | None, reason: str) -> None:
+        if code is None:
+            self.line.say(REFUSED, key, reason)
+        else:
+            self.line.say(ENDED, key, code, reason, False, False, None, None, None)
+
+    def never_began(self, key: int) -> None:
+        self.line.say(ENDED, key, None, "cancelled before it began", True, False, None, None, None)
 
     # Ending
 
@@ -193,26 +252,40 @@ class Spawner:
             if not pid:
                 break
             job = self.trees.reaped(pid)
+            if job is None and self.parents:
+                if self.parents.exited(pid, status):
+                    continue
+                self.parents.hear_all()  # it may be a session of a dead parent, whose beginning has not been heard yet
+                job = self.trees.reaped(pid)
             if job is None:
                 orphans = True
                 continue
-            job.duration = monotonic() - job.begun
-            job.code = os.waitstatus_to_exitcode(status)
-            job.cpu_time = usage.ru_utime + usage.ru_stime
-            job.max_rss = usage.ru_maxrss * 1024 if processes.LINUX else usage.ru_maxrss
+            max_rss = usage.ru_maxrss * 1024 if processes.LINUX else usage.ru_maxrss
+            self.exited(job, status, usage.ru_utime + usage.ru_stime, max_rss)
             exited.append(job)
         if exited or orphans:
+            self.parents.hear_all()
             self.trees.adopt()
         for job in exited:
-            if self.trees.leftovers(job):
-                self.end(job, job.grace)
-            else:
-                self.finish(job)
+            self.settle(job)
         if orphans:
             for job in self.endings.values():
                 job.look_at = 0.0
         if exited:
             self.spawn_waiting()
+
+    def exited(self, job: Job, status: int, cpu_time: float, max_rss: int) -> None:
+        job.duration = monotonic() - job.begun
+        job.code = os.waitstatus_to_exitcode(status)
+        job.cpu_time = cpu_time
+        job.max_rss = max_rss
+
+    def settle(self, job: Job) -> None:
+        """Its leader has ended: is that the end of it?"""
+        if self.trees.leftovers(job):
+            self.end(job, job.grace)
+        else:
+            self.finish(job)
 
     def cancel(self, key: int, grace: float) -> None:
         self.reap()  # one that has ended by itself has not been cancelled
@@ -220,10 +293,11 @@ class Spawner:
             job.asked = job.asked or (job.code is None and not job.out_of_memory)
             self.end(job, grace)
             return
+        self.parents.cancel(key, grace)
         for request in self.waiting:
             if request[0] == key:
                 self.waiting.remove(request)
-                self.line.say(ENDED, key, None, "cancelled before it began", True, False, None, None, None)
+                self.never_began(key)
                 return
 
     def end(self, job: Job, grace: float) -> None:
