@@ -81,7 +81,7 @@ class Session(NamedTuple):
 class Recipe:
     """What all sessions of a sweep share and what their ids digest beside their variables.
 
-    `parts` maps `exec` (or `code`), `env`, `build`, `image`, `workdir` and `files` to plain JSON data;
+    `parts` maps `exec` (or `code`), `env`, `build`, `image`, `workdir`, `python` and `files` to plain JSON data;
     `files` maps each path to the hex digest of its content. `digest` covers all of it, `sans_files` all but files.
     """
 

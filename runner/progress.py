@@ -117,7 +117,7 @@ class Progress:
                 tally.waiting.pop(event.session, None)
                 if event.cold is not None and event.cold not in self._reasons:
                     self._reasons.add(event.cold)
-                    self._say(f"not forked from a warm Python, but started by itself: {event.cold}")
+                    self._say(f"started cold: {event.cold}")
             case AttemptEnded():
                 tally.waiting.pop(event.session, None)
                 self._ended(event)

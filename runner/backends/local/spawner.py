@@ -40,11 +40,13 @@ from runner.backends.local.protocol import (
     SPAWNED,
 )
 from runner.backends.local.trees import Trees
-from runner.backends.local.warm.parents import Parent, Parents
+from runner.backends.local.warm.parents import Parents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from runner.backends.local.warm.parent_process import Parent
 
 PATIENCE = 60.0
 """Seconds to wait out a shortage of processes or descriptors while none of our own could end it."""

@@ -47,7 +47,11 @@ class Trees:
         if not processes.LINUX:  # they become the system's there
             return
         for pid in self._children():
-            if pid in self._orphans or pid in self.parents or (pid in self._leaders and self._leaders[pid].code is None):
+            if (
+                pid in self._orphans
+                or pid in self.parents
+                or (pid in self._leaders and self._leaders[pid].code is None)
+            ):
                 continue
             orphan = processes.process(pid)
             if orphan is None or not orphan.alive:

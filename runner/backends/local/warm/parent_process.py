@@ -82,7 +82,7 @@ class Parent:
 
     def hear(self) -> tuple[list[tuple[Any, ...]], bool]:
         """What it and its children have reported since, and whether that was the last of it."""
-        data = []
+        data: list[bytes] = []
         while True:
             try:
                 part = os.read(self.reports, 65536)

@@ -201,12 +201,11 @@ class Parents:
             self._host.refused(key, code, reason)
         elif kind == ENDED:
             key, pid, status, cpu_time, max_rss = report
-            begun = parent.begun.pop(key, None) is not None
-            request = parent.sent.pop(key, None)  # none where it was a fault
-            if begun:
+            if key in parent.begun:
+                del parent.begun[key], parent.sent[key]
                 self._host.ended(key, status, cpu_time, max_rss)
-            elif request is not None:  # killed before it could say a word: it has done nothing
-                self._again(request)
+            elif key in parent.sent:  # killed before it could say a word: it has done nothing
+                self._again(parent.sent.pop(key))
 
     def _again(self, request: Request) -> None:
         self._host.limits.abandon(request.job)

@@ -19,7 +19,20 @@ class Request:
     UnfitError where no parent could.
     """
 
-    __slots__ = ("at", "command", "deaths", "env", "grace", "job", "key", "kind", "message", "modules", "program", "workdir")
+    __slots__ = (
+        "at",
+        "command",
+        "deaths",
+        "env",
+        "grace",
+        "job",
+        "key",
+        "kind",
+        "message",
+        "modules",
+        "program",
+        "workdir",
+    )
 
     def __init__(self, message: tuple[Any, ...], modules: list[bytes], base: dict[bytes, bytes], now: float) -> None:
         self.message = message
@@ -28,10 +41,9 @@ class Request:
         self.env = {**base, **env}
         self.program = parse(self.command)
         interpreter = self.command[0]
+        place = None if interpreter.startswith(b"/") else self.workdir
         if b"/" not in interpreter:
             place = self.env.get(b"PATH")
-        else:
-            place = None if interpreter.startswith(b"/") else self.workdir
         variables = tuple(sorted(startup(self.env).items()))
         self.kind = (interpreter, place, self.program.flags, tuple(modules), variables)
         self.job = Job(self.key, name, mem, grace, now)
@@ -45,4 +57,3 @@ class Request:
         program = self.program
         group = None if join is None else os.fsencode(join)
         return (self.key, program.mode, program.at, self.command, self.env, workdir, stdout, stderr, group)
-

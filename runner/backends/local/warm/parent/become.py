@@ -115,7 +115,8 @@ def _stream(number: int, name: str, like: TextIO) -> TextIO:
     mode = "r" if name == "stdin" else "w"
     raw_too: Any = {"buffering": 0} if _UNBUFFERED and mode == "w" else {}
     buffer = open(number, mode + "b", closefd=False, **raw_too)  # noqa: SIM115
-    getattr(buffer, "raw", buffer).name = f"<{name}>"
+    raw: Any = getattr(buffer, "raw", buffer)
+    raw.name = f"<{name}>"
     old: Any = like
     options = {"line_buffering": old.line_buffering, "write_through": old.write_through}
     stream = io.TextIOWrapper(buffer, old.encoding, old.errors, "\n", **options)

@@ -1,18 +1,19 @@
-"""Running a program as the interpreter itself would, from its first line to the exit of the process."""
+"""Running a program as the interpreter itself would, from its first line to the exit of the process.
+
+What fails before the first line runs, and what is no plain source, is left to a fresh interpreter in the same process: it
+says what there is to say in its own words.
+"""
 
 from __future__ import annotations
 
-import atexit
 import builtins
-import ctypes
-import gc
 import os
 import runpy
 import signal
 import sys
 from types import ModuleType
 
-from runner.backends.local.warm.parent.become import CODE, SCRIPT, Request
+from runner.backends.local.warm.parent.become import CODE, MODULE, Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,90 +21,77 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
-_FLUSH_FAILED = 120
 _frozen: Any = sys.modules["_frozen_importlib"]
 _external: Any = sys.modules["_frozen_importlib_external"]
-_exit = ctypes.PyDLL(None).exit
-"""exit(3): unlike os._exit it runs what libraries have left to be done at the end. The GIL is kept, so no thread runs on."""
 
 
-def execute(request: Request, main: dict[str, Any]) -> NoReturn:
-    """Run it in a `__main__` that begins with what is in `main`, and exit as the interpreter would."""
-    module = ModuleType("__main__")
+def execute(request: Request, main: dict[str, Any]) -> int:
+    """Run it in a `__main__` that begins with what is in `main`. Returns the exit status, minus a signal's number if it
+    has to die by one."""
+    module = sys.modules["__main__"] = ModuleType("__main__")
     scope = module.__dict__
-    scope.update(main)
-    scope["__builtins__"] = builtins
-    scope["__doc__"] = None
+    scope.update(main, __builtins__=builtins, __doc__=None)
     if "__annotations__" in scope:
         scope["__annotations__"] = {}
     for name in ("__file__", "__cached__"):
         scope.pop(name, None)
-    sys.modules["__main__"] = module
     raised = None
     try:
-        code = _prepare(request, scope)
-        if code is not None:
-            exec(code, scope)
+        if request.mode == MODULE:
+            _module(os.fsdecode(request.command[request.at]), scope)
+        else:
+            exec(_code(request, scope), scope)
     except BaseException as error:
         raised = error  # to be shown when it is handled no more: what is raised meanwhile has no context
     status = 0 if raised is None else _asked(raised) if isinstance(raised, SystemExit) else _uncaught(raised)
-    if request.mode == SCRIPT:
+    if request.mode not in (MODULE, CODE):
         scope.pop("__file__", None)
-    _end(status, scope)
+    return status
 
 
-def _prepare(request: Request, scope: dict[str, Any]) -> CodeType | None:
-    """The program's code; None if it has run already, as a module or an archive."""
-    first = [] if getattr(sys.flags, "safe_path", False) or sys.flags.isolated else [""]
-    target = os.fsdecode(request.command[request.at])
-    if request.mode == CODE:
-        sys.path[:0] = first
-        scope["__loader__"] = _frozen.BuiltinImporter
-        return compile(_dedented(target), "<string>", "exec", dont_inherit=True)
-    if request.mode == SCRIPT and not _is_archive(target):
-        return _script(target, bool(first), scope, os.fsdecode(request.command[0]))
+def _module(name: str, scope: dict[str, Any]) -> None:
     scope["__loader__"] = _frozen.BuiltinImporter
-    if request.mode == SCRIPT:
-        sys.path.insert(0, target)
-        runpy._run_module_as_main("__main__", alter_argv=False)  # type: ignore[attr-defined]
-    else:
-        sys.path[:0] = [os.getcwd()] if first else []
-        runpy._run_module_as_main(target)  # type: ignore[attr-defined]
-    return None
+    sys.path[:0] = [os.getcwd()] if _looks_beside() else []
+    runpy._run_module_as_main(name)  # type: ignore[attr-defined]
+
+
+def _code(request: Request, scope: dict[str, Any]) -> CodeType:
+    """What to run, compiled; the import path and the scope are then what it expects."""
+    target = os.fsdecode(request.command[request.at])
+    try:
+        if request.mode == CODE:
+            code = compile(_dedented(target), "<string>", "exec", dont_inherit=True)
+            sys.path[:0] = [""] if _looks_beside() else []
+            scope["__loader__"] = _frozen.BuiltinImporter
+            return code
+        with open(target, "rb") as file:
+            source = file.read()
+        path = os.path.join(os.getcwd(), target) if sys.version_info >= (3, 9) else target
+        code = compile(source, path, "exec", dont_inherit=True)
+    except Exception:
+        _start_afresh(request)
+    sys.path[:0] = [os.path.dirname(os.path.realpath(target))] if _looks_beside() else []
+    scope.update(__file__=path, __cached__=None, __loader__=_external.SourceFileLoader("__main__", path))
+    return code
+
+
+def _looks_beside() -> bool:
+    """Whether the program's own folder is searched for modules."""
+    return not (sys.flags.isolated or getattr(sys.flags, "safe_path", False))
 
 
 def _dedented(text: str) -> str:
-    if sys.version_info < (3, 14):
-        return text
-    import textwrap
+    if sys.version_info >= (3, 14):
+        import textwrap
 
-    return textwrap.dedent(text)
-
-
-def _is_archive(path: str) -> bool:
-    """Whether an importer has to look for `__main__` in it: a folder or a zip file."""
-    for hook in sys.path_hooks:
-        try:
-            hook(path)
-        except ImportError:
-            continue
-        return True
-    return False
+        text = textwrap.dedent(text)
+    return text
 
 
-def _script(path: str, first: bool, scope: dict[str, Any], interpreter: str) -> CodeType:
-    if first:
-        sys.path.insert(0, os.path.dirname(os.path.realpath(path)))
-    if sys.version_info >= (3, 9):
-        path = os.path.join(os.getcwd(), path)
-    try:
-        with open(path, "rb") as file:
-            source = file.read()
-    except OSError as error:
-        sys.stderr.write(f"{interpreter}: can't open file {path!r}: [Errno {error.errno}] {error.strerror}\n")
-        _end(2, scope)
-    scope.update(__file__=path, __cached__=None, __loader__=_external.SourceFileLoader("__main__", path))
-    return compile(source, path, "exec", dont_inherit=True)
+def _start_afresh(request: Request) -> NoReturn:
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored, signal.SIG_DFL)
+    os.execve(sys.executable, request.command, request.env)
 
 
 def _asked(error: SystemExit) -> int:
@@ -113,10 +101,12 @@ def _asked(error: SystemExit) -> int:
         return 0
     if isinstance(code, int):
         return code & 0xFF if -(1 << 63) <= code < 1 << 63 else 0xFF
-    _flush(sys.stdout)
     try:
-        print(code, file=sys.stderr)
-        _flush(sys.stderr)
+        sys.stderr.write(str(code))
+    except Exception:
+        pass
+    try:
+        sys.stderr.write("\n")
     except Exception:
         pass
     return 1
@@ -148,52 +138,3 @@ def _outside(trace: TracebackType | None) -> TracebackType | None:
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_HERE):
         trace = trace.tb_next
     return trace
-
-
-def _end(status: int, scope: dict[str, Any]) -> NoReturn:
-    """What the interpreter does at its end, in its order, but for taking apart what was preloaded."""
-    threading = sys.modules.get("threading")
-    if threading is not None:
-        try:
-            threading._shutdown()  # type: ignore[attr-defined]
-        except BaseException as error:
-            _ignored(error, threading)
-    try:
-        atexit._run_exitfuncs()
-    except BaseException:  # 3.9 and older raise, once more, what they have shown
-        pass
-    flushed = _flush(sys.stdout) & _flush(sys.stderr)
-    _clear(scope)
-    flushed = _flush(sys.stdout) & _flush(sys.stderr) & flushed
-    if status < 0:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
-    _exit(status if flushed else _FLUSH_FAILED)
-    os._exit(status)
-
-
-def _clear(scope: dict[str, Any]) -> None:
-    """Let go of the program's globals, so that `__del__` runs: names with an underscore first, as the interpreter does."""
-    sys.modules.pop("__main__", None)
-    for private in (True, False):
-        for name in [name for name in scope if (name[:1] == "_" and name[1:2] != "_") is private]:
-            if name != "__builtins__":
-                scope[name] = None
-    gc.collect()
-
-
-def _flush(stream: Any) -> bool:
-    """Whether all of it could be written."""
-    if stream is None or getattr(stream, "closed", False):
-        return True
-    try:
-        stream.flush()
-    except BaseException as error:
-        if stream is sys.stdout:
-            _ignored(error, stream)
-        return False
-    return True
-
-
-def _ignored(error: BaseException, where: object) -> None:
-    print(f"Exception ignored in: {where!r}\n{type(error).__name__}: {error}", file=sys.stderr)

@@ -27,6 +27,10 @@ from runner.backends.local.warm.parent.become import Request, become
 from runner.backends.local.warm.parent.preload import UnfitError, preload
 from runner.backends.local.warm.parent.titles import Titles
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 READY, UNFIT, BEGUN, FAULT, ENDED = 1, 2, 3, 4, 5
 
 
@@ -41,11 +45,10 @@ def serve(modules: list[str], requests: int, reports: int, bare: frozenset[str])
     except UnfitError as reason:
         _report(reports, UNFIT, str(reason))
         os._exit(0)
-    _report(reports, READY, _folders(bare), reads)
-    parent = _Parent(requests, reports, titles)
     gc.collect()
-    gc.freeze()  # what is never looked at by a collection stays shared
-    return parent.run()
+    gc.freeze()  # what no collection looks at stays shared
+    _report(reports, READY, _folders(bare), reads)
+    return _Parent(requests, reports, titles).run()
 
 
 class _Parent:
@@ -123,7 +126,7 @@ class _Parent:
                 _report(self.reports, ENDED, key, pid, status, cpu_time, usage.ru_maxrss * 1024)
 
 
-def _report(file: int, *message: object) -> None:
+def _report(file: int, *message: Any) -> None:
     body = marshal.dumps(message, 2)
     data = len(body).to_bytes(4, "little") + body
     while data:
