@@ -26,9 +26,6 @@ if __name__ == "__main__":
     from runner.backends.local.warm.parent.finish import finish
     from runner.backends.local.warm.parent.serve import serve
 
-    for _name in [name for name in sys.modules if name.partition(".")[0] == "runner"]:
-        del sys.modules[_name]  # a program may have a `runner` of its own
-    _request = serve(sys.argv[1].split(",") if sys.argv[1] else [], int(sys.argv[2]), int(sys.argv[3]), BARE)
+    _request, _preloaded = serve(sys.argv[1].split(",") if sys.argv[1] else [], int(sys.argv[2]), int(sys.argv[3]), BARE)
     # From here on this is a session.
-    _preloaded = frozenset(name for name in sys.modules if name != "__main__")
     finish(execute(_request, MAIN), _preloaded)

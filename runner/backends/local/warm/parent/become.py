@@ -7,18 +7,19 @@ import io
 import os
 import sys
 
+from runner.backends.local.warm.parent.chance import Chance
 from runner.backends.local.warm.parent.titles import Titles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TextIO
+    from typing import Any
 
 SCRIPT, MODULE, CODE = 1, 2, 3
 
-_STREAMS = (sys.stdin, sys.stdout, sys.stderr)
-"""As this interpreter makes them, before a preloaded module can have changed them: encoding, errors and buffering."""
+_STREAMS = (("stdout", sys.stdout), ("stderr", sys.stderr))
+"""As this interpreter makes them, for /dev/null: encoding, errors, and buffers of so many bytes as that has blocks."""
 
-_STARTED_WITH = dict(os.environb)
+_BLOCK = os.fstat(1).st_blksize
 _UNBUFFERED = isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase)
 
 
@@ -46,23 +47,56 @@ class Request:
         self.workdir, self.stdout, self.stderr, self.join = workdir, stdout, stderr, join
 
 
-def become(request: Request, titles: Titles) -> tuple[int | None, str] | None:
-    """None when done; else an exit code (None if the place is at fault, not the session) and why it cannot begin."""
-    os.setsid()
-    titles.show(request.command, request.env)
-    try:
-        if request.join is not None:
-            _write(request.join, b"0")
-        fault = _enter(request.workdir) or _open(request.stdout, 1) or _open(request.stderr, 2)
-    except OSError as error:
-        fault = (None, f"no memory group can be joined: {error.strerror}")
-    if fault:
-        return fault
-    _set_environment(request.env)
-    _set_streams()
-    _set_arguments(request)
-    _forget_the_past()
-    return None
+class Fresh:
+    """What a fork needs to know of the parent. To be made before anything is preloaded; `settle` once everything is."""
+
+    def __init__(self) -> None:
+        self._titles = Titles()
+        self._environ = dict(os.environb)
+        self._names = list(self._environ)
+        self._changed: dict[bytes, bytes] = {}
+        self._removed: list[bytes] = []
+        self._chance: Chance
+
+    def settle(self) -> None:
+        now = dict(os.environb)
+        self._changed = {name: value for name, value in now.items() if self._environ.get(name) != value}
+        self._removed = [name for name in self._environ if name not in now]
+        self._chance = Chance()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+
+    def become(self, request: Request) -> tuple[int | None, str] | None:
+        """None when done; else an exit code (None if the place is at fault, not the session) and why it cannot begin."""
+        os.setsid()
+        self._titles.show(request.command, request.env)
+        try:
+            if request.join is not None:
+                _write(request.join, b"0")
+            fault = _enter(request.workdir) or _open(request.stdout, 1) or _open(request.stderr, 2)
+        except OSError as error:
+            fault = (None, f"no memory group can be joined: {error.strerror}")
+        if fault:
+            return fault
+        self._set_environment(request.env)
+        if os.fstat(1).st_blksize != _BLOCK:
+            _set_streams()
+        _set_arguments(request)
+        self._chance.renew()
+        return None
+
+    def _set_environment(self, env: dict[bytes, bytes]) -> None:
+        """The session's variables, and on top what the preloaded modules have set or removed, as their import would have."""
+        if self._names == list(env) and not self._removed:  # the usual case; each page that is not written to stays shared
+            for name, value in env.items():
+                if self._environ[name] != value and name not in self._changed:
+                    os.environb[name] = value
+            return
+        os.environb.clear()
+        os.environb.update(env)
+        os.environb.update(self._changed)
+        for name in self._removed:
+            os.environb.pop(name, None)
 
 
 def _write(path: bytes, data: bytes) -> None:
@@ -92,36 +126,19 @@ def _open(path: bytes, number: int) -> tuple[int | None, str] | None:
     return None
 
 
-def _set_environment(env: dict[bytes, bytes]) -> None:
-    """The session's variables, and on top what the preloaded modules have set or removed, as their import would have."""
-    now = dict(os.environb)
-    changed = {name: value for name, value in now.items() if _STARTED_WITH.get(name) != value}
-    removed = [name for name in _STARTED_WITH if name not in now]
-    os.environb.clear()
-    os.environb.update(env)
-    os.environb.update(changed)
-    for name in removed:
-        os.environb.pop(name, None)
-
-
 def _set_streams() -> None:
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        stream = _stream(number, name, _STREAMS[number])
-        setattr(sys, name, stream)
+    """For files of another block size: then the buffers have another size, too."""
+    for number, (name, old) in enumerate(_STREAMS, 1):
+        raw_too: Any = {"buffering": 0} if _UNBUFFERED else {}
+        buffer = open(number, "wb", closefd=False, **raw_too)  # noqa: SIM115
+        raw: Any = getattr(buffer, "raw", buffer)
+        raw.name = f"<{name}>"
+        options = {"line_buffering": old.line_buffering, "write_through": getattr(old, "write_through", False)}
+        stream = io.TextIOWrapper(buffer, old.encoding, old.errors, "\n", **options)
+        stream.mode = "w"  # type: ignore[misc]
+        if getattr(sys, name) is old:
+            setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-
-
-def _stream(number: int, name: str, like: TextIO) -> TextIO:
-    mode = "r" if name == "stdin" else "w"
-    raw_too: Any = {"buffering": 0} if _UNBUFFERED and mode == "w" else {}
-    buffer = open(number, mode + "b", closefd=False, **raw_too)  # noqa: SIM115
-    raw: Any = getattr(buffer, "raw", buffer)
-    raw.name = f"<{name}>"
-    old: Any = like
-    options = {"line_buffering": old.line_buffering, "write_through": old.write_through}
-    stream = io.TextIOWrapper(buffer, old.encoding, old.errors, "\n", **options)
-    stream.mode = mode  # type: ignore[misc]
-    return stream
 
 
 def _set_arguments(request: Request) -> None:
@@ -130,18 +147,3 @@ def _set_arguments(request: Request) -> None:
     sys.argv = [target, *words[request.at + 1 :]]
     if hasattr(sys, "orig_argv"):
         sys.orig_argv = words
-
-
-def _forget_the_past() -> None:
-    """What is drawn at random or noted at an import must not be the same in all sessions."""
-    # `random` reseeds itself after a fork.
-    numpy_random: Any = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed()
-    torch: Any = sys.modules.get("torch")
-    if torch is not None and hasattr(torch, "default_generator"):
-        torch.default_generator.seed()
-    process: Any = sys.modules.get("multiprocessing.process")
-    if process is not None:
-        process.ORIGINAL_DIR = os.path.abspath(os.getcwd())
-        process.current_process().authkey = os.urandom(32)

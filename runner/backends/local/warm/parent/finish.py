@@ -52,13 +52,24 @@ def _let_go(preloaded: frozenset[str]) -> None:
     for name in _LAST:
         if hasattr(sys, name):
             setattr(sys, name, None)
-    kept = [weakref.ref(sys.modules.pop(name)) for name in list(sys.modules) if name not in preloaded]
+    kept = [weakref.ref(sys.modules.pop(name)) for name in _own(preloaded)]
     gc.collect()
     for reference in reversed(kept):
         module = reference()
         if module is not None:
             _empty(module)
     gc.collect()
+
+
+def _own(preloaded: frozenset[str]) -> list[str]:
+    """The names of the program's modules, in the order of their import: those behind all that was there."""
+    own = ["__main__"] if "__main__" in sys.modules else []
+    later: list[str] = []
+    for name in reversed(sys.modules):
+        if name in preloaded:
+            break
+        later.insert(0, name)
+    return own + later
 
 
 def _empty(module: ModuleType) -> None:

@@ -23,9 +23,8 @@ import select
 import signal
 import sys
 
-from runner.backends.local.warm.parent.become import Request, become
+from runner.backends.local.warm.parent.become import Fresh, Request
 from runner.backends.local.warm.parent.preload import UnfitError, preload
-from runner.backends.local.warm.parent.titles import Titles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,28 +33,34 @@ if TYPE_CHECKING:
 READY, UNFIT, BEGUN, FAULT, ENDED = 1, 2, 3, 4, 5
 
 
-def serve(modules: list[str], requests: int, reports: int, bare: frozenset[str]) -> Request:
-    """Serve until the requests end, which ends this process. Returns in a fork, which is to run what is returned.
+def serve(modules: list[str], requests: int, reports: int, bare: frozenset[str]) -> tuple[Request, frozenset[str]]:
+    """Serve until the requests end, which ends this process. Returns in a fork, which is to run what is returned; with
+    it the modules that were there before.
 
     `bare` are the modules that an interpreter has without us.
     """
-    titles = Titles()
+    fresh = Fresh()
     try:
         reads = preload(modules)
     except UnfitError as reason:
         _report(reports, UNFIT, str(reason))
         os._exit(0)
+    fresh.settle()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "runner"]:
+        del sys.modules[name]  # a program may have a `runner` of its own
+    preloaded = frozenset(sys.modules) - {"__main__"}
+    parent = _Parent(requests, reports, fresh)
     gc.collect()
     gc.freeze()  # what no collection looks at stays shared
     _report(reports, READY, _folders(bare), reads)
-    return _Parent(requests, reports, titles).run()
+    return parent.run(), preloaded
 
 
 class _Parent:
-    def __init__(self, requests: int, reports: int, titles: Titles) -> None:
+    def __init__(self, requests: int, reports: int, fresh: Fresh) -> None:
         self.requests = requests
         self.reports = reports
-        self.titles = titles
+        self.fresh = fresh
         self.keys: dict[int, int] = {}
 
     def run(self) -> Request:
@@ -104,7 +109,7 @@ class _Parent:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for file in (*pipes, self.requests):
             os.close(file)
-        fault = become(request, self.titles)
+        fault = self.fresh.become(request)
         try:
             if fault:
                 _report(self.reports, FAULT, request.key, *fault)

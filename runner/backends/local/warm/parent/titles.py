@@ -6,10 +6,10 @@ writes its own there. The mark by which a session is found after a crash of ever
 
 from __future__ import annotations
 
-import os
+import ctypes
 
 _FIRST = 48
-"""The index of `arg_start` in /proc/self/stat, counted from 1; `arg_end`, `env_start` and `env_end` follow."""
+"""The number of `arg_start` among the fields of /proc/self/stat; `arg_end`, `env_start` and `env_end` follow."""
 
 
 class Titles:
@@ -23,16 +23,13 @@ class Titles:
         self._sizes = (end - begin, environ_end - self._environ)
         with open("/proc/self/cmdline", "rb") as cmdline:
             own = cmdline.read().split(b"\0")
-        self._write(self._command, b"\0".join(own[:-2]), self._sizes[0])  # without its room for others
+        _write(self._command, b"\0".join(own[:-2]), self._sizes[0])  # without its room for others
 
     def show(self, command: list[bytes], environ: dict[bytes, bytes]) -> None:
         """As much of them as there is room for."""
-        self._write(self._command, b"\0".join(command), self._sizes[0])
-        self._write(self._environ, b"\0".join([name + b"=" + environ[name] for name in environ]), self._sizes[1])
+        _write(self._command, b"\0".join(command), self._sizes[0])
+        _write(self._environ, b"\0".join([name + b"=" + environ[name] for name in environ]), self._sizes[1])
 
-    def _write(self, at: int, data: bytes, size: int) -> None:
-        memory = os.open("/proc/self/mem", os.O_WRONLY)
-        try:
-            os.pwrite(memory, data[: size - 1].ljust(size, b"\0"), at)
-        finally:
-            os.close(memory)
+
+def _write(at: int, data: bytes, size: int) -> None:
+    ctypes.memmove(at, data[: size - 1].ljust(size, b"\0"), size)
