@@ -12,6 +12,9 @@ import os
 import signal
 import sys
 import weakref
+from typing import NamedTuple
+
+from runner.backends.local.warm.parent import libraries
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,14 +22,26 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 _FLUSH_FAILED = 120
-_exit = ctypes.PyDLL(None).exit
-"""exit(3): unlike os._exit it runs what libraries have left to be done at the end. The GIL is kept, so no thread runs on."""
+_libc = ctypes.PyDLL(None)  # calls of it keep the GIL, so no thread runs on
 
 _LAST = ("last_type", "last_value", "last_traceback", "last_exc")
 
 
-def finish(status: int, preloaded: frozenset[str]) -> NoReturn:
-    """Exit with this status (minus a signal's number: die by it). Modules that are not `preloaded` are the program's."""
+class Before(NamedTuple):
+    """What a fork has found: the `modules` that are not its program's own, and of its libraries whether they are `quiet`
+    at the end, and their measure `loaded`."""
+
+    modules: frozenset[str]
+    quiet: bool
+    loaded: bytes
+
+
+def before() -> Before:
+    return Before(frozenset(sys.modules) - {"__main__"}, libraries.nothing_to_do(), libraries.loaded())
+
+
+def finish(status: int, before: Before) -> NoReturn:
+    """Exit with this status (minus a signal's number: die by it)."""
     threading = sys.modules.get("threading")
     if threading is not None:
         try:
@@ -38,13 +53,17 @@ def finish(status: int, preloaded: frozenset[str]) -> NoReturn:
     except BaseException:  # 3.9 and older raise, once more, what they have shown
         pass
     flushed = _flush_both()
-    _let_go(preloaded)
+    _let_go(before.modules)
     flushed = _flush_both() and flushed
     if status < 0:
         signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
-    _exit(status if flushed else _FLUSH_FAILED)
-    os._exit(status)
+    code = status if flushed else _FLUSH_FAILED
+    if before.quiet and libraries.loaded() == before.loaded:
+        _libc.fflush(None)
+    else:
+        _libc.exit(code)
+    os._exit(code)
 
 
 def _let_go(preloaded: frozenset[str]) -> None:

@@ -19,11 +19,13 @@ from __future__ import annotations
 import gc
 import marshal
 import os
+import resource  # noqa: F401 (wait4 would import it at its first call, after it has been noted what is loaded)
 import select
 import signal
 import sys
 
 from runner.backends.local.warm.parent.become import Fresh, Request
+from runner.backends.local.warm.parent.finish import Before, before
 from runner.backends.local.warm.parent.preload import UnfitError, preload
 
 TYPE_CHECKING = False
@@ -33,9 +35,9 @@ if TYPE_CHECKING:
 READY, UNFIT, BEGUN, FAULT, ENDED = 1, 2, 3, 4, 5
 
 
-def serve(modules: list[str], requests: int, reports: int, bare: frozenset[str]) -> tuple[Request, frozenset[str]]:
+def serve(modules: list[str], requests: int, reports: int, bare: frozenset[str]) -> tuple[Request, Before]:
     """Serve until the requests end, which ends this process. Returns in a fork, which is to run what is returned; with
-    it the modules that were there before.
+    it what was there before.
 
     `bare` are the modules that an interpreter has without us.
     """
@@ -48,12 +50,12 @@ def serve(modules: list[str], requests: int, reports: int, bare: frozenset[str])
     fresh.settle()
     for name in [name for name in sys.modules if name.partition(".")[0] == "runner"]:
         del sys.modules[name]  # a program may have a `runner` of its own
-    preloaded = frozenset(sys.modules) - {"__main__"}
+    there = before()
     parent = _Parent(requests, reports, fresh)
     gc.collect()
     gc.freeze()  # what no collection looks at stays shared
     _report(reports, READY, _folders(bare), reads)
-    return parent.run(), preloaded
+    return parent.run(), there
 
 
 class _Parent:
