@@ -133,8 +133,8 @@ def _set_streams() -> None:
         buffer = open(number, "wb", closefd=False, **raw_too)  # noqa: SIM115
         raw: Any = getattr(buffer, "raw", buffer)
         raw.name = f"<{name}>"
-        through: bool = getattr(old, "write_through", False)
-        stream = io.TextIOWrapper(buffer, old.encoding, old.errors, "\n", old.line_buffering, through)
+        lines, through = bool(old.line_buffering), bool(getattr(old, "write_through", False))
+        stream = io.TextIOWrapper(buffer, old.encoding, old.errors, "\n", lines, through)
         stream.mode = "w"  # type: ignore[misc]
         if getattr(sys, name) is old:
             setattr(sys, name, stream)

@@ -52,15 +52,22 @@ def _check(name: str) -> None:
         others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
         if others:
             raise UnfitError(f"`{name}` starts a thread (`{others[0].name}`) when it is imported")
-    for file in os.listdir("/proc/self/fd"):
+    if device := gpu():
+        raise UnfitError(f"`{name}` opens the GPU (`{device}`) when it is imported")
+    if _threads() > 1 and not _left_alone():
+        raise UnfitError(f"`{name}` starts threads of its own, outside Python, when it is imported")
+
+
+def gpu(files: str = "/proc/self/fd") -> str | None:
+    """The first GPU among the open files of this process."""
+    for file in os.listdir(files):
         try:
-            path = os.readlink("/proc/self/fd/" + file)
+            path = os.readlink(files + "/" + file)
         except OSError:
             continue
         if path.startswith(("/dev/nvidia", "/dev/kfd", "/dev/dri/")):
-            raise UnfitError(f"`{name}` opens the GPU (`{path}`) when it is imported")
-    if _threads() > 1 and not _left_alone():
-        raise UnfitError(f"`{name}` starts threads of its own, outside Python, when it is imported")
+            return path
+    return None
 
 
 def _left_alone() -> bool:
