@@ -188,7 +188,9 @@ def test_what_an_import_sets_in_the_environment_is_there(tmp_path: Path) -> None
 def test_libraries_write_what_they_have_kept_back(tmp_path: Path) -> None:
     """What has been left to exit(3), by a library that the session itself has loaded, is done."""
     source = tmp_path / "late.c"
-    source.write_text("#include <unistd.h>\n__attribute__((destructor)) static void end(void) { write(1, \"done\", 4); }\n")
+    source.write_text(
+        '#include <unistd.h>\n__attribute__((destructor)) static void end(void) { write(1, "done", 4); }\n'
+    )
     subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "late.so", source], check=True)
     site = warm_site(tmp_path)
     assert outputs(site, [site.attempt(python("import ctypes; ctypes.CDLL('./late.so')"))]) == ["done"]
@@ -274,9 +276,9 @@ def test_what_hides_a_module(tmp_path: Path) -> None:
     (tmp_path / "mine.py").touch()
     loaded = dict.fromkeys((b"plain", b"data", b"x"), b"/library")
     assert hiding(folder, loaded) is None
-    for name in (b"package", b"fast", b"mine"):
-        assert hiding(folder, {**loaded, name: b"/library"}) == name
-        assert hiding(folder, {**loaded, name: folder}) is None
+    for module in (b"package", b"fast", b"mine"):
+        assert hiding(folder, {**loaded, module: b"/library"}) == module
+        assert hiding(folder, {**loaded, module: folder}) is None
     (tmp_path / "plain.py").touch()
     assert hiding(folder, loaded) == b"plain"
     assert hiding(folder + b"/nowhere", loaded) is None
@@ -322,7 +324,10 @@ os.wait()
 """
 
 
-@pytest.mark.parametrize("rest", ["time.sleep(1000)", "os._exit(5)"], ids=["sleeps", "leaves"])
+LEAVES = "while len(open('pids').readlines()) < 2: pass\nos._exit(5)"
+
+
+@pytest.mark.parametrize("rest", ["time.sleep(1000)", LEAVES], ids=["sleeps", "leaves"])
 def test_an_orphan_that_has_only_forked(tmp_path: Path, rest: str) -> None:
     """It carries the mark of its own session, though its memory is its parent's."""
     site = warm_site(tmp_path)
@@ -377,7 +382,7 @@ def test_the_runner_and_its_spawner_are_killed(tmp_path: Path) -> None:
         os.kill(int(spawner), signal.SIGKILL)
         host.kill()
     trio.run(until, lambda: not lives(started_from))
-    [name] = {name for name in names_of(leader)}
+    [name] = names_of(leader)
     assert foreign.find(name, None) == leader
     trio.run(foreign.end, {name: None}, 0.0)
     assert not any(lives(pid) for pid in pids(tmp_path, 2))
@@ -432,7 +437,9 @@ def test_a_parent_that_is_killed_as_it_imports(tmp_path: Path) -> None:
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(submit)
-            await until(lambda: (tmp_path / "importing").exists() and (tmp_path / "importing").read_text().endswith("\n"))
+            await until(
+                lambda: (tmp_path / "importing").exists() and (tmp_path / "importing").read_text().endswith("\n")
+            )
             os.kill(int((tmp_path / "importing").read_text()), signal.SIGKILL)
         return await backend.wait(jobs[0]), (await backend.started(jobs[0], ignore)).cold
 
@@ -508,4 +515,3 @@ def test_measures(site: WarmSite) -> None:
     assert ended.duration is not None
     assert 0.0 < ended.cpu_time < PATIENCE
     assert 0.0 < ended.duration < PATIENCE
-

@@ -231,7 +231,13 @@ class Point:
     def __init__(self, x): self.x = x
 print(pickle.loads(pickle.dumps(Point(3))).x, Point)
 """,
-    "dataclass": "from dataclasses import dataclass\nimport typing\n@dataclass\nclass A:\n    x: 'int'\nprint(typing.get_type_hints(A), A(1))",
+    "dataclass": """
+import dataclasses, typing
+@dataclasses.dataclass
+class A:
+    x: 'int'
+print(typing.get_type_hints(A), A(1))
+""",
     "source": "import inspect\ndef f():\n    return 1\nprint(inspect.getsource(f), inspect.getfile(f))",
     "sibling": "import sibling; print(sibling.VALUE, sibling.__file__)",
     "sibling in a package": "from package import inner; print(inner.NAME)",
@@ -246,11 +252,19 @@ asyncio.run(main())
 """,
     "context variables": "import contextvars; print(list(contextvars.copy_context()))",
     "decimal": "import decimal; print(decimal.getcontext(), decimal.Decimal(1) / 3)",
-    "temporary file": "import tempfile, os; f = tempfile.NamedTemporaryFile(); print(os.path.dirname(f.name), os.path.exists(f.name))",
+    "temporary file": """
+import os, tempfile
+file = tempfile.NamedTemporaryFile()
+print(os.path.dirname(file.name), os.path.exists(file.name))
+""",
     "modules": "import sys; print('runner' in sys.modules, 'json' in globals(), 'sibling' in sys.modules)",
     "runner of its own": "import runner; print(runner.__file__)",
     "main run again": "import runpy; print(runpy.run_path(__file__.replace('prog', 'sibling'))['VALUE'])",
-    "numpy": "import numpy; numpy.random.seed(3); print(numpy.random.rand(), (numpy.ones((300, 300)) @ numpy.ones((300, 300))).sum())",
+    "numpy": """
+import numpy
+numpy.random.seed(3)
+print(numpy.random.rand(), (numpy.ones((300, 300)) @ numpy.ones((300, 300))).sum())
+""",
 }
 
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -333,7 +347,9 @@ def lay_out(folder: Path) -> None:
         "package/__init__.py": "",
         "package/__main__.py": "import sys; print(sys.argv, __package__, __spec__.name)",
         "package/inner.py": "NAME = __name__",
-        "package/tool.py": "import sys; from . import inner; print(sys.argv, sys.path[0], __name__, __file__, __spec__, inner.NAME)",
+        "package/tool.py": (
+            "import sys; from . import inner; print(sys.argv, sys.path[0], __name__, __file__, __spec__, inner.NAME)"
+        ),
         "package/fails.py": "1 / 0",
         "package/alone.py": "import sys; print(sys.argv, sys.path[0], __file__, __package__)",
         "package/pools.py": (

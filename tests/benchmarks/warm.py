@@ -142,7 +142,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".benchmark-") as folder:
             rate = rates(given.python, program, given.rounds, given.sessions, Path(folder))
         to_xargs, to_cold = TARGETS[program]
-        shown = " | ".join(f"{rate[peer]:.0f}" if rate[peer] >= 10 else f"{rate[peer]:.1f}" for peer in ("xargs", "cold", "loop", "warm"))
+        shown = " | ".join(
+            f"{rate[peer]:.0f}" if rate[peer] >= 10 else f"{rate[peer]:.1f}"
+            for peer in ("xargs", "cold", "loop", "warm")
+        )
         ratios = (
             ratio(rate["warm"] / rate["xargs"], to_xargs),
             ratio(rate["warm"] / rate["cold"], to_cold),

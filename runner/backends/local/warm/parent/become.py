@@ -87,7 +87,9 @@ class Fresh:
 
     def _set_environment(self, env: dict[bytes, bytes]) -> None:
         """The session's variables, and on top what the preloaded modules have set or removed, as their import would have."""
-        if self._names == list(env) and not self._removed:  # the usual case; each page that is not written to stays shared
+        if (
+            self._names == list(env) and not self._removed
+        ):  # the usual case; each page that is not written to stays shared
             for name, value in env.items():
                 if self._environ[name] != value and name not in self._changed:
                     os.environb[name] = value
