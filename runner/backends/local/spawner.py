@@ -326,7 +326,7 @@ class Spawner:
         """Nothing of the job is left: tell how it ended, and forget it."""
         self.limits.settle(job)
         peak = job.peak  # out of memory: what the limit was held against
-        if not job.out_of_memory and self.floor.below(job.max_rss):
+        if not job.out_of_memory and (job.forked or self.floor.below(job.max_rss)):
             peak = max(peak, job.max_rss)
         said = (job.code, None, job.asked, job.out_of_memory, job.duration, job.cpu_time, peak or None)
         self.line.say(ENDED, job.key, *said)

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_ROOM = 4096
+_ROOM = 2048
 """Bytes by which a session's command line and environment may be longer than the parent's, to be shown in full."""
 
 _PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "parent", "__main__.py").encode()

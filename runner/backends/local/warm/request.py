@@ -47,6 +47,7 @@ class Request:
         variables = tuple(sorted(startup(self.env).items()))
         self.kind = (interpreter, place, self.program.flags, tuple(modules), variables)
         self.job = Job(self.key, name, mem, grace, now)
+        self.job.forked = True
         self.at = 0.0
         self.grace: float | None = None
         self.deaths = 0

@@ -6,15 +6,16 @@ import errno
 import io
 import os
 import sys
+from typing import NamedTuple
 
 from runner.backends.local.warm.parent.chance import Chance
+from runner.backends.local.warm.parent.request import Request
+from runner.backends.local.warm.parent.source import Sources
 from runner.backends.local.warm.parent.titles import Titles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-SCRIPT, MODULE, CODE = 1, 2, 3
 
 _STREAMS = (("stdout", sys.stdout), ("stderr", sys.stderr))
 """As this interpreter makes them, for /dev/null: encoding, errors, and buffers of so many bytes as that has blocks."""
@@ -23,28 +24,11 @@ _BLOCK = os.fstat(1).st_blksize
 _UNBUFFERED = isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase)
 
 
-class Request:
-    """One session: `command[at]` names its program, in the `mode` SCRIPT, MODULE or CODE.
+class Prepared(NamedTuple):
+    """What to write into the process table, and the variables to set; None: all of them anew."""
 
-    `join` is the file of a memory group through which the writing process gets in, None if there is none.
-    """
-
-    __slots__ = ("at", "command", "env", "join", "key", "mode", "stderr", "stdout", "workdir")
-
-    def __init__(
-        self,
-        key: int,
-        mode: int,
-        at: int,
-        command: list[bytes],
-        env: dict[bytes, bytes],
-        workdir: bytes,
-        stdout: bytes,
-        stderr: bytes,
-        join: bytes | None,
-    ) -> None:
-        self.key, self.mode, self.at, self.command, self.env = key, mode, at, command, env
-        self.workdir, self.stdout, self.stderr, self.join = workdir, stdout, stderr, join
+    titles: tuple[bytes, bytes]
+    changes: list[tuple[bytes, bytes]] | None
 
 
 class Fresh:
@@ -52,6 +36,7 @@ class Fresh:
 
     def __init__(self) -> None:
         self._titles = Titles()
+        self._sources = Sources()
         self._environ = dict(os.environb)
         self._names = list(self._environ)
         self._changed: dict[bytes, bytes] = {}
@@ -66,10 +51,21 @@ class Fresh:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
 
-    def become(self, request: Request) -> tuple[int | None, str] | None:
+    def prepare(self, request: Request) -> Prepared:
+        """In the parent: all that can be made ready there."""
+        self._sources.prepare(request)
+        titles = self._titles.prepare(request.command, request.env)
+        if self._names != list(request.env) or self._removed:
+            return Prepared(titles, None)
+        pairs = request.env.items()
+        return Prepared(
+            titles, [pair for pair in pairs if self._environ[pair[0]] != pair[1] and pair[0] not in self._changed]
+        )
+
+    def become(self, request: Request, prepared: Prepared) -> tuple[int | None, str] | None:
         """None when done; else an exit code (None if the place is at fault, not the session) and why it cannot begin."""
         os.setsid()
-        self._titles.show(request.command, request.env)
+        self._titles.write(prepared.titles)
         try:
             if request.join is not None:
                 _write(request.join, b"0")
@@ -78,21 +74,20 @@ class Fresh:
             fault = (None, f"no memory group can be joined: {error.strerror}")
         if fault:
             return fault
-        self._set_environment(request.env)
+        self._set_environment(request.env, prepared.changes)
         if os.fstat(1).st_blksize != _BLOCK:
             _set_streams()
-        _set_arguments(request)
+        sys.argv = request.argv
+        if hasattr(sys, "orig_argv"):
+            sys.orig_argv = request.words
         self._chance.renew()
         return None
 
-    def _set_environment(self, env: dict[bytes, bytes]) -> None:
+    def _set_environment(self, env: dict[bytes, bytes], changes: list[tuple[bytes, bytes]] | None) -> None:
         """The session's variables, and on top what the preloaded modules have set or removed, as their import would have."""
-        if (
-            self._names == list(env) and not self._removed
-        ):  # the usual case; each page that is not written to stays shared
-            for name, value in env.items():
-                if self._environ[name] != value and name not in self._changed:
-                    os.environb[name] = value
+        if changes is not None:
+            for name, value in changes:
+                os.environb[name] = value
             return
         os.environb.clear()
         os.environb.update(env)
@@ -141,11 +136,3 @@ def _set_streams() -> None:
         if getattr(sys, name) is old:
             setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-
-
-def _set_arguments(request: Request) -> None:
-    words = [os.fsdecode(word) for word in request.command]
-    target = {SCRIPT: words[request.at], MODULE: "-m", CODE: "-c"}[request.mode]
-    sys.argv = [target, *words[request.at + 1 :]]
-    if hasattr(sys, "orig_argv"):
-        sys.orig_argv = words

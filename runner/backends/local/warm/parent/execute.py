@@ -13,7 +13,8 @@ import signal
 import sys
 from types import ModuleType
 
-from runner.backends.local.warm.parent.become import CODE, MODULE, Request
+from runner.backends.local.warm.parent.request import CODE, MODULE, SCRIPT, Request, looks_beside
+from runner.backends.local.warm.parent.source import compiled, path_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,54 +39,40 @@ def execute(request: Request, main: dict[str, Any]) -> int:
     raised = None
     try:
         if request.mode == MODULE:
-            _module(os.fsdecode(request.command[request.at]), scope)
+            _module(request.target, scope)
         else:
             exec(_code(request, scope), scope)
     except BaseException as error:
         raised = error  # to be shown when it is handled no more: what is raised meanwhile has no context
     status = 0 if raised is None else _asked(raised) if isinstance(raised, SystemExit) else _uncaught(raised)
-    if request.mode not in (MODULE, CODE):
+    if request.mode == SCRIPT:
         scope.pop("__file__", None)
     return status
 
 
 def _module(name: str, scope: dict[str, Any]) -> None:
     scope["__loader__"] = _frozen.BuiltinImporter
-    sys.path[:0] = [os.getcwd()] if _looks_beside() else []
+    sys.path[:0] = [os.getcwd()] if looks_beside() else []
     runpy._run_module_as_main(name)  # type: ignore[attr-defined]
 
 
 def _code(request: Request, scope: dict[str, Any]) -> CodeType:
     """What to run, compiled; the import path and the scope are then what it expects."""
-    target = os.fsdecode(request.command[request.at])
-    try:
-        if request.mode == CODE:
-            code = compile(_dedented(target), "<string>", "exec", dont_inherit=True)
-            sys.path[:0] = [""] if _looks_beside() else []
-            scope["__loader__"] = _frozen.BuiltinImporter
-            return code
-        with open(target, "rb") as file:
-            source = file.read()
-        path = os.path.join(os.getcwd(), target) if sys.version_info >= (3, 9) else target
-        code = compile(source, path, "exec", dont_inherit=True)
-    except Exception:
-        _start_afresh(request)
-    sys.path[:0] = [os.path.dirname(os.path.realpath(target))] if _looks_beside() else []
+    cwd = os.getcwd() if request.mode == SCRIPT else ""
+    code = request.code
+    if code is None or (request.mode == SCRIPT and cwd != request.cwd):
+        try:
+            code = compiled(request, cwd)
+        except Exception:
+            _start_afresh(request)
+    if request.mode == CODE:
+        sys.path[:0] = [""] if looks_beside() else []
+        scope["__loader__"] = _frozen.BuiltinImporter
+        return code
+    path = path_of(request, cwd)
+    sys.path[:0] = [os.path.dirname(os.path.realpath(request.target))] if looks_beside() else []
     scope.update(__file__=path, __cached__=None, __loader__=_external.SourceFileLoader("__main__", path))
     return code
-
-
-def _looks_beside() -> bool:
-    """Whether the program's own folder is searched for modules."""
-    return not (sys.flags.isolated or getattr(sys.flags, "safe_path", False))
-
-
-def _dedented(text: str) -> str:
-    if sys.version_info >= (3, 14):
-        import textwrap
-
-        text = textwrap.dedent(text)
-    return text
 
 
 def _start_afresh(request: Request) -> NoReturn:

@@ -24,9 +24,10 @@ import select
 import signal
 import sys
 
-from runner.backends.local.warm.parent.become import Fresh, Request
+from runner.backends.local.warm.parent.become import Fresh, Prepared
 from runner.backends.local.warm.parent.finish import Before, before
 from runner.backends.local.warm.parent.preload import UnfitError, preload
+from runner.backends.local.warm.parent.request import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,27 +92,28 @@ class _Parent:
                         break
                     request = Request(*marshal.loads(rest[4:end]))
                     rest = rest[end:]
+                    prepared = self.fresh.prepare(request)
                     if self.fork(request):
-                        return self.become(request, (bell, clapper))
+                        return self.become(request, prepared, (bell, clapper))
 
     def fork(self, request: Request) -> bool:
         """Whether this is the child."""
         try:
             pid = os.fork()
-        except OSError as error:
-            _report(self.reports, FAULT, request.key, None, f"no process can be started: {error.strerror}")
+        except OSError:  # out of processes or memory: as if it had been killed at once
+            _report(self.reports, ENDED, request.key, 0, 0, 0.0, 0)
             return False
         if pid:
             self.keys[pid] = request.key
         return not pid
 
-    def become(self, request: Request, pipes: tuple[int, int]) -> Request:
+    def become(self, request: Request, prepared: Prepared, pipes: tuple[int, int]) -> Request:
         """Leave everything of the parent behind; tells that the program begins, or why it cannot."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for file in (*pipes, self.requests):
             os.close(file)
-        fault = self.fresh.become(request)
+        fault = self.fresh.become(request, prepared)
         try:
             if fault:
                 _report(self.reports, FAULT, request.key, *fault)

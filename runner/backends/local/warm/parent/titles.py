@@ -7,9 +7,12 @@ writes its own there. The mark by which a session is found after a crash of ever
 from __future__ import annotations
 
 import ctypes
+import os
 
 _FIRST = 48
 """The number of `arg_start` among the fields of /proc/self/stat; `arg_end`, `env_start` and `env_end` follow."""
+
+_MARK = b"RUNNER_JOB"
 
 
 class Titles:
@@ -18,18 +21,28 @@ class Titles:
     def __init__(self) -> None:
         with open("/proc/self/stat", "rb") as stat:
             words = stat.read().rpartition(b")")[2].split()
-        begin, end, self._environ, environ_end = (int(word) for word in words[_FIRST - 3 : _FIRST + 1])
-        self._command = begin
-        self._sizes = (end - begin, environ_end - self._environ)
+        self._command, end, self._environ, environ_end = (int(word) for word in words[_FIRST - 3 : _FIRST + 1])
+        self._sizes = (end - self._command, environ_end - self._environ)
+        for name, value in os.environb.items():
+            os.putenv(name, value)  # a copy of its own: what stands there now will be overwritten
         with open("/proc/self/cmdline", "rb") as cmdline:
             own = cmdline.read().split(b"\0")
-        _write(self._command, b"\0".join(own[:-2]), self._sizes[0])  # without its room for others
+        self._used = self._sizes
+        self.write(self.prepare(own[:-2], {}))  # without its room for others
+        self._used = (len(b"\0".join(own[:-2])), 0)
 
-    def show(self, command: list[bytes], environ: dict[bytes, bytes]) -> None:
-        """As much of them as there is room for."""
-        _write(self._command, b"\0".join(command), self._sizes[0])
-        _write(self._environ, b"\0".join([name + b"=" + environ[name] for name in environ]), self._sizes[1])
+    def prepare(self, command: list[bytes], environ: dict[bytes, bytes]) -> tuple[bytes, bytes]:
+        """For `write`: as much of them as there is room for, the mark first."""
+        pairs = [name + b"=" + value for name, value in environ.items() if name != _MARK]
+        if _MARK in environ:
+            pairs.insert(0, _MARK + b"=" + environ[_MARK])
+        texts = (b"\0".join(command), b"\0".join(pairs))
+        first, second = (
+            text[: size - 1].ljust(min(used, size - 1), b"\0") + b"\0"
+            for text, size, used in zip(texts, self._sizes, self._used)
+        )
+        return first, second
 
-
-def _write(at: int, data: bytes, size: int) -> None:
-    ctypes.memmove(at, data[: size - 1].ljust(size, b"\0"), size)
+    def write(self, blocks: tuple[bytes, bytes]) -> None:
+        ctypes.memmove(self._command, blocks[0], len(blocks[0]))
+        ctypes.memmove(self._environ, blocks[1], len(blocks[1]))
