@@ -29,24 +29,21 @@ from runner.backends.local.line import Line
 from runner.backends.local.processes import Process
 from runner.backends.local.protocol import (
     CANCEL,
-    COLD,
     CRASHED,
     ENDED,
     HELLO,
-    LOST,
     REFUSED,
     SPAWN,
     SPAWN_WARM,
     SPAWNED,
 )
 from runner.backends.local.trees import Trees
+from runner.backends.local.warm.host import Host
 from runner.backends.local.warm.parents import Parents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-    from runner.backends.local.warm.parent_process import Parent
 
 PATIENCE = 60.0
 """Seconds to wait out a shortage of processes or descriptors while none of our own could end it."""
@@ -67,7 +64,7 @@ class Spawner:
         self.limits = Limits()
         self.trees = Trees(self.limits)
         self.poll = select.poll()
-        self.parents = Parents(self)
+        self.parents = Parents(Host(self))
 
     # The loop
 
@@ -202,44 +199,6 @@ class Spawner:
         self.trees.add(job)
         self.line.say(SPAWNED, job.key, job.pid, at)
 
-    # What becomes of sessions that are forked (see `warm`)
-
-    def up_to_date(self) -> bool:
-        return self.line.up_to_date()
-
-    def watch(self, parent: Parent) -> None:
-        self.poll.register(parent.reports, select.POLLIN)
-        self.trees.parents.add(parent.pid)
-
-    def forget(self, parent: Parent) -> None:
-        self.poll.unregister(parent.reports)
-        self.trees.parents.discard(parent.pid)
-
-    def cold(self, message: tuple[Any, ...], reason: str) -> None:
-        self.line.say(COLD, message[0], reason)
-        self.waiting.append(message)
-
-    def ended(self, key: int, status: int, cpu_time: float, max_rss: int) -> None:
-        """Somebody else has waited for the job's leader."""
-        self.exited(self.jobs[key], status, cpu_time, max_rss)
-        self.trees.adopt()
-        self.settle(self.jobs[key])
-
-    def lost(self, key: int, reason: str) -> None:
-        job = self.jobs[key]
-        self.line.say(LOST, key, reason)
-        self.exited(job, 0, 0.0, 0)
-        self.end(job, 0)
-
-    def refused(self, key: int, code: int | None, reason: str) -> None:
-        if code is None:
-            self.line.say(REFUSED, key, reason)
-        else:
-            self.line.say(ENDED, key, code, reason, False, False, None, None, None)
-
-    def never_began(self, key: int) -> None:
-        self.line.say(ENDED, key, None, "cancelled before it began", True, False, None, None, None)
-
     # Ending
 
     def reap(self) -> None:
@@ -299,7 +258,7 @@ class Spawner:
         for request in self.waiting:
             if request[0] == key:
                 self.waiting.remove(request)
-                self.never_began(key)
+                self.line.say(ENDED, key, None, "cancelled before it began", True, False, None, None, None)
                 return
 
     def end(self, job: Job, grace: float) -> None:
