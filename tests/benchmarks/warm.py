@@ -1,9 +1,9 @@
 """Warm Python beside its peers: `python tests/benchmarks/warm.py [--python PATH] [--rounds N] [PROGRAM…]`.
 
-For each program (`empty`, `numpy`, `sklearn`, `torch`; those whose library PATH has), as many at once as the machine has
-cpus: `runner apply` with `python: {preload: […]}`, the same without, `xargs -P python -c …`, and a bare loop that imports
-the library once and forks. Prints the medians of interleaved rounds in sessions a second, and their ratios. Rates are slopes
-between two sizes, so that no start-up counts; with `--sessions N` the larger one is N beyond the smaller.
+For each program (`empty`, `numpy`, `sklearn`, `torch`; those whose library PATH has): `xargs -P python -c …` with as many at
+once as there are cpus, and with twice as many `runner apply`, the same with `python: {preload: […]}`, and a bare loop that
+imports the library once and forks. Prints the medians of interleaved rounds in sessions a second, and their ratios. Rates are
+slopes between two sizes, so that no start-up counts; with `--sessions N` the larger one is N beyond the smaller.
 """
 
 from __future__ import annotations
@@ -59,7 +59,15 @@ def seconds(command: list[str], cwd: Path, stdin: str | None = None) -> float:
     # Compiled modules must be kept, or every start would compile all of them.
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     begin = time.perf_counter()
-    subprocess.run(command, cwd=cwd, env=environ, input=stdin, stdout=subprocess.PIPE, check=True, text=True)
+    subprocess.run(
+        command,
+        cwd=cwd,
+        env=environ,
+        input=stdin,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
     return time.perf_counter() - begin
 
 
@@ -80,7 +88,7 @@ class Peers:
         self._sweeps = 0
 
     def xargs(self, count: int) -> float:
-        argv = ["xargs", f"-P{self.at_once}", "-I{}", self.python, "-c", self.code]
+        argv = ["xargs", f"-P{self.at_once // 2}", "-I{}", self.python, "-c", self.code]
         return seconds(argv, self.folder, "".join(f"{number}\n" for number in range(count)))
 
     def loop(self, count: int) -> float:
@@ -104,12 +112,12 @@ class Peers:
 
 def has(python: str, modules: list[str]) -> bool:
     imports = "; ".join(f"import {module}" for module in modules) or "pass"
-    return subprocess.run([python, "-c", imports], stderr=subprocess.DEVNULL).returncode == 0
+    return subprocess.run([python, "-c", imports], stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def rates(python: str, program: str, rounds: int, sessions: int, folder: Path) -> dict[str, float]:
     """The median rate of each peer, in sessions a second."""
-    at_once = len(os.sched_getaffinity(0))
+    at_once = 2 * len(os.sched_getaffinity(0))
     peers = Peers(python, program, folder, at_once)
     one = peers.xargs(at_once)  # the first one fills the caches
     one = min(one, peers.xargs(at_once))

@@ -12,6 +12,7 @@ from time import monotonic, time
 
 from runner.backends.local.cgroups import UnusableError
 from runner.backends.local.launch import LaunchError, ShortageError, StreamError
+from runner.backends.local.processes import LINUX
 from runner.backends.local.warm.parent_process import Parent
 from runner.backends.local.warm.program import Hiding, UnfitError, first_folder
 from runner.backends.local.warm.request import Request
@@ -63,6 +64,9 @@ class Parents:
 
     def take(self, message: tuple[Any, ...], modules: list[bytes]) -> None:
         """A session that shall be forked: the rest of its SPAWN."""
+        if not LINUX:
+            self._host.cold(message, "sessions are forked on Linux only")
+            return
         try:
             self._waiting.append(Request(message, modules, self._host.environ, monotonic()))
         except UnfitError as reason:
