@@ -388,6 +388,25 @@ def test_the_runner_and_its_spawner_are_killed(tmp_path: Path) -> None:
     assert not any(lives(pid) for pid in pids(tmp_path, 2))
 
 
+def test_the_runner_and_its_spawner_are_killed_as_a_parent_imports(tmp_path: Path) -> None:
+    """An import that never returns does not keep it."""
+    endless = module(tmp_path, "endless", f"{SAY}\nwhile True: pass")
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.warm_host", str(tmp_path), "pass"],
+        cwd=ROOT,
+        env={**os.environ, **endless, "PRELOAD": "endless"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as host:
+        assert host.stdout
+        _, spawner = host.stdout.readline().split()
+        trio.run(until, lambda: pids(tmp_path, 1))
+        os.kill(host.pid, signal.SIGSTOP)
+        os.kill(int(spawner), signal.SIGKILL)
+        host.kill()
+    trio.run(until, lambda: not lives(pids(tmp_path, 1)[0]))
+
+
 def names_of(pid: int) -> list[str]:
     environ = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     return [entry.decode().partition("=")[2] for entry in environ if entry.startswith(b"RUNNER_JOB=")]

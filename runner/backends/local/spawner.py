@@ -83,7 +83,7 @@ class Spawner:
                 if file == bell:
                     os.read(bell, 4096)
                     self.reap()
-                elif self.parents.owns(file):
+                elif file != self.line.stream:
                     self.parents.hear(file)
                     self.spawn_waiting()
                 elif (messages := self.line.hear()) is not None:
@@ -250,8 +250,10 @@ class Spawner:
 
     def cancel(self, key: int, grace: float) -> None:
         self.reap()  # one that has ended by itself has not been cancelled
+        self.parents.hear_all()
         if job := self.jobs.get(key):
-            job.asked = job.asked or (job.code is None and not job.out_of_memory)
+            ended = job.code is not None or (job.forked and not processes.lives(job.pid))
+            job.asked = job.asked or not (ended or job.out_of_memory)
             self.end(job, grace)
             return
         self.parents.cancel(key, grace)

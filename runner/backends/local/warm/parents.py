@@ -135,11 +135,11 @@ class Parents:
 
     # What they report
 
-    def owns(self, file: int) -> bool:
-        return file in self._parents
-
     def hear(self, file: int) -> None:
-        parent = self._parents[file]
+        """What there is to be read from this descriptor, unless its parent has just been found dead."""
+        parent = self._parents.get(file)
+        if parent is None:
+            return
         parent.flush()
         reports, over = parent.hear()
         for report in reports:

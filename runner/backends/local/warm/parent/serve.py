@@ -16,6 +16,7 @@ The end of the requests is the end of the parent.
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import marshal
 import os
@@ -43,11 +44,13 @@ def serve(modules: list[str], requests: int, reports: int, bare: frozenset[str])
     `bare` are the modules that an interpreter has without us.
     """
     fresh = Fresh()
+    _end_with(requests, True)
     try:
         reads = preload(modules)
     except UnfitError as reason:
         _report(reports, UNFIT, str(reason))
         os._exit(0)
+    _end_with(requests, False)
     fresh.settle()
     for name in [name for name in sys.modules if name.partition(".")[0] == "runner"]:
         del sys.modules[name]  # a program may have a `runner` of its own
@@ -57,6 +60,12 @@ def serve(modules: list[str], requests: int, reports: int, bare: frozenset[str])
     gc.freeze()  # what no collection looks at stays shared
     _report(reports, READY, _folders(bare), reads)
     return parent.run(), there
+
+
+def _end_with(requests: int, on: bool) -> None:
+    """Whether the end of the requests is deadly (by SIGIO), for as long as nobody reads: an import may never return."""
+    fcntl.fcntl(requests, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(requests, fcntl.F_SETFL, os.O_ASYNC if on else 0)
 
 
 class _Parent:
