@@ -47,7 +47,7 @@ class Parent:
                 os.set_blocking(mine, False)
                 os.set_inheritable(theirs, True)
             command = [
-                *(request.command[0], *request.program.flags, _PROGRAM, b",".join(request.modules)),
+                *(request.command[0], *request.program.flags, _PROGRAM, b",".join(_modules(request))),
                 *(str(request_end).encode(), str(report_end).encode(), b" " * _ROOM),
             ]
             env = {**request.env, MARK.encode(): b"-" * _ROOM}
@@ -106,3 +106,11 @@ class Parent:
     def close(self) -> None:
         os.close(self._requests)
         os.close(self.reports)
+
+
+def _modules(request: Request) -> list[bytes]:
+    """Those to import. numpy imports its random numbers at their first use, which each fork would do again; for programs
+    that have none of it, it would make each fork dearer.
+    """
+    lazy = b"numpy" in request.modules and b"random" in request.text()
+    return [*request.modules, b"numpy.random"] if lazy else request.modules

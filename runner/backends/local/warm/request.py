@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 
 from runner.backends.local.job import Job
-from runner.backends.local.warm.program import parse, startup
+from runner.backends.local.warm.program import CODE, parse, startup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+
+_LONGEST = 1 << 20
 
 
 class Request:
@@ -51,6 +54,18 @@ class Request:
         self.at = 0.0
         self.grace: float | None = None
         self.deaths = 0
+
+    def text(self) -> bytes:
+        """The program's source; empty where it is not at hand."""
+        target: bytes = self.command[self.program.at]
+        if self.program.mode == CODE:
+            return target
+        try:
+            with open(os.path.join(self.workdir, target), "rb") as file:
+                text: bytes = file.read(_LONGEST)
+                return text
+        except OSError:
+            return b""
 
     def wire(self, join: str | None) -> tuple[Any, ...]:
         """What the parent is told; `join` is where to join a memory group."""

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 _LINGER = 0.5
 """Seconds in which a thread that has been told to end does so."""
 
-_ALONG = {"numpy": "numpy.random"}
-"""What a library imports at its first use; each fork would do that again."""
-
 
 class UnfitError(Exception):
     """Why no session can be forked from this process; for people, without a full stop."""
@@ -31,8 +28,6 @@ def preload(modules: list[str]) -> list[bytes]:
     with _Watch(seen):
         for name in modules:
             _import(name)
-            if name in _ALONG:
-                _import(_ALONG[name])
             _check(name)
     return sorted(seen)
 
