@@ -56,11 +56,16 @@ def make_attempt(
         env["RUNNER_PARAMS"] = params
     if devices:
         env.update(dict.fromkeys(DEVICE_LISTS, ",".join(devices)))
+    command = session.exec if session.exec is not None else ("python3", "-c", sweep.code or "")
+    preload = None
+    if sweep.python is not None and isinstance(command, tuple) and sweep.python.is_meant(command[0]):
+        command = sweep.python.command(command, sweep.folder if sweep.backend.kind == "local" else None)
+        preload = sweep.python.modules
     return Attempt(
         name=f"{state.id}-{session.id}-{number}",
         session=session.id,
         number=number,
-        command=session.exec if session.exec is not None else ("python3", "-c", sweep.code or ""),
+        command=command,
         env=env,
         secrets=secrets,
         workdir=os.path.normpath(os.path.join(root, session.workdir)),
@@ -73,6 +78,7 @@ def make_attempt(
         grace=sweep.policy.grace,
         root=root,
         files=files,
+        preload=preload,
     )
 
 

@@ -81,7 +81,7 @@ class Session(NamedTuple):
 class Recipe:
     """What all sessions of a sweep share and what their ids digest beside their variables.
 
-    `parts` maps `exec` (or `code`), `env`, `build`, `image`, `workdir` and `files` to plain JSON data;
+    `parts` maps `exec` (or `code`), `env`, `build`, `image`, `workdir`, `python` and `files` to plain JSON data;
     `files` maps each path to the hex digest of its content. `digest` covers all of it, `sans_files` all but files.
     """
 
@@ -97,6 +97,7 @@ class Attempt:
     `name` is unique for ever (state id, session id, attempt number). `env` is what the session is given on top of
     its surroundings; `secrets` likewise, never to be stored or shown. Paths are absolute and belong to this machine.
     A backend without this machine's disks lays out `files`, paths below `root`, where the job runs; None is all there is.
+    `preload` are the modules of which a backend may have a Python program find the imports done; None: as it stands.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Attempt:
     grace: float
     root: str = ""
     files: tuple[str, ...] | None = ()
+    preload: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

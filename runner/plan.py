@@ -140,6 +140,8 @@ def _parts(sweep: Sweep) -> dict[str, Any]:
     for key, placed in (("build", sweep.build), ("image", sweep.image), ("workdir", sweep.workdir)):
         if placed is not None and not (key == "workdir" and placed.text == "."):
             parts[key] = placed.template.canonical()
+    if sweep.python is not None and sweep.python.interpreter is not None:
+        parts["python"] = sweep.python.interpreter.value.text
     if sweep.files:
         parts["files"] = inputs.digests(sweep)
     return parts

@@ -23,10 +23,14 @@ class Rejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The job's command has begun, `at` (Unix time), on `host`."""
+    """The job's command has begun, `at` (Unix time), on `host`.
+
+    `cold` is why it has an interpreter of its own, where it was to be forked from one that has imported its `preload`.
+    """
 
     at: float
     host: str | None
+    cold: str | None = None
 
 
 class Finding(NamedTuple):

@@ -85,7 +85,7 @@ class Record:
     def started(self, entry: Entry, job: str, started: Started, devices: tuple[str, ...]) -> None:
         if entry.build is None:
             at, host = started.at, started.host
-            self.tell(AttemptStarted(at, entry.session.id, entry.attempt, job, host, devices))
+            self.tell(AttemptStarted(at, entry.session.id, entry.attempt, job, host, devices, started.cold))
 
     def ended(self, entry: Entry, ended: Ended, metrics: Mapping[str, Scalar], retry_in: float | None) -> None:
         self._last[ended.outcome] += 1

@@ -19,7 +19,18 @@ from runner.backends.base import Started
 from runner.backends.local import foreign
 from runner.backends.local.connection import Connection
 from runner.backends.local.processes import MARK
-from runner.backends.local.protocol import CANCEL, CRASHED, ENDED, HELLO, REFUSED, SPAWN, SPAWNED
+from runner.backends.local.protocol import (
+    CANCEL,
+    COLD,
+    CRASHED,
+    ENDED,
+    HELLO,
+    LOST,
+    REFUSED,
+    SPAWN,
+    SPAWN_WARM,
+    SPAWNED,
+)
 from runner.errors import EnvironmentFailed
 from runner.model import Attempt, Ended, Outcome
 
@@ -33,7 +44,7 @@ _PATIENCE = 5.0
 class _Job:
     """What is known of one attempt that the spawner has been given."""
 
-    __slots__ = ("at", "ended", "id", "key", "mem", "name", "over", "pid", "refused", "taken", "told")
+    __slots__ = ("at", "cold", "ended", "id", "key", "lost", "mem", "name", "over", "pid", "refused", "taken", "told")
 
     def __init__(self, key: int, name: str, mem: int | None) -> None:
         self.key = key
@@ -42,6 +53,8 @@ class _Job:
         self.id = f"unstarted:{key}"
         self.pid: int | None = None
         self.at = 0.0
+        self.cold: str | None = None
+        self.lost: str | None = None
         self.refused: str | None = None
         self.ended: Ended | None = None
         self.taken = trio.Event()
@@ -139,7 +152,11 @@ class LocalBackend:
             )
             return job
         self._by_key[job.key] = job
-        self._connection.send(SPAWN, job.key, job.name, *fields, job.mem, attempt.grace)
+        message = (job.key, job.name, *fields, job.mem, attempt.grace)
+        if attempt.preload is None:
+            self._connection.send(SPAWN, *message)
+        else:
+            self._connection.send(SPAWN_WARM, *message, [os.fsencode(module) for module in attempt.preload])
         return job
 
     async def find(self, name: str, job: str | None = None, started: float | None = None) -> str | None:
@@ -159,7 +176,7 @@ class LocalBackend:
     async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:
         await trio.lowlevel.checkpoint_if_cancelled()
         known = self._by_id.get(job)
-        return Started(known.at if known else time.time(), self._host)
+        return Started(known.at, self._host, known.cold) if known else Started(time.time(), self._host)
 
     async def wait(self, job: str) -> Ended:
         known = self._by_id.get(job)
@@ -211,7 +228,12 @@ class LocalBackend:
             job.refused = message[1]
             self._end(job, Ended(Outcome.REJECTED, None, message[1]))
         elif kind == ENDED:
-            self._end(job, _ended(job.mem, *message[1:]))
+            lost = Ended(Outcome.LOST, None, job.lost) if job.lost else None
+            self._end(job, lost or _ended(job.mem, *message[1:]))
+        elif kind == COLD:
+            job.cold = message[1]
+        elif kind == LOST:
+            job.lost = message[1]
 
     def _end(self, job: _Job, ended: Ended) -> None:
         job.ended = ended
@@ -272,7 +294,7 @@ def _ended(
     if out_of_memory and not asked:
         outcome = Outcome.OUT_OF_MEMORY
         reason = f"used {_mib(max_rss or 0)} of its {_mib(mem or 0)} of memory"
-    return Ended(outcome, code, reason, _microseconds(duration), _microseconds(cpu_time), max_rss, over)
+    return Ended(outcome, code, reason, _microseconds(duration), _microseconds(cpu_time), max_rss, over=over)
 
 
 def _microseconds(seconds: float | None) -> float | None:
