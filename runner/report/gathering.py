@@ -1,0 +1,124 @@
+"""What a report is made of, read from the plan and the state."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.causes import Cause, Failure, by_cause, last_line, last_lines
+from runner.columns import Columns, Row
+from runner.model import Outcome, Resources, Status
+from runner.plan import Plan
+from runner.render import variables
+from runner.results import results, to_row
+from runner.state import State
+from runner.state.records import ApplyRow, AttemptRow
+
+MOST_ROWS = 50_000
+"""Sessions that the table and the plots have; the counts have all of them."""
+
+MOST_BARS = 20_000
+"""Attempts of one apply that the timeline draws."""
+
+TAIL_LINES = 20
+
+UNFINISHED = (Status.NEW.value, Status.RUNNING.value, Outcome.SUCCEEDED.value)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A cause, the last lines of its example's log, and the command that shows all of it."""
+
+    cause: Cause
+    tail: Sequence[str]
+    see: str
+    names: Sequence[str]
+    """Its sessions, by their variables."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that a report says. `rows` are the first MOST_ROWS of `total` sessions."""
+
+    name: str
+    file: str
+    text: str
+    columns: Columns
+    axes: Sequence[Sequence[str]]
+    """The variables; those of one axis vary together."""
+    rows: Sequence[Row]
+    total: int
+    counts: Mapping[str, int]
+    causes: Sequence[Explained]
+    applies: Sequence[ApplyRow]
+    """The last one first."""
+    attempts: Sequence[AttemptRow]
+    """Of the last apply that began any, those that have begun to run; the first MOST_BARS of them."""
+    resources: Mapping[str, Resources]
+    """What each session of `attempts` needs, as the file says it now."""
+    live: bool
+    made: float
+    maker: str
+
+
+def gather(plan: Plan, state: State | None, file: str, where: Path | None, made: float, maker: str) -> Material:
+    """Read everything. `file` and `where` (the folder of `--state`) are as the commands for logs should have them."""
+    sweep = plan.sweep
+    rows: list[Row] = []
+    counts: Counter[str] = Counter()
+    failures: list[Failure] = []
+    names: dict[str, str] = {}
+    resources: dict[str, Resources] = {}
+    for result in results(plan, state):
+        session, last = result.session, result.last
+        counts[result.status] += 1
+        if len(rows) < MOST_ROWS:
+            rows.append((session, to_row(result, state)))
+        if last is not None:
+            resources[session.id] = session.resources
+        if state is not None and last is not None and result.status not in UNFINISHED:
+            line = last_line(state.places(session.id, last.number).stderr)
+            outcome = Outcome(result.status)
+            failures.append(Failure(session.id, last.number, outcome, last.exit_code, last.reason, line))
+            names[session.id] = variables(session.params, session.repeat)
+    applies = list(state.journal.applies()) if state else []
+    return Material(
+        name=sweep.name,
+        file=file,
+        text=applies[0].text if applies else sweep.source.text,
+        columns=Columns(sweep.space.names, sweep.repeat > 1, tuple(sweep.metrics)),
+        axes=[axis.names for axis in sweep.space.axes],
+        rows=rows,
+        total=plan.count,
+        counts=counts,
+        causes=_explained(by_cause(failures), names, state, file, where),
+        applies=applies,
+        attempts=_attempts(state) if state else [],
+        resources=resources,
+        live=state is not None and state.holder is not None,
+        made=made,
+        maker=maker,
+    )
+
+
+def _explained(
+    causes: Iterable[Cause], names: Mapping[str, str], state: State | None, file: str, where: Path | None
+) -> list[Explained]:
+    found = []
+    for cause in causes:
+        one = cause.example
+        tail = last_lines(state.places(one.session, one.attempt).stderr, TAIL_LINES) if state else []
+        words = ["runner", "logs", file, one.session, "--stderr", *(["--state", str(where)] if where else [])]
+        found.append(Explained(cause, tail, shlex.join(words), [names[each.session] for each in cause.failures]))
+    return found
+
+
+def _attempts(state: State) -> list[AttemptRow]:
+    for apply in state.journal.applies():
+        found = state.journal.attempts_of(apply.number, MOST_BARS)
+        if found:
+            return found
+    return []
