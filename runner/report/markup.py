@@ -38,11 +38,32 @@ def joined(*content: Any) -> Markup:
 
 
 def table(header: list[str], rows: list[list[Any]], caption: str) -> Markup:
-    """A plain table that scrolls by itself where it is wide."""
-    head = tag("tr", *(tag("th", name, scope="col") for name in header))
-    body = [tag("tr", *(tag("td", cell) for cell in row)) for row in rows]
+    """A plain table that scrolls by itself where it is wide; columns of numbers stand to the right."""
+    right = [all(_is_number(row[at]) for row in rows) for at in range(len(header))]
+    head = tag(
+        "tr",
+        *(
+            tag("th", name, scope="col", class_="number" if to_right else None)
+            for name, to_right in zip(header, right, strict=True)
+        ),
+    )
+    body = [
+        tag(
+            "tr",
+            *(
+                tag("td", cell, class_="number" if to_right else None)
+                for cell, to_right in zip(row, right, strict=True)
+            ),
+        )
+        for row in rows
+    ]
     whole = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", *body))
     return tag("div", whole, class_="wide", tabindex="0", role="region", aria_label=caption)
+
+
+def _is_number(cell: Any) -> bool:
+    text = str(cell).lstrip("+-.")
+    return not text or text[0].isdigit()
 
 
 def data_block(name: str, data: Any) -> Markup:

@@ -287,13 +287,17 @@
 
   const look = () => {
     const of = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-    const [ink, soft, line] = [of("--ink"), of("--soft"), of("--line")];
+    const [ink, soft, line, paper] = [of("--ink"), of("--soft"), of("--line"), of("--paper")];
+    // Okabe and Ito's colours, to be told apart with every kind of colour vision; blue and the last one as the paper needs them.
+    const blue = of("--blue"), category = [blue, "#d55e00", "#009e73", "#cc79a7", "#e69f00", of("--sky"), soft];
     return {
+      range: { category },
       background: null, font: "system-ui, sans-serif", view: { stroke: null },
       axis: { labelColor: soft, titleColor: ink, gridColor: line, domainColor: soft, tickColor: soft, labelFontSize: 12, titleFontSize: 13, titleFontWeight: 600 },
       legend: { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12, symbolSize: 110 },
-      text: { color: ink }, rule: { color: soft }, line: { color: "#0072b2" }, point: { color: "#0072b2" },
-      errorband: { band: { color: "#0072b2" } },
+      text: { color: ink }, rule: { color: soft }, line: { color: blue }, point: { color: blue }, bar: { color: blue },
+      style: { halo: { stroke: paper, strokeWidth: 4, strokeJoin: "round" } },
+      errorband: { band: { color: blue } },
     };
   };
   const drawn = new Map();

@@ -10,7 +10,7 @@ from typing import Any
 
 from runner.groups import group
 from runner.render import variables
-from runner.report import sections, specs, timeline
+from runner.report import gantt, sections, specs, timeline
 from runner.report.charts import Chart, choose
 from runner.report.gathering import MOST_BARS, Material
 from runner.report.markup import Markup, data_block, escaped, joined, tag
@@ -197,7 +197,7 @@ def _timeline_spec(material: Material, names: Mapping[str, str]) -> dict[str, An
     apply = next(apply for apply in material.applies if apply.number == number)
     bars = timeline.bars(material.attempts, material.made, material.live)
     used = timeline.use(bars, apply, material.resources)
-    return timeline.spec(bars, used, min(bar.start for bar in bars), names)
+    return gantt.spec(bars, used, min(bar.start for bar in bars), names)
 
 
 def _status_colours() -> str:

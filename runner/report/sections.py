@@ -56,7 +56,8 @@ def overview(material: Material) -> Markup:
         ("peak memory", format_memory(round(max(memory.numbers))) if memory.numbers else "-", "of the largest session"),
     ]
     shown = [
-        tag("div", tag("dt", name), tag("dd", tag("b", big), tag("small", small)), class_="tile") for name, big, small in tiles
+        tag("div", tag("dt", name), tag("dd", tag("b", big), tag("small", small)), class_="tile")
+        for name, big, small in tiles
     ]
     return joined(tag("dl", *shown, class_="tiles"), _metrics(material, measured))
 
@@ -105,7 +106,9 @@ def numbers(chart: Chart, groups: Sequence[Group], columns: Sequence[Column[Row]
     if not names:
         return Markup("")
     if len(groups) > MOST_GROUPS:
-        command = f"runner results {file} --group-by {','.join(one.field.label for one in chart.over)} --agg mean,std,count"
+        command = (
+            f"runner results {file} --group-by {','.join(one.field.label for one in chart.over)} --agg mean,std,count"
+        )
         return tag("p", f"The plot stands for {len(groups):,} combinations; their numbers: ", tag("code", command))
     rows = [
         [
@@ -115,7 +118,9 @@ def numbers(chart: Chart, groups: Sequence[Group], columns: Sequence[Column[Row]
         ]
         for group in _ascending(groups)
     ]
-    body = table([*names, *(column.name for column in columns), "sessions"], rows, "Mean ± standard deviation of each metric")
+    body = table(
+        [*names, *(column.name for column in columns), "sessions"], rows, "Mean ± standard deviation of each metric"
+    )
     return tag("details", tag("summary", "The numbers behind the plot"), body)
 
 
@@ -135,8 +140,14 @@ def failures(causes: Sequence[Explained]) -> Markup:
     if not causes:
         return tag("p", "Nothing failed.")
     cards = [_card(at, one) for at, one in enumerate(causes)]
-    return joined(tag("p", f"{headline(one.cause for one in causes)}. Failures count as one cause when they ended alike and the ",
-                      "last line on stderr is the same, numbers aside."), *cards)
+    return joined(
+        tag(
+            "p",
+            f"{headline(one.cause for one in causes)}. Failures count as one cause when they ended alike and the ",
+            "last line on stderr is the same, numbers aside.",
+        ),
+        *cards,
+    )
 
 
 def _card(at: int, one: Explained) -> Markup:
@@ -148,23 +159,33 @@ def _card(at: int, one: Explained) -> Markup:
         status(cause.outcome.value),
         f" (exit code {cause.exit_code})" if cause.exit_code else "",
     )
-    tail = tag("pre", "\n".join(one.tail), tabindex="0", aria_label="last lines of stderr") if one.tail else ""
     names = [tag("li", tag("code", name)) for name in one.names[:MOST_NAMES]]
     more = tag("p", f"and {len(one.names) - MOST_NAMES:,} more, in the table") if len(one.names) > MOST_NAMES else ""
+    reason = cause.example.reason
+    told = reason in (None, cause.text, f"exit code {cause.exit_code}")
     return tag(
         "article",
         title,
         tag("p", cause.text, class_="cause"),
-        tag("p", "for example ", tag("code", one.names[0]), f", attempt {cause.example.attempt}"
-            + (f": {cause.example.reason}" if cause.example.reason else "")),
-        tail or tag("p", "It wrote nothing to stderr."),
-        tag("p", tag("code", one.see, class_="command")),
         tag(
             "p",
-            tag("button", f"Show {counted(len(cause.failures), 'session')} in the table", type="button", data_cause=at),
+            f"For example attempt {cause.example.attempt} of ",
+            tag("code", one.names[0]),
+            "" if told else f": {reason}",
         ),
+        _tail(one),
+        tag("p", tag("code", one.see, class_="command")),
+        tag("button", f"Show {counted(len(cause.failures), 'session')} in the table", type="button", data_cause=at),
         tag("details", tag("summary", counted(len(one.names), "session")), tag("ul", *names), more),
-    )  # fmt: skip
+    )
+
+
+def _tail(one: Explained) -> Markup:
+    if not one.tail:
+        return tag("p", "It wrote nothing to stderr.")
+    if list(one.tail) == [one.cause.text]:
+        return Markup("")
+    return tag("pre", "\n".join(one.tail), tabindex="0", role="region", aria_label="last lines of stderr")
 
 
 def provenance(material: Material) -> Markup:
@@ -172,7 +193,9 @@ def provenance(material: Material) -> Markup:
     if not material.applies:
         return joined(tag("p", "Nothing has been applied yet."), _file(material))
     last = material.applies[0]
-    commit = f"{last.commit}{' with changes that are not committed' if last.dirty else ''}" if last.commit else "unknown"
+    commit = (
+        f"{last.commit}{' with changes that are not committed' if last.dirty else ''}" if last.commit else "unknown"
+    )
     facts: list[tuple[str, Any]] = [
         ("commit", tag("code", commit)),
         ("host", last.host),
@@ -200,12 +223,18 @@ def provenance(material: Material) -> Markup:
     header = ["apply", "started", "took", "host", "commit", "runner", "outcomes", "note"]
     return joined(
         tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in facts), class_="facts"),
-        table(header, rows, f"The last {len(rows)} of {counted(len(material.applies), 'apply').replace('applys', 'applies')}"),
-        table(["file", "SHA-256"], [[tag("code", path), tag("code", digest)] for path, digest in files.items()], "Inputs")
+        table(header, rows, _applies(len(rows), len(material.applies))),
+        table(
+            ["file", "SHA-256"], [[tag("code", path), tag("code", digest)] for path, digest in files.items()], "Inputs"
+        )
         if files
         else "",
         _file(material),
     )
+
+
+def _applies(shown: int, total: int) -> str:
+    return "Every apply, the last one first" if shown == total else f"The last {shown:,} of {total:,} applies"
 
 
 def _capacity(material: Material) -> str:

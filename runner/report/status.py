@@ -21,11 +21,11 @@ COLOUR: Mapping[str, str] = {
 SIGN: Mapping[str, str] = {
     Outcome.SUCCEEDED.value: "✓",
     Outcome.FAILED.value: "✗",
-    Outcome.TIMED_OUT.value: "⧖",
+    Outcome.TIMED_OUT.value: "◔",
     Outcome.OUT_OF_MEMORY.value: "▲",
-    Outcome.CANCELLED.value: "⊘",
+    Outcome.CANCELLED.value: "■",
     Outcome.LOST.value: "?",
-    Outcome.REJECTED.value: "⊗",
+    Outcome.REJECTED.value: "◆",
     Status.RUNNING.value: "▸",
-    Status.NEW.value: "·",
+    Status.NEW.value: "○",
 }

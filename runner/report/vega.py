@@ -17,5 +17,5 @@ def script() -> str:
     except ImportError as error:
         command = shlex.join([sys.executable, "-m", "pip", "install", "runner[report]"])
         raise EnvironmentFailed("the plots of a report need `vl-convert-python`", f"install it: `{command}`") from error
-    bundle: str = vl_convert.javascript_bundle(vl_version=VEGA_LITE)
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
     return bundle.replace("</script", "<\\/script")
