@@ -82,7 +82,10 @@ class Page:
     def size(self, width: int, height: int, *, phone: bool = False) -> None:
         self.call(
             "Emulation.setDeviceMetricsOverride",
-            width=width, height=height, deviceScaleFactor=2 if phone else 1, mobile=phone,
+            width=width,
+            height=height,
+            deviceScaleFactor=2 if phone else 1,
+            mobile=phone,
         )
 
     def prefer(self, scheme: str) -> None:

@@ -20,6 +20,9 @@ MOST_COLOURS = 7
 MOST_TICKS = 40
 """Distinct values that an axis of a heat map, or of bars, has room for."""
 
+LEAST_OF_A_GRID = 0.3
+"""Share of the combinations of two variables below which they are points, not cells."""
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -55,6 +58,8 @@ class Chart:
     over: Sequence[Variable]
     together: Sequence[Variable]
     """Those whose sessions it takes together."""
+    repeated: bool
+    """Whether some combination has several sessions, so that there is a spread to show."""
 
 
 def choose(sheet: Sheet, axes: Sequence[Sequence[str]]) -> Chart:
@@ -63,12 +68,14 @@ def choose(sheet: Sheet, axes: Sequence[Sequence[str]]) -> Chart:
     seeds = [one for one in varying if one.field.label in SEEDS]
     free = [one for one in varying if one.field.label not in SEEDS]
     if not free:
-        return Chart("strip" if seeds else "none", seeds[:1], seeds[1:])
-    kind, over = _fitting([one for one in free if one.numeric], [one for one in free if not one.numeric], free)
-    return Chart(kind, over, seeds)
+        return Chart("strip" if seeds else "none", seeds[:1], seeds[1:], repeated=False)
+    kind, over = _fitting(sheet, free)
+    return Chart(kind, over, seeds, repeated=_combinations(sheet, free) < len(sheet.cells))
 
 
-def _fitting(numeric: list[Variable], named: list[Variable], free: list[Variable]) -> tuple[Kind, list[Variable]]:
+def _fitting(sheet: Sheet, free: list[Variable]) -> tuple[Kind, list[Variable]]:
+    numeric = [one for one in free if one.numeric]
+    named = [one for one in free if not one.numeric]
     largest_first = sorted(named, key=lambda one: -one.size)
     match len(numeric), len(named):
         case 1, 0:
@@ -76,14 +83,24 @@ def _fitting(numeric: list[Variable], named: list[Variable], free: list[Variable
         case 1, 1 if named[0].size <= MOST_COLOURS:
             return "lines", [*numeric, *named]
         case 2, 0:
-            crowded = any(one.size > MOST_TICKS for one in numeric)
-            return ("scatter" if crowded else "heatmap"), sorted(numeric, key=lambda one: -one.size)
+            return ("heatmap" if _is_grid(sheet, numeric) else "scatter"), sorted(numeric, key=lambda one: -one.size)
         case 0, 1 if named[0].size <= MOST_TICKS:
             return "bars", named
         case 0, 2 if largest_first[1].size <= MOST_COLOURS and largest_first[0].size <= MOST_TICKS:
             return "grouped-bars", largest_first
         case _:
             return "parallel", free
+
+
+def _is_grid(sheet: Sheet, over: Sequence[Variable]) -> bool:
+    """Whether an axis has room for every value, and a good part of the combinations is there."""
+    possible = over[0].size * over[1].size
+    return all(one.size <= MOST_TICKS for one in over) and _combinations(sheet, over) >= LEAST_OF_A_GRID * possible
+
+
+def _combinations(sheet: Sheet, over: Sequence[Variable]) -> int:
+    places = [sheet.fields.index(one.field) for one in over]
+    return len({tuple(row[at] for at in places) for row in sheet.cells})
 
 
 def _variables(sheet: Sheet, axes: Sequence[Sequence[str]]) -> list[Variable]:

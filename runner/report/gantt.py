@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from runner.events import iso
 from runner.report.specs import SCHEMA
 from runner.report.status import COLOUR
 from runner.report.timeline import Bar
+from runner.units import format_duration
 
 
 def unit(seconds: float) -> tuple[str, float]:
@@ -36,6 +38,8 @@ def spec(
             "status": bar.status,
             "session": names.get(bar.attempt.session, bar.attempt.session),
             "attempt": bar.attempt.number,
+            "began": iso(bar.start),
+            "took": format_duration(bar.end - bar.start),
         }
         for bar in found
     ]
@@ -71,7 +75,7 @@ def spec(
                 "legend": {"orient": "top"},
                 "scale": {"domain": statuses, "range": [COLOUR[status] for status in statuses]},
             },
-            "tooltip": [{"field": name} for name in ("session", "attempt", "status", "start", "end")],
+            "tooltip": [{"field": name} for name in ("session", "attempt", "status", "began", "took")],
         },
     }
     if not resources:

@@ -9,6 +9,8 @@ from typing import Any
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
+_NUMBER = re.compile(r"[-+]?[\d.,]+(e[-+]?\d+)?( ?(ms|[smhd]|[KMGT]?i?B)\b)?( \d+[smhd])?( [±(].*)?", re.S)
+
 
 class Markup(str):
     """HTML that is finished; everything else is text, and is escaped where it meets markup."""
@@ -62,8 +64,7 @@ def table(header: list[str], rows: list[list[Any]], caption: str) -> Markup:
 
 
 def _is_number(cell: Any) -> bool:
-    text = str(cell).lstrip("+-.")
-    return not text or text[0].isdigit()
+    return cell == "-" or _NUMBER.fullmatch(str(cell)) is not None
 
 
 def data_block(name: str, data: Any) -> Markup:

@@ -274,11 +274,18 @@
 
   const tip = make("div", { id: "tip", hidden: "" });
   document.body.append(tip);
+  // A tip's numbers as the table has them, and no more digits than a glance takes in.
+  const told = (name, words) => {
+    const value = words.trim() === "" ? NaN : Number(words);
+    if (Number.isNaN(value)) return words;
+    const column = columns.find((one) => one.kind === "measured" && name.split(", ")[0] === one.name);
+    return column ? shown(column, value) : words.length > 8 ? String(Number(value.toPrecision(6))) : words;
+  };
   const hint = (_, event, __, value) => {
     tip.hidden = value === null || value === undefined || value === "";
     if (tip.hidden) return;
     const list = make("dl");
-    for (const [name, words] of Object.entries(value)) list.append(make("dt", {}, name), make("dd", {}, String(words)));
+    for (const [name, words] of Object.entries(value)) list.append(make("dt", {}, name), make("dd", {}, told(name, String(words))));
     tip.replaceChildren(list);
     const { clientX: x, clientY: y } = event, { width, height } = tip.getBoundingClientRect();
     tip.style.left = `${Math.max(4, Math.min(x + 14, innerWidth - width - 8))}px`;
@@ -307,9 +314,10 @@
     const result = await vegaEmbed(element, { ...spec, config }, {
       actions: false, ast: true, renderer: "canvas", defaultStyle: false, tooltip: hint, config: {},
     });
-    // The figure is an image with a name of its own; what Vega says of itself would only be read twice.
-    element.querySelector("canvas")?.setAttribute("aria-hidden", "true");
-    if (described) element.setAttribute("aria-label", described);
+    // To a screen reader the figure is one image with a name; what it shows stands in a table, too.
+    element.setAttribute("role", "img");
+    element.removeAttribute("aria-roledescription");
+    element.setAttribute("aria-label", described);
     drawn.set(element, result);
   };
 
@@ -328,7 +336,8 @@
   const timeline = async () => {
     if (!gantt) return;
     const width = Math.max(200, gantt.clientWidth - 85);
-    await embed(gantt, { ...page.timeline, vconcat: page.timeline.vconcat.map((one) => ({ ...one, width })) });
+    await embed(gantt, { ...page.timeline, vconcat: page.timeline.vconcat.map((one) => ({ ...one, width })) },
+      "timeline of attempts by slot; when each began and how long it took stands in the table of sessions");
   };
   const plots = () => Promise.all([plot(), timeline()]);
 

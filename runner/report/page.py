@@ -21,15 +21,23 @@ from runner.units import counted
 SECTIONS = ("Overview", "Plot", "Sessions", "Timeline", "Failures", "Provenance")
 
 EXPLAINED: Mapping[str, str] = {
-    "line": "The line is the mean, the band one standard deviation to each side, each faint point a session.",
-    "lines": "Each line is a mean, its band one standard deviation to each side, each faint point a session.",
+    "line": "The line joins the means; each faint point is a session.",
+    "lines": "Each line joins the means; each faint point is a session.",
     "heatmap": "Each cell is the mean of its sessions; a grey one has sessions, but none with a number.",
     "scatter": "Each point is the mean of its sessions.",
-    "bars": "Each bar is the mean, its whisker one standard deviation to each side, each point a session.",
-    "grouped-bars": "Each bar is the mean, its whisker one standard deviation to each side, each point a session.",
+    "bars": "Each bar is the mean, each point a session.",
+    "grouped-bars": "Each bar is the mean, each point a session.",
     "parallel": "Each line is one combination, from value to value; the last axis is the mean of its sessions, as is the colour.",
     "strip": "Each point is a session, the dashed line their mean.",
 }
+
+SPREAD: Mapping[str, str] = {
+    "line": " The band is one standard deviation to each side.",
+    "lines": " The band is one standard deviation to each side.",
+    "bars": " The whisker is one standard deviation to each side.",
+    "grouped-bars": " The whisker is one standard deviation to each side.",
+}
+"""What is said of it where there is any."""
 
 
 def render(material: Material, script: str) -> str:
@@ -101,13 +109,15 @@ def _plot(material: Material, rows: Sheet, chart: Chart) -> Markup:
         return tag("p", "No session has a metric that is a number yet.")
     options = [tag("option", field.label, value=field.key) for field in metrics]
     together = [one.label for one in chart.together]
-    explained = EXPLAINED[chart.kind] + (f" Taken together: {', '.join(together)}." if together else "")
+    explained = EXPLAINED[chart.kind] + (SPREAD.get(chart.kind, "") if chart.repeated else "")
+    if together:
+        explained += f" Taken together: {', '.join(together)}."
     groups = group(material.rows, [_column(material, one.field.label) for one in chart.over], material.columns.numbers)
     return joined(
         tag("p", tag("label", "Metric ", tag("select", *options, id="metric")), class_="controls"),
         tag(
             "figure",
-            tag("div", id="chart", class_="chart", role="img", aria_label="plot", data_kind=chart.kind),
+            tag("div", id="chart", class_="chart", data_kind=chart.kind),
             tag("figcaption", explained, " ", tag("span", id="chart-note")),
         ),
         sections.numbers(chart, groups, material.columns.numbers, material.file),
@@ -172,7 +182,7 @@ def _timeline(material: Material) -> Markup:
     )
     return tag(
         "figure",
-        tag("div", id="gantt", class_="chart", role="img", aria_label=f"timeline: {text}"),
+        tag("div", id="gantt", class_="chart"),
         tag("figcaption", text),
     )
 

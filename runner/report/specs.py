@@ -29,6 +29,9 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
 MOST_CELL_TEXTS = 120
 
+SILENT: Spec = {"value": None}
+"""No tip of its own."""
+
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [10, 3], [1, 3])
 
 
@@ -71,7 +74,7 @@ def _line(chart: Chart, metric: Field, _: int) -> Spec:
         dash = {"strokeDash": {**series["color"], "scale": scale}}
     band = {
         "mark": {"type": "errorband", "extent": "stdev", "opacity": 0.18},
-        "encoding": {"x": x, "y": value_of(metric, None, scale={"zero": False}), **series},
+        "encoding": {"x": x, "y": value_of(metric, None, scale={"zero": False}), **series, "tooltip": SILENT},
     }
     mean = {
         "mark": {"type": "line", "strokeWidth": 2.5, "point": {"size": 55}},
@@ -83,7 +86,10 @@ def _line(chart: Chart, metric: Field, _: int) -> Spec:
             "tooltip": described([*chart.over], metric),
         },
     }
-    return {"transform": [has_number(metric)], "layer": [band, _points(metric, x, **series), mean]}
+    return {
+        "transform": [has_number(metric)],
+        "layer": [*([band] if chart.repeated else []), _points(metric, x, **series), mean],
+    }
 
 
 def _bars(chart: Chart, metric: Field, _: int) -> Spec:
@@ -99,11 +105,11 @@ def _bars(chart: Chart, metric: Field, _: int) -> Spec:
     }
     spread = {
         "mark": {"type": "errorbar", "extent": "stdev", "ticks": {"size": 12}, "thickness": 1.5},
-        "encoding": {"x": x, "y": value_of(metric, None), **offset, "color": {"value": "#777"}},
+        "encoding": {"x": x, "y": value_of(metric, None), **offset, "color": {"value": "#777"}, "tooltip": SILENT},
     }
     points = _points(metric, x, **offset, color={"value": "#777"})
     points["encoding"]["y"] = value_of(metric, None)
-    return {"transform": [has_number(metric)], "layer": [bar, points, spread]}
+    return {"transform": [has_number(metric)], "layer": [bar, points, *([spread] if chart.repeated else [])]}
 
 
 def _strip(chart: Chart, metric: Field, _: int) -> Spec:
