@@ -11,7 +11,7 @@ import pytest
 
 from runner.diagnostics import Source
 from runner.loading import load
-from runner.model import Outcome, Session
+from runner.model import Outcome, Scalar, Session
 from runner.plan import Plan
 from runner.report import vega
 from runner.report.gathering import gather
@@ -197,7 +197,7 @@ def test_what_sessions_print_is_text_wherever_it_shows(show: Open) -> None:
     )
 
     def tell(session: Session) -> Told:
-        metrics = {"image": session.index, "__proto__": HOSTILE, "<b>q'\"</b>": -session.index}
+        metrics: dict[str, Scalar] = {"image": session.index, "__proto__": HOSTILE, "<b>q'\"</b>": -session.index}
         return Told(Outcome.FAILED, 3, HOSTILE, metrics, f"log\n{HOSTILE}\n")
 
     page = show(text, tell)
