@@ -70,7 +70,7 @@ def test_the_plot_fits_what_varies(tmp_path: Path, kind: str) -> None:
     _, rows, chart = reported(plan, tmp_path)
     assert (chart.kind, [one.field.label for one in chart.over]) == (kind, over)
     for field in rows.of_kind("metric", "measured"):
-        spec = specs.spec(chart, field, len(rows.cells))
+        spec = specs.spec(chart, field)
         assert (spec is None) == (kind == "none")
         if spec is not None:
             altair.Chart.from_dict(spec, validate=True)
@@ -100,7 +100,7 @@ def test_without_a_number_there_is_no_plot_of_a_metric(tmp_path: Path) -> None:
     plan = swept(tmp_path, "a: [1, 2]")
     apply_as_told(plan, tmp_path, lambda session: Told(metrics={"loss": "nan" if session.index else None}))
     material, rows, chart = reported(plan, tmp_path)
-    assert specs.spec(chart, rows.named("loss", "metric"), 2) is None
+    assert specs.spec(chart, rows.named("loss", "metric")) is None
     page = render(material, "")
     assert "1 missing, 1 no number, as `nan`" in page
     assert [row[rows.fields.index(rows.named("loss", "metric"))] for row in rows.cells] == [None, "nan"]

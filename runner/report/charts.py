@@ -58,6 +58,8 @@ class Chart:
     over: Sequence[Variable]
     together: Sequence[Variable]
     """Those whose sessions it takes together."""
+    combinations: int
+    """Of the variables it is over; each has one session or several."""
     repeated: bool
     """Whether some combination has several sessions, so that there is a spread to show."""
 
@@ -68,9 +70,11 @@ def choose(sheet: Sheet, axes: Sequence[Sequence[str]]) -> Chart:
     seeds = [one for one in varying if one.field.label in SEEDS]
     free = [one for one in varying if one.field.label not in SEEDS]
     if not free:
-        return Chart("strip" if seeds else "none", seeds[:1], seeds[1:], repeated=False)
+        over = seeds[:1]
+        return Chart("strip" if over else "none", over, seeds[1:], _combinations(sheet, over), repeated=False)
     kind, over = _fitting(sheet, free)
-    return Chart(kind, over, seeds, repeated=_combinations(sheet, free) < len(sheet.cells))
+    combinations = _combinations(sheet, over)
+    return Chart(kind, over, seeds, combinations, repeated=combinations < len(sheet.cells))
 
 
 def _fitting(sheet: Sheet, free: list[Variable]) -> tuple[Kind, list[Variable]]:

@@ -109,5 +109,10 @@ def shade(metric: Field, field: str = "value") -> Spec:
         "type": "quantitative",
         "title": metric.label,
         "scale": {"scheme": "viridis", "zero": False, "nice": False},
-        "legend": {"orient": "right", "gradientLength": HEIGHT - 90, **labels_of(metric.quantity)},
+        "legend": {
+            "orient": "right",
+            "gradientLength": HEIGHT - 90,
+            "gradientOpacity": 1,
+            **labels_of(metric.quantity),
+        },
     }

@@ -57,7 +57,7 @@ def spec(
             "clip": True,
             "minBandSize": 1,
             "stroke": "white",
-            "strokeWidth": 0.5 if slots <= 64 else 0,
+            "strokeWidth": 0.5 if len(found) <= 500 else 0,
         },
         "encoding": {
             "x": {

@@ -14,6 +14,7 @@ from runner.report import gantt, sections, specs, timeline
 from runner.report.charts import Chart, choose
 from runner.report.gathering import MOST_BARS, Material
 from runner.report.markup import Markup, data_block, escaped, joined, tag
+from runner.report.parallel import MOST_LINES
 from runner.report.sheet import Sheet, sheet
 from runner.report.status import COLOUR, SIGN
 from runner.units import counted
@@ -110,6 +111,8 @@ def _plot(material: Material, rows: Sheet, chart: Chart) -> Markup:
     options = [tag("option", field.label, value=field.key) for field in metrics]
     together = [one.label for one in chart.together]
     explained = EXPLAINED[chart.kind] + (SPREAD.get(chart.kind, "") if chart.repeated else "")
+    if chart.kind == "parallel" and chart.combinations > MOST_LINES:
+        explained += f" Some {MOST_LINES:,} of {chart.combinations:,} combinations are drawn."
     if together:
         explained += f" Taken together: {', '.join(together)}."
     groups = group(material.rows, [_column(material, one.field.label) for one in chart.over], material.columns.numbers)
@@ -190,7 +193,7 @@ def _timeline(material: Material) -> Markup:
 def _page_data(material: Material, rows: Sheet, chart: Chart) -> dict[str, Any]:
     metrics = rows.of_kind("metric", "measured")
     names = {session.id: variables(session.params, session.repeat) for session, _ in material.rows}
-    found = {field.key: specs.spec(chart, field, len(material.rows)) for field in metrics}
+    found = {field.key: specs.spec(chart, field) for field in metrics}
     return {
         "file": material.file,
         "signs": dict(SIGN),

@@ -9,15 +9,18 @@ from runner.report.encodings import Spec, has_number, shade, together
 from runner.report.sheet import Field
 
 MOST_LINES = 2000
-"""Of parallel coordinates; of more, every n-th is drawn."""
+"""Of more combinations, some are drawn."""
+
+GOLDEN = 0.6180339887498949
+"""Its multiples without their whole parts are spread evenly: what they choose has no pattern in common with a plan."""
 
 
-def parallel(chart: Chart, metric: Field, sessions: int) -> Spec:
+def parallel(chart: Chart, metric: Field) -> Spec:
     """One line for each combination; its last axis is the metric, which colours it, too."""
     keys = [one.field.key for one in chart.over]
     places = [f"p{at}" for at in range(len(keys))]
     names = {place: one.label for place, one in zip(places, chart.over, strict=True)} | {"metric": metric.label}
-    every = max(1, -(-sessions // MOST_LINES))
+    share = MOST_LINES / chart.combinations
     ticks = [
         {"axis": place, "at": at, "text": text}
         for place, one in zip(places, chart.over, strict=True)
@@ -47,7 +50,7 @@ def parallel(chart: Chart, metric: Field, sessions: int) -> Spec:
             *together(keys, metric),
             {"joinaggregate": bounds},
             {"window": [{"op": "row_number", "as": "line"}]},
-            *([{"filter": f"datum.line % {every} == 1"}] if every > 1 else []),
+            *([{"filter": f"datum.line * {GOLDEN} % 1 < {share}"}] if share < 1 else []),
             *({"calculate": _place(one), "as": place} for place, one in zip(places, chart.over, strict=True)),
             {
                 "calculate": "datum.high > datum.low ? (datum.value - datum.low) / (datum.high - datum.low) : 0.5",
@@ -55,7 +58,7 @@ def parallel(chart: Chart, metric: Field, sessions: int) -> Spec:
             },
             {"fold": order, "as": ["axis", "at"]},
         ],
-        "mark": {"type": "line", "strokeWidth": 1.5, "opacity": 0.75 if sessions <= 300 else 0.4},
+        "mark": {"type": "line", "strokeWidth": 1.5, "opacity": 0.75 if chart.combinations <= 300 else 0.4},
         "encoding": {
             "x": across,
             "y": y,
@@ -102,6 +105,6 @@ def _steps(variable: Variable) -> list[float] | list[str]:
 def _ticks(variable: Variable) -> list[tuple[float, str]]:
     if variable.numeric and variable.size > MOST_TICKS:
         return [(0, f"{variable.numbers[0]:.4g}"), (1, f"{variable.numbers[-1]:.4g}")]
-    steps = [f"{step:.6g}" if isinstance(step, float) else step for step in _steps(variable)]
+    steps = [f"{step:.4g}" if isinstance(step, float) else step for step in _steps(variable)]
     shown = max(1, -(-len(steps) // 14))
     return [(at / (len(steps) - 1), text) for at, text in enumerate(steps) if at % shown == 0 or at == len(steps) - 1]

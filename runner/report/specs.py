@@ -35,11 +35,11 @@ SILENT: Spec = {"value": None}
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [10, 3], [1, 3])
 
 
-def spec(chart: Chart, metric: Field, sessions: int) -> Spec | None:
-    """The plot of a metric; None where there is nothing to plot. `sessions` is how many rows the data set may have."""
+def spec(chart: Chart, metric: Field) -> Spec | None:
+    """The plot of a metric; None where there is nothing to plot."""
     if chart.kind == "none" or not metric.numeric:
         return None
-    body = _MAKERS[chart.kind](chart, metric, sessions)
+    body = _MAKERS[chart.kind](chart, metric)
     return {
         "$schema": SCHEMA,
         "data": {"name": "sessions"},
@@ -63,7 +63,7 @@ def _points(metric: Field, x: Spec, **more: Any) -> Spec:
     }
 
 
-def _line(chart: Chart, metric: Field, _: int) -> Spec:
+def _line(chart: Chart, metric: Field) -> Spec:
     x = across(chart.over[0])
     series: Spec = {}
     dash: Spec = {}
@@ -92,7 +92,7 @@ def _line(chart: Chart, metric: Field, _: int) -> Spec:
     }
 
 
-def _bars(chart: Chart, metric: Field, _: int) -> Spec:
+def _bars(chart: Chart, metric: Field) -> Spec:
     x = {**across(chart.over[0]), "axis": {"labelAngle": 0 if chart.over[0].size <= 8 else -40, "labelLimit": 160}}
     by: Spec = {}
     offset: Spec = {}
@@ -112,7 +112,7 @@ def _bars(chart: Chart, metric: Field, _: int) -> Spec:
     return {"transform": [has_number(metric)], "layer": [bar, points, *([spread] if chart.repeated else [])]}
 
 
-def _strip(chart: Chart, metric: Field, _: int) -> Spec:
+def _strip(chart: Chart, metric: Field) -> Spec:
     x = across(chart.over[0], ordinal=chart.over[0].size <= MOST_TICKS)
     rule = {"mark": {"type": "rule", "strokeDash": [5, 4]}, "encoding": {"y": value_of(metric, scale={"zero": False})}}
     points = _points(metric, x)
@@ -120,7 +120,7 @@ def _strip(chart: Chart, metric: Field, _: int) -> Spec:
     return {"transform": [has_number(metric)], "layer": [rule, points]}
 
 
-def _heatmap(chart: Chart, metric: Field, _: int) -> Spec:
+def _heatmap(chart: Chart, metric: Field) -> Spec:
     first, second = chart.over
     x = across(first, ordinal=True)
     y = {**across(second, ordinal=True), "sort": "descending"}
@@ -170,7 +170,7 @@ def _heatmap(chart: Chart, metric: Field, _: int) -> Spec:
     return {"layer": layers}
 
 
-def _scatter(chart: Chart, metric: Field, _: int) -> Spec:
+def _scatter(chart: Chart, metric: Field) -> Spec:
     x, y = map(across, chart.over)
     return {
         "transform": [has_number(metric), *together([one.field.key for one in chart.over], metric)],
@@ -188,7 +188,7 @@ def _scatter(chart: Chart, metric: Field, _: int) -> Spec:
     }
 
 
-_MAKERS: Mapping[Kind, Callable[[Chart, Field, int], Spec]] = {
+_MAKERS: Mapping[Kind, Callable[[Chart, Field], Spec]] = {
     "line": _line,
     "lines": _line,
     "bars": _bars,
