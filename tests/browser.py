@@ -79,6 +79,15 @@ class Page:
     def hover(self, x: float, y: float) -> None:
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
+    def drag(self, x: float, y: float, across: float) -> None:
+        """Press, move to the right in small steps, and let go."""
+        mouse = {"y": y, "button": "left"}
+        self.hover(x, y)
+        self.call("Input.dispatchMouseEvent", type="mousePressed", x=x, buttons=1, clickCount=1, **mouse)
+        for step in range(1, 11):
+            self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x + across * step / 10, buttons=1, **mouse)
+        self.call("Input.dispatchMouseEvent", type="mouseReleased", x=x + across, buttons=0, clickCount=1, **mouse)
+
     def size(self, width: int, height: int, *, phone: bool = False) -> None:
         self.call(
             "Emulation.setDeviceMetricsOverride",

@@ -217,18 +217,34 @@ def test_what_sessions_print_is_text_wherever_it_shows(show: Open) -> None:
     assert HOSTILE in column(page, "x")
 
 
-def _tips(page: Page, element: str) -> set[str]:
-    """What the tips say over a grid of places of a plot."""
-    x, y, width, height = page.run(
+def _place(page: Page, element: str) -> tuple[float, float, float, float]:
+    """Scroll to a plot; its left, top, width and height in the window."""
+    found = page.run(
         f"(() => {{ const e = document.getElementById('{element}'); e.scrollIntoView({{block: 'center'}});"
         " const r = e.getBoundingClientRect(); return [r.x, r.y, r.width, r.height]; })()"
     )
+    return tuple(found)
+
+
+def _tips(page: Page, element: str) -> set[str]:
+    """What the tips say over a grid of places of a plot."""
+    x, y, width, height = _place(page, element)
     seen = set()
-    for across in range(5, 100, 5):
-        for down in range(5, 100, 5):
+    for across in range(5, 100, 10):
+        for down in range(4, 100, 6):
             page.hover(x + width * across / 100, y + height * down / 100)
             seen.add(str(page.run("(t => t.hidden ? '' : t.textContent)(document.getElementById('tip'))")))
     return seen
+
+
+def test_a_span_of_the_timeline_can_be_looked_at_closely(show: Open) -> None:
+    page = show(GRID, graded)
+    x, y, width, height = _place(page, "gantt")
+    before = page.run("document.querySelector('#gantt canvas').toDataURL()")
+    page.drag(x + width / 2, y + height - 90, 100)
+    page.wait(f"document.querySelector('#gantt canvas').toDataURL() !== {json.dumps(before)}")
+    assert any("session" in tip for tip in _tips(page, "gantt"))
+    page.run("document.activeElement.blur()")
 
 
 def test_ten_thousand_rows_stay_a_hundred_at_a_time(show: Open) -> None:
