@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from runner.columns import Column, Row, known, number
+from runner.columns import MEASURED, Column, Row, known, number
 from runner.errors import InvalidInput
 from runner.model import Value
 
@@ -115,6 +115,12 @@ def group_columns(
                 Column(f"{metric.name}.not_numbers", _count(metric.name, lambda summary: len(summary.texts)))
             )
     return columns
+
+
+def for_people(columns: Sequence[Column[Group]], aggregates: Sequence[str]) -> list[Column[Group]]:
+    """What a page has room for: of what is measured of every session only the first aggregate."""
+    left_out = {f"{metric}.{name}" for metric in MEASURED for name in aggregates[1:]}
+    return [column for column in columns if column.name not in left_out]
 
 
 def _by(at: int) -> Callable[[Group], Value]:

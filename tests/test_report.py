@@ -106,6 +106,19 @@ def test_without_a_number_there_is_no_plot_of_a_metric(tmp_path: Path) -> None:
     assert [row[rows.fields.index(rows.named("loss", "metric"))] for row in rows.cells] == [None, "nan"]
 
 
+def test_a_spread_takes_two_numbers_of_one_combination(tmp_path: Path) -> None:
+    plan = swept(tmp_path, "a: [1, 2, 3]", "repeat: 2")
+    apply_as_told(plan, tmp_path, lambda session: Told(metrics={"loss": "nan" if session.repeat else 1}))
+    _, rows, chart = reported(plan, tmp_path)
+    assert {field.label for field in rows.fields if field.key in chart.spread} == {"duration", "cpu_time", "max_rss"}
+    fields = {field.label: field for field in rows.of_kind("metric", "measured")}
+    kinds = {
+        label: [layer["mark"]["type"] for layer in (specs.spec(chart, fields[label]) or {})["layer"]]
+        for label in ("loss", "duration")
+    }
+    assert kinds == {"loss": ["point", "line"], "duration": ["errorband", "point", "line"]}
+
+
 def attempt(start: float, duration: float | None, outcome: Outcome | None = Outcome.SUCCEEDED) -> AttemptRow:
     end = None if outcome is None else start + (duration or 500)
     ids = (f"{int(start * 10):016x}", 1, 1, "name", "local", "1:1", "node1", ())

@@ -231,7 +231,7 @@ def _tips(page: Page, element: str) -> set[str]:
     x, y, width, height = _place(page, element)
     seen = set()
     for across in range(5, 100, 10):
-        for down in range(4, 100, 6):
+        for down in range(2, 100, 3):
             page.hover(x + width * across / 100, y + height * down / 100)
             seen.add(str(page.run("(t => t.hidden ? '' : t.textContent)(document.getElementById('tip'))")))
     return seen
@@ -302,6 +302,13 @@ def test_a_phone_needs_no_sideways_scrolling_in_light_and_dark(show: Open, schem
     assert dark == (scheme == "dark")
     page.run("document.getElementById('theme').click()")
     assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_a_sweep_of_which_nothing_has_run_is_a_page_too(show: Open) -> None:
+    page = show(GRID, lambda _: None)
+    assert set(column(page, "status")) == {"○ new"}
+    assert "No session has a metric that is a number yet." in page.run("document.querySelector('#plot').innerText")
+    assert "Nothing has begun to run yet." in page.run("document.querySelector('#timeline').innerText")
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,14 @@ def test_a_group_has_aggregates_and_tells_what_is_no_part_of_them(ask: Ask) -> N
     ]
 
 
+def test_people_see_one_aggregate_of_what_is_measured_and_all_of_a_metric(ask: Ask) -> None:
+    header = ask("--group-by", "opt", "--agg", "mean,max").stdout.splitlines()[0].split()
+    assert [name for name in header if name.startswith(("loss", "duration"))] == [
+        *("loss.mean", "loss.max", "loss.missing", "loss.not_numbers", "duration.mean"),
+    ]
+    assert "duration.max" in ask("--group-by", "opt", "--agg", "mean,max", "--format", "csv").stdout
+
+
 def test_wall_cpu_and_peak_memory_are_metrics_of_every_sweep(ask: Ask) -> None:
     groups = json.loads(ask("--group-by", "lr", "--agg", "count", "--format", "json").stdout)["groups"]
     for group in groups:

@@ -16,7 +16,7 @@ from runner.cli.streams import machine_readable
 from runner.columns import Column, Columns, Row, T, find
 from runner.conditions import in_order, parse_condition, parse_order
 from runner.errors import InvalidInput
-from runner.groups import AGGREGATES, group, group_columns, groups_json, parse_aggregates
+from runner.groups import AGGREGATES, for_people, group, group_columns, groups_json, parse_aggregates
 from runner.pivots import pivot
 from runner.state import open_for_reading
 
@@ -115,7 +115,8 @@ def _groups(
     if form == "json":
         _document(groups_json(groups, by, columns.numbers, aggregates))
     else:
-        _write(groups, shown, form)
+        some = columns.metrics and form != "csv"
+        _write(groups, for_people(shown, aggregates) if some else shown, form)
 
 
 def _pivot(

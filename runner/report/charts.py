@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from runner.columns import number
 from runner.report.sheet import Field, Sheet
@@ -60,8 +60,8 @@ class Chart:
     """Those whose sessions it takes together."""
     combinations: int
     """Of the variables it is over; each has one session or several."""
-    repeated: bool
-    """Whether some combination has several sessions, so that there is a spread to show."""
+    spread: frozenset[str]
+    """The keys of the metrics that have several numbers for some combination, so that there is a spread to show."""
 
 
 def choose(sheet: Sheet, axes: Sequence[Sequence[str]]) -> Chart:
@@ -71,10 +71,10 @@ def choose(sheet: Sheet, axes: Sequence[Sequence[str]]) -> Chart:
     free = [one for one in varying if one.field.label not in SEEDS]
     if not free:
         over = seeds[:1]
-        return Chart("strip" if over else "none", over, seeds[1:], _combinations(sheet, over), repeated=False)
+        return Chart("strip" if over else "none", over, seeds[1:], len(_combinations(sheet, over)), frozenset())
     kind, over = _fitting(sheet, free)
     combinations = _combinations(sheet, over)
-    return Chart(kind, over, seeds, combinations, repeated=combinations < len(sheet.cells))
+    return Chart(kind, over, seeds, len(combinations), _spread(sheet, combinations.values()))
 
 
 def _fitting(sheet: Sheet, free: list[Variable]) -> tuple[Kind, list[Variable]]:
@@ -99,12 +99,26 @@ def _fitting(sheet: Sheet, free: list[Variable]) -> tuple[Kind, list[Variable]]:
 def _is_grid(sheet: Sheet, over: Sequence[Variable]) -> bool:
     """Whether an axis has room for every value, and a good part of the combinations is there."""
     possible = over[0].size * over[1].size
-    return all(one.size <= MOST_TICKS for one in over) and _combinations(sheet, over) >= LEAST_OF_A_GRID * possible
+    return all(one.size <= MOST_TICKS for one in over) and len(_combinations(sheet, over)) >= LEAST_OF_A_GRID * possible
 
 
-def _combinations(sheet: Sheet, over: Sequence[Variable]) -> int:
+def _combinations(sheet: Sheet, over: Sequence[Variable]) -> dict[tuple[int, ...], list[Sequence[Any]]]:
+    """The rows that have the same values."""
     places = [sheet.fields.index(one.field) for one in over]
-    return len({tuple(row[at] for at in places) for row in sheet.cells})
+    found: dict[tuple[int, ...], list[Sequence[Any]]] = {}
+    for row in sheet.cells:
+        found.setdefault(tuple(row[at] for at in places), []).append(row)
+    return found
+
+
+def _spread(sheet: Sheet, combinations: Iterable[Sequence[Sequence[Any]]]) -> frozenset[str]:
+    several = [rows for rows in combinations if len(rows) > 1]
+    return frozenset(
+        field.key
+        for at, field in enumerate(sheet.fields)
+        if field.kind in ("metric", "measured")
+        and any(sum(isinstance(row[at], int | float) for row in rows) > 1 for rows in several)
+    )
 
 
 def _variables(sheet: Sheet, axes: Sequence[Sequence[str]]) -> list[Variable]:

@@ -110,7 +110,7 @@ def _plot(material: Material, rows: Sheet, chart: Chart) -> Markup:
         return tag("p", "No session has a metric that is a number yet.")
     options = [tag("option", field.label, value=field.key) for field in metrics]
     together = [one.label for one in chart.together]
-    explained = EXPLAINED[chart.kind] + (SPREAD.get(chart.kind, "") if chart.repeated else "")
+    explained = EXPLAINED[chart.kind] + (SPREAD.get(chart.kind, "") if chart.spread else "")
     if chart.kind == "parallel" and chart.combinations > MOST_LINES:
         explained += f" Some {MOST_LINES:,} of {chart.combinations:,} combinations are drawn."
     if together:

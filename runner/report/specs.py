@@ -69,6 +69,7 @@ def _line(chart: Chart, metric: Field) -> Spec:
     dash: Spec = {}
     if len(chart.over) > 1:
         series = {"color": colour_by(chart.over[1])}
+        series["color"]["legend"] |= {"symbolType": "stroke", "symbolStrokeWidth": 3, "symbolSize": 400}
         texts = series["color"]["sort"]
         scale = {"domain": texts, "range": [list(dash) for dash in DASHES[: len(texts)]]}
         dash = {"strokeDash": {**series["color"], "scale": scale}}
@@ -88,7 +89,7 @@ def _line(chart: Chart, metric: Field) -> Spec:
     }
     return {
         "transform": [has_number(metric)],
-        "layer": [*([band] if chart.repeated else []), _points(metric, x, **series), mean],
+        "layer": [*([band] if metric.key in chart.spread else []), _points(metric, x, **series), mean],
     }
 
 
@@ -109,7 +110,10 @@ def _bars(chart: Chart, metric: Field) -> Spec:
     }
     points = _points(metric, x, **offset, color={"value": "#777"})
     points["encoding"]["y"] = value_of(metric, None)
-    return {"transform": [has_number(metric)], "layer": [bar, points, *([spread] if chart.repeated else [])]}
+    return {
+        "transform": [has_number(metric)],
+        "layer": [bar, points, *([spread] if metric.key in chart.spread else [])],
+    }
 
 
 def _strip(chart: Chart, metric: Field) -> Spec:
