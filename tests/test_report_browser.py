@@ -21,7 +21,7 @@ from runner.units import format_duration, format_memory
 from tests.browser import Page, browse, installed
 from tests.journalled import BEGIN, Told, apply_as_told
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 SHOT = os.environ.get("RUNNER_TEST_SCREENSHOTS")
 """A folder to leave screenshots in, for people to look at."""
