@@ -100,10 +100,11 @@ def test_without_a_number_there_is_no_plot_of_a_metric(tmp_path: Path) -> None:
     plan = swept(tmp_path, "a: [1, 2]")
     apply_as_told(plan, tmp_path, lambda session: Told(metrics={"loss": "nan" if session.index else None}))
     material, rows, chart = reported(plan, tmp_path)
-    assert specs.spec(chart, rows.named("loss", "metric")) is None
+    (field,) = rows.of_kind("metric")
+    assert specs.spec(chart, field) is None
     page = render(material, "")
     assert "1 missing, 1 no number, as `nan`" in page
-    assert [row[rows.fields.index(rows.named("loss", "metric"))] for row in rows.cells] == [None, "nan"]
+    assert [row[rows.fields.index(field)] for row in rows.cells] == [None, "nan"]
 
 
 def test_a_spread_takes_two_numbers_of_one_combination(tmp_path: Path) -> None:
@@ -158,7 +159,7 @@ def test_the_use_of_capacity_is_what_was_taken_of_it(tmp_path: Path) -> None:
 
 def test_a_curve_of_many_steps_keeps_its_area() -> None:
     steps = [(float(at), float(at % 2)) for at in range(10_001)]
-    thinned = timeline._thinned(steps)
+    thinned = timeline.thinned(steps)
     assert len(thinned) == timeline.MOST_STEPS + 1
     area = sum(level * (after - at) for (at, level), (after, _) in itertools.pairwise(thinned))
     assert area == pytest.approx(5000)
@@ -233,6 +234,29 @@ def test_failures_stand_by_cause_with_their_log(tmp_path: Path) -> None:
     example = material.causes[0].cause.example.session
     assert f"runner logs sweep.yaml {example} --stderr" in page
     assert material.counts == {"failed": 20, "out-of-memory": 8, "succeeded": 51, "new": 1}
+
+
+def test_a_failed_build_is_the_cause_of_its_sessions(tmp_path: Path) -> None:
+    (tmp_path / "m").write_text("")
+    text = (
+        "build: 'echo \"m:1: no rule for <b>\" >&2; exit 2'\nfiles: [m]\nexec: ['true', $a]\nranges: {a: [1, 2, 3]}\n"
+    )
+    plan = Plan.of(load(Source("sweep.yaml", text), tmp_path))
+    (tmp_path / "sweep.yaml").write_text(text)
+    command = [sys.executable, "-m", "runner", "apply"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=120).returncode == 1
+    material, _, _ = reported(plan, tmp_path)
+    (only,) = material.causes
+    assert (only.cause.text, len(only.cause.failures)) == ("m:1: no rule for <b>", 3)
+    assert "m:1: no rule for &lt;b&gt;" in render(material, "")
+
+
+def test_what_was_cancelled_or_lost_did_not_fail(tmp_path: Path) -> None:
+    plan = swept(tmp_path, "a: [1, 2, 3]")
+    outcomes = [Outcome.CANCELLED, Outcome.LOST, Outcome.REJECTED]
+    apply_as_told(plan, tmp_path, lambda session: Told(outcomes[session.index], None, "because"))
+    material, _, _ = reported(plan, tmp_path)
+    assert [one.cause.outcome for one in material.causes] == [Outcome.REJECTED]
 
 
 def test_the_extra_is_named_where_it_is_missing(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.builds import build_key
 from runner.causes import Cause, Failure, by_cause, last_line, last_lines
 from runner.columns import Columns, Row
-from runner.model import Outcome, Resources, Status
+from runner.model import STATUS_AFTER, Outcome, Resources, Session, Status
 from runner.plan import Plan
 from runner.render import variables
 from runner.results import results, to_row
@@ -25,18 +26,17 @@ MOST_BARS = 20_000
 
 TAIL_LINES = 20
 
-UNFINISHED = (Status.NEW.value, Status.RUNNING.value, Outcome.SUCCEEDED.value)
+FAILURES = frozenset(outcome.value for outcome, status in STATUS_AFTER.items() if status is Status.FAILED)
+"""The outcomes that have a cause; what was cancelled or lost was only interrupted."""
 
 
 @dataclass(frozen=True)
 class Explained:
-    """A cause, the last lines of its example's log, and the command that shows all of it."""
+    """A cause, the last lines of its example's log, and its sessions by their variables."""
 
     cause: Cause
     tail: Sequence[str]
-    see: str
     names: Sequence[str]
-    """Its sessions, by their variables."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class Material:
 
     name: str
     file: str
+    state: Path | None
+    """The folder of `--state`, where one was given."""
     text: str
     columns: Columns
     axes: Sequence[Sequence[str]]
@@ -63,14 +65,21 @@ class Material:
     made: float
     maker: str
 
+    @property
+    def logs(self) -> str:
+        """The command that shows what a session wrote, but for the session."""
+        state = ["--state", str(self.state)] if self.state else []
+        return shlex.join(["runner", "logs", *state, self.file])
+
 
 def gather(plan: Plan, state: State | None, file: str, where: Path | None, made: float, maker: str) -> Material:
-    """Read everything. `file` and `where` (the folder of `--state`) are as the commands for logs should have them."""
+    """Read everything. `file` and `where` (the folder of `--state`) are as the commands for logs are to have them."""
     sweep = plan.sweep
     rows: list[Row] = []
     counts: Counter[str] = Counter()
     failures: list[Failure] = []
     names: dict[str, str] = {}
+    logs: dict[str, Path] = {}
     resources: dict[str, Resources] = {}
     for result in results(plan, state):
         session, last = result.session, result.last
@@ -79,22 +88,30 @@ def gather(plan: Plan, state: State | None, file: str, where: Path | None, made:
             rows.append((session, to_row(result, state)))
         if last is not None:
             resources[session.id] = session.resources
-        if state is not None and last is not None and result.status not in UNFINISHED:
-            line = last_line(state.places(session.id, last.number).stderr)
-            outcome = Outcome(result.status)
-            failures.append(Failure(session.id, last.number, outcome, last.exit_code, last.reason, line))
+        if state is not None and last is not None and result.status in FAILURES:
+            log = logs[session.id] = _stderr(plan, state, session, last)
+            how = (Outcome(result.status), last.exit_code, last.reason)
+            failures.append(Failure(session.id, last.number, *how, last_line(log)))
             names[session.id] = variables(session.params, session.repeat)
     applies = list(state.journal.applies()) if state else []
     return Material(
         name=sweep.name,
         file=file,
+        state=where,
         text=applies[0].text if applies else sweep.source.text,
         columns=Columns(sweep.space.names, sweep.repeat > 1, tuple(sweep.metrics)),
         axes=[axis.names for axis in sweep.space.axes],
         rows=rows,
         total=plan.count,
         counts=counts,
-        causes=_explained(by_cause(failures), names, state, file, where),
+        causes=[
+            Explained(
+                cause,
+                last_lines(logs[cause.example.session], TAIL_LINES),
+                [names[failure.session] for failure in cause.failures],
+            )
+            for cause in by_cause(failures)
+        ],
         applies=applies,
         attempts=_attempts(state) if state else [],
         resources=resources,
@@ -104,16 +121,11 @@ def gather(plan: Plan, state: State | None, file: str, where: Path | None, made:
     )
 
 
-def _explained(
-    causes: Iterable[Cause], names: Mapping[str, str], state: State | None, file: str, where: Path | None
-) -> list[Explained]:
-    found = []
-    for cause in causes:
-        one = cause.example
-        tail = last_lines(state.places(one.session, one.attempt).stderr, TAIL_LINES) if state else []
-        words = ["runner", "logs", file, one.session, "--stderr", *(["--state", str(where)] if where else [])]
-        found.append(Explained(cause, tail, shlex.join(words), [names[each.session] for each in cause.failures]))
-    return found
+def _stderr(plan: Plan, state: State, session: Session, last: AttemptRow) -> Path:
+    """Where the reason of a failure stands: where it never started because its build failed, in what the build wrote."""
+    if last.started is None and session.build is not None:
+        return state.build_folder(build_key(session.build, plan.recipe.parts.get("files", {}))).with_suffix(".err")
+    return state.places(session.id, last.number).stderr
 
 
 def _attempts(state: State) -> list[AttemptRow]:

@@ -21,6 +21,9 @@ from runner.units import counted
 
 SECTIONS = ("Overview", "Plot", "Sessions", "Timeline", "Failures", "Provenance")
 
+PROGRAM = ("values.js", "table.js", "plots.js")
+"""Parts of one script: each uses what those before it define."""
+
 EXPLAINED: Mapping[str, str] = {
     "line": "The line joins the means; each faint point is a session.",
     "lines": "Each line joins the means; each faint point is a session.",
@@ -45,7 +48,8 @@ def render(material: Material, script: str) -> str:
     """The whole file. `script` is what `vega.script` gives."""
     rows = sheet(material.rows, material.columns)
     chart = choose(rows, material.axes)
-    style, program = _resource("page.css"), _resource("page.js")
+    style = _resource("page.css")
+    program = '"use strict";(() => {\n' + "\n".join(map(_resource, PROGRAM)) + "\n})();"
     body = joined(
         _header(material),
         tag(
@@ -54,7 +58,7 @@ def render(material: Material, script: str) -> str:
             _section("Plot", _plot(material, rows, chart)),
             _section("Sessions", _sessions(material)),
             _section("Timeline", _timeline(material)),
-            _section("Failures", sections.failures(material.causes)),
+            _section("Failures", sections.failures(material)),
             _section("Provenance", sections.provenance(material)),
             id="main",
         ),
@@ -90,7 +94,7 @@ def _header(material: Material) -> Markup:
                 tag("button", "Theme: system", id="theme", type="button", aria_live="polite"),
                 class_="title",
             ),
-            tag("p", f"{counted(material.total, 'session')}, as they stood{note} on {sections._when(material.made)}"),
+            tag("p", f"{counted(material.total, 'session')}, as they stood{note} on {sections.when(material.made)}"),
             sections.heading(material),
         ),
         tag("nav", *links, aria_label="Sections"),
@@ -195,7 +199,7 @@ def _page_data(material: Material, rows: Sheet, chart: Chart) -> dict[str, Any]:
     names = {session.id: variables(session.params, session.repeat) for session, _ in material.rows}
     found = {field.key: specs.spec(chart, field) for field in metrics}
     return {
-        "file": material.file,
+        "logs": material.logs,
         "signs": dict(SIGN),
         "plots": {key: one for key, one in found.items() if one is not None},
         "timeline": _timeline_spec(material, names),

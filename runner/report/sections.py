@@ -51,7 +51,7 @@ def overview(material: Material) -> Markup:
     tiles = [
         ("sessions", f"{material.total:,}", f"{material.counts.get(Outcome.SUCCEEDED.value, 0):,} succeeded"),
         ("failures", *_failures_tile(material.causes)),
-        ("last apply", took, "it still runs" if material.live else (_when(last.started) if last else "never")),
+        ("last apply", took, "it still runs" if material.live else (when(last.started) if last else "never")),
         ("CPU time", format_duration(sum(cpu.numbers)) if cpu.numbers else "-", "of all last attempts"),
         ("peak memory", format_memory(round(max(memory.numbers))) if memory.numbers else "-", "of the largest session"),
     ]
@@ -135,11 +135,12 @@ def _spread(summary: Summary, column: Column[Row]) -> str:
     return shown if len(summary.numbers) == summary.size else f"{shown} ({_without(summary)})"
 
 
-def failures(causes: Sequence[Explained]) -> Markup:
+def failures(material: Material) -> Markup:
     """A card for each cause: how often, an example's last lines, the command for its log, and its sessions."""
+    causes = material.causes
     if not causes:
         return tag("p", "Nothing failed.")
-    cards = [_card(at, one) for at, one in enumerate(causes)]
+    cards = [_card(at, one, material) for at, one in enumerate(causes)]
     return joined(
         tag(
             "p",
@@ -150,7 +151,7 @@ def failures(causes: Sequence[Explained]) -> Markup:
     )
 
 
-def _card(at: int, one: Explained) -> Markup:
+def _card(at: int, one: Explained, material: Material) -> Markup:
     cause = one.cause
     title = tag(
         "h3",
@@ -174,7 +175,7 @@ def _card(at: int, one: Explained) -> Markup:
             "" if told else f": {reason}",
         ),
         _tail(one),
-        tag("p", tag("code", one.see, class_="command")),
+        tag("p", tag("code", f"{material.logs} {cause.example.session} --stderr", class_="command")),
         tag("button", f"Show {counted(len(cause.failures), 'session')} in the table", type="button", data_cause=at),
         tag("details", tag("summary", counted(len(one.names), "session")), tag("ul", *names), more),
     )
@@ -203,14 +204,14 @@ def provenance(material: Material) -> Markup:
         ("backend", last.backend),
         ("capacity", _capacity(material)),
         ("runner", last.version),
-        ("this report", f"made {_when(material.made)} by runner {material.maker}"),
+        ("this report", f"made {when(material.made)} by runner {material.maker}"),
         ("recipe", tag("code", last.recipe.digest)),
     ]
     files = last.recipe.parts.get("files", {})
     rows = [
         [
             apply.number,
-            _when(apply.started),
+            when(apply.started),
             "-" if apply.ended is None else format_duration(apply.ended - apply.started),
             apply.host,
             tag("code", (apply.commit or "-")[:12], " + changes" if apply.dirty else ""),
@@ -254,5 +255,5 @@ def _file(material: Material) -> Markup:
     return tag("details", tag("summary", title), tag("pre", material.text, tabindex="0", aria_label=title), open="")
 
 
-def _when(at: float) -> str:
+def when(at: float) -> str:
     return iso(at)[:19].replace("T", " ") + " UTC"

@@ -35,9 +35,6 @@ class Sheet:
     fields: Sequence[Field]
     cells: Sequence[Sequence[Any]]
 
-    def named(self, label: str, kind: Kind) -> Field:
-        return next(field for field in self.fields if field.label == label and field.kind == kind)
-
     def of_kind(self, *kinds: Kind) -> list[Field]:
         return [field for field in self.fields if field.kind in kinds]
 

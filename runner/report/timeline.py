@@ -73,7 +73,7 @@ def use(
             if name in limits and amount:
                 share = Fraction(amount) / Fraction(limits[name])
                 changes.setdefault(name, []).extend(((bar.start, share), (bar.end, -share)))
-    return {name: _thinned(_steps(changes[name])) for name in limits if name in changes}
+    return {name: thinned(_steps(changes[name])) for name in limits if name in changes}
 
 
 def _demand(resources: Resources, apply: ApplyRow) -> Mapping[str, Amount]:
@@ -94,7 +94,7 @@ def _steps(changes: Iterable[tuple[float, Fraction]]) -> list[tuple[float, float
     return steps
 
 
-def _thinned(steps: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def thinned(steps: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """Where there are too many, the mean over equal spans, each from its beginning on."""
     if len(steps) <= MOST_STEPS:
         return steps
