@@ -139,6 +139,16 @@ class Archive:
         )
         return [attempt_row(row) for row in rows]
 
+    def attempts_of(self, apply: int, limit: int) -> list[AttemptRow]:
+        """The attempts that an apply submitted and that have begun to run, in the order in which they did."""
+        rows = self._each(
+            f"SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN sessions s ON s.n = a.session"
+            " WHERE a.apply = ? AND a.started IS NOT NULL ORDER BY a.started LIMIT ?",
+            apply,
+            limit,
+        )
+        return [attempt_row(row) for row in rows]
+
     def latest(self, sessions: Iterable[Session]) -> Iterator[tuple[Session, AttemptRow | None]]:
         """Each of the sessions with its last attempt, in their order; holds 500 at a time."""
         for batch in _batched(iter(sessions), _BATCH):
