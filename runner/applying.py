@@ -218,7 +218,9 @@ class Apply:
 
         The plan is walked only if that can make a difference: a fresh sweep of a million starts at once.
         """
-        if self.choice.select is None and self.choice.only is None and (self.choice.fresh or self.history.empty):
+        choice = self.choice
+        whole = choice.select is None and choice.shard is None and choice.only is None
+        if whole and (choice.fresh or self.history.empty):
             return self.plan.count, 0
         to_run = left = 0
         for session in self._selected():
@@ -230,7 +232,7 @@ class Apply:
         return to_run, left
 
     def _selected(self) -> Iterator[Session]:
-        return self.plan.sessions(self.choice.select)
+        return self.plan.sessions(self.choice.select, self.choice.shard)
 
     def _todo(self) -> Iterator[Todo | None]:
         """What is to be run, adopted jobs first: their room is taken already."""

@@ -14,6 +14,7 @@ import click
 from runner.applying import Applied, Apply
 from runner.cli.boundary import EXIT_FAILED, EXIT_OK
 from runner.cli.buildlog import build_log
+from runner.cli.locks import frozen_option, require_as_locked, shard_of, shard_option
 from runner.cli.options import (
     Given,
     capacity_of,
@@ -64,6 +65,8 @@ class Watch:
     show_default=True,
     help="jsonl: every event on stdout.",
 )
+@shard_option
+@frozen_option
 @select_option
 @state_option
 def command(
@@ -77,6 +80,8 @@ def command(
     fail_fast: bool,
     detach: bool,
     form: str,
+    shard: str | None,
+    frozen: bool,
     select: tuple[str, ...],
     state: Path | None,
 ) -> int:
@@ -90,7 +95,9 @@ def command(
     )
     this = given(sweep)
     require_detachable(this, detach)
-    choice = Choice(only, fresh, ignore_files, this.selection(select))
+    if frozen:
+        require_as_locked(this)
+    choice = Choice(only, fresh, ignore_files, this.selection(select), shard_of(this, shard))
     arguments = shlex.join([file, *(["--state", str(state)] if state else [])])
 
     def watch(opened: State, outlets: Outlets) -> Watch:
