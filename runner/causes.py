@@ -87,7 +87,7 @@ def by_cause(failures: Iterable[Failure]) -> list[Cause]:
 def headline(causes: Iterable[Cause]) -> str:
     """`372 failed, 3 timed-out, 2 causes`; empty where there is none."""
     known = list(causes)
-    counts = {outcome: 0 for outcome in Outcome}
+    counts = dict.fromkeys(Outcome, 0)
     for cause in known:
         counts[cause.outcome] += len(cause.failures)
     parts = [f"{count:,} {outcome.value}" for outcome, count in counts.items() if count]
