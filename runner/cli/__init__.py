@@ -16,6 +16,7 @@ COMMANDS = {
     "status": "Show where a sweep stands, live or finished.",
     "logs": "Print what a session wrote.",
     "results": "Print one row for each session.",
+    "merge": "Join the states that the shards of a sweep have left.",
     "run": "Run one command over ranges, as `backend.ai run` does.",
     "cancel": "End sessions of a live apply, or what a dead one left over.",
     "prune": "Free disk: sessions that the file no longer has, old logs.",

@@ -7,6 +7,7 @@
         params/ID.json      its variables, while it runs
         builds/DIGEST/      one for each distinct build, and beside it what it wrote: DIGEST.out .err
         cancel/             requests of `runner cancel` to a live apply
+        merge/              what `runner merge` is about to put into place
 
 Every function that touches the disk raises EnvironmentFailed where the disk refuses.
 """
@@ -99,13 +100,13 @@ class State:
         places = self.places(session, attempt)
         with guarded(self.folder):
             if empty:
-                _remove(places.output)
+                remove(places.output)
             try:
                 places.output.mkdir(exist_ok=True)
             except FileExistsError:
-                _remove(places.output)
+                remove(places.output)
                 places.output.mkdir()
-            _remove(places.params)
+            remove(places.params)
             places.params.write_text(params, encoding="utf-8", errors="surrogatepass")
         return places
 
@@ -113,7 +114,7 @@ class State:
         """Remove what an ended attempt left empty, and its params file. What cannot be removed stays."""
         log = f"{self._logs}{session}.{attempt}"
         with suppress(OSError):
-            _remove(Path(f"{self._params}{session}.json"))
+            remove(Path(f"{self._params}{session}.json"))
         for path in (log + ".out", log + ".err"):
             if _size(path) == 0:
                 with suppress(OSError):
@@ -154,14 +155,14 @@ class State:
     def remove_logs(self, logs: Iterable[Log]) -> None:
         with guarded(self.folder):
             for log in logs:
-                _remove(log.path)
+                remove(log.path)
 
     def remove_sessions(self, sessions: Iterable[str]) -> None:
         """Remove the output folders and the logs of these sessions; what the journal says of them stays."""
         gone = frozenset(sessions)
         for session in gone:
             with guarded(self.folder):
-                _remove(Path(self._output + session))
+                remove(Path(self._output + session))
         self.remove_logs(log for log in self.logs() if log.session in gone)
 
     def builds(self) -> frozenset[str]:
@@ -173,7 +174,7 @@ class State:
         """Remove all that `build_size` counts."""
         with guarded(self.folder):
             for path in self._of_build(build):
-                _remove(path)
+                remove(path)
 
     def build_size(self, build: str) -> int:
         """Bytes on the disk, its logs included."""
@@ -228,7 +229,13 @@ def open_for_writing(beside: Path, name: str, directory: Path | None = None) -> 
 @contextmanager
 def open_for_reading(beside: Path, name: str, directory: Path | None = None) -> Iterator[State | None]:
     """The state as it is, None if there is none; works beside its writer, and makes nothing of its own."""
-    folder = locate(beside, name, directory)
+    with open_at(locate(beside, name, directory)) as state:
+        yield state
+
+
+@contextmanager
+def open_at(folder: Path) -> Iterator[State | None]:
+    """The state in this very folder, wherever it has come from, to be read."""
     opened = journal.open_for_reading(folder / "journal.db")
     if opened is None:
         yield None
@@ -296,7 +303,7 @@ def _holds_something(folder: str) -> bool:
         return True
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
     """Remove a file, a link or a whole tree, if it is there; folders that its owner has closed as well."""
     try:
         if not stat.S_ISDIR(path.lstat().st_mode):
