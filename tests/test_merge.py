@@ -200,10 +200,11 @@ def test_what_has_no_end_is_lost_and_its_end_is_taken_in_later(tmp_path: Path) -
     with writing(one) as state:
         state.journal.record(BuildStarted(1, "b" * 16, "make", f"{state.id}-build", "slurm"))
     join(tmp_path / "all", one)
-    with open_at(tmp_path / "all") as state:  # type: ignore[assignment]
-        assert state.journal.open_attempts() == []
-        assert state.journal.open_builds() == []
-        row = state.journal.row(A.id)
+    with open_at(tmp_path / "all") as merged:
+        assert merged is not None
+        assert merged.journal.open_attempts() == []
+        assert merged.journal.open_builds() == []
+        row = merged.journal.row(A.id)
         assert row is not None
         assert (row.outcome, row.reason) == (Outcome.LOST, "it had not ended when its state was merged into this one")
     with writing(one) as state:
@@ -214,8 +215,9 @@ def test_what_has_no_end_is_lost_and_its_end_is_taken_in_later(tmp_path: Path) -
     join(tmp_path / "all", one)
     assert outcomes(tmp_path / "all", A) == [S]
     assert attempts(tmp_path / "all", A)[0].log == output(tmp_path / "all", A) == "all of it"
-    with open_at(tmp_path / "all") as state:  # type: ignore[assignment]
-        assert state.journal.build_succeeded("b" * 16)
+    with open_at(tmp_path / "all") as merged:
+        assert merged is not None
+        assert merged.journal.build_succeeded("b" * 16)
 
 
 def test_an_attempt_that_runs_on_here_is_not_lost_by_a_copy_that_gave_it_up(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import click
 from runner.applying import Applied, Apply
 from runner.cli.boundary import EXIT_FAILED, EXIT_OK
 from runner.cli.buildlog import build_log
+from runner.cli.junit import junit_option, require_writable, write_junit
 from runner.cli.locks import frozen_option, require_as_locked, shard_of, shard_option
 from runner.cli.options import (
     Given,
@@ -65,6 +66,7 @@ class Watch:
     show_default=True,
     help="jsonl: every event on stdout.",
 )
+@junit_option
 @shard_option
 @frozen_option
 @select_option
@@ -80,6 +82,7 @@ def command(
     fail_fast: bool,
     detach: bool,
     form: str,
+    junit: Path | None,
     shard: str | None,
     frozen: bool,
     select: tuple[str, ...],
@@ -95,6 +98,7 @@ def command(
     )
     this = given(sweep)
     require_detachable(this, detach)
+    require_writable(junit)
     if frozen:
         require_as_locked(this)
     choice = Choice(only, fresh, ignore_files, this.selection(select), shard_of(this, shard))
@@ -107,7 +111,13 @@ def command(
         )
         progress = Progress(outlets.err, lambda build: build_log(opened, build).stderr, logs)
         lines = [EventLines(outlets.out)] if form == "jsonl" else []
-        return Watch([*lines, progress], 1.0, progress.tick, lambda done: progress.finish(done.ended, done.left))
+
+        def finish(applied: Applied) -> None:
+            progress.finish(applied.ended, applied.left)
+            if junit:
+                write_junit(junit, this, choice, opened)
+
+        return Watch([*lines, progress], 1.0, progress.tick, finish)
 
     with outlets() as opened:
         applied = execute(this, state, choice, opened, watch, detach)

@@ -10,18 +10,21 @@ from typing import Any
 import click
 
 from runner import results, tables
+from runner.cli.junit import junit_option, require_writable, write_junit
 from runner.cli.options import given, load_sweep, select_option, state_option, sweep_argument
 from runner.cli.streams import machine_readable
 from runner.errors import InvalidInput
+from runner.history import Choice
 from runner.state import open_for_reading
 
 
 @click.command("results")
 @sweep_argument
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json", "md"]), default="table", show_default=True)
+@junit_option
 @select_option
 @state_option
-def command(file: str, form: str, select: tuple[str, ...], state: Path | None) -> None:
+def command(file: str, form: str, junit: Path | None, select: tuple[str, ...], state: Path | None) -> None:
     """Print what became of each session: its variables, outcome, resources used and metrics.
 
     Sessions that have not run yet are there, too, as `new`.
@@ -30,9 +33,12 @@ def command(file: str, form: str, select: tuple[str, ...], state: Path | None) -
         machine_readable()
     this = given(load_sweep(file))
     selection = this.selection(select)
+    require_writable(junit)
     with open_for_reading(this.sweep.folder, this.sweep.name, state) as opened:
         found = results.results(this.plan.sessions(selection), opened)
         rows = ((result.session, results.to_row(result, opened)) for result in found)
+        if junit:
+            write_junit(junit, this, Choice(select=selection), opened)
         first = next(rows, None)
         if first is None and selection is not None:
             raise InvalidInput("no session has the selected values")

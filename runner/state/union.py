@@ -121,7 +121,8 @@ def _builds(connection: sqlite3.Connection, now: float) -> None:
     )
     connection.execute(
         f"INSERT INTO builds ({', '.join(columns)}, apply, ended, outcome, reason)"
-        f" SELECT {_of('b', columns)}, coalesce(p.here, 0), {_ENDED} FROM theirs.builds b LEFT JOIN applies_there p ON p.there = b.apply"
+        f" SELECT {_of('b', columns)}, coalesce(p.here, 0), {_ENDED} FROM theirs.builds b"
+        " LEFT JOIN applies_there p ON p.there = b.apply"
         f" WHERE true ON CONFLICT (build, apply) DO UPDATE SET {news}"
         " WHERE (builds.outcome IS NULL OR builds.outcome = :lost) AND excluded.outcome != :lost",
         _ending(now),
