@@ -100,13 +100,13 @@ class State:
         places = self.places(session, attempt)
         with guarded(self.folder):
             if empty:
-                remove(places.output)
+                _remove(places.output)
             try:
                 places.output.mkdir(exist_ok=True)
             except FileExistsError:
-                remove(places.output)
+                _remove(places.output)
                 places.output.mkdir()
-            remove(places.params)
+            _remove(places.params)
             places.params.write_text(params, encoding="utf-8", errors="surrogatepass")
         return places
 
@@ -114,7 +114,7 @@ class State:
         """Remove what an ended attempt left empty, and its params file. What cannot be removed stays."""
         log = f"{self._logs}{session}.{attempt}"
         with suppress(OSError):
-            remove(Path(f"{self._params}{session}.json"))
+            _remove(Path(f"{self._params}{session}.json"))
         for path in (log + ".out", log + ".err"):
             if _size(path) == 0:
                 with suppress(OSError):
@@ -155,14 +155,14 @@ class State:
     def remove_logs(self, logs: Iterable[Log]) -> None:
         with guarded(self.folder):
             for log in logs:
-                remove(log.path)
+                _remove(log.path)
 
     def remove_sessions(self, sessions: Iterable[str]) -> None:
         """Remove the output folders and the logs of these sessions; what the journal says of them stays."""
         gone = frozenset(sessions)
         for session in gone:
             with guarded(self.folder):
-                remove(Path(self._output + session))
+                _remove(Path(self._output + session))
         self.remove_logs(log for log in self.logs() if log.session in gone)
 
     def builds(self) -> frozenset[str]:
@@ -174,7 +174,7 @@ class State:
         """Remove all that `build_size` counts."""
         with guarded(self.folder):
             for path in self._of_build(build):
-                remove(path)
+                _remove(path)
 
     def build_size(self, build: str) -> int:
         """Bytes on the disk, its logs included."""
@@ -303,7 +303,7 @@ def _holds_something(folder: str) -> bool:
         return True
 
 
-def remove(path: Path) -> None:
+def _remove(path: Path) -> None:
     """Remove a file, a link or a whole tree, if it is there; folders that its owner has closed as well."""
     try:
         if not stat.S_ISDIR(path.lstat().st_mode):

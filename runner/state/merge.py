@@ -14,7 +14,7 @@ from pathlib import Path
 
 from runner.errors import EnvironmentFailed
 from runner.state.disk import guarded
-from runner.state.folder import State, remove
+from runner.state.folder import State, _remove
 from runner.state.union import Union
 
 _PARTS = ("logs", "output", "builds")
@@ -36,7 +36,7 @@ def merge(state: State, other: State) -> Union:
             for part in _PARTS:
                 for name in _names(stage / part):
                     if (state.folder / part / name).is_dir():
-                        remove(state.folder / part / name)
+                        _remove(state.folder / part / name)
                     os.replace(stage / part / name, state.folder / part / name)
     _settle(state, stage)
     return union
@@ -82,7 +82,7 @@ def _settle(state: State, stage: Path) -> None:
                 os.replace(stage / "late" / name, log)
                 if log.stat().st_size == 0:
                     log.unlink()
-        remove(stage)
+        _remove(stage)
 
 
 def _logs(folder: Path) -> Iterator[tuple[str, int, str]]:
