@@ -14,6 +14,7 @@ import click
 from runner.applying import Applied, Apply
 from runner.cli.boundary import EXIT_FAILED, EXIT_OK
 from runner.cli.buildlog import build_log
+from runner.cli.ci import on_github
 from runner.cli.junit import junit_option, require_writable, write_junit
 from runner.cli.locks import frozen_option, require_as_locked, shard_of, shard_option
 from runner.cli.options import (
@@ -117,7 +118,8 @@ def command(
             if junit:
                 write_junit(junit, this, choice, opened)
 
-        return Watch([*lines, progress], 1.0, progress.tick, finish)
+        look = Watch([*lines, progress], 1.0, progress.tick, finish)
+        return on_github(look, this, choice, opened, outlets.err, os.environ)
 
     with outlets() as opened:
         applied = execute(this, state, choice, opened, watch, detach)
