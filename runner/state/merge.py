@@ -1,4 +1,6 @@
-"""Joining states: what several jobs have done of one sweep, with its logs, outputs and builds, becomes one state.
+"""Joining states: what several jobs have done of one sweep becomes one state, with its logs and outputs.
+
+What builds have made stays behind, as it may be bound to its place and machine; whoever needs a build makes it again.
 
 Everything is copied into a folder of its own first and put into place just before the journal's one transaction ends: a merge
 that is killed has changed nothing that the same merge, repeated, does not set right.
@@ -64,10 +66,9 @@ def _gather(here: Path, there: Path, union: Union, stage: Path) -> None:
     for session in _names(there / "output"):
         if _is_id(session) and union.takes_output(session):
             _copy(there / "output" / session, stage / "output" / session)
-    for build in _names(there / "builds"):
-        if _is_id(build) and not (here / "builds" / build).is_dir():
-            for name in (build, *(build + end for end in _ENDS)):
-                _copy(there / "builds" / name, stage / "builds" / name)
+    for name in _names(there / "builds"):
+        if name.endswith(_ENDS) and not (here / "builds" / name).exists():
+            _copy(there / "builds" / name, stage / "builds" / name)
 
 
 def _settle(state: State, stage: Path) -> None:
