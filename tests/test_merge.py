@@ -342,7 +342,7 @@ def test_a_merge_that_is_killed_anywhere_is_set_right_by_the_same_merge(tmp_path
     here = make(tmp_path / "here", (A, 1, F), (A, 5, S), (B, 1, F), (B, 2, F))
     there = make(tmp_path / "there", (A, 2, F), (A, 3, Outcome.TIMED_OUT), (B, 3, S), (C, 4, S))
     ours, theirs = [outcomes(here, one) for one in (A, B, C)], [outcomes(there, one) for one in (A, B, C)]
-    merged = [[F, F, Outcome.TIMED_OUT, S], [F, F, S], [S]]
+    merged: list[list[Outcome | None]] = [[F, F, Outcome.TIMED_OUT, S], [F, F, S], [S]]
     targets = tmp_path / "targets"
     targets.mkdir()
     command = [sys.executable, "-c", KILLED, str(here), str(there), str(targets)]
