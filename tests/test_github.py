@@ -209,3 +209,15 @@ def test_any_command_annotates_a_file_that_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: 3\n")
     done = runner(tmp_path, "apply", GITHUB_ACTIONS="true")
     assert (done.returncode, [one.properties["line"] for one in commands(done.stderr)]) == (2, ["1"])
+
+
+def test_what_stops_an_apply_is_annotated_outside_of_the_fold(tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: ['true']\nresources: {mem: 9999t}\n")
+    done = runner(tmp_path, "apply", GITHUB_ACTIONS="true")
+    found = [(one.name, one.properties.get("line")) for one in commands(done.stderr)]
+    assert (done.returncode, found) == (2, [("group", None), ("endgroup", None), ("error", "2")])
+    done = runner(tmp_path, "apply", "--frozen", GITHUB_ACTIONS="true")
+    (error,) = commands(done.stderr)
+    assert error == Command(
+        "error", {"title": "runner"}, "there is no `sweep.lock.json`\nhint: `runner plan --lock` writes it"
+    )

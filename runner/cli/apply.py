@@ -14,7 +14,7 @@ import click
 from runner.applying import Applied, Apply
 from runner.cli.boundary import EXIT_FAILED, EXIT_OK
 from runner.cli.buildlog import build_log
-from runner.cli.ci import on_github
+from runner.cli.ci import folded, on_github
 from runner.cli.junit import junit_option, require_writable, write_junit
 from runner.cli.locks import frozen_option, require_as_locked, shard_of, shard_option
 from runner.cli.options import (
@@ -119,9 +119,9 @@ def command(
                 write_junit(junit, this, choice, opened)
 
         look = Watch([*lines, progress], 1.0, progress.tick, finish)
-        return on_github(look, this, choice, opened, outlets.err, os.environ)
+        return on_github(fold, look, this, choice, opened, outlets.err, os.environ)
 
-    with outlets() as opened:
+    with outlets() as opened, folded(opened.err, f"runner apply {file}", os.environ) as fold:
         applied = execute(this, state, choice, opened, watch, detach)
     tell_running(applied, this, f"`runner apply {arguments}` takes them up, `runner cancel {arguments}` ends them")
     return exit_code(applied)

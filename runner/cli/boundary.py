@@ -82,6 +82,7 @@ def _call(arguments: Sequence[str]) -> int:
 
 def report(error: RunnerError) -> None:
     """Show a failure: the problems of a file at their places, or one message with its hint."""
+    from runner import github
     from runner.diagnostics import InvalidSweep, render
     from runner.units import counted
 
@@ -94,6 +95,8 @@ def report(error: RunnerError) -> None:
     say(f"error: {error.message}")
     if error.hint:
         say(f"\nhint: {error.hint}")
+    if github.here(os.environ):
+        say(github.command("error", error.message + (f"\nhint: {error.hint}" if error.hint else ""), title="runner"))
 
 
 def annotate(source: Source, problems: Iterable[Problem]) -> None:

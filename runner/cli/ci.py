@@ -5,16 +5,16 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner import github, jobsummary, results
+from runner import github, results
 from runner.applying import Applied
 from runner.causes import by_cause, last_lines
 from runner.cli.options import Given
 from runner.cli.streams import fault
-from runner.columns import Columns
 from runner.history import Choice
 from runner.model import Outcome, Session, Status
 from runner.outputs import Writer
@@ -31,26 +31,50 @@ TAIL_LINES = 20
 ANNOTATED_LINES = 5
 
 
-def on_github(look: Watch, this: Given, choice: Choice, state: State, err: Writer, environ: Mapping[str, str]) -> Watch:
-    """In a step of GitHub Actions: progress folded away, then an annotation and a folded log for each cause, and the summary.
-    Anywhere else the watch as it was.
-    """
-    if not github.here(environ):
+class Fold:
+    """Lines that are folded away in the log of a step; none of them is taken for a command, whoever wrote it."""
+
+    def __init__(self, err: Writer, title: str) -> None:
+        self.token = secrets.token_hex(16)
+        self._err = err
+        self._open = True
+        err.write(f"{github.command('group', title)}\n{github.command('stop-commands', self.token)}\n")
+
+    def end(self) -> None:
+        if self._open:
+            self._open = False
+            self._err.write(f"::{self.token}::\n{github.command('endgroup')}\n")
+
+
+@contextmanager
+def folded(err: Writer, title: str, environ: Mapping[str, str]) -> Iterator[Fold | None]:
+    """In a step of GitHub Actions, fold away what is written to `err` until `end`, or the body's; anywhere else None."""
+    fold = Fold(err, title) if github.here(environ) else None
+    try:
+        yield fold
+    finally:
+        if fold:
+            fold.end()
+
+
+def on_github(
+    fold: Fold | None, look: Watch, this: Given, choice: Choice, state: State, err: Writer, environ: Mapping[str, str]
+) -> Watch:
+    """The watch that also tells GitHub, at the end: an annotation and a folded log for each cause, and the job's summary."""
+    if fold is None:
         return look
-    token = secrets.token_hex(16)
-    stop, go_on = github.command("stop-commands", token), f"::{token}::"
-    err.write(f"{github.command('group', f'runner apply {this.sweep.source.name}')}\n{stop}\n")
 
     def finish(applied: Applied) -> None:
-        err.write(f"{go_on}\n{github.command('endgroup')}\n{stop}\n")
+        fold.end()
+        err.write(f"{github.command('stop-commands', fold.token)}\n")
         look.finish(applied)
-        err.write(f"{go_on}\n")
+        err.write(f"::{fold.token}::\n")
         told = _Told(this, choice, state)
         for line in told.annotations(environ):
             err.write(f"{line}\n")
         for cause in told.causes:
             title = f"{cause.how}: {told.named[cause.example.session]}"
-            err.write(github.group(title, told.tails[cause.example.session], token))
+            err.write(github.group(title, told.tails[cause.example.session], fold.token))
         try:
             _append(environ.get("GITHUB_STEP_SUMMARY"), told)
         except OSError as error:
@@ -96,13 +120,17 @@ class _Told:
         tails = {session: lines[-ANNOTATED_LINES:] for session, lines in self.tails.items()}
         return github.cause_annotations(self.causes, self.named, tails, github.in_repository(source, environ))
 
-    def summary(self, room: int) -> str:
+    def summary(self, there: int) -> str:
+        """What fits beside the bytes that are there already."""
+        from runner import jobsummary
+        from runner.columns import Columns
+
         sweep = self._this.sweep
         shard = f", shard {self._choice.shard}" if self._choice.shard else ""
         columns = Columns(sweep.space.names, sweep.repeat > 1, tuple(sweep.metrics)).short
         page = jobsummary.Summary(f"{sweep.name}{shard}", self.outcome, self.causes, self.named, self.tails, columns)
         rows = ((result.session, results.to_row(result, self._state)) for result in self._results())
-        return page.markdown(rows, room)
+        return page.markdown(rows, jobsummary.LARGEST - there)
 
 
 def _append(path: str | None, told: _Told) -> None:
@@ -110,4 +138,4 @@ def _append(path: str | None, told: _Told) -> None:
     if path:
         there = Path(path).stat().st_size if Path(path).exists() else 0
         with open(path, "a", encoding="utf-8") as file:
-            file.write(told.summary(jobsummary.LARGEST - there))
+            file.write(told.summary(there))
