@@ -149,36 +149,26 @@ def write(
 
 
 def difference(lock: Lock, plan: Plan) -> Difference:
-    """What of the plan is not as the lock has it. Holds what differs, and nothing while both go alike."""
+    """What of the plan is not as the lock has it; where sessions stand means nothing. Holds what differs, and for a while what
+    stands elsewhere.
+    """
     found = Difference()
     if lock.header().get("code") != plan.sweep.code:
         found.shared.append("code")
-    locked, planned = lock.entries(), map(entry, plan)
-    for one, other in itertools.zip_longest(locked, planned):
-        if one is None or other is None or one["point"] != other["point"]:
-            left = itertools.chain([one] if one else [], locked)
-            right = itertools.chain([other] if other else [], planned)
-            _unordered(found, left, right)
-            break
-        _compare(found, one, other)
-    return found
-
-
-def _unordered(found: Difference, locked: Iterable[Entry], planned: Iterable[Entry]) -> None:
-    """Where sessions stand means nothing: what is left of both, by point."""
-    before = {one["point"]: one for one in locked}
-    for other in planned:
-        one = before.pop(other["point"], None)
-        if one is None:
-            found.added.append(other)
-        else:
-            _compare(found, one, other)
+    before: dict[str, Entry] = {}
+    after: dict[str, Entry] = {}
+    for one, other in itertools.zip_longest(lock.entries(), map(entry, plan)):
+        for mine, these, those in ((one, before, after), (other, after, before)):
+            if mine is None:
+                continue
+            twin = those.pop(mine["point"], None)
+            if twin is None:
+                these[mine["point"]] = mine
+            elif changed_keys(mine, twin):
+                found.changed.append((twin, mine) if those is before else (mine, twin))
     found.removed.extend(before.values())
-
-
-def _compare(found: Difference, one: Entry, other: Entry) -> None:
-    if changed_keys(one, other):
-        found.changed.append((one, other))
+    found.added.extend(after.values())
+    return found
 
 
 def changed_keys(one: Entry, other: Entry) -> list[str]:
