@@ -53,7 +53,10 @@ def commands(log: str) -> Iterator[Command]:
             assert "##[" not in line, "the old form of a command counts anywhere in a line that is none of the new form"
 
 
-@given(st.text(), st.text(min_size=1), st.text())
+TEXTS = st.text() | st.text("%0123ADC:,\r\n ")
+
+
+@given(TEXTS, TEXTS, TEXTS)
 def test_any_text_goes_through_a_command_and_comes_out(text: str, title: str, file: str) -> None:
     line = github.command("error", text, title=title, file=file, line=3, col=None)
     assert "\n" not in line

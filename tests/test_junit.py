@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
 import junitparser
 import pytest
 import xmlschema
+
+from runner import junit
+from runner.model import Outcome
+from runner.plan import Plan
+from runner.state import open_for_writing
+from tests.facts import apply_started, ended, submitted
 
 HERE = Path(__file__).parent
 
@@ -182,3 +189,30 @@ def test_a_place_that_cannot_be_written_to_is_told_before_anything_runs(tmp_path
     done = runner(tmp_path, "apply", "--junit", "nowhere/junit.xml")
     assert (done.returncode, (tmp_path / "ran").exists()) == (2, False)
     assert "cannot write `nowhere/junit.xml`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("tried", "kinds"),
+    [
+        ([Outcome.LOST, Outcome.FAILED], ["rerunFailure", "error"]),
+        ([Outcome.FAILED, Outcome.LOST], ["failure", "rerunError"]),
+        ([Outcome.FAILED, Outcome.LOST, Outcome.SUCCEEDED], ["flakyFailure", "flakyError"]),
+        ([Outcome.LOST, Outcome.FAILED, Outcome.SUCCEEDED], ["flakyFailure", "flakyError"]),
+        ([Outcome.CANCELLED], ["error"]),
+        ([Outcome.REJECTED], ["error"]),
+        ([Outcome.OUT_OF_MEMORY], ["failure"]),
+    ],
+)
+def test_elements_stand_in_the_order_that_surefire_wants(
+    tmp_path: Path, plan_text: Callable[[str], Plan], tried: list[Outcome], kinds: list[str]
+) -> None:
+    plan = plan_text("exec: [echo, $how]\nranges: {how: [x]}\n")
+    (one,) = plan
+    with open_for_writing(tmp_path, "sweep") as state:
+        state.journal.record(apply_started(recipe=plan.recipe))
+        for number, outcome in enumerate(tried, 1):
+            state.journal.record(submitted(one, number))
+            state.journal.record(ended(one, outcome, number))
+        junit.write(tmp_path / "junit.xml", plan, lambda: plan, state)
+    validate(tmp_path / "junit.xml")
+    assert [kind for kind, _, _ in children(suites(tmp_path / "junit.xml")["x"])] == kinds

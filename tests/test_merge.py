@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -121,7 +122,7 @@ S, F = Outcome.SUCCEEDED, Outcome.FAILED
 def test_shards_become_one_state(tmp_path: Path) -> None:
     one = make(tmp_path / "one", (A, 1, S), (B, 2, F), (B, 3, S))
     two = make(tmp_path / "two", (C, 1.5, F), recipe=OTHER)
-    join(tmp_path / "all", one, two)
+    join(tmp_path / "all", two, one)
     assert [outcomes(tmp_path / "all", s) for s in (A, B, C)] == [[S], [F, S], [F]]
     assert_sound(tmp_path / "all", A, B, C)
     with open_at(tmp_path / "all") as state:
@@ -192,6 +193,32 @@ def test_a_failure_that_knows_of_the_success_decides(tmp_path: Path) -> None:
     for folder in (one, tmp_path / "there"):
         assert outcomes(folder, A) == [S, F]
         assert_sound(folder, A)
+
+
+def test_what_is_known_here_to_be_over_does_not_come_back_with_another_past(tmp_path: Path) -> None:
+    """Over there the success is the last one, behind a try that is not known here; here it was followed by a failure."""
+    one = make(tmp_path / "one", (A, 2, S))
+    two = copy(one, tmp_path / "two")
+    join(two, make(tmp_path / "three", (A, 1, Outcome.TIMED_OUT)))
+    assert outcomes(two, A) == [Outcome.TIMED_OUT, S]
+    make(one, (A, 3, F))
+    join(one, two)
+    assert outcomes(one, A) == [S, Outcome.TIMED_OUT, F]
+    assert_sound(one, A)
+
+
+def test_one_name_is_two_attempts_where_a_copy_was_taken_for_the_original(tmp_path: Path) -> None:
+    """As after a restart of a machine whose file systems got each other's numbers."""
+    one = make(tmp_path / "one", (A, 1, F))
+    two = copy(one, tmp_path / "two")
+    with closing(sqlite3.connect(two / "journal.db")) as journal, journal:
+        journal.execute("UPDATE meta SET home = NULL")
+    make(one, (A, 2, F))
+    make(two, (A, 3, S))
+    assert len({tried.key.split()[0] for folder in (one, two) for tried in attempts(folder, A)}) == 2
+    join(one, two)
+    assert outcomes(one, A) == [F, F, S]
+    assert_sound(one, A)
 
 
 def test_what_has_no_end_is_lost_and_its_end_is_taken_in_later(tmp_path: Path) -> None:
