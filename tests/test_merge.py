@@ -365,7 +365,9 @@ for step in itertools.count(1):
 
 
 def test_a_merge_that_is_killed_anywhere_is_set_right_by_the_same_merge(tmp_path: Path) -> None:
-    """Killed at one touch of the disk after another, until it comes through; whoever looks in between finds a whole state."""
+    """Killed at one touch of the disk after another, until it comes through. Whoever writes next finds what was or what was to
+    be, whole: logs, outputs and all.
+    """
     here = make(tmp_path / "here", (A, 1, F), (A, 5, S), (B, 1, F), (B, 2, F))
     there = make(tmp_path / "there", (A, 2, F), (A, 3, Outcome.TIMED_OUT), (B, 3, S), (C, 4, S))
     ours, theirs = [outcomes(here, one) for one in (A, B, C)], [outcomes(there, one) for one in (A, B, C)]
@@ -378,9 +380,11 @@ def test_a_merge_that_is_killed_anywhere_is_set_right_by_the_same_merge(tmp_path
     for target in sorted(targets.iterdir(), key=lambda target: int(target.name)):
         seen.append([outcomes(target, one) for one in (A, B, C)])
         assert seen[-1] in (ours, merged)
+        with writing(target):
+            assert_sound(target, A, B, C)
         join(target, there)
         assert [outcomes(target, one) for one in (A, B, C)] == merged
         assert_sound(target, A, B, C)
     assert [outcomes(there, one) for one in (A, B, C)] == theirs
-    assert seen.count(ours) > 30
+    assert seen.count(ours) > 20
     assert seen.count(merged) > 5  # what comes after the transaction

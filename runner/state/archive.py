@@ -75,6 +75,12 @@ class Archive:
         except sqlite3.Error as error:
             explain(error, self._path)
 
+    def has_merged(self, token: str) -> bool:
+        """Whether the last merge was the one that goes by this token."""
+        if self._one("SELECT 1 FROM sqlite_master WHERE name = 'merges'") is None:
+            return False
+        return self._one("SELECT 1 FROM merges WHERE token = ?", token) is not None
+
     @property
     def empty(self) -> bool:
         return self._one("SELECT 1 FROM sessions LIMIT 1") is None

@@ -88,12 +88,15 @@ class Journal(Archive):
         self.__dict__.pop("state_id", None)
 
     @contextmanager
-    def merging(self, theirs: Path) -> Iterator[Union]:
-        """Take in all that the journal at `theirs`, which nobody else uses, has and this one has not. It is so once the body
-        has ended; if that fails, nothing is.
+    def merging(self, theirs: Path, token: str) -> Iterator[Union]:
+        """Take in all that the journal at `theirs`, which nobody else uses, has and this one has not. Once the body has ended it
+        is so, and `has_merged(token)`; if that fails, neither is.
         """
         try:
             with attached(self._connection, theirs), self._transaction():
+                self._connection.execute("CREATE TABLE IF NOT EXISTS merges (token TEXT NOT NULL)")
+                self._connection.execute("DELETE FROM merges")
+                self._connection.execute("INSERT INTO merges VALUES (?)", (token,))
                 yield take_in(self._connection)
         except sqlite3.Error as error:
             database.explain(error, self._path)

@@ -1,14 +1,16 @@
 """Joining states: what several jobs have done of one sweep becomes one state, with its logs and outputs.
 
-What builds have made stays behind, as it may be bound to its place and machine; whoever needs a build makes it again.
+Everything that comes along is copied into a folder of its own first, the stage; then the journal's one transaction ends, and the
+stage is put into place. A merge that is killed before that has changed nothing; what one that is killed later has left in the
+stage is put into place by whoever opens the state to write next.
 
-Everything is copied into a folder of its own first and put into place just before the journal's one transaction ends: a merge
-that is killed has changed nothing that the same merge, repeated, does not set right.
+What builds have made stays behind, as it may be bound to its place and machine; whoever needs a build makes it again.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Iterator
@@ -16,10 +18,10 @@ from pathlib import Path
 
 from runner.errors import EnvironmentFailed
 from runner.state.disk import guarded
-from runner.state.folder import State, _remove
+from runner.state.folder import State
+from runner.state.staged import PARTS, STAGE, put_into_place
 from runner.state.union import Union
 
-_PARTS = ("logs", "output", "builds")
 _ENDS = (".out", ".err")
 
 
@@ -27,63 +29,37 @@ def merge(state: State, other: State) -> Union:
     """Take all of `other`, which nobody writes to, into `state`, which is held. What is there already stays, and `other` is
     left as it is. Raises EnvironmentFailed; then the same call does the rest.
     """
-    stage = state.folder / "merge"
-    _settle(state, stage)
+    stage, token = state.folder / STAGE, secrets.token_hex(8)
     with guarded(stage):
-        for part in (*_PARTS, "late"):
+        for part in PARTS:
             (stage / part).mkdir(parents=True)
         other.journal.copy_to(stage / "theirs.db")
-        with state.journal.merging(stage / "theirs.db") as union:
+        with state.journal.merging(stage / "theirs.db", token) as union:
             _gather(state.folder, other.folder, union, stage)
-            for part in _PARTS:
-                for name in _names(stage / part):
-                    if (state.folder / part / name).is_dir():
-                        _remove(state.folder / part / name)
-                    os.replace(stage / part / name, state.folder / part / name)
-    _settle(state, stage)
+            (stage / "token").write_text(token)
+    put_into_place(state.folder, state.journal)
     return union
 
 
 def _gather(here: Path, there: Path, union: Union, stage: Path) -> None:
     """Copy what comes along under the names that it will have."""
-    taken = {(moved.session, moved.before) for moved in union.moved}
     for moved in union.moved:
         for end in _ENDS:
             _copy(
                 here / "logs" / f"{moved.session}.{moved.before}{end}",
                 stage / "logs" / f"{moved.session}.{moved.after}{end}",
             )
+            (stage / "logs" / f"{moved.session}.{moved.before}{end}").touch()  # it goes, if nothing comes in its place
     for session, attempt, end in _logs(there):
         number = union.number(session, attempt)
-        if number is not None and (session, number) not in taken:
+        if number is not None:
             _copy(there / "logs" / f"{session}.{attempt}{end}", stage / "logs" / f"{session}.{number}{end}")
-    for one in union.attempts.values():
-        if (one.session, one.after) in taken:
-            for end in _ENDS:  # an empty one says that there is no such log
-                late = stage / "late" / f"{one.session}.{one.after}.{one.name}{end}"
-                late.touch()
-                _copy(there / "logs" / f"{one.session}.{one.before}{end}", late)
     for session in _names(there / "output"):
         if _is_id(session) and union.takes_output(session):
             _copy(there / "output" / session, stage / "output" / session)
     for name in _names(there / "builds"):
         if name.endswith(_ENDS) and not (here / "builds" / name).exists():
             _copy(there / "builds" / name, stage / "builds" / name)
-
-
-def _settle(state: State, stage: Path) -> None:
-    """Remove the stage. A log in it whose attempt the journal has by now is put into its place first: while the transaction had
-    not ended, the log of another attempt was there.
-    """
-    with guarded(stage):
-        for name in _names(stage / "late"):
-            session, number, attempt, end = name.split(".")
-            if any(row.number == int(number) and row.name == attempt for row in state.journal.attempts(session)):
-                log = state.folder / "logs" / f"{session}.{number}.{end}"
-                os.replace(stage / "late" / name, log)
-                if log.stat().st_size == 0:
-                    log.unlink()
-        _remove(stage)
 
 
 def _logs(folder: Path) -> Iterator[tuple[str, int, str]]:
