@@ -71,23 +71,25 @@ class Lock:
         """What stands before the sessions: `version`, `sweep`, `count`, and `code` where the sweep has it."""
         with self._opened() as file:
             lines = itertools.takewhile(lambda line: line.strip() != '"sessions": [', file)
-            found: dict[str, Any] = self._parsed("".join(lines).rstrip().rstrip(",") + "}")
-        if not isinstance(found, dict) or found.get("version") != VERSION:
+            found = self._parsed("".join(lines).rstrip().rstrip(",") + "}")
+        if found.get("version") != VERSION or not isinstance(found.get("count"), int):
             raise self._strange()
         return found
 
     def entries(self) -> Iterator[Entry]:
-        self.header()
+        missing = self.header()["count"]
         with self._opened() as file:
-            for line in itertools.dropwhile(lambda line: line.strip() != '"sessions": [', file):
+            lines = itertools.dropwhile(lambda line: line.strip() != '"sessions": [', file)
+            for line in itertools.islice(lines, 1, None):
                 if line.startswith("]"):
+                    if missing:
+                        break
                     return
-                text = line.strip().removeprefix(",")
-                if text.startswith("{"):
-                    found = self._parsed(text)
-                    if not isinstance(found.get("point"), str) or not isinstance(found.get("params"), dict):
-                        raise self._strange()
-                    yield found
+                found = self._parsed(line.removeprefix(","))
+                if not isinstance(found.get("point"), str) or not isinstance(found.get("params"), dict):
+                    raise self._strange()
+                missing -= 1
+                yield found
         raise self._strange()
 
     def durations(self) -> Iterator[tuple[int, float]]:
@@ -105,11 +107,14 @@ class Lock:
         except FileNotFoundError:
             raise InvalidInput(f"there is no `{self.path.name}`", "`runner plan --lock` writes it") from None
 
-    def _parsed(self, text: str) -> Any:
+    def _parsed(self, text: str) -> dict[str, Any]:
         try:
-            return json.loads(text)
+            found = json.loads(text)
         except ValueError:
             raise self._strange() from None
+        if not isinstance(found, dict):
+            raise self._strange()
+        return found
 
     def _strange(self) -> InvalidInput:
         return InvalidInput(f"`{self.path.name}` is not as `runner plan --lock` writes it", _REWRITE)

@@ -139,20 +139,24 @@ def test_odd_texts_go_and_come(tmp_path: Path, plan_text: PlanText) -> None:
     assert not difference(Lock(tmp_path / "s.lock.json"), plan)
 
 
+HEAD = '{\n"version": 1,\n"sweep": "s",\n"count": 1,\n"sessions": [\n'
+LINE = '{"point": "00", "params": {}}\n'
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "{}",
-        "null",
-        "no json",
-        '{\n"version": 2,\n"sessions": [\n]}\n',
-        '{\n"version": 1,\n"sessions": [\n{"point": 3}\n]}\n',
-        '{\n"version": 1,\n"sweep": "s",\n"count": 1,\n"sessions": [\n{"point": "00", "params": {}}\n',
+        *("", "{}", "[]", "null", "no json", '{\n"version": 2,\n"count": 0,\n"sessions": [\n]}\n'),
+        HEAD + '{"point": 3}\n]}\n',
+        HEAD + "[]\n]}\n",
+        HEAD + LINE,
+        HEAD + "]}\n",
+        HEAD + LINE + "," + LINE + "]}\n",
+        HEAD + "<<<<<<< HEAD\n" + LINE + "=======\n" + LINE + ">>>>>>> other\n]}\n",
     ],
 )
 def test_what_is_no_lock_is_refused(tmp_path: Path, plan_text: PlanText, text: str) -> None:
-    """Also one of which the end is missing: its sessions would count as added."""
+    """Also one of which a part is missing, or that git could not merge: its sessions would count as added or removed."""
     (tmp_path / "s.lock.json").write_text(text)
     with pytest.raises(InvalidInput, match="is not as"):
         difference(Lock(tmp_path / "s.lock.json"), plan_text(SWEEP))

@@ -17,11 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.errors import EnvironmentFailed
 from runner.events import ApplyEnded, AttemptSubmitted, BuildEnded, BuildStarted
 from runner.model import Outcome, Recipe, Session
 from runner.state import State, open_at, open_for_writing
 from runner.state.merge import merge
 from tests.facts import RECIPE, apply_started, ended, session, started
+from tests.test_state import mounted
 
 A, B, C = session(1), session(2), session(3)
 OTHER = Recipe({**RECIPE.parts, "files": {"train.py": "new"}}, "digest-2", RECIPE.sans_files)
@@ -302,6 +304,21 @@ def test_folders_that_were_left_out_as_they_were_empty_are_missed_by_nobody(tmp_
     (one / "lock").unlink()
     join(tmp_path / "all", one)
     assert outcomes(tmp_path / "all", A) == [S]
+
+
+def test_a_full_disk_costs_nothing_and_is_not_kept_full(tmp_path: Path) -> None:
+    there = make(tmp_path / "there", (A, 2, S), (B, 3, S))
+    (there / "output" / B.id / "big").write_bytes(bytes(4 << 20))
+    with mounted("-t", "tmpfs", "-o", "size=2m", "tmpfs") as disk:
+        here = make(disk / "here", (A, 1, F))
+        with pytest.raises(EnvironmentFailed):
+            join(here, there)
+        assert [outcomes(here, one) for one in (A, B)] == [[F], []]
+        assert_sound(here, A)
+        (there / "output" / B.id / "big").unlink()
+        join(here, there)
+        assert [outcomes(here, one) for one in (A, B)] == [[F, S], [S]]
+        assert_sound(here, A, B)
 
 
 Histories = st.lists(

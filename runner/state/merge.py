@@ -30,14 +30,16 @@ def merge(state: State, other: State) -> Union:
     left as it is. Raises EnvironmentFailed; then the same call does the rest.
     """
     stage, token = state.folder / STAGE, secrets.token_hex(8)
-    with guarded(stage):
-        for part in PARTS:
-            (stage / part).mkdir(parents=True)
-        other.journal.copy_to(stage / "theirs.db")
-        with state.journal.merging(stage / "theirs.db", token) as union:
-            _gather(state.folder, other.folder, union, stage)
-            (stage / "token").write_text(token)
-    put_into_place(state.folder, state.journal)
+    try:
+        with guarded(stage):
+            for part in PARTS:
+                (stage / part).mkdir(parents=True)
+            other.journal.copy_to(stage / "theirs.db")
+            with state.journal.merging(stage / "theirs.db", token) as union:
+                _gather(state.folder, other.folder, union, stage)
+                (stage / "token").write_text(token)
+    finally:
+        put_into_place(state.folder, state.journal)
     return union
 
 
