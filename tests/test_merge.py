@@ -249,6 +249,22 @@ def test_what_has_no_end_is_lost_and_its_end_is_taken_in_later(tmp_path: Path) -
         assert merged.journal.build_succeeded("b" * 16)
 
 
+def test_an_end_that_is_taken_in_later_goes_with_the_number_that_its_attempt_has_by_then(tmp_path: Path) -> None:
+    one = make(tmp_path / "one", (A, 2, None))
+    join(tmp_path / "all", one)
+    with writing(one) as state:
+        state.journal.record(ended(A, S, 1, 3))
+        state.places(A.id, 1).stdout.write_text("all of it")
+        (state.places(A.id, 1).output / "result").write_text("all of it")
+    join(one, make(tmp_path / "two", (A, 1, F)))
+    join(tmp_path / "all", one)
+    for folder in (one, tmp_path / "all"):
+        first, last = attempts(folder, A)
+        assert (first.outcome, last.outcome) == (F, S)
+        assert first.log == first.key
+        assert last.log == output(folder, A) == "all of it"
+
+
 def test_an_attempt_that_runs_on_here_is_not_lost_by_a_copy_that_gave_it_up(tmp_path: Path) -> None:
     one = make(tmp_path / "one", (A, 1, None))
     two = make(copy(one, tmp_path / "two"))

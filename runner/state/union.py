@@ -198,6 +198,9 @@ def _join(connection: sqlite3.Connection, union: Union, here: int, there: int, n
             "UPDATE attempts SET number = ? WHERE session = ? AND number = ?", (moved.after, here, number)
         )
         union.moved.append(moved)
+        learnt = next(((session, one.number) for one in theirs if one.key == head.key), None)
+        if learnt in union.attempts:
+            union.attempts[learnt] = union.attempts[learnt]._replace(after=moved.after)
     for at, one in enumerate(new, number):
         union.tries += _insert_attempts(
             connection, "w.there = :there AND a.number = :one", now, number=str(at), there=there, one=one.number
