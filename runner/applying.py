@@ -256,8 +256,9 @@ class Apply:
 
         The plan is walked only if that can make a difference: a fresh sweep of a million starts at once.
         """
-        everything = self.choice.select is None and self.choice.only is None and not self.elsewhere
-        if everything and (self.choice.fresh or self.history.empty):
+        choice = self.choice
+        everything = choice.select is None and choice.shard is None and choice.only is None and not self.elsewhere
+        if everything and (choice.fresh or self.history.empty):
             return self.plan.count, 0
         to_run = left = 0
         for session in self._selected():
@@ -269,7 +270,7 @@ class Apply:
         return to_run, left
 
     def _selected(self) -> Iterator[Session]:
-        return self.plan.sessions(self.choice.select)
+        return self.plan.sessions(self.choice.select, self.choice.shard)
 
     def _todo(self, to_run: int) -> Iterator[Todo | None]:
         """What is to be run, adopted jobs first: their room is taken already. Looks no further than it takes to find `to_run`."""

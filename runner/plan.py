@@ -14,6 +14,7 @@ from runner.diagnostics import nearest
 from runner.errors import InvalidInput
 from runner.model import Amount, Recipe, Session, Value
 from runner.sections import Placed, amount
+from runner.sharding import Shard
 from runner.sweep import REPEAT, Sweep
 from runner.values import equal, resolve
 
@@ -40,8 +41,10 @@ class Plan:
     def __iter__(self) -> Iterator[Session]:
         return self.sessions()
 
-    def sessions(self, select: Condition | None = None) -> Iterator[Session]:
-        """The sessions, or those that have the selected values; an index is the place in the whole plan."""
+    def sessions(self, select: Condition | None = None, shard: Shard | None = None) -> Iterator[Session]:
+        """The sessions, or those that have the selected values, of all shards or of one; an index is the place in the whole
+        plan.
+        """
         names = self.sweep.space.names
         order = sorted(range(len(names)), key=names.__getitem__)
         fragments = [self._fragments(names[at]) for at in order]
@@ -61,8 +64,9 @@ class Plan:
             for repeat, repeat_value in repeats:
                 if select is None or REPEAT not in select or equal(repeat_value, select[REPEAT]):
                     point = identity.point(repeat, parts)
-                    session_id = identity.session_id(self.recipe, point)
-                    yield render(index, session_id, point, repeat, params, repeat_value)
+                    if shard is None or shard.has(point):
+                        session_id = identity.session_id(self.recipe, point)
+                        yield render(index, session_id, point, repeat, params, repeat_value)
                 index += 1
 
     def _fragments(self, name: str) -> Callable[[Value], str]:

@@ -17,6 +17,7 @@ COMMANDS = {
     "logs": "Print what a session wrote.",
     "results": "Print one row for each session, or their metrics taken together.",
     "report": "Write one HTML page: table, plots, timeline, failures by cause.",
+    "merge": "Join the states that the shards of a sweep have left.",
     "run": "Run one command over ranges, as `backend.ai run` does.",
     "cancel": "End sessions of a live apply, or what a dead one left over.",
     "prune": "Free disk: sessions that the file no longer has, old logs.",

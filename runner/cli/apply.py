@@ -14,6 +14,9 @@ import click
 from runner.applying import Applied, Apply
 from runner.cli.boundary import EXIT_FAILED, EXIT_OK
 from runner.cli.buildlog import build_log
+from runner.cli.ci import folded, on_github
+from runner.cli.junit import junit_option, require_writable, write_junit
+from runner.cli.locks import frozen_option, require_as_locked, shard_of, shard_option
 from runner.cli.options import (
     Given,
     capacity_of,
@@ -68,6 +71,9 @@ class Watch:
     show_default=True,
     help="jsonl: every event on stdout.",
 )
+@junit_option
+@shard_option
+@frozen_option
 @select_option
 @state_option
 def command(
@@ -81,6 +87,9 @@ def command(
     fail_fast: bool,
     detach: bool,
     form: str,
+    junit: Path | None,
+    shard: str | None,
+    frozen: bool,
     select: tuple[str, ...],
     state: Path | None,
 ) -> int:
@@ -94,7 +103,10 @@ def command(
     )
     this = given(sweep)
     require_detachable(this, detach)
-    choice = Choice(only, fresh, ignore_files, this.selection(select))
+    require_writable(junit)
+    if frozen:
+        require_as_locked(this)
+    choice = Choice(only, fresh, ignore_files, this.selection(select), shard_of(this, shard))
     arguments = shlex.join([file, *(["--state", str(state)] if state else [])])
 
     def watch(opened: State, outlets: Outlets) -> Watch:
@@ -109,10 +121,13 @@ def command(
             progress.finish(applied.ended, applied.left)
             if applied.usage.seconds >= WORTH_SECONDS:
                 outlets.err.write(f"{usage_line(applied.usage)}\n")
+            if junit:
+                write_junit(junit, this, choice, opened)
 
-        return Watch([*lines, progress], 1.0, progress.tick, finish)
+        look = Watch([*lines, progress], 1.0, progress.tick, finish)
+        return on_github(fold, look, this, choice, opened, outlets.err, os.environ)
 
-    with outlets() as opened:
+    with outlets() as opened, folded(opened.err, f"runner apply {file}", os.environ) as fold:
         applied = execute(this, state, choice, opened, watch, detach)
     for kind in applied.running:
         at = f"{arguments} --backend {kind}" if backend or kind != this.sweep.backend.kind else arguments

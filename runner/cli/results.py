@@ -11,12 +11,14 @@ from typing import Any
 import click
 
 from runner import results, tables
+from runner.cli.junit import junit_option, require_writable, write_junit
 from runner.cli.options import given, load_sweep, select_option, state_option, sweep_argument
 from runner.cli.streams import machine_readable
 from runner.columns import Column, Columns, Row, T, find
 from runner.conditions import in_order, parse_condition, parse_order
 from runner.errors import InvalidInput
 from runner.groups import AGGREGATES, for_people, group, group_columns, groups_json, parse_aggregates
+from runner.history import Choice
 from runner.pivots import pivot
 from runner.state import open_for_reading
 
@@ -48,6 +50,7 @@ DEFAULT_AGGREGATES = "mean,std"
     help=f"What `--group-by` and `--pivot` show: {', '.join(AGGREGATES)}.  [default: {DEFAULT_AGGREGATES}; mean]",
 )
 @click.option("--pivot", "over", nargs=3, metavar="ROW COL METRIC", help="A metric over the values of two columns.")
+@junit_option
 @state_option
 def command(
     file: str,
@@ -58,6 +61,7 @@ def command(
     group_by: tuple[str, ...],
     agg: str | None,
     over: tuple[str, str, str] | None,
+    junit: Path | None,
     state: Path | None,
 ) -> None:
     """Print what became of each session: its variables, outcome, resources used and metrics.
@@ -74,8 +78,11 @@ def command(
     this = given(load_sweep(file))
     selection = this.selection(select)
     columns = Columns(this.sweep.space.names, this.sweep.repeat > 1, tuple(this.sweep.metrics))
+    require_writable(junit)
     conditions = [parse_condition(text, columns.find) for text in where]
     with open_for_reading(this.sweep.folder, this.sweep.name, state) as opened:
+        if junit:
+            write_junit(junit, this, Choice(select=selection), opened)
         found = results.results(this.plan.sessions(selection), opened)
         every: Iterator[Row] = ((result.session, results.to_row(result, opened)) for result in found)
         if selection is not None:

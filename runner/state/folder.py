@@ -7,6 +7,7 @@
         params/ID.json      its variables, while it runs
         builds/DIGEST/      one for each distinct build, and beside it what it wrote: DIGEST.out .err
         cancel/             requests of `runner cancel` to a live apply
+        merge/              what `runner merge` is about to put into place
 
 Every function that touches the disk raises EnvironmentFailed where the disk refuses.
 """
@@ -16,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,8 +26,10 @@ from typing import NamedTuple
 
 from runner.state import journal, lock
 from runner.state.disk import guarded
+from runner.state.disk import remove as _remove
 from runner.state.journal import Journal
 from runner.state.spares import Spares
+from runner.state.staged import put_into_place
 
 FOLDER = ".runner"
 
@@ -244,6 +246,7 @@ def open_for_writing(beside: Path, name: str, directory: Path | None = None) -> 
                 (folder / part).mkdir(exist_ok=True)
         with journal.open_for_writing(folder / "journal.db") as opened:
             opened.settle_at(_home(folder))
+            put_into_place(folder, opened)  # of a merge that was killed
             state = State(folder, opened)
             state.take_cancel_requests()  # those were meant for an apply that has ended
             try:
@@ -255,7 +258,13 @@ def open_for_writing(beside: Path, name: str, directory: Path | None = None) -> 
 @contextmanager
 def open_for_reading(beside: Path, name: str, directory: Path | None = None) -> Iterator[State | None]:
     """The state as it is, None if there is none; works beside its writer, and makes nothing of its own."""
-    folder = locate(beside, name, directory)
+    with open_at(locate(beside, name, directory)) as state:
+        yield state
+
+
+@contextmanager
+def open_at(folder: Path) -> Iterator[State | None]:
+    """The state in this very folder, wherever it has come from, to be read."""
     opened = journal.open_for_reading(folder / "journal.db")
     if opened is None:
         yield None
@@ -341,27 +350,6 @@ def _holds_something(folder: str) -> bool:
         return False
     except OSError:  # something is there that is no folder, or not to be looked into
         return True
-
-
-def _remove(path: Path) -> None:
-    """Remove a file, a link or a whole tree, if it is there; folders that its owner has closed as well."""
-    try:
-        if not stat.S_ISDIR(path.lstat().st_mode):
-            path.unlink()
-            return
-    except FileNotFoundError:
-        return
-    import shutil  # slow to import, and hardly ever needed
-
-    try:
-        shutil.rmtree(path)
-    except PermissionError:
-        path.chmod(stat.S_IRWXU)
-        for root, folders, _ in os.walk(path):
-            for name in folders:
-                if not os.path.islink(os.path.join(root, name)):
-                    os.chmod(os.path.join(root, name), stat.S_IRWXU)
-        shutil.rmtree(path)
 
 
 def _usage(path: str) -> int:

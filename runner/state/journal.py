@@ -33,6 +33,7 @@ from runner.model import Outcome
 from runner.state import database
 from runner.state.archive import Archive
 from runner.state.machine import here
+from runner.state.union import Union, attached, take_in
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -108,6 +109,21 @@ class Journal(Archive):
         except sqlite3.Error as error:
             database.explain(error, self._path)
         self.__dict__.pop("state_id", None)
+
+    @contextmanager
+    def merging(self, theirs: Path, token: str) -> Iterator[Union]:
+        """Take in all that the journal at `theirs`, which nobody else uses, has and this one has not. Once the body has ended it
+        is so, and `has_merged(token)`; if that fails, neither is.
+        """
+        try:
+            with attached(self._connection, theirs), self._transaction():
+                self._connection.execute("CREATE TABLE IF NOT EXISTS merges (token TEXT NOT NULL)")
+                self._connection.execute("DELETE FROM merges")
+                self._connection.execute("INSERT INTO merges VALUES (?)", (token,))
+                yield take_in(self._connection)
+        except sqlite3.Error as error:
+            database.explain(error, self._path)
+        self._rows.clear()
 
     def _become_another(self) -> None:
         lost = (time.time(), Outcome.LOST.value, "this state is a copy, made before it ended")
