@@ -13,9 +13,10 @@ Both ends are the same interpreter, so marshal needs no agreement on versions. T
 
 `key` is the backend's number for the attempt. Names, values and paths are bytes, as the kernel takes them;
 `command` is bytes for `/bin/sh -c` or a list of bytes; `mem` is in bytes or None; `code` is an exit code, or
-minus a signal's number; `asked` says that CANCEL was what ended it, `over` that
-nothing of it can live on. SPAWN_WARM is for a Python program that shall be forked from an interpreter which has imported `modules`; COLD says, before SPAWNED, why it was not. LOST says that nobody
-knows how it ended. The end of the stream tells the spawner to end everything.
+minus a signal's number; `asked` says that CANCEL was what ended it, `over` that nothing of it can live on.
+SPAWN_WARM is for a Python program that shall be forked from an interpreter which has imported `modules`; COLD says,
+before SPAWNED, why it was not. LOST says that nobody knows how it ended. The end of the stream tells the spawner to end
+everything.
 """
 
 from __future__ import annotations
