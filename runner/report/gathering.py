@@ -124,7 +124,7 @@ def gather(plan: Plan, state: State | None, file: str, where: Path | None, made:
 def _stderr(plan: Plan, state: State, session: Session, last: AttemptRow) -> Path:
     """Where the reason of a failure stands: where it never started because its build failed, in what the build wrote."""
     if last.started is None and session.build is not None:
-        return state.build_folder(build_key(session.build, plan.recipe.parts.get("files", {}))).with_suffix(".err")
+        return state.build_folder(build_key(session, plan.recipe, last.backend)).with_suffix(".err")
     return state.places(session.id, last.number).stderr
 
 
