@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import json
 import re
@@ -287,6 +288,17 @@ def test_what_was_cancelled_or_lost_did_not_fail(tmp_path: Path) -> None:
     apply_as_told(plan, tmp_path, lambda session: Told(outcomes[session.index], None, "because"))
     material, _, _ = reported(plan, tmp_path)
     assert [one.cause.outcome for one in material.causes] == [Outcome.REJECTED]
+
+
+def test_the_commands_that_a_page_shows_are_those_of_this_state(tmp_path: Path) -> None:
+    plan = swept(tmp_path, 'a: "range:201"')
+    apply_as_told(plan, tmp_path, lambda _: Told(Outcome.FAILED, 1))
+    with open_for_reading(tmp_path, plan.sweep.name) as state:
+        material = gather(plan, state, "my sweep.yaml", Path("/some where"), BEGIN + 1000, "0.1.0")
+    page = html.unescape(render(material, ""))
+    example = material.causes[0].cause.example.session
+    assert f"runner logs --state '/some where' 'my sweep.yaml' {example} --stderr" in page
+    assert "runner results --state '/some where' 'my sweep.yaml' --group-by a --agg mean,std,count" in page
 
 
 def test_the_extra_is_named_where_it_is_missing(tmp_path: Path) -> None:
