@@ -403,7 +403,11 @@ async def vanish(run: Apply, after: int) -> None:
         if len(run.events) < after:
             emit(event)
         if len(run.events) >= after:
+            run.backend.submit = never  # type: ignore[method-assign]  # the dead submit nothing more
             gone.set()
+
+    async def never(attempt: Attempt) -> str:
+        await trio.sleep_forever()
 
     async def nothing(job: str, grace: float) -> None:
         await trio.lowlevel.checkpoint()

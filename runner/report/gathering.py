@@ -65,11 +65,10 @@ class Material:
     made: float
     maker: str
 
-    @property
-    def logs(self) -> str:
-        """The command that shows what a session wrote, but for the session."""
+    def command(self, name: str) -> str:
+        """`runner NAME` for this sweep and its state; more words may follow."""
         state = ["--state", str(self.state)] if self.state else []
-        return shlex.join(["runner", "logs", *state, self.file])
+        return shlex.join(["runner", name, *state, self.file])
 
 
 def gather(plan: Plan, state: State | None, file: str, where: Path | None, made: float, maker: str) -> Material:
