@@ -7,6 +7,7 @@ when. This module opens the parts in the right order and closes them whatever ha
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from runner.errors import InvalidInput
 from runner.events import ApplyEnded, ApplyStarted, Event
 from runner.executor import Executor, Todo, Usage
 from runner.history import Choice, History
-from runner.leftovers import settle
+from runner.leftovers import HERE, settle
 from runner.model import Attempt, Ended, Outcome, Scalar, Session, Status
 from runner.plan import Plan
 from runner.provenance import Provenance
@@ -51,21 +52,21 @@ BREATH = 1000
 class Applied:
     """How an apply went: its last event, how busy the capacity was, and the signal that ended it early, if one did.
 
-    `left` counts the selected sessions that have not succeeded and that `only` kept from running; `running` those whose
-    jobs run on without runner.
+    `left` counts the selected sessions that have not succeeded and that were not to run; `running` are the jobs that run
+    on without runner, by backend.
     """
 
     ended: ApplyEnded
     usage: Usage
     left: int
     signal: int | None
-    running: int = 0
+    running: Mapping[str, int]
 
     @property
     def succeeded(self) -> bool:
         """Whether every selected session has succeeded, now or before; or, when detached, still may."""
         bad = sum(count for outcome, count in self.ended.outcomes.items() if outcome is not Outcome.SUCCEEDED)
-        return not (bad or self.ended.not_run > self.running or self.left)
+        return not (bad or self.ended.not_run > sum(self.running.values()) or self.left)
 
 
 class Apply:
@@ -103,6 +104,12 @@ class Apply:
         self.secrets = _secrets(plan, environ)
         self.builds = Builds(self.sweep, plan.recipe, state, self.secrets)
         self.adopted: dict[str, str] = {}
+        self.elsewhere = frozenset(
+            attempt.session
+            for attempt in state.journal.open_attempts()
+            if attempt.backend not in (HERE, self.sweep.backend.kind)
+        )
+        """Sessions whose jobs another backend than this apply's has, or may have: they are not to run twice."""
         self.signal: int | None = None
         self._untold: list[Event] = []
         self._noted = trio.Event()
@@ -141,7 +148,8 @@ class Apply:
             raise _first(group) from None
         finally:
             self.commit()
-        running = sum(attempt.remote for attempt in self.state.journal.open_attempts())
+        left_open = self.state.journal.open_attempts()
+        running = Counter(attempt.backend for attempt in left_open if attempt.backend != HERE)
         return Applied(ended, usage, left, self.signal, running)
 
     async def _run(self, to_run: int) -> tuple[ApplyEnded, Usage]:
@@ -248,12 +256,13 @@ class Apply:
 
         The plan is walked only if that can make a difference: a fresh sweep of a million starts at once.
         """
-        if self.choice.select is None and self.choice.only is None and (self.choice.fresh or self.history.empty):
+        everything = self.choice.select is None and self.choice.only is None and not self.elsewhere
+        if everything and (self.choice.fresh or self.history.empty):
             return self.plan.count, 0
         to_run = left = 0
         for session in self._selected():
             status = self.history.status(session)
-            if self.choice.wants(status):
+            if self.choice.wants(status) and session.id not in self.elsewhere:
                 to_run += 1
             elif status is not Status.SUCCEEDED:
                 left += 1
@@ -272,7 +281,9 @@ class Apply:
         for position, session in sessions:
             if position % BREATH == 0:
                 yield None
-            if session.id not in self.adopted and self.choice.wants(self.history.status(session)):
+            if session.id in self.adopted or session.id in self.elsewhere:
+                continue
+            if self.choice.wants(self.history.status(session)):
                 yield Todo(session, self.history.next_attempt(session))
                 to_run -= 1
                 if not to_run:

@@ -122,8 +122,9 @@ class Ended:
     """How a job ended, as the backend saw it. Times are seconds, `max_rss` bytes; None where unknown.
 
     `exit_code` is the program's, 128+n after signal n. `reason` is for people, without a full stop. The executor has
-    the last word on what was cancelled: it knows why it asked for that. `over` says that nothing of it can live any more,
-    so that nobody will write to its files again.
+    the last word on what was cancelled: it knows why it asked for that. `began` is False where the command has certainly
+    never begun: then trying again repeats nothing. `over` says that nothing of it can live any more, so that nobody will
+    write to its files again.
     """
 
     outcome: Outcome
@@ -132,6 +133,7 @@ class Ended:
     duration: float | None = None
     cpu_time: float | None = None
     max_rss: int | None = None
+    began: bool = True
     over: bool = False
 
 

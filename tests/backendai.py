@@ -161,7 +161,7 @@ class Bench:
     folder: Path
     tag: str
 
-    def write(self, text: str, **options: str) -> None:
+    def write(self, text: str, **options: Any) -> None:
         """The sweep file: what all tests have in common, and `text`, which wins."""
         backend = json.dumps({"kind": "backend.ai", "tag": self.tag, **options})
         common = {"backend": backend, "image": self.cluster.image, "resources": "{cpu: 1, mem: 256m}"}
@@ -177,7 +177,7 @@ class Bench:
     ) -> None:
         """What a failed test has left takes no room from the others."""
         for job in self.jobs():
-            if not job.over:
+            if job.status not in ("TERMINATING", "TERMINATED", "CANCELLED"):
                 self.cluster.destroy(job)
 
     def run(self, *arguments: str, user: str = "user", **environ: str) -> subprocess.CompletedProcess[str]:

@@ -21,7 +21,7 @@ class Script:
 
     It is accepted `accepting` after it was submitted, starts `queued` later (`why` says what for) and runs for
     `duration`. After TERM it takes `leaving`, or forever (None), until KILL, and ends with `exit_on_term`.
-    `submit_error` and `wait_error` are raised where they say.
+    One that `begins` not is lost before its command began. `submit_error` and `wait_error` are raised where they say.
     """
 
     duration: float = 1.0
@@ -32,6 +32,7 @@ class Script:
     why: str = "Resources"
     leaving: float | None = 0.25
     exit_on_term: int = 143
+    begins: bool = True
     refuse: str | None = None
     submit_error: Exception | None = None
     wait_error: Exception | None = None
@@ -86,6 +87,8 @@ class Cluster:
         starts = trio.current_time() + script.queued
         outcome = script.outcome or (Outcome.FAILED if script.exit_code else Outcome.SUCCEEDED)
         ended = Ended(outcome, script.exit_code, None, script.duration, script.duration, script.max_rss)
+        if not script.begins:
+            ended = Ended(Outcome.LOST, None, "it never began", began=False)
         job = FakeJob(f"fake-{len(self.jobs)}", attempt, script, starts, starts + script.duration, ended)
         if timeout is not None:
             patience = attempt.grace if script.leaving is None else min(script.leaving, attempt.grace)

@@ -51,6 +51,10 @@ class Doing:
     vanishes: float | None = None
     never: bool = False
     """Whether the manager forgets to have the command started, as one does that is killed at the wrong moment."""
+    deaf: str | None = None
+    """From this status on the manager misses what becomes of it: the command runs and ends all the same."""
+    forgotten: bool = False
+    """Whether the manager forgets it while it prepares its container."""
     stays: bool = False
     """Whether the manager forgets to clear the session away after its end, as a real one does now and then."""
 
@@ -206,7 +210,7 @@ class FakeManager:
         session = self._by_id_or_name(name)
         if session is None or (session.over and rest != ["logs"]):
             return _problem(404, "object-not-found", "No such session.", msg=f"Session (id={name}) does not exist.")
-        if rest == ["logs"] and "RUNNING" not in session.history:
+        if rest == ["logs"] and "RUNNING" not in session.history and not session.console:
             return _problem(500, "internal-server-error", "Internal server error.")
         if rest == ["logs"]:
             log = session.kept if session.kept is not None else "" if session.over else session.console
@@ -305,7 +309,11 @@ class FakeManager:
         self._tell(session, "kernel_preparing")
         self._enter(session, "PREPARING")
         await trio.sleep(PREPARING)
-        if session.over:
+        if session.over or session.doing.forgotten:
+            return
+        if session.doing.deaf == "PREPARING":
+            session.console = NOISE
+            await self._carry_out(session)
             return
         self._enter(session, "RUNNING")
         self.most_running = max(self.most_running, sum(it.status == "RUNNING" for it in self.sessions.values()))
@@ -331,6 +339,8 @@ class FakeManager:
             f"\r\n{mark}:end:code={code}:why={why}:out={len(doing.stdout)}:err={len(doing.stderr)}"
             f":ran={round(doing.duration * 100)}:cpu=0m0.100000s 0m0.050000s:peak=2048:oom=0:left=0\r\n"
         )
+        if doing.deaf:
+            return
         session.result = "FAILURE" if code else "SUCCESS"
         self._tell(session, "session_failure" if code else "session_success", code)
         if doing.stays:

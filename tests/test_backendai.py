@@ -224,12 +224,66 @@ def test_a_killed_container_is_lost(manager: FakeManager, site: Site) -> None:
     assert ended.reason == "its container ended by itself or was killed"
 
 
-def test_a_command_that_is_never_started(manager: FakeManager, site: Site) -> None:
-    """The session runs and runs with nothing in it: it is given up, and does not stay."""
-    manager.doing = lambda script: Doing(never=True)
+@pytest.mark.parametrize("doing", [Doing(never=True), Doing(forgotten=True)], ids=["running", "preparing"])
+def test_a_command_that_is_never_started(manager: FakeManager, site: Site, doing: Doing) -> None:
+    """The session runs, or is prepared, for ever with nothing in it: it is given up, does not stay, and never began."""
+    manager.doing = lambda script: doing
     ended = site.end_of(site.attempt(("true",)))
-    assert (ended.outcome, ended.reason) == (Outcome.LOST, "the cluster never started its command")
+    assert (ended.outcome, ended.reason, ended.began) == (Outcome.LOST, "the cluster never started its command", False)
     assert all(session.over for session in manager.sessions.values())
+
+
+@pytest.mark.parametrize("status", ["PREPARING", "RUNNING"])
+def test_an_end_that_the_manager_has_missed(manager: FakeManager, site: Site, status: str) -> None:
+    """Its own console tells: it is collected, with its exit code and streams, and the session is cleared away."""
+    manager.doing = lambda script: Doing(deaf=status, code=3, stdout=b"whole")
+    attempt = site.attempt(("sh", "-c", "exit 3"))
+    ended = site.end_of(attempt)
+    assert (ended.outcome, ended.exit_code) == (Outcome.FAILED, 3)
+    assert site.stdout(attempt) == "whole"
+    assert all(session.over for session in manager.sessions.values())
+
+
+def test_an_end_that_the_manager_missed_while_it_was_away_is_found_at_once(manager: FakeManager, site: Site) -> None:
+    manager.doing = lambda script: Doing(deaf="RUNNING", duration=100)
+
+    async def body() -> None:
+        async with manager.client() as backend:
+            job = await backend.submit(site.attempt(("true",)))
+
+            async def away() -> None:
+                await trio.sleep(95)
+                manager.down = True
+                await trio.sleep(20)
+                manager.down = False
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(away)
+                assert (await backend.wait(job)).outcome is Outcome.SUCCEEDED
+            assert trio.current_time() < 180
+
+    simulate(manager, body)
+
+
+def test_a_session_forgotten_while_the_manager_was_away_is_given_up_sooner(manager: FakeManager, site: Site) -> None:
+    manager.doing = lambda script: Doing(forgotten=True)
+
+    async def body() -> None:
+        async with manager.client() as backend:
+            job = await backend.submit(site.attempt(("true",)))
+
+            async def away() -> None:
+                await trio.sleep(2)
+                manager.down = True
+                await trio.sleep(20)
+                manager.down = False
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(away)
+                assert not (await backend.wait(job)).began
+            assert trio.current_time() < 150
+
+    simulate(manager, body)
 
 
 def test_a_console_that_comes_late_is_waited_for(manager: FakeManager, site: Site) -> None:

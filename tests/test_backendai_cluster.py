@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -79,15 +80,14 @@ def test_endings(bench: Bench) -> None:
         "mem": [cases[name][2] for name in names],
     }
     bench.write(
-        "exec: [sh, -c, $script]\nimage: $image\nresources: {cpu: 1, mem: $mem}\ntimeout: 30s\ngrace: 1s\n"
+        "exec: [sh, -c, $script]\nimage: $image\nresources: {cpu: 1, mem: $mem}\ntimeout: 60s\ngrace: 1s\n"
         f"ranges: {json.dumps(columns)}\nenv: {{CASE: $case}}\nzip: [[case, script, image, mem]]\n"
     )
+    session = {name: row["id"] for name, row in bench.by("case").items()}
     runner = bench.start("apply")
-    slowly(lambda: len([job for job in bench.jobs() if "RUNNING" in job.times]) >= 7 or runner.poll() is not None)
-    by_session = {row["id"]: name for name, row in bench.by("case").items()}
-    jobs = {name: job for job in bench.jobs() for session, name in by_session.items() if session in job.name}
-    bench.cluster.kill(jobs["killed"])
-    bench.cluster.destroy(jobs["destroyed"])
+    for name, end in (("killed", bench.cluster.kill), ("destroyed", bench.cluster.destroy)):
+        slowly(lambda: [job for job in bench.jobs() if session[name] in job.name and job.status == "RUNNING"])  # noqa: B023
+        end(next(job for job in bench.jobs() if session[name] in job.name))
     _, errors = runner.communicate(timeout=MINUTES)
     assert runner.returncode == 1, errors
     rows = bench.by("case")
@@ -95,7 +95,7 @@ def test_endings(bench: Bench) -> None:
         row = rows[name]
         assert (row["status"], row["exit_code"]) == (status, code), (name, row)
         assert reason is None or reason in str(row["reason"]), (name, row)
-    assert all(job.over for job in bench.jobs())
+    slowly(lambda: all(job.over for job in bench.jobs()))
 
 
 @pytest.mark.parametrize(
@@ -104,10 +104,10 @@ def test_endings(bench: Bench) -> None:
         ("", {"group": "nobodys"}, "Invalid group"),
         ("", {"scaling_group": "nowhere"}, "scaling group"),
         ("resources: {cpu: 1, mem: 256m, tpu.device: 1}\n", {}, "Unknown slot type"),
-        ("", {"mounts": "no-such-folder"}, "virtual folder"),
+        ("", {"mounts": ["no-such-folder"]}, "virtual folder"),
     ],
 )
-def test_refusals(bench: Bench, text: str, options: dict[str, str], words: str) -> None:
+def test_refusals(bench: Bench, text: str, options: dict[str, Any], words: str) -> None:
     """What can never run is rejected at once, in the cluster's own words and with a hint; nothing is left behind."""
     bench.write(f"exec: [sh, -c, exit 0]\n{text}", **options)
     done = bench.run("apply")
@@ -130,7 +130,7 @@ def test_waiting_for_ever(bench: Bench) -> None:
     assert waiting["waiting"]
     bench.run("cancel")
     _, errors = runner.communicate(timeout=MINUTES)
-    assert runner.returncode == 130, errors
+    assert runner.returncode == 1, errors
     assert [job.status for job in bench.jobs()] == ["CANCELLED"]
     assert [row["status"] for row in bench.rows()] == ["cancelled"]
 
@@ -241,7 +241,7 @@ def test_sixty_under_max_parallel_four(bench: Bench) -> None:
     # what was asked: to create and to collect each, and a few queries for all of them together
     asked = Counter("POST" if submits(exchange) else exchange.path.rpartition("/")[2] for exchange in proxy.seen)
     assert asked["POST"] == 60
-    assert asked["gql"] <= 60
+    assert asked["gql"] < 2 * 60
     assert not any(re.search(r"/session/[^/]+$", exchange.path) for exchange in proxy.seen)
 
 
@@ -387,7 +387,7 @@ def test_manager_is_away_for_twenty_seconds(lone_bench: Bench) -> None:
     """While jobs are queued, run and end, the manager dies and comes back: nothing is lost, nothing runs twice."""
     bench = lone_bench
     bench.write("exec: [sh, -c, 'sleep 8; echo $1', sh, $x]\nranges: {x: 'range:6'}\nmax_parallel: 4\n")
-    runner = bench.start("apply")
+    runner = bench.start("apply", "--format", "jsonl")
     bench.wait_for_jobs("RUNNING", 2)
     bench.cluster.stop_manager()
     since = time.monotonic()
@@ -395,11 +395,15 @@ def test_manager_is_away_for_twenty_seconds(lone_bench: Bench) -> None:
         wait_for(lambda: time.monotonic() > since + 20)
     finally:
         bench.cluster.start_manager()
-    _, errors = runner.communicate(timeout=2 * MINUTES)
+    output, errors = runner.communicate(timeout=2 * MINUTES)
     assert runner.returncode == 0, errors
-    assert [row["attempts"] for row in bench.rows()] == [1] * 6
+    assert [row["status"] for row in bench.rows()] == ["succeeded"] * 6
     assert [Path(row["stdout"]).read_text() for row in bench.rows()] == [f"{x}\n" for x in range(6)]
-    assert len(bench.jobs()) == 6
+    ends = [event for event in map(json.loads, output.splitlines()) if event["event"] == "attempt-ended"]
+    assert len(ends) == len(bench.jobs()) == sum(row["attempts"] for row in bench.rows())
+    # what the manager forgot to start was submitted again, and nothing else
+    assert {end["reason"] for end in ends} <= {None, "the cluster never started its command"}
+    slowly(lambda: all(job.over for job in bench.jobs()))
 
 
 def test_a_network_that_drops_delays_and_duplicates(bench: Bench) -> None:
@@ -455,7 +459,7 @@ def test_nobody_answers_at_the_end(bench: Bench) -> None:
         runner.send_signal(signal.SIGINT)
         _, errors = runner.communicate(timeout=MINUTES)
     assert runner.returncode == 130, errors
-    assert proxy.url in errors
+    assert "1 job may still run at backend.ai, which has not confirmed the end" in errors
     bench.cluster.run_in(job, "touch /tmp/go")
     done = bench.run("apply")
     assert done.returncode == 0, done.stderr

@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from runner.events import ApplyEnded, ApplyInterrupted, AttemptEnded, AttemptSubmitted, Event, StopReached
+from runner.executor.rules import MOST_RESTARTS
 from runner.model import Outcome, Policy, Retry, Stop
 from tests.fake_backend import Cluster, Script
 from tests.simulation import Apply, apply, by_index, each, session, simulate, sweep
@@ -110,6 +111,20 @@ def test_a_retry_waits_twice_as_long_each_time() -> None:
     assert pauses == [2, 4, 8, None]
     assert [number for _, number, _ in run.prepared] == [1, 2, 3, 4]
     assert ended.outcomes == {Outcome.SUCCEEDED: 1}
+
+
+def test_what_never_began_is_submitted_again_and_no_retry() -> None:
+    """The backend has lost the job before its command began: nothing is repeated, so nobody is charged for it."""
+    run = Apply(lambda index, number: Script(begins=number == 3))
+    assert apply(run, sweep(1)).outcomes == {Outcome.SUCCEEDED: 1}
+    assert run.ends() == [(0, Outcome.LOST), (0, Outcome.LOST), (0, Outcome.SUCCEEDED)]
+
+
+def test_what_never_begins_is_given_up_in_the_end() -> None:
+    """Its retries are counted from there on."""
+    run = Apply(each(Script(begins=False)), policy=Policy(retry=Retry(limit=1)))
+    assert apply(run, sweep(1)).outcomes == {Outcome.LOST: 1}
+    assert len(run.ends()) == 1 + MOST_RESTARTS + 1
 
 
 def test_retries_have_a_limit() -> None:

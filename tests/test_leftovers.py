@@ -17,9 +17,12 @@ import pytest
 import trio
 
 from runner.errors import EnvironmentFailed
-from runner.events import BuildEnded, BuildStarted, Event
+from runner.events import AttemptEnded, BuildEnded, BuildStarted, Event
 from runner.leftovers import Settled, settle
+from runner.loading import load
 from runner.model import Attempt, Outcome, Policy
+from runner.plan import Plan
+from runner.source import read
 from runner.state import State, open_for_writing
 from runner.state.machine import Machine, Sight, here, sight
 from tests.facts import apply_started, session, submitted
@@ -52,6 +55,7 @@ def settled(
     outlives: bool,
     names: list[str],
     script: Script = Script(duration=1e6),  # noqa: B008
+    wanted: Callable[[frozenset[str]], frozenset[str]] = frozenset,
 ) -> tuple[Settled, list[Event], list[str], float]:
     """Settle what is open in the state, while jobs of these names run at a backend called `fake`."""
     events: list[Event] = []
@@ -70,7 +74,7 @@ def settled(
             state.journal.record(event)
             events.append(event)
 
-        done = await settle(state, backend, 3.0, emit)
+        done = await settle(state, backend, 3.0, emit, wanted)
         found.append((done, [each.attempt.name for each in cluster.alive], trio.current_time() - began))
 
     simulate(main)
@@ -108,6 +112,24 @@ def test_jobs_that_outlive_runner_are_adopted_and_builds_are_not(state: State) -
     assert alive == names[1:3]
     assert [(e.build, e.outcome) for e in events if isinstance(e, BuildEnded)] == [("b", Outcome.LOST)]
     assert len(events) == 5
+
+
+def test_jobs_of_sessions_that_nobody_wants_are_ended(state: State) -> None:
+    """And how they ended is recorded: the backend knows."""
+    names = begin(state)
+    unwanted = SESSIONS[1].id
+    done, events, alive, _ = settled(state, outlives=True, names=names[1:3], wanted=lambda found: found - {unwanted})
+    assert list(done.adopt) == [SESSIONS[2].id]
+    assert alive == [names[2]]
+    [ended] = [event for event in events if isinstance(event, AttemptEnded) and event.session == unwanted]
+    assert (ended.outcome, ended.exit_code) == (Outcome.CANCELLED, 143)
+
+
+def test_jobs_of_this_state_that_no_record_leads_to_are_ended(state: State) -> None:
+    """Such as those of a journal that was put back from a backup; another state's are left alone."""
+    stray, foreign = f"{state.id}-{SESSIONS[0].id}-7", f"0123456789ab-{SESSIONS[0].id}-1"
+    _, _, alive, _ = settled(state, outlives=True, names=[stray, foreign])
+    assert alive == [foreign]
 
 
 def test_what_is_elsewhere_is_left_alone(state: State) -> None:
@@ -250,6 +272,25 @@ def test_a_process_that_only_has_the_leaders_pid_is_spared(tmp_path: Path, unmar
     journal.close()
     assert runner(tmp_path, "cancel").returncode == 0
     assert len(sleepers(unmarked)) == 2
+
+
+def test_what_another_backend_has_is_not_run_here_as_well(tmp_path: Path) -> None:
+    """A session whose job a cluster has, or may have, runs already: it counts as not succeeded, and is told of."""
+    (tmp_path / "sweep.yaml").write_text("exec: [echo, $x]\nranges: {x: [0, 1]}\n")
+    sweep = load(read(str(tmp_path / "sweep.yaml")), tmp_path)
+    there, here_ = Plan.of(sweep)
+    with open_for_writing(tmp_path, "sweep") as opened:
+        opened.journal.record(replace(apply_started(recipe=Plan.of(sweep).recipe), backend="slurm"))
+        opened.journal.record(replace(submitted(there), backend="slurm"))
+    done = runner(tmp_path, "apply")
+    assert done.returncode == 1
+    assert "1 job still runs at slurm; `runner apply sweep.yaml --backend slurm` takes it up" in done.stderr
+    assert [(row["id"], row["status"], row["attempts"]) for row in results(tmp_path)] == [
+        (there.id, "lost", 1),
+        (here_.id, "succeeded", 1),
+    ]
+    assert runner(tmp_path, "apply", "--fresh").returncode == 1
+    assert [row["attempts"] for row in results(tmp_path)] == [1, 2]
 
 
 @linux

@@ -114,7 +114,9 @@ def command(
 
     with outlets() as opened:
         applied = execute(this, state, choice, opened, watch, detach)
-    tell_running(applied, this, f"`runner apply {arguments}` takes them up, `runner cancel {arguments}` ends them")
+    for kind in applied.running:
+        at = f"{arguments} --backend {kind}" if backend or kind != this.sweep.backend.kind else arguments
+        tell_running(applied, kind, f"`runner apply {at}`", f"`runner cancel {arguments}`")
     return exit_code(applied)
 
 
@@ -133,11 +135,14 @@ def require_detachable(this: Given, detach: bool) -> None:
         raise InvalidInput("jobs of backend `local` end with runner and cannot be detached", hint)
 
 
-def tell_running(applied: Applied, this: Given, how: str) -> None:
-    """Nothing is left running without a word."""
-    if applied.running:
-        verb = "runs" if applied.running == 1 else "run"
-        say(f"{counted(applied.running, 'job')} still {verb} at {this.sweep.backend.kind}; {how}")
+def tell_running(applied: Applied, backend: str, resume: str, cancel: str | None = None) -> None:
+    """Nothing is left running without a word: what takes it up, and what ends it."""
+    count = applied.running[backend]
+    them = "it" if count == 1 else "them"
+    verb = "may still run" if applied.signal else "still runs" if count == 1 else "still run"
+    silent = ", which has not confirmed the end" if applied.signal else ""
+    ends = f", {cancel} ends {them}" if cancel else ""
+    say(f"{counted(count, 'job')} {verb} at {backend}{silent}; {resume} takes {them} up{ends}")
 
 
 def execute(

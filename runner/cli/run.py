@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,27 +30,58 @@ LIVE_SECONDS = 0.05
 """Between two looks at what the one session has written."""
 
 BACKEND_FLAGS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
-    (("-m", "-v", "--mount", "--volume", "mounts"), {"multiple": True, "metavar": "NAME[=PATH]"}),
-    (("--tag", "tag"), {"metavar": "TEXT"}),
-    (("--bootstrap-script", "bootstrap_script"), {"metavar": "PATH"}),
-    (("--cluster-mode", "cluster_mode"), {"metavar": "MODE"}),
-    (("--cluster-size", "cluster_size"), {"type": int, "metavar": "NUMBER"}),
-    (("--resource-opts", "resource_opts"), {"multiple": True, "metavar": "KEY=VAL"}),
-    (("--arch", "--architecture", "architecture"), {"metavar": "ARCH_NAME"}),
-    (("--preopen", "preopen"), {"metavar": "LIST"}),
-    (("--assign-agent", "assign_agent"), {"metavar": "LIST"}),
-    (("--starts-at", "starts_at"), {"metavar": "TIME"}),
-    (("--callback-url", "callback_url"), {"metavar": "URL"}),
-    (("--scaling-group", "--sgroup", "scaling_group"), {"metavar": "NAME"}),
-    (("-d", "--domain", "domain"), {"metavar": "NAME"}),
-    (("-g", "--group", "group"), {"metavar": "NAME"}),
+    (
+        ("-m", "-v", "--mount", "--volume", "mounts"),
+        {"multiple": True, "metavar": "NAME[=PATH]", "help": "A virtual folder to mount."},
+    ),
+    (("--tag", "tag"), {"metavar": "TEXT", "help": "A tag for the jobs."}),
+    (("--bootstrap-script", "bootstrap_script"), {"metavar": "PATH", "help": "Runs in the container first."}),
+    (("--cluster-mode", "cluster_mode"), {"metavar": "MODE", "help": "`single-node` or `multi-node`."}),
+    (("--cluster-size", "cluster_size"), {"type": int, "metavar": "NUMBER", "help": "Containers for each job."}),
+    (
+        ("--resource-opts", "resource_opts"),
+        {"multiple": True, "metavar": "KEY=VAL", "help": "Such as `shmem=64m`."},
+    ),
+    (
+        ("--arch", "--architecture", "architecture"),
+        {"metavar": "ARCH_NAME", "help": "Of the image. [default: this machine's]"},
+    ),
+    (("--preopen", "preopen"), {"metavar": "LIST", "help": "Service ports to open: `8080,8081`."}),
+    (("--assign-agent", "assign_agent"), {"metavar": "LIST", "help": "Agents to run on; for administrators."}),
+    (("--starts-at", "starts_at"), {"metavar": "TIME", "help": "Not before this time."}),
+    (("--callback-url", "callback_url"), {"metavar": "URL", "help": "Called at each change of a job."}),
+    (("--scaling-group", "--sgroup", "scaling_group"), {"metavar": "NAME", "help": "The resource group to run in."}),
+    (("-d", "--domain", "domain"), {"metavar": "NAME", "help": "The domain to run in."}),
+    (("-g", "--group", "group"), {"metavar": "NAME", "help": "The group, or project, to run in."}),
 )
 """Flags that only a backend can make something of; they become options of `backend:`."""
 
 
+NOT_TAKEN: Mapping[str, tuple[bool, str]] = {
+    "--clean": (False, "leave it out: every session begins in a fresh folder"),
+    "--terminal": (True, "a batch has no terminal; `backend.ai session` gives one"),
+    "--max-wait": (False, "leave it out: what waits for room waits, `runner status` says why, and Ctrl-C ends it"),
+    "--no-reuse": (True, "leave it out: nothing of another run is ever reused"),
+    "--type": (False, "leave it out: every job is a batch job, so that it outlives its client"),
+}
+"""Flags of `backend.ai run` that mean nothing here: whether each is a switch, and what to do about it."""
+
+
+def _refuse(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value:
+        name = parameter.opts[0]
+        raise InvalidInput(f"`runner run` has no `{name}`", NOT_TAKEN[name][1])
+
+
+def not_taken(function: Any) -> Any:
+    for name, (switch, _) in NOT_TAKEN.items():
+        function = click.option(name, is_flag=switch, hidden=True, expose_value=False, callback=_refuse)(function)
+    return function
+
+
 def backend_flags(function: Any) -> Any:
     for names, settings in reversed(BACKEND_FLAGS):
-        function = click.option(*names, **settings, help="Where the backend knows it.")(function)
+        function = click.option(*names, **settings)(function)
     return function
 
 
@@ -73,6 +105,7 @@ def backend_flags(function: Any) -> Any:
 @click.option("--print-sweep", is_flag=True, help="Print the equivalent sweep file, and run nothing.")
 @click.option("--enqueue-only", "--detach", "detach", is_flag=True, help="Return when all sessions are submitted.")
 @backend_flags
+@not_taken
 def command(
     arguments: tuple[str, ...],
     code: str | None,
@@ -157,7 +190,8 @@ def command(
             file = f"{this.sweep.name}.yaml"
             again = f"the same command with `--print-sweep >{file}`, then `runner apply {file} --state {folder}`"
             opened.drain()
-            tell_running(applied, this, f"{again} takes them up")
+            for kind in applied.running:
+                tell_running(applied, kind, again)
         elif rm or (name is None and applied.succeeded and printed):
             shutil.rmtree(folder, ignore_errors=True)
         elif not quiet and not (applied.succeeded and printed):

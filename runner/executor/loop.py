@@ -16,7 +16,7 @@ from runner.executor.interface import Builds, Running, Snapshot, Todo
 from runner.executor.job import ENDING, Job
 from runner.executor.queue import Entry, Queue
 from runner.executor.record import Record
-from runner.executor.rules import retry_pause, stop_reason
+from runner.executor.rules import restart, retry_pause, stop_reason
 from runner.executor.usage import Meter, Usage
 from runner.model import Attempt, Ended, Outcome, Policy, Resources, Scalar, Session
 
@@ -311,13 +311,15 @@ class Executor:
             with trio.CancelScope(shield=True):
                 metrics = await self._collect(job.attempt, ended)
         pause = None
+        charged = not restart(ended, entry.restarts)
         if not self._closing and entry.session.id not in self._to_cancel:
-            pause = retry_pause(self._policy.retry, ended.outcome, entry.retries)
+            pause = retry_pause(self._policy.retry, ended.outcome, entry.retries) if charged else 0.0
         self._end(entry, ended, metrics, pause)
         if pause is not None:
             self._serial += 1
             again = Entry((0, self._serial), entry.session, entry.attempt + 1, entry.resources)
-            again.retries = entry.retries + 1
+            again.retries = entry.retries + charged
+            again.restarts = entry.restarts + (not charged)
             again.last = ended.outcome
             heapq.heappush(self._backing_off, (trio.current_time() + pause, self._serial, again))
 

@@ -20,7 +20,7 @@ PASSES = 256
 class Entry:
     """An attempt that waits, or a build: `build` is its key then, and `session` the first that needs it.
 
-    Lower ranks start first. `retries` and `last`, the outcome of the attempt before, count within this apply.
+    Lower ranks start first. `retries`, `restarts` and `last`, the outcome of the attempt before, count within this apply.
     """
 
     rank: tuple[int, int]
@@ -29,6 +29,7 @@ class Entry:
     resources: Resources
     build: str | None = None
     retries: int = 0
+    restarts: int = 0
     last: Outcome | None = None
     passed: int = 0
     shape: frozenset[tuple[str, Amount]] = field(init=False)

@@ -10,19 +10,16 @@ from typing import Any, Self
 import httpx
 import trio
 
-from runner.backends.backendai import collect, config, outcome, payload, sessions
+from runner.backends.backendai import collect, config, missed, outcome, payload, sessions
 from runner.backends.backendai.client import Client
 from runner.backends.backendai.problems import Refused, hint
 from runner.backends.backendai.watch import Job, Watch
 from runner.backends.base import Rejected, Started
-from runner.model import Attempt, Ended, Outcome
+from runner.model import Attempt, Ended
 from runner.units import format_memory
 
 CLEARING = 8.0
 """Seconds that the cluster gets to clear away a session whose command is over, before it is told to."""
-
-STALLED, STALLED_LOOKS = 30.0, 2
-"""After so many seconds of RUNNING, so many times, it is looked whether a job's command has begun at all."""
 
 LEAVING = 5.0
 """Seconds beyond its grace that a wrapper gets to bring back what there is, before its session is destroyed."""
@@ -52,6 +49,7 @@ class BackendAI:
         self._started: dict[str, Started] = {}
         self._ended: dict[str, Ended] = {}
         self._locks: dict[str, trio.Lock] = {}
+        self._asked: set[str] = set()
         self._going: set[Job] = set()
         self._sought: set[str] = set()
         self._seeking = trio.Lock()
@@ -125,7 +123,8 @@ class BackendAI:
                 on_waiting(why)
             return it.begun
 
-        await self._watch.until(it, begun)
+        if job not in self._ended and not await missed.begin(self._client, self._watch, it, self._name(it), begun):
+            self._ended[job] = await missed.give_up(self._client, self._watch, it, self._name(it))
         if job not in self._started:
             at = it.seen.began if it.seen and it.seen.began else time.time()
             self._started[job] = Started(at, it.seen.host if it.seen else None)
@@ -133,15 +132,15 @@ class BackendAI:
         return self._started[job]
 
     async def wait(self, job: str) -> Ended:
+        it = self._watch.job(job)
         async with self._locks.setdefault(job, trio.Lock()):
             if job not in self._ended:
-                it = self._watch.job(job)
-                if await self._stalled(it):
-                    await sessions.destroy(self._client, it.id, forced=True)
-                    self._ended[job] = Ended(Outcome.LOST, None, "the cluster never started its command")
-                else:
-                    await self._watch.until(it, lambda: it.ended)
+                await self.started(job, lambda _: None)
+            if job not in self._ended:
+                if await missed.end(self._client, self._watch, it, self._name(it)):
                     self._ended[job] = await self._follow_out(it)
+                else:
+                    self._ended[job] = await missed.give_up(self._client, self._watch, it, self._name(it))
             return self._ended[job]
 
     async def _room(self) -> None:
@@ -163,27 +162,13 @@ class BackendAI:
         await self._clear_away(it, lambda: it.over)
         return await self._collect(it)
 
-    async def _stalled(self, it: Job) -> bool:
-        """Return once it has ended, or its command is known to have begun: True if it never will.
-
-        A manager that dies at the wrong moment forgets to have a session's command started.
-        """
-        await self._watch.until(it, lambda: it.begun)
-        for _ in range(STALLED_LOOKS):
-            with trio.move_on_after(STALLED):
-                await self._watch.until(it, lambda: it.ended)
-            if it.ended or it.proved:
-                return False
-            log = await sessions.console(self._client, it.id)
-            # Of a log that is longer than what is kept the beginning is gone, but hardly all of our lines.
-            it.proved = log is None or payload.key(self._name(it)) in log
-        return not it.proved
-
     async def cancel(self, job: str, grace: float) -> None:
         it = self._watch.job(job)
         if job in self._ended or it.over:
             await trio.lowlevel.checkpoint()
             return
+        if not it.ended:
+            self._asked.add(job)
         if it.begun and not it.ended:
             await self._ask_to_end(it, grace)
         if not it.over and await sessions.destroy(self._client, job, forced=grace <= 0 or not it.begun):
@@ -212,7 +197,7 @@ class BackendAI:
 
     async def _clear_away(self, it: Job, done: Callable[[], bool]) -> None:
         """A session whose command is over goes by itself; one that does not is helped on."""
-        with trio.move_on_after(0 if it.seen and it.seen.status == "ERROR" else CLEARING):
+        with trio.move_on_after(0 if it.stuck else CLEARING):
             await self._watch.until(it, done)
         if not done():
             await sessions.destroy(self._client, it.id, forced=True)
@@ -221,15 +206,16 @@ class BackendAI:
                 await self._watch.until(it, done)
 
     async def _collect(self, it: Job) -> Ended:
-        expected = it.seen is not None and it.seen.result is not None
-        ran = it.seen is not None and (it.seen.began is not None or expected)
+        expected = it.missed or (it.seen is not None and it.seen.result is not None)
+        ran = expected or it.proved or (it.seen is not None and it.seen.began is not None)
         log = await collect.fetch(self._client, it.id, self._name(it), expected=expected) if ran else ""
         return await self._bring_back(it, log)
 
     async def _bring_back(self, it: Job, log: str) -> Ended:
         attempt = self._attempts.get(it.id)
         console = await trio.to_thread.run_sync(collect.bring_back, log, self._name(it), attempt)
-        return outcome.ended(None if it.gone else it.seen, it.exit_code, console, attempt)
+        seen = None if it.gone else it.seen
+        return outcome.ended(seen, it.exit_code, console, attempt, asked=it.id in self._asked)
 
     def _name(self, it: Job) -> str:
         attempt = self._attempts.get(it.id)

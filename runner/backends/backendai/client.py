@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -43,6 +44,8 @@ class Client:
         self.budget = Budget()
         self.offset = timedelta(0)
         """How far the cluster's clock is ahead of ours; learned from it when it minds."""
+        self.failed_at = -math.inf
+        """When the cluster last did not answer, or with an error of its own; trio's time."""
         self._answered = False
         self._http = httpx.AsyncClient(
             base_url=config.endpoint,
@@ -71,6 +74,7 @@ class Client:
                 response = await self._http.send(self._request(method, path, body, query))
             except httpx.HTTPError as error:
                 self.budget.unheard()
+                self.failed_at = trio.current_time()
                 raise Unavailable(_reason(error)) from error
             except BaseException:
                 self.budget.unheard()
@@ -81,6 +85,8 @@ class Client:
                 return response.json() if response.content else None
             if not self._account_for(response, corrected):
                 break
+        if response.status_code >= 500:
+            self.failed_at = trio.current_time()
         raise self._problem(response)
 
     async def insist(

@@ -35,14 +35,20 @@ CANCELLED_AS = {
 }
 
 
-def ended(seen: Seen | None, exit_code: int | None, console: Console, attempt: Attempt | None) -> Ended:
-    """`seen` is the session as it was last listed, None where the cluster does not know it; `exit_code` came by an event."""
+def ended(
+    seen: Seen | None, exit_code: int | None, console: Console, attempt: Attempt | None, *, asked: bool = False
+) -> Ended:
+    """`seen` is the session as it was last listed, None where the cluster does not know it; `exit_code` came by an event;
+    `asked` says that we wanted its end before anybody knew of one.
+    """
     if console.end is not None and console.end.why != "asked":
         return _by_wrapper(console.end, attempt)
     if console.end is not None:
         return Ended(Outcome.CANCELLED, console.end.code, "ended on request", *_used(console.end))
     if seen is None:
         return Ended(Outcome.LOST, None, "the cluster no longer knows it")
+    if asked and seen.result != "SUCCESS":
+        return Ended(Outcome.CANCELLED, exit_code, "ended on request")
     if seen.result == "SUCCESS":
         return Ended(Outcome.SUCCEEDED, 0, None)
     if seen.result is not None:

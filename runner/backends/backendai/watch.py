@@ -34,15 +34,20 @@ MISSES = 3
 
 @dataclass(eq=False)
 class Job:
-    """A session that is followed. `seen` is its last known state; `exit_code` came by an event."""
+    """A session that is followed. `seen` is its last known state, and `since` when it was first seen in that status (trio's
+    time); `exit_code` came by an event.
+    """
 
     id: str
     seen: Seen | None = None
+    since: float = -math.inf
     exit_code: int | None = None
     gone: bool = False
     misses: int = 0
     proved: bool = False
-    """Whether its command is known to have begun: the cluster can say RUNNING and never start it."""
+    """Whether its command is known to have begun, whatever the cluster says."""
+    missed: bool = False
+    """Whether its command is known to have ended although the cluster does not say so."""
     waiters: int = 0
     changed: trio.Event = field(default_factory=trio.Event)
 
@@ -59,11 +64,24 @@ class Job:
     @property
     def ended(self) -> bool:
         """Whether its command is known to be over; the cluster may yet have to clear it away."""
-        return self.over or (self.seen is not None and (self.seen.result is not None or self.seen.status == "ERROR"))
+        return self.over or self.missed or (self.seen is not None and (self.seen.result is not None or self.failed))
+
+    @property
+    def failed(self) -> bool:
+        return self.seen is not None and self.seen.status == "ERROR"
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the cluster will not clear it away by itself."""
+        return self.failed or self.missed
+
+    @property
+    def preparing(self) -> bool:
+        return self.seen is not None and self.seen.status == "PREPARING"
 
     @property
     def begun(self) -> bool:
-        return self.ended or (self.seen is not None and self.seen.status in BEGUN)
+        return self.ended or self.proved or (self.seen is not None and self.seen.status in BEGUN)
 
     def tell(self) -> None:
         self.changed.set()
@@ -152,7 +170,8 @@ class Watch:
                 continue
             changed = [self._update(job, found.get(job.id)) for job in wanted]
             longest = LONG if self._streaming else BLIND
-            self._interval = SHORT if any(changed) else min(longest, self._interval * GROWTH)
+            news = any(changed) and not self._streaming  # else events tell what is worth another look
+            self._interval = SHORT if news else min(longest, self._interval * GROWTH)
             self._look_in(self._interval)
 
     def _update(self, job: Job, seen: Seen | None) -> bool:
@@ -170,6 +189,8 @@ class Watch:
             result = seen.result or job.seen.result
             seen = replace(seen, result=result, began=job.seen.began or seen.began)
         news = job.seen is None or (job.seen.status, job.seen.result) != (seen.status, seen.result)
+        if job.seen is None or job.seen.status != seen.status:
+            job.since = trio.current_time()
         told = news or (job.seen is not None and job.seen.waits_for != seen.waits_for)
         job.seen = seen
         if told:
@@ -216,7 +237,7 @@ class Watch:
             if seen.status in BEGUN:
                 return
             if not self.frugal:
-                self.look_now()  # that tells where it runs, too
+                self._look_in(SOON)  # that tells where it runs, too
                 return
             seen = replace(seen, status="RUNNING", began=time.time(), waits_for=None)
         elif event.name in ("session_success", "session_failure"):

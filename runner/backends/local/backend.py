@@ -272,7 +272,7 @@ def _ended(
     if out_of_memory and not asked:
         outcome = Outcome.OUT_OF_MEMORY
         reason = f"used {_mib(max_rss or 0)} of its {_mib(mem or 0)} of memory"
-    return Ended(outcome, code, reason, _microseconds(duration), _microseconds(cpu_time), max_rss, over)
+    return Ended(outcome, code, reason, _microseconds(duration), _microseconds(cpu_time), max_rss, over=over)
 
 
 def _microseconds(seconds: float | None) -> float | None:

@@ -160,7 +160,7 @@ config = {
     "network": {"subnet": {"agent": "127.0.0.0/8", "container": "127.0.0.0/8"}},
     "watcher": {"token": "lab"},
     "idle": {"enabled": "", "app-streaming-packet-timeout": "5m"},
-    "plugins": {"accelerator": {}, "scheduler": {"fifo": {"num_retries_to_skip": 0}}},
+    "plugins": {"accelerator": {}, "scheduler": {"fifo": {"num_retries_to_skip": 1}}},
 }
 proxy = {
     "client_api": "http://127.0.0.1:9",
