@@ -17,7 +17,6 @@ from runner.sections import Placed, amount
 from runner.sweep import REPEAT, Sweep
 from runner.values import equal, resolve
 
-
 KEPT_REPEATS = 1000
 """More of them take longer to walk than to make, and would be most of what an apply holds."""
 
