@@ -291,10 +291,64 @@ def test_no_file_is_written_outside_the_output_folder(tmp_path: Path, path: str)
     (tmp_path / "output").mkdir()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "output/link").symlink_to(tmp_path / "elsewhere")
-    log = f"{MARK}:file:1:4:-:{base64.b64encode(path.encode()).decode()}\r\n" + chunks(MARK, "f1", b"evil")
+    log = f"{MARK}:file:1:4:-:{encoded(path)}\r\n" + chunks(MARK, "f1", b"evil")
     collect.bring_back(log, attempt.name, attempt)
     assert not list(tmp_path.rglob("evil"))
     assert not Path("/etc/evil").exists()
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("../link", "x"),
+        ("link", "/etc/passwd"),
+        ("link", "../elsewhere"),
+        ("a/link", "../../elsewhere"),
+        ("link", "here/../../elsewhere"),  # `here` leads to `.`
+        ("mine/link", "x"),
+        ("link", ""),
+        ("link", "nul\0"),
+        ("", "x"),
+    ],
+)
+def test_no_link_leads_out_of_the_output_folder(tmp_path: Path, path: str, target: str) -> None:
+    """Nor is one made outside of it; what is refused is said."""
+    attempt = attempt_in(tmp_path)
+    (tmp_path / "output").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "output/mine").symlink_to(tmp_path / "elsewhere")
+    log = f"{MARK}:link:{encoded('here')}:{encoded('.')}\n{MARK}:link:{encoded(path)}:{encoded(target)}\n"
+    collect.bring_back(log, attempt.name, attempt)
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_symlink()) == ["here", "mine"]
+    assert "1 output file could not be laid down" in Path(attempt.stderr).read_text()
+
+
+def test_no_file_is_written_through_a_link_that_came_along(tmp_path: Path) -> None:
+    """In whatever order they are told: files first, and a link does not take a folder's place."""
+    build = replace(attempt_in(tmp_path), output=str(tmp_path / "build"), root=str(tmp_path / "build"))
+    (tmp_path / "build").mkdir()
+    link = f"{MARK}:link:{encoded('sub')}:{encoded(str(tmp_path / 'elsewhere'))}\n"
+    file = f"{MARK}:file:1:4:-:{encoded('sub/evil')}\r\n" + chunks(MARK, "f1", b"evil")
+    (tmp_path / "elsewhere").mkdir()
+    collect.bring_back(link + file, build.name, build)
+    assert not list((tmp_path / "elsewhere").iterdir())
+    assert (tmp_path / "build/sub/evil").read_text() == "evil"
+
+
+@pytest.mark.parametrize("path", ["../made", "/tmp/made", "mine/made", "file/made", "nul\0"])
+def test_no_folder_is_made_outside_the_output_folder(tmp_path: Path, path: str) -> None:
+    attempt = attempt_in(tmp_path)
+    (tmp_path / "output").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "output/mine").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "output/file").write_text("")
+    collect.bring_back(f"{MARK}:dir:{encoded(path)}\n", attempt.name, attempt)
+    assert not list(tmp_path.rglob("made"))
+    assert "1 output file could not be laid down" in Path(attempt.stderr).read_text()
 
 
 def test_a_reader_that_follows_sees_the_files_grow(tmp_path: Path) -> None:

@@ -142,8 +142,34 @@ def inputs(attempt: Attempt) -> Iterator[tuple[str, str]]:
     for folder, _, names in os.walk(attempt.root):
         for name in sorted(names):
             whole = os.path.join(folder, name)
-            if os.path.isfile(whole):
-                yield os.path.relpath(whole, attempt.root).replace(os.sep, "/"), whole
+            if os.path.isfile(whole) and not os.path.islink(whole):
+                yield _below(attempt.root, whole), whole
+
+
+def _shape(attempt: Attempt) -> Iterator[str]:
+    """What a build's folder has besides files, as sh makes it: empty folders and links."""
+    if attempt.files is not None:
+        return
+    for folder, folders, names in os.walk(attempt.root):
+        if not folders and not names and folder != attempt.root:
+            yield f'mkdir -p "$root"/{shlex.quote(_below(attempt.root, folder))}'
+        for name in sorted((*folders, *names)):
+            whole = os.path.join(folder, name)
+            if os.path.islink(whole):
+                target = _target(whole, attempt.root)
+                yield f'link {shlex.quote(target)} "$root"/{shlex.quote(_below(attempt.root, whole))}'
+
+
+def _target(link: str, root: str) -> str:
+    """One that is given as a place below the root, which lies elsewhere there, is made relative."""
+    target = os.readlink(link)
+    if os.path.isabs(target) and Path(target).is_relative_to(root):
+        return os.path.relpath(target, os.path.dirname(link))
+    return target
+
+
+def _below(root: str, path: str) -> str:
+    return os.path.relpath(path, root).replace(os.sep, "/")
 
 
 def _kept(attempt: Attempt) -> Iterator[Item]:
@@ -182,6 +208,7 @@ def _prologue(attempt: Attempt, items: list[Item]) -> str:
         "files() {",
         '{ dd bs="$skip" count=1 of=/dev/null 2>/dev/null',
         *(f"put {len(item.content)} {'x' if item.executable else '-'} {item.place} &&" for item in items),
+        *(f"{step} &&" for step in _shape(attempt)),
         'true; } <"$dir/payload"',
         "}",
         "command() {",
