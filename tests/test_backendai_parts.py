@@ -18,13 +18,15 @@ from trio.testing import MockClock
 
 from runner.backends.backendai import collect, config, events, outcome, payload
 from runner.backends.backendai.budget import Budget
-from runner.backends.backendai.check import problems
+from runner.backends.backendai.check import is_time, problems
 from runner.backends.backendai.console import Console, End, read
 from runner.backends.backendai.problems import Refused, Unavailable, hint, of_answer
 from runner.backends.backendai.sessions import Seen
 from runner.backends.backendai.signing import sign
+from runner.cli.options import override
 from runner.errors import InvalidInput
 from runner.model import Attempt, Outcome, Resources
+from runner.sections import BackendChoice
 from tests.conftest import LoadText
 from tests.fake_backendai import NOISE, chunks
 
@@ -87,7 +89,8 @@ def test_keys_are_never_shown() -> None:
         ({}, {"BACKEND_ACCESS_KEY": "A"}, "BACKEND_SECRET_KEY is not set"),
         ({"endpoint": "bai.example"}, KEYS, "no http or https address"),
         ({"cluster_size": "many"}, KEYS, "`cluster_size` of backend `backend.ai` is no whole number"),
-        ({"resource_opts": ["shmem"]}, KEYS, "is not `KEY=VALUE`"),
+        ({"resource_opts": ["shmem"]}, KEYS, "`shmem` in option `resource_opts` is not `KEY=VALUE`"),
+        ({"resource_opts": ["=64m"]}, KEYS, "`=64m` in option `resource_opts` is not `KEY=VALUE`"),
         ({"bootstrap_script": "/nowhere"}, KEYS, "cannot read the bootstrap script"),
         ({}, {**KEYS, "BACKEND_ENDPOINT_TYPE": "session"}, "is not `api`"),
     ],
@@ -448,3 +451,40 @@ def test_problems_are_found_before_anything_starts(load_text: LoadText, tmp_path
         "`files` come to 1 MiB, `big` alone to 1 MiB; a job of Backend.AI takes 750 KiB along",
     ]
     assert not list(problems(load_text("exec: [true]\nbackend: backend.ai\nimage: python\nfiles: [small]\n")))
+
+
+def test_options_that_the_manager_would_refuse_are_problems_at_their_places(
+    load_text: LoadText, tmp_path: Path
+) -> None:
+    (tmp_path / "long.sh").write_text("é" * (16 * 1024 + 1))
+    (tmp_path / "just.sh").write_text("é" * (16 * 1024))
+    text = (
+        "exec: [true]\nimage: python\nbackend:\n  kind: backend.ai\n  bootstrap_script: {script}\n  starts_at: {time}\n"
+    )
+
+    def found(script: str, time: str, more: str = "") -> list[tuple[str, int]]:
+        sweep = load_text(text.format(script=script, time=time) + more)
+        return [(problem.message, problem.span.line + 1 if problem.span else 0) for problem in problems(sweep)]
+
+    assert found("just.sh", "2026-12-24T20:00:00+09:00", '  preopen: "80,65535"\n') == []
+    assert found("long.sh", "2026-13-45", '  preopen: "80,65536"\n') == [
+        ("a bootstrap script of 16,385 characters; 16,384 are possible", 5),
+        ("`2026-13-45` is no time", 6),
+        ("`80,65536` holds a number that is no port", 7),
+    ]
+    assert found("gone.sh", "30min") == [(f"cannot read the bootstrap script `{tmp_path}/gone.sh`", 5)]
+    elsewhere = override(load_text(text.format(script="gone.sh", time="never")), backend="local")
+    assert list(problems(replace(elsewhere, backend=BackendChoice("backend.ai", {})))) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["30min", "1d1hr", "2hours 15min", "20sec", "300", "-1day", "1.5h", "2026-12-24T20:00Z"]
+)
+def test_times_as_the_manager_takes_them(text: str) -> None:
+    """The examples of its own `str_to_timedelta`, and ISO 8601."""
+    assert is_time(text)
+
+
+@pytest.mark.parametrize("text", ["", "+", "tomorrow", "2026-13-45", "10x", "1d 300", "5min 1h"])
+def test_what_the_manager_would_take_for_no_time(text: str) -> None:
+    assert not is_time(text)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from runner.backends.backendai.config import OPTIONS as BACKENDAI_OPTIONS
 from runner.backends.base import Backend, Finding
 from runner.diagnostics import Problem
 from runner.sweep import Sweep
@@ -38,9 +37,6 @@ def _backendai_problems(sweep: Sweep) -> Iterator[Problem]:
 
 PROBLEMS: Mapping[str, Callable[[Sweep], Iterator[Problem]]] = {"backend.ai": _backendai_problems}
 """What of a sweep a backend could never carry out, for those that have limits of their own. Asks nobody."""
-
-OPTIONS: Mapping[str, frozenset[str]] = {"local": frozenset(), "backend.ai": BACKENDAI_OPTIONS}
-"""What `backend: {kind: …}` may say besides, for each kind."""
 
 
 def _local_findings(options: Mapping[str, Any], environ: Mapping[str, str], image: str | None) -> Iterable[Finding]:
