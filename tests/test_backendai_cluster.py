@@ -355,6 +355,37 @@ def test_detached_jobs_run_on_and_are_collected(bench: Bench) -> None:
     assert {job.id for job in bench.jobs()} == {keep.id, drop.id}
 
 
+def test_a_run_that_was_killed_or_detached_is_found_again(bench: Bench) -> None:
+    """`runner run` keeps what it takes; the commands that it, or the next one, prints do what they say."""
+    flags = (bench.cluster.image, "-r", "cpu=1", "-r", "mem=256m", "--tag", bench.tag)
+
+    def as_printed(errors: str, which: int) -> subprocess.CompletedProcess[str]:
+        command = re.findall(r"`(cd [^`]*)`", errors)[which]
+        return bench.shell(command)
+
+    dying = bench.start("run", *flags, "--exec", "sleep 1006")
+    bench.wait_for_jobs("RUNNING")
+    dying.kill()
+    dying.communicate()
+    warned = bench.run("run", "--exec", "echo next")
+    assert (warned.returncode, warned.stdout) == (0, "next\n")
+    assert "died and left 1 job at backend.ai" in warned.stderr
+    ended = as_printed(warned.stderr, 1)
+    assert ended.returncode == 0, ended.stderr
+    slowly(lambda: bench.jobs()[0].over)
+
+    detached = bench.run("run", *flags, "--exec", "echo $x", "--exec-range=x=case:1,2", "--detach")
+    assert detached.returncode == 0, detached.stderr
+    assert "died" not in bench.run("run", "--exec", "true").stderr
+    resumed = as_printed(detached.stderr, 0)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "2 succeeded" in resumed.stderr
+    assert len(bench.jobs()) == 3
+    clean = bench.run("run", *flags, "-t", "kept", "--exec", "true")
+    assert clean.returncode == 0, clean.stderr
+    assert not (bench.folder / "xdg/runner/runs/kept/run.yaml").exists()
+
+
 def test_ctrl_c_destroys_what_runs_and_nothing_else(bench: Bench) -> None:
     """The first Ctrl-C ends this state's jobs, running and queued; another state's, with the same tag, run on."""
     other = Bench(bench.cluster, bench.folder / "other", bench.tag)

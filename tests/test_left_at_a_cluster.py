@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.cli import abandoned
 from runner.events import AttemptAccepted, AttemptEnded, AttemptStarted, AttemptSubmitted, AttemptWaiting, Event
 from runner.loading import load
 from runner.model import Outcome, Session
@@ -29,10 +30,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def record(folder: Path, events: Callable[[Session, str], list[Event]]) -> list[str]:
+def record(folder: Path, events: Callable[[Session, str], list[Event]], directory: Path | None = None) -> list[str]:
     """Have the journal tell this of each session, whose attempt's name is given too, and nobody hold it; the ids."""
     sweep = load(read(str(folder / "sweep.yaml")), folder)
-    with open_for_writing(folder, "sweep") as state:
+    with open_for_writing(folder, "sweep", directory) as state:
         for session in Plan.of(sweep):
             for event in events(session, f"{state.id}-{session.id}-1"):
                 state.journal.record(event)
@@ -48,7 +49,8 @@ def submitted(session: Session, name: str) -> list[Event]:
 
 def runner(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "runner", *arguments]
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("BACKEND_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BACKEND_")}
+    environ = {**kept, "XDG_STATE_HOME": str(folder / "xdg")}
     return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -81,8 +83,9 @@ def test_an_orphan_whose_job_runs_is_not_for_prune(folder: Path) -> None:
 
 def test_logs_are_offered_only_where_something_was_written(folder: Path) -> None:
     def tell(session: Session, name: str) -> list[Event]:
-        end = (Outcome.REJECTED, None, "no such image", None, None, None, {}, None)
-        return [*submitted(session, name), AttemptEnded(AT, session.id, 1, *end)]
+        reason = "no such image"
+        end = AttemptEnded(AT, session.id, 1, Outcome.REJECTED, None, reason, None, None, None, {}, None)
+        return [*submitted(session, name), end]
 
     ids = record(folder, tell)
     shown = runner(folder, "status").stdout
@@ -105,3 +108,53 @@ def test_what_another_backend_has_was_selected_all_the_same(folder: Path) -> Non
     assert "not selected" not in done.stderr
     done = runner(folder, "apply", "--backend", "local", "--only", "failed", "--select", "k=2")
     assert "1 left to another backend, which has its job" in done.stderr
+
+
+# Of `runner run`
+
+
+def left_by_a_run(folder: Path) -> Path:
+    """As a `runner run` leaves it that was killed with three jobs at a cluster; where the run has its state."""
+    run = folder / "xdg/runner/runs/run-1"
+    record(folder, submitted, run)
+    abandoned.leave(run, "name: sweep\n" + SWEEP, str(folder))
+    return run
+
+
+def test_the_next_run_says_once_how_to_go_on_with_one_that_died(folder: Path) -> None:
+    run = left_by_a_run(folder)
+    text = (run / "run.yaml").read_text()
+    assert text == f"# in {folder}\nname: sweep\n{SWEEP}"
+    quiet = runner(folder, "run", "-q", "--exec", "echo quiet")
+    assert (quiet.stdout, quiet.stderr) == ("quiet\n", "")
+    first = runner(folder, "run", "--exec", "echo first")
+    assert first.stdout == "first\n"
+    state = f"--state {run} - <{run}/run.yaml"
+    assert (
+        f"warning: a `runner run` died and left 3 jobs at backend.ai; `cd {folder} && runner apply {state}` takes them up,"
+        f" `cd {folder} && runner cancel {state}` ends them\n" in first.stderr
+    )
+    assert "died" not in runner(folder, "run", "--exec", "echo second").stderr
+
+
+def test_of_a_run_that_lives_or_has_ended_nothing_is_said(folder: Path) -> None:
+    run = left_by_a_run(folder)
+    with open_for_writing(folder, "sweep", run) as state:
+        assert "died" not in runner(folder, "run", "--exec", "true").stderr
+        for left in state.journal.open_attempts():
+            end = AttemptEnded(AT, left.session, 1, Outcome.SUCCEEDED, 0, None, None, None, None, {}, None)
+            state.journal.record(end)
+    assert "died" not in runner(folder, "run", "--exec", "true").stderr
+
+
+def test_what_a_run_left_in_a_folder_with_an_odd_name_is_found(tmp_path: Path) -> None:
+    """The command that is shown is one for a shell, and finds the state and the sweep; shown by `plan` in place of `apply`."""
+    folder = tmp_path / "a b\n'c"
+    folder.mkdir()
+    (folder / "sweep.yaml").write_text(SWEEP)
+    left_by_a_run(folder)
+    errors = runner(folder, "run", "--exec", "true").stderr
+    command = errors[errors.index("`cd ") + 1 : errors.index("` takes them up")]
+    command = command.replace("runner apply", f"{sys.executable} -m runner plan --format json")
+    shown = subprocess.run(["sh", "-c", command], cwd="/", capture_output=True, text=True, check=True)
+    assert [session["status"] for session in json.loads(shown.stdout)["sessions"]] == ["running"] * 3
