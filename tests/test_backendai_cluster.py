@@ -194,6 +194,26 @@ def test_files_metrics_and_output_files(bench: Bench) -> None:
     assert (Path(row["output"]) / "sub" / "b.bin").read_bytes() == b"\xff"
 
 
+def test_links_and_empty_folders_on_both_ways(bench: Bench) -> None:
+    """What a build links is there for its sessions, and what they link comes back."""
+    bench.write(
+        "files: [in.txt]\n"
+        "build: cp in.txt libx.so.1 && ln -s libx.so.1 libx.so && mkdir empty && ln -s $$(command -v python3) python\n"
+        "exec: |\n"
+        "  test -L libx.so && cat libx.so && rmdir empty && ./python -c 'print(2)' &&\n"
+        '  cd "$$RUNNER_OUTPUT_DIR" && mkdir step1 bare && echo 3 >step1/model && ln -s "$$PWD/step1" latest\n'
+    )
+    (bench.folder / "in.txt").write_text("1\n")
+    done = bench.run("apply")
+    assert done.returncode == 0, done.stderr
+    [row] = bench.rows()
+    assert Path(row["stdout"]).read_text() == "1\n2\n"
+    output = Path(row["output"])
+    assert (output / "latest").readlink() == Path("step1")
+    assert (output / "latest/model").read_text() == "3\n"
+    assert (output / "bare").is_dir()
+
+
 def test_logs_follow_a_running_job(bench: Bench) -> None:
     """`logs -f` shows what a job writes while it runs."""
     bench.write("exec: [sh, -c, 'echo early; while ! test -e /tmp/go; do sleep 0.2; done; echo late']\n")

@@ -330,6 +330,16 @@ def test_no_link_leads_out_of_the_output_folder(tmp_path: Path, path: str, targe
     assert "1 output file could not be laid down" in Path(attempt.stderr).read_text()
 
 
+def test_an_output_folder_that_is_gone_is_made_again(tmp_path: Path) -> None:
+    """Empty ones are tidied away, also while a job of a dead runner goes on; and none is made for nothing."""
+    attempt = attempt_in(tmp_path)
+    collect.bring_back("", attempt.name, attempt)
+    assert not (tmp_path / "output").exists()
+    log = f"{MARK}:file:1:4:-:{encoded('made')}\n" + chunks(MARK, "f1", b"made")
+    collect.bring_back(log, attempt.name, attempt)
+    assert (tmp_path / "output/made").read_text() == "made"
+
+
 def test_no_file_is_written_through_a_link_that_came_along(tmp_path: Path) -> None:
     """In whatever order they are told: files first, and a link does not take a folder's place."""
     build = replace(attempt_in(tmp_path), output=str(tmp_path / "build"), root=str(tmp_path / "build"))

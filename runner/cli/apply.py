@@ -159,14 +159,13 @@ def require_detachable(this: Given, detach: bool) -> None:
         raise InvalidInput("jobs of backend `local` end with runner and cannot be detached", hint)
 
 
-def tell_running(applied: Applied, backend: str, resume: str, cancel: str | None = None) -> None:
+def tell_running(applied: Applied, backend: str, resume: str, cancel: str) -> None:
     """Nothing is left running without a word: what takes it up, and what ends it."""
     count = applied.running[backend]
     them = "it" if count == 1 else "them"
     verb = "may still run" if applied.signal else "still runs" if count == 1 else "still run"
     silent = ", which has not confirmed the end" if applied.signal else ""
-    ends = f", {cancel} ends {them}" if cancel else ""
-    say(f"{counted(count, 'job')} {verb} at {backend}{silent}; {resume} takes {them} up{ends}")
+    say(f"{counted(count, 'job')} {verb} at {backend}{silent}; {resume} takes {them} up, {cancel} ends {them}")
 
 
 def execute(

@@ -14,6 +14,9 @@ def lay_down(found: Console, folder: Path, *, links_anywhere: bool) -> int:
     With `links_anywhere` a link may lead out of the folder, as a build's do into its image; otherwise what reads the folder
     here would follow a job's link to this machine's own files.
     """
+    if not (found.folders or found.files or found.links):
+        return 0
+    folder.mkdir(parents=True, exist_ok=True)
     root = folder.resolve()
     refused = 0
     for path in sorted(found.folders):
