@@ -14,7 +14,7 @@ from runner.state.records import AttemptRow
 def telling_log(state: State, recipe: Recipe, session: Session, row: AttemptRow) -> Path:
     """Its stderr; where it never started because of its build, that one's; where it wrote nothing there, its stdout."""
     if row.started is None and session.build is not None:
-        return state.build_folder(build_key(session.build, recipe.parts.get("files", {}))).with_suffix(".err")
+        return state.build_folder(build_key(session, recipe, row.backend)).with_suffix(".err")
     places = state.places(session.id, row.number)
     return places.stderr if state.kept(session.id, row.number).stderr else places.stdout
 
