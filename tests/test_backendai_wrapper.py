@@ -232,6 +232,20 @@ def test_links_and_empty_folders_come_back(container: Container) -> None:
     assert container.stderr() == b""
 
 
+def test_a_retry_finds_the_links_to_folders_of_its_checkpoints(container: Container) -> None:
+    """Beside the files; one to a place outside, as an attempt on this machine may have left it, stays here."""
+    output = container.here / "output"
+    (output / "step1").mkdir()
+    (output / "step1/model").write_text("1\n")
+    (output / "latest").symlink_to("step1")
+    (output / "whole").symlink_to(output / "step1")
+    (output / "outside").symlink_to(container.home)
+    look = 'cd "$RUNNER_OUTPUT_DIR" && cat latest/model whole/model; test -L latest && ls'
+    container.run(replace(container.attempt(look, RUNNER_OUTPUT_DIR="/replaced"), number=2, files=()))
+    assert container.stdout() == b"1\n1\nlatest\nstep1\nwhole\n"
+    assert container.stderr() == b""
+
+
 def test_links_that_find_no_room_are_counted(container: Container) -> None:
     write = 'cd "$RUNNER_OUTPUT_DIR" && head -c 1048000 /dev/zero >large && ln -s large z && mkdir zz'
     console = container.run(container.attempt(write, RUNNER_OUTPUT_DIR="/replaced"))

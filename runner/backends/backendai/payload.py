@@ -146,17 +146,27 @@ def inputs(attempt: Attempt) -> Iterator[tuple[str, str]]:
 
 
 def _shape(attempt: Attempt) -> Iterator[str]:
-    """What a build's folder has besides files, as sh makes it: empty folders and links."""
-    if attempt.files is not None:
-        return
-    for folder, folders, names in os.walk(attempt.root):
-        if not folders and not names and folder != attempt.root:
-            yield f'mkdir -p "$root"/{shlex.quote(_below(attempt.root, folder))}'
-        for name in sorted((*folders, *names)):
-            whole = os.path.join(folder, name)
-            if os.path.islink(whole):
-                target = _target(whole, attempt.root)
-                yield f'link {shlex.quote(target)} "$root"/{shlex.quote(_below(attempt.root, whole))}'
+    """What there is besides files, as sh makes it: a build's empty folders and links; of what earlier attempts left in the
+    output folder, links to folders there. Those to files go along as files.
+    """
+    if attempt.files is None:
+        for folder, folders, names in os.walk(attempt.root):
+            if not folders and not names and folder != attempt.root:
+                yield f'mkdir -p "$root"/{shlex.quote(_below(attempt.root, folder))}'
+            for name in sorted((*folders, *names)):
+                if os.path.islink(link := os.path.join(folder, name)):
+                    yield _link(link, attempt.root, '"$root"')
+    if attempt.number > 1 and not builds(attempt):
+        output = os.path.realpath(attempt.output)
+        for folder, folders, _ in os.walk(attempt.output):
+            for name in sorted(folders):
+                link = os.path.join(folder, name)
+                if os.path.islink(link) and Path(os.path.realpath(link)).is_relative_to(output):
+                    yield _link(link, attempt.output, '"$output"')
+
+
+def _link(link: str, root: str, place: str) -> str:
+    return f"link {shlex.quote(_target(link, root))} {place}/{shlex.quote(_below(root, link))}"
 
 
 def _target(link: str, root: str) -> str:
