@@ -175,10 +175,10 @@ class Progress:
         width, self._width = self._width, 0
         return "\r" + " " * width + "\r" if width else ""
 
-    def finish(self, ended: ApplyEnded, left: int = 0) -> None:
+    def finish(self, ended: ApplyEnded, left: int = 0, elsewhere: int = 0) -> None:
         """The summary: the last lines of the first failures and how to see all of them, then counts.
 
-        `left` sessions have not succeeded, and were not to run this time.
+        `left` sessions have not succeeded, and were not to run this time; `elsewhere` more have their jobs at another backend.
         """
         tally = self.tally
         lines = []
@@ -191,6 +191,10 @@ class Progress:
             counts.append(f"{len(tally.running):,} left running")
         if ended.not_run > len(tally.running):
             counts.append(f"{ended.not_run - len(tally.running):,} not run")
+        if elsewhere:
+            counts.append(
+                f"{elsewhere:,} left to another backend, which has {'its job' if elsewhere == 1 else 'their jobs'}"
+            )
         if left:
             counts.append(f"{left:,} not selected that {'has' if left == 1 else 'have'} not succeeded")
         took = format_duration(max(0.0, time.time() - tally.started_at))

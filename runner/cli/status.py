@@ -15,7 +15,7 @@ from runner.cli.streams import machine_readable
 from runner.events import iso
 from runner.model import Outcome, Session, Status
 from runner.render import variables
-from runner.results import Result, results
+from runner.results import Result, results, to_row
 from runner.state import State
 from runner.state.records import ApplyRow
 from runner.units import counted, format_duration
@@ -50,7 +50,7 @@ def _gather(this: Given, state: State | None) -> dict[str, Any]:
         if result.status == Status.RUNNING:
             running.append(_running(result))
         elif result.status not in (Status.NEW, Outcome.SUCCEEDED, Outcome.CANCELLED, Outcome.LOST):
-            failed.append(_failed(result))
+            failed.append(_failed(result, state))
     holder = state.holder if state else None
     orphaned = sum(1 for _ in state.journal.orphans(known.__contains__, live=holder is not None)) if state else 0
     attempts = state.journal.open_attempts() if state else []
@@ -85,9 +85,10 @@ def _running(result: Result) -> dict[str, Any]:
     }
 
 
-def _failed(result: Result) -> dict[str, Any]:
+def _failed(result: Result, state: State | None) -> dict[str, Any]:
     assert result.last is not None
-    return {**_session(result.session), "outcome": result.status, "reason": result.last.reason}
+    stderr = to_row(result, state)["stderr"]
+    return {**_session(result.session), "outcome": result.status, "reason": result.last.reason, "stderr": stderr}
 
 
 def _apply(apply: ApplyRow | None) -> dict[str, Any] | None:
@@ -127,22 +128,21 @@ def _show(found: dict[str, Any], file: str, state: Path | None) -> None:
                 click.echo(f"  {word}: {apply[word]}")
     for row in found["running"][:SHOWN]:
         since = "" if row["started"] is None else f" since {row['started']}"
-        click.echo(
-            f"  {'running' if row['started'] else 'waiting'}  {row['id']}  {row['session']}{since}{_because(row['waiting'])}"
-        )
+        # With no apply to ask, one that had not begun may long have: nobody has heard of it since.
+        waits = "waiting" if found["holder"] or row["waiting"] else "submitted"
+        word = "running" if row["started"] else waits
+        click.echo(f"  {word}  {row['id']}  {row['session']}{since}{_because(row['waiting'])}")
     _more(found["running"])
     for row in found["failed"][:SHOWN]:
         click.echo(f"  {row['outcome']}  {row['id']}  {row['session']}{_because(row['reason'])}")
     _more(found["failed"])
-    if found["failed"]:
-        arguments = shlex.join([file, *(["--state", str(state)] if state else []), found["failed"][0]["id"]])
+    if told := next((row["id"] for row in found["failed"] if row["stderr"]), None):
+        arguments = shlex.join([file, *(["--state", str(state)] if state else []), told])
         click.echo(f"see: runner logs {arguments} --stderr")
     for row in found["orphaned_running"]:
         click.echo(f"  orphaned  {row['id']}  runs as {row['job']} at {row['backend']}; `runner apply` ends it")
-    if found["orphaned"]:
-        click.echo(
-            f"{found['orphaned']:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)"
-        )
+    if idle := found["orphaned"] - len(found["orphaned_running"]):
+        click.echo(f"{idle:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)")
 
 
 def _because(reason: str | None) -> str:
