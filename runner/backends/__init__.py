@@ -4,30 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 from runner.backends.backendai import config as backendai
 from runner.backends.base import Backend
+from runner.backends.slurm import config as slurm
 from runner.diagnostics import Problem
 from runner.sweep import Sweep
 
-Open = Callable[[Mapping[str, Any], Mapping[str, str]], AbstractAsyncContextManager[Backend]]
-"""Opens a backend with its options from the file and the caller's environment."""
+Open = Callable[[Mapping[str, Any], Mapping[str, str], Path], AbstractAsyncContextManager[Backend]]
+"""Opens a backend with its options from the file, the caller's environment, and a folder of the state's own: in it is what a
+later runner has to know of jobs that nobody else remembers. It may not exist yet.
+"""
 
 
-def _local(options: Mapping[str, Any], environ: Mapping[str, str]) -> AbstractAsyncContextManager[Backend]:
+def _local(options: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> AbstractAsyncContextManager[Backend]:
     from runner.backends.local.backend import LocalBackend
 
     return LocalBackend(environ)
 
 
-def _backendai(options: Mapping[str, Any], environ: Mapping[str, str]) -> AbstractAsyncContextManager[Backend]:
+def _backendai(
+    options: Mapping[str, Any], environ: Mapping[str, str], folder: Path
+) -> AbstractAsyncContextManager[Backend]:
     from runner.backends.backendai.backend import BackendAI
 
     return BackendAI(options, environ)
 
 
-BACKENDS: Mapping[str, Open] = {"local": _local, "backend.ai": _backendai}
+def _slurm(options: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> AbstractAsyncContextManager[Backend]:
+    from runner.backends.slurm.backend import Slurm
+
+    return Slurm(options, environ, folder)
+
+
+BACKENDS: Mapping[str, Open] = {"local": _local, "backend.ai": _backendai, "slurm": _slurm}
 
 
 def _backendai_problems(sweep: Sweep) -> Iterator[Problem]:
@@ -36,8 +48,21 @@ def _backendai_problems(sweep: Sweep) -> Iterator[Problem]:
     return problems(sweep)
 
 
-PROBLEMS: Mapping[str, Callable[[Sweep], Iterator[Problem]]] = {"backend.ai": _backendai_problems}
+def _slurm_problems(sweep: Sweep) -> Iterator[Problem]:
+    from runner.backends.slurm.check import problems
+
+    return problems(sweep)
+
+
+PROBLEMS: Mapping[str, Callable[[Sweep], Iterator[Problem]]] = {
+    "backend.ai": _backendai_problems,
+    "slurm": _slurm_problems,
+}
 """What of a sweep a backend could never carry out, for those that have limits of their own. Asks nobody."""
 
-OPTIONS: Mapping[str, frozenset[str]] = {"local": frozenset(), "backend.ai": backendai.OPTIONS}
+OPTIONS: Mapping[str, frozenset[str]] = {
+    "local": frozenset(),
+    "backend.ai": backendai.OPTIONS,
+    "slurm": slurm.OPTIONS,
+}
 """What `backend: {kind: …}` may say besides, for each kind."""

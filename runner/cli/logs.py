@@ -78,7 +78,7 @@ async def _from_afar(sweep: Sweep, state: State, row: AttemptRow, follow: bool, 
     """What the cluster has of a job that runs there; the longer it takes, the more rarely it is asked."""
     options = sweep.backend.options if row.backend == sweep.backend.kind else {}
     offset, seconds = 0, REFRESH
-    async with BACKENDS[row.backend](options, os.environ) as backend:
+    async with BACKENDS[row.backend](options, os.environ, state.jobs(row.backend)) as backend:
         job = await backend.find(row.name)
         if job is not None:
             await backend.submit(placed(sweep, state, row.session, row.number, row.name))  # says where its logs belong

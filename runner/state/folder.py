@@ -7,6 +7,7 @@
         params/ID.json      its variables, while it runs
         builds/DIGEST/      one for each distinct build, and beside it what it wrote: DIGEST.out .err
         cancel/             requests of `runner cancel` to a live apply
+        jobs/BACKEND/       what a backend keeps of its jobs there, until all of them have ended
 
 Every function that touches the disk raises EnvironmentFailed where the disk refuses.
 """
@@ -90,6 +91,15 @@ class State:
 
     def build_folder(self, build: str) -> Path:
         return self.folder / "builds" / build
+
+    def jobs(self, backend: str) -> Path:
+        """The folder of a backend, which makes it if it needs one."""
+        return self.folder / "jobs" / backend
+
+    def remove_jobs(self) -> None:
+        """Remove what all backends have kept: for when every end is recorded."""
+        with guarded(self.folder):
+            _remove(self.folder / "jobs")
 
     def prepare(self, session: str, attempt: int, params: str, *, empty: bool = False) -> Places:
         """Make what an attempt needs: its output folder, emptied if `empty`, and its params file.

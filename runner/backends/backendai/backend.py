@@ -34,6 +34,7 @@ class BackendAI:
 
     name = "backend.ai"
     outlives_client = True
+    takes = None
 
     def __init__(
         self,
