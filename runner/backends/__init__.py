@@ -19,7 +19,9 @@ later runner has to know of jobs that nobody else remembers. It may not exist ye
 """
 
 
-def _local(options: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> AbstractAsyncContextManager[Backend]:
+def _local(
+    options: Mapping[str, Any], environ: Mapping[str, str], folder: Path
+) -> AbstractAsyncContextManager[Backend]:
     from runner.backends.local.backend import LocalBackend
 
     return LocalBackend(environ)
@@ -33,7 +35,9 @@ def _backendai(
     return BackendAI(options, environ)
 
 
-def _slurm(options: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> AbstractAsyncContextManager[Backend]:
+def _slurm(
+    options: Mapping[str, Any], environ: Mapping[str, str], folder: Path
+) -> AbstractAsyncContextManager[Backend]:
     from runner.backends.slurm.backend import Slurm
 
     return Slurm(options, environ, folder)

@@ -34,7 +34,7 @@ class BackendAI:
 
     name = "backend.ai"
     outlives_client = True
-    takes = None
+    takes: int | None = None
 
     def __init__(
         self,

@@ -59,7 +59,7 @@ class LocalBackend:
 
     name = "local"
     outlives_client = False
-    takes = None
+    takes: int | None = None
 
     def __init__(self, environ: Mapping[str, str], *, memory: str | None = None) -> None:
         self._environ = environ

@@ -41,7 +41,7 @@ class Slurm:
 
     name = "slurm"
     outlives_client = True
-    takes = 4000
+    takes: int | None = 4000
 
     def __init__(self, options: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> None:
         self._config = config.read(options)
@@ -70,6 +70,7 @@ class Slurm:
         self._scope = nursery.cancel_scope
         nursery.start_soon(self._watch.run)
         nursery.start_soon(self._gathering.run)
+        nursery.start_soon(self._signals.run)
         return self
 
     async def __aexit__(
@@ -98,9 +99,7 @@ class Slurm:
         while True:
             array = await self._laid_out(attempts)
             try:
-                job = await submission.submit(
-                    self._environ, self._controller, array, arguments, attempts[0].secrets
-                )
+                job = await submission.submit(self._environ, self._controller, array, arguments, attempts[0].secrets)
             except Full as refusal:
                 self._spool.drop(array)
                 if len(attempts) > 1:
@@ -231,7 +230,7 @@ class Slurm:
             await self._prepare()
             await self._watch.until(it, lambda: it.settled)
             if it.impossible and it.record is None:
-                await self._signals.dequeue((it.array, it.task))
+                self._signals.end((it.array, it.task))
             self._ended.setdefault(it, self._end(it))
         await trio.lowlevel.checkpoint()
         return self._ended[it]
@@ -266,11 +265,11 @@ class Slurm:
         deadline = trio.current_time() + grace
         while not it.settled:
             now = trio.current_time()
-            if all(self._done(mate) for mate in self._mates(it)):
-                await self._signals.dequeue(task)
-            if not it.settled:
-                late = now >= deadline + LEAVING and it.array.pack == 1
-                await self._signals.send(task, "KILL" if late else "USR2" if now >= deadline else "USR1")
+            waits = it.row is not None and it.row.pending
+            if (waits or now >= deadline + LEAVING) and all(self._done(mate) for mate in self._mates(it)):
+                self._signals.end(task)
+            else:
+                self._signals.send(task, "USR2" if now >= deadline else "USR1")
             self._watch.look_soon()
             again = now + AGAIN
             with trio.move_on_at(deadline if now < deadline < again else again):

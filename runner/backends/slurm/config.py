@@ -15,7 +15,19 @@ _PLACES = ("partition", "account", "qos", "constraint")
 OPTIONS = frozenset((*_PLACES, "options", "setup", "pack", "gres", "licenses"))
 """What `backend: {kind: slurm, …}` may say."""
 
-OURS = ("array", "job-name", "output", "error", "wrap", "export", "export-file", "parsable", "test-only", "wait", "chdir")
+OURS = (
+    "array",
+    "job-name",
+    "output",
+    "error",
+    "wrap",
+    "export",
+    "export-file",
+    "parsable",
+    "test-only",
+    "wait",
+    "chdir",
+)
 """What of `sbatch` is not for `options`: runner says it."""
 
 OURS_SHORT = "aJoeWD"

@@ -92,6 +92,9 @@ class Row:
 Task = tuple[str, int]
 """An array's id, and the index in it."""
 
+REST = -1
+"""The index of all tasks that have no row of their own: of an array that was cancelled before they began only one is left."""
+
 
 async def queued(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, dict[Task, Row]]:
     """What Slurm's controller still knows of the tasks of these arrays, by the arrays' names."""
@@ -101,19 +104,16 @@ async def queued(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, 
     found: dict[str, dict[Task, Row]] = {}
     for line in text.splitlines():
         array, task, state, raw, began, host, reason, name = (word.strip() for word in line.split("|")[: len(_COLUMNS)])
-        if not task.isdigit():  # an array of which nothing has been told apart yet
-            continue
         status = int(raw) if raw.isdigit() else 0
-        pending = state == "PENDING"
         row = Row(
             state=state,
             code=(status >> 8) & 0xFF,
             signal=status & 0x7F,
-            began=float(began) if began.isdigit() and not pending else None,
+            began=float(began) if began.isdigit() and host else None,
             host=host or None,
             reason=reason,
         )
-        found.setdefault(name, {})[array, int(task)] = row
+        found.setdefault(name, {})[array, int(task) if task.isdigit() else REST] = row
     return found
 
 

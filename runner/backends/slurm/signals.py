@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 
 import trio
 
@@ -17,48 +16,44 @@ Task = tuple[Array, int]
 
 
 class Signals:
+    """A request is only a request: whoever wants an end looks whether it comes, and asks again."""
+
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self._dequeue: dict[Task, None] = {}
-        self._signal: dict[str, dict[Task, None]] = {}
-        self._round: trio.Event | None = None
-        self._turn = trio.Lock()
+        self._wanted: dict[tuple[str, ...], dict[Task, None]] = {}
+        self._came = trio.Event()
 
-    async def dequeue(self, task: Task) -> None:
-        """If it waits, take it out of the queue."""
-        self._dequeue[task] = None
-        await self._send()
+    def send(self, task: Task, name: str) -> None:
+        """Send its wrapper this signal, if it runs."""
+        self._want(task, "--batch", f"--signal={name}")
 
-    async def send(self, task: Task, name: str) -> None:
-        """If it runs, send its wrapper this signal; with KILL, have Slurm end it."""
-        self._signal.setdefault(name, {})[task] = None
-        await self._send()
+    def end(self, task: Task) -> None:
+        """Have Slurm end it: what waits leaves the queue, and what runs is sent TERM, and KILL after Slurm's own time.
 
-    async def _send(self) -> None:
-        """Whoever comes first sends for all that come within the moment. A controller that is away is asked again later."""
-        if self._round is not None:
-            await self._round.wait()
-            return
-        this = self._round = trio.Event()
+        `scancel --state=PENDING` would do only the first, but takes all that waits of an array for one job.
+        """
+        self._want(task)
+
+    async def run(self) -> None:
+        """Never returns. `scancel` may take seconds for jobs that are just being started: nobody waits for it."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                await self._came.wait()
+                await trio.sleep(MOMENT)
+                self._came = trio.Event()
+                wanted, self._wanted = self._wanted, {}
+                for how, tasks in wanted.items():
+                    nursery.start_soon(self._scancel, *how, *compressed(tasks))
+
+    def _want(self, task: Task, *how: str) -> None:
+        self._wanted.setdefault(how, {})[task] = None
+        self._came.set()
+
+    async def _scancel(self, *words: str) -> None:
         try:
-            await trio.sleep(MOMENT)
-            self._round = None
-            dequeue, self._dequeue = self._dequeue, {}
-            signals, self._signal = self._signal, {}
-            async with self._turn:
-                if dequeue:
-                    await self._scancel("--state=PENDING", ids=compressed(dequeue))
-                for name, tasks in signals.items():
-                    how = () if name == "KILL" else ("--batch", f"--signal={name}")
-                    await self._scancel(*how, ids=compressed(tasks))
-        finally:
-            if self._round is this:
-                self._round = None
-            this.set()
-
-    async def _scancel(self, *how: str, ids: Iterable[str]) -> None:
-        with suppress(Refused, Unreachable):  # also for one that has ended meanwhile
-            await call(self._environ, "scancel", "--quiet", *how, *ids, seconds=60)
+            await call(self._environ, "scancel", "--quiet", *words, seconds=60)
+        except (Refused, Unreachable):
+            pass  # also where it has ended meanwhile
 
 
 def compressed(tasks: Iterable[Task]) -> list[str]:

@@ -9,7 +9,7 @@ import trio
 
 from runner.backends.slurm import listing
 from runner.backends.slurm.commands import Refused, Unreachable
-from runner.backends.slurm.listing import NEVER, Row
+from runner.backends.slurm.listing import NEVER, REST, Row
 from runner.backends.slurm.outcome import undecided
 from runner.backends.slurm.patience import Controller, Patience
 from runner.backends.slurm.record import Record
@@ -101,10 +101,14 @@ class Job:
         elif self._overdue == math.inf and (self.misses >= MISSES or (self.row and self.row.final)):
             row = self.row
             # Of one that never began, or that was asked before its wrapper listened, no record will come.
-            at_once = row is not None and row.final and (row.began is None or (self.asked is not None and row.by_request))
+            at_once = (
+                row is not None and row.final and (row.began is None or (self.asked is not None and row.by_request))
+            )
             self._overdue = now if at_once else now + LATE
         # It had not begun when it was marked already: its wrapper will not begin it.
-        self._spared = self._spared or (self.asked is not None and self.asked < now and not self.began and not self.misses)
+        self._spared = self._spared or (
+            self.asked is not None and self.asked < now and not self.began and not self.misses
+        )
 
     def tell(self) -> None:
         self.changed.set()
@@ -199,7 +203,7 @@ class Watch:
         found = [(array, await trio.to_thread.run_sync(array.collect)) for array in arrays]
         for array, places in found:
             # Of a pack, the next one has begun.
-            for place in {it for place in places for it in (place, place + 1)}:
+            for place in {*places, *(it + 1 for it in places)}:
                 if job := self._jobs.get((array, place)):
                     job.tell()
         return any(places for _, places in found)
@@ -244,7 +248,8 @@ class Watch:
             rows.update(await listing.queued(self._environ, names[start : start + _NAMES]))
         await self._collect(arrays.values())
         for job in wanted:
-            row = rows.get(job.array.name, {}).get((job.array.job or "", job.task))
+            of_array, array = rows.get(job.array.name, {}), job.array.job or ""
+            row = of_array.get((array, job.task)) or of_array.get((array, REST))
             before = job.row
             job.seen(row, now)
             if job.settled or job.row != before:
@@ -281,4 +286,3 @@ class Watch:
     def _fail(self, error: Exception) -> None:
         self._error = error
         self._tell_all()
-

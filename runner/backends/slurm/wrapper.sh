@@ -39,7 +39,7 @@ processor() { # the ticks that ended children have used: $ticks
 ask() { # ask WHY: TERM, and after the grace KILL
     signalled=1
     if [ -n "$why" ] || { [ "$1" = asked ] && [ ! -e "$dir/$index.ask" ]; }; then return 0; fi
-    why=$1
+    if [ -e "$dir/$index.ask" ]; then why=asked; else why=$1; fi
     if [ -z "$leader" ]; then return 0; fi
     all TERM
     later "$grace" USR2 &
