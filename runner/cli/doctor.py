@@ -8,6 +8,7 @@ import platform
 import sqlite3
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,9 +18,10 @@ from runner.backends.base import Finding
 from runner.cli.options import load_sweep
 from runner.cli.streams import machine_readable
 from runner.errors import EnvironmentFailed, InvalidInput
+from runner.state import locate
 from runner.sweep import Sweep
 
-BACKENDS = ("local", "backend.ai")
+BACKENDS = ("local", "backend.ai", "slurm")
 
 
 @click.command("doctor")
@@ -39,7 +41,7 @@ def command(file: str | None, backend: str | None, image: str | None, form: str)
     findings = [
         Finding("runner", f"{runner.__version__} on Python {platform.python_version()}, {sys.platform}", None),
         Finding("sqlite", sqlite3.sqlite_version, None),
-        *(_local() if kind == "local" else _backendai(sweep, image)),
+        *_of_backend(kind, sweep, image),
     ]
     code = EnvironmentFailed.exit_code if any(finding.failed for finding in findings) else 0
     if form == "json":
@@ -52,6 +54,12 @@ def command(file: str | None, backend: str | None, image: str | None, form: str)
         if finding.hint:
             click.echo(f"{'':<{width}}  hint: {finding.hint}")
     return code
+
+
+def _of_backend(kind: str, sweep: Sweep | None, image: str | None) -> Iterable[Finding]:
+    if kind == "local":
+        return _local()
+    return _slurm(sweep) if kind == "slurm" else _backendai(sweep, image)
 
 
 def _local() -> Iterable[Finding]:
@@ -69,3 +77,13 @@ def _backendai(sweep: Sweep | None, image: str | None) -> Iterable[Finding]:
     if image is None and sweep is not None and sweep.image is not None and not sweep.image.template.names:
         image = sweep.image.template.render({})
     return trio.run(examine, options, os.environ, image)
+
+
+def _slurm(sweep: Sweep | None) -> Iterable[Finding]:
+    import trio
+
+    from runner.backends.slurm.health import examine
+
+    options: Any = sweep.backend.options if sweep and sweep.backend.kind == "slurm" else {}
+    folder = locate(sweep.folder, sweep.name, None) if sweep else Path.cwd()
+    return trio.run(examine, options, os.environ, folder)

@@ -24,8 +24,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.errors import EnvironmentFailed
 from runner.state import journal, lock
 from runner.state.disk import guarded
+from runner.state.filesystem import file_system
 from runner.state.journal import Journal
 
 FOLDER = ".runner"
@@ -224,11 +226,14 @@ def open_for_writing(beside: Path, name: str, directory: Path | None = None) -> 
     folder = locate(beside, name, directory)
     with guarded(folder):
         _make(folder)
-    with lock.hold(folder):
+    kind = file_system(folder)
+    if kind.unlocked:
+        raise EnvironmentFailed(f"cannot keep another runner out of `{folder}`: {kind.unlocked}", lock.ELSEWHERE)
+    with lock.hold(folder, prove=kind.network):
         with guarded(folder):
             for part in _PARTS:
                 (folder / part).mkdir(exist_ok=True)
-        with journal.open_for_writing(folder / "journal.db") as opened:
+        with journal.open_for_writing(folder / "journal.db", network=kind.network) as opened:
             opened.settle_at(_home(folder))
             state = State(folder, opened)
             state.take_cancel_requests()  # those were meant for an apply that has ended

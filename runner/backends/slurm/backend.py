@@ -27,6 +27,9 @@ AGAIN = 3.0
 LEAVING = 15.0
 """Seconds beyond its grace that a wrapper gets to tell how it ended, before Slurm is told to end it."""
 
+FLUSHED_WITHIN = 5.0
+"""Seconds for requests to end jobs to be on their way, when nobody waits for what comes of them."""
+
 MOST_IN_ARRAY = 1000
 
 HELD_BACK = 10.0
@@ -76,6 +79,8 @@ class Slurm:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
+        with trio.move_on_after(FLUSHED_WITHIN, shield=True):
+            await self._signals.flush()
         self._scope.cancel()
         # The caller's error is the caller's: a nursery would make a group of it.
         await self._manager.__aexit__(None, None, None)

@@ -22,6 +22,7 @@ class Signals:
         self._environ = environ
         self._wanted: dict[tuple[str, ...], dict[Task, None]] = {}
         self._came = trio.Event()
+        self._flying = 0
 
     def send(self, task: Task, name: str) -> None:
         """Send its wrapper this signal, if it runs."""
@@ -43,7 +44,14 @@ class Signals:
                 self._came = trio.Event()
                 wanted, self._wanted = self._wanted, {}
                 for how, tasks in wanted.items():
+                    self._flying += 1
                     nursery.start_soon(self._scancel, *how, *compressed(tasks))
+
+    async def flush(self) -> None:
+        """Return when nothing that was wanted is left to do."""
+        while self._wanted or self._flying:
+            self._came.set()
+            await trio.sleep(MOMENT)
 
     def _want(self, task: Task, *how: str) -> None:
         self._wanted.setdefault(how, {})[task] = None
@@ -54,6 +62,8 @@ class Signals:
             await call(self._environ, "scancel", "--quiet", *words, seconds=60)
         except (Refused, Unreachable):
             pass  # also where it has ended meanwhile
+        finally:
+            self._flying -= 1
 
 
 def compressed(tasks: Iterable[Task]) -> list[str]:
