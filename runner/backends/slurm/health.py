@@ -81,4 +81,6 @@ def _folder(folder: Path) -> Finding:
         return Finding("state", f"{where}: {kind.unlocked}", "mount it with locks, or use `--state DIR`", failed=True)
     if kind.network:
         return Finding("state", f"{where}, a network file system", None)
-    return Finding("state", where, "the nodes have to see this folder, too: put the state where they do with `--state DIR`")
+    return Finding(
+        "state", where, "the nodes have to see this folder, too: put the state where they do with `--state DIR`"
+    )

@@ -55,7 +55,7 @@ NEVER = frozenset(
 )
 """Reasons for which a task would wait for ever."""
 
-_OF_COURSE = {"None": "to be scheduled", "Priority": "for resources", "Resources": "for resources"}
+_IN_WORDS = {"None": None, "Priority": "for resources", "Resources": "for resources"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Row:
 
     @property
     def waits_for(self) -> str | None:
-        return _OF_COURSE.get(self.reason, self.reason) if self.pending else None
+        return _IN_WORDS.get(self.reason, self.reason) if self.pending else None
 
 
 Task = tuple[str, int]
