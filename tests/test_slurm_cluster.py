@@ -92,8 +92,8 @@ def test_endings(bench: Bench) -> None:
     runner = bench.start("apply")
     for name, how in (
         ("cancelled", ()),
-        ("killed-wrapper", ("--batch", "--signal=SEGV")),
-        ("signalled", ("--full", "--signal=USR1")),
+        ("killed-wrapper", ("--batch", "--signal=11")),
+        ("signalled", ("--full", "--signal=10")),
     ):
         bench.wait_for_files(name.partition("-")[0])
         bench.cluster.call("scancel", *how, task_of(bench, session[name]))
@@ -231,7 +231,7 @@ def test_resources(bench: Bench) -> None:
 def test_surroundings_and_secrets(bench: Bench) -> None:
     """A session sees its own variables, its secrets and what `setup` makes, but not the caller's; a secret is in no file."""
     bench.write(
-        "exec: [sh, -c, 'echo \"$PLAIN|$TOKEN|$CALLERS|$MADE\"']\nenv: {PLAIN: 'a $$b'}\nsecrets: [TOKEN]\n",
+        "exec: [sh, -c, 'echo \"$$PLAIN|$$TOKEN|$$CALLERS|$$MADE\"']\nenv: {PLAIN: 'a $$b'}\nsecrets: [TOKEN]\n",
         setup="MADE=by-setup; export MADE",
     )
     done = bench.run("apply", TOKEN="hunter2-hunter2", CALLERS="no")

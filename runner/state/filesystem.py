@@ -6,9 +6,13 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+
 _NETWORK = frozenset(
-    """nfs nfs4 cifs smb3 smbfs lustre gpfs beegfs beegfs_nodev ceph fuse.ceph fuse.glusterfs glusterfs fuse.sshfs fuse.s3fs
-    fuse.juicefs 9p afs orangefs pvfs2 panfs wekafs ocfs2 gfs2 acfs virtiofs davfs fuse.cvmfs2 fuse.quobyte fuse.mfs""".split()
+    (
+        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "virtiofs", "davfs"),
+        *("lustre", "gpfs", "beegfs", "ceph", "glusterfs", "orangefs", "pvfs2", "panfs", "wekafs", "ocfs2", "gfs2"),
+        *(f"fuse.{name}" for name in ("sshfs", "ceph", "glusterfs", "juicefs", "s3fs", "quobyte", "mfs")),
+    )
 )
 
 _LOCAL_LOCKS = {

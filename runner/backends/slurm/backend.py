@@ -244,6 +244,8 @@ class Slurm:
         if it.impossible and it.record is None and it.row is not None and it.asked is None:
             return outcome.impossible(it.row)
         attempt = self._attempts.get(it.id)
+        if it.vanished and it.record is None:
+            return outcome.cancelled(asked=it.asked is not None)
         return outcome.ended(
             it.record,
             it.row if it.row and it.row.final else None,

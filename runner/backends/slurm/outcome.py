@@ -46,6 +46,12 @@ def impossible(row: Row) -> Ended:
     return Ended(Outcome.REJECTED, None, f"the cluster can never run it: {row.reason}", began=False)
 
 
+def cancelled(*, asked: bool) -> Ended:
+    """For one that was taken out of the queue."""
+    reason = "ended on request" if asked else _STATES["CANCELLED"][1]
+    return Ended(Outcome.CANCELLED, None, reason, began=False)
+
+
 def _by_record(record: Record, row: Row | None, limit: float | None) -> Ended:
     used = (record.ran, record.cpu, record.peak)
     code = record.code

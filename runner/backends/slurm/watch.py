@@ -46,6 +46,8 @@ class Job:
         self.asked: float | None = None
         self.waiters = 0
         self.changed = trio.Event()
+        self.vanished = False  # it left the queue before it began, and nobody keeps a record of that
+        self._seen_at = math.inf
         self._overdue = math.inf
         self._spared = False
         self._doubts = 0
@@ -81,21 +83,27 @@ class Job:
         slurm_is_done = self.absent or (self.row is not None and self.row.final)
         if self.record is not None:
             return not undecided(self.record) or slurm_is_done
-        return self._spared or self.impossible or (slurm_is_done and trio.current_time() >= self._overdue)
+        return self._spared or self.vanished or self.impossible or (slurm_is_done and trio.current_time() >= self._overdue)
 
     @property
     def in_question(self) -> bool:
         """Whether another look is due soon."""
         return self.asked is not None or self.misses > 0 or self._overdue < math.inf or self.record is not None
 
-    def seen(self, row: Row | None, now: float) -> None:
-        """Take in what a question from `now` on was answered; the records were read after it."""
+    def seen(self, row: Row | None, now: float, remembered: float) -> None:
+        """Take in what a question from `now` on was answered; the records were read after it.
+
+        What has begun is in the queue for `remembered` seconds, even if it ends at once.
+        """
         if row is not None:
             self.misses = 0
             self.row = row
+            self._seen_at = now
             self._doubts = self._doubts + 1 if row.pending and row.reason in NEVER else 0
         elif not (self.row and self.row.final):
             self.misses += 1
+            waited = self.row is not None and self.row.pending and now - self._seen_at < remembered
+            self.vanished = waited and self.misses >= MISSES
         if row is not None and not row.final:
             self._overdue = math.inf
         elif self._overdue == math.inf and (self.misses >= MISSES or (self.row and self.row.final)):
@@ -251,10 +259,10 @@ class Watch:
             of_array, array = rows.get(job.array.name, {}), job.array.job or ""
             row = of_array.get((array, job.task)) or of_array.get((array, REST))
             before = job.row
-            job.seen(row, now)
+            job.seen(row, now, 3 * self.longest)
             if job.settled or job.row != before:
                 job.tell()
-        missing = [job for job in wanted if job.misses >= MISSES and not job.absent]
+        missing = [job for job in wanted if job.misses >= MISSES and not job.absent and not job.settled]
         if missing:
             await self._account(missing)
 

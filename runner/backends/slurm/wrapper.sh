@@ -5,8 +5,8 @@
 # A session's block sets `stdout`, `stderr`, `workdir`, `limit` (seconds it may run, or nothing), `grace` (seconds between
 # TERM and KILL), and defines the function `command` (execs the program).
 #
-# A session that shall end is marked by a file `N.ask`, and then this script is sent USR1; USR2 hurries it. How a session
-# ended is in `N.end`, from the moment that this file exists.
+# A session that shall end is marked by a file `N.ask`, and then this script is sent USR1; USR2 hurries it. Unmarked, both are
+# passed on. How a session ended is in `N.end`, from the moment that this file exists.
 
 counters() { # where the kernel counts this job's memory: $events and $peaks, nothing where it cannot be told
     events='' peaks=''
@@ -38,7 +38,11 @@ processor() { # the ticks that ended children have used: $ticks
 
 ask() { # ask WHY: TERM, and after the grace KILL
     signalled=1
-    if [ -n "$why" ] || { [ "$1" = asked ] && [ ! -e "$dir/$index.ask" ]; }; then return 0; fi
+    if [ "$1" = asked ] && [ ! -e "$dir/$index.ask" ]; then
+        if [ -n "$leader" ]; then all USR1; fi # not ours: a checkpoint, `sbatch --signal=USR1`
+        return 0
+    fi
+    if [ -n "$why" ]; then return 0; fi
     if [ -e "$dir/$index.ask" ]; then why=asked; else why=$1; fi
     if [ -z "$leader" ]; then return 0; fi
     all TERM
@@ -49,10 +53,12 @@ ask() { # ask WHY: TERM, and after the grace KILL
 hurry() {
     signalled=1
     if [ -z "$why" ] && [ -e "$dir/$index.ask" ]; then why=asked; fi
-    if [ -n "$why" ] && [ -n "$leader" ]; then all KILL; fi
+    if [ -z "$leader" ]; then return 0; fi
+    if [ -n "$why" ]; then all KILL; else all USR2; fi
 }
 
 later() { # later SECONDS SIGNAL: send it to this script, and again until it is heard
+    trap '' USR1 USR2 # whoever signals all that belongs to the job shall not stop the clock
     trap 'kill "$nap"; exit' TERM
     sleep "$1" &
     nap=$!
