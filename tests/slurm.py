@@ -47,6 +47,10 @@ class Cluster:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def insist(self, *command: str) -> None:
+        """Until it works: Slurm refuses to signal a job whose start it is not through with."""
+        wait_for(lambda: subprocess.run(command, check=False, env=self.environ, timeout=MINUTES).returncode == 0)
+
     def node(self, number: int) -> str:
         return f"{self.values['NODES']}{number}"
 

@@ -96,7 +96,7 @@ def test_endings(bench: Bench) -> None:
         ("signalled", ("--full", "--signal=10")),
     ):
         bench.wait_for_files(name.partition("-")[0])
-        bench.cluster.call("scancel", *how, task_of(bench, session[name]))
+        bench.cluster.insist("scancel", *how, task_of(bench, session[name]))
     _, errors = runner.communicate(timeout=MINUTES)
     assert runner.returncode == 1, errors
     rows = bench.by("case")

@@ -92,6 +92,8 @@ class Gathering:
         self._came = trio.Event()
 
     def _chunks(self, entries: list[Entry]) -> list[list[Entry]]:
+        # They come in any order; Slurm starts an array's tasks in theirs.
+        entries = sorted(entries, key=lambda entry: int(entry.attempt.env.get("RUNNER_INDEX", 0)))
         largest = max(_size(entry.attempt) for entry in entries)
         size = max(1, min(self.most, MOST_BYTES // largest))
         # Chunks of nearly the same size, and no small rest.

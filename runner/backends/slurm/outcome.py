@@ -62,6 +62,8 @@ def _by_record(record: Record, row: Row | None, limit: float | None) -> Ended:
         return Ended(Outcome.TIMED_OUT, code, reason, *used)
     if record.why == "broken":
         return Ended(Outcome.FAILED, code, "its logs could not be written where it ran", began=False)
+    if code is None:
+        return Ended(Outcome.LOST, None, "its record is not whole")
     state = row.state if row else ""
     if code and (record.killed or (record.killed is None and state == "OUT_OF_MEMORY")):
         return Ended(Outcome.OUT_OF_MEMORY, code, "the job ran out of memory", *used)

@@ -83,7 +83,9 @@ class Job:
         slurm_is_done = self.absent or (self.row is not None and self.row.final)
         if self.record is not None:
             return not undecided(self.record) or slurm_is_done
-        return self._spared or self.vanished or self.impossible or (slurm_is_done and trio.current_time() >= self._overdue)
+        return (
+            self._spared or self.vanished or self.impossible or (slurm_is_done and trio.current_time() >= self._overdue)
+        )
 
     @property
     def in_question(self) -> bool:
