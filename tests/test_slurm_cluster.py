@@ -183,7 +183,7 @@ def test_node_failure(lone_bench: Bench, requeue: bool) -> None:
     """A job whose node fails is lost and tried again; where Slurm puts it back into its queue, it is still the same job."""
     bench, node = lone_bench, lone_bench.cluster.node(4)
     bench.write(
-        f"exec: [sh, -c, 'echo $RUNNER_ATTEMPT >>{bench.folder}/began; test -e {bench.folder}/go || sleep 1000']\n"
+        f"exec: [sh, -c, 'echo $$RUNNER_ATTEMPT >>{bench.folder}/began; test -e {bench.folder}/go || sleep 1000']\n"
         "retry: {limit: 1, backoff: 0s}\n",
         options=[f"--nodelist={node}", *(["--requeue"] if requeue else [])],
     )
@@ -416,7 +416,8 @@ def test_interrupt(bench: Bench) -> None:
     rows = bench.rows()
     assert {row["status"] for row in rows} == {"cancelled"}
     assert 4 <= len([row for row in rows if row["exit_code"] == 7]) <= 8
-    wait_for(lambda: {state for [state] in bench.cluster.jobs(name, "State")} <= {"CANCELLED", "FAILED"}, MINUTES)
+    alive = {"PENDING", "RUNNING", "COMPLETING"}
+    wait_for(lambda: not alive & {state for [state] in bench.cluster.jobs(name, "State")}, MINUTES)
 
 
 def test_controller_restart(lone_bench: Bench) -> None:

@@ -23,7 +23,7 @@ from runner.backends.slurm.listing import Row
 from runner.backends.slurm.record import Record, parse
 from runner.backends.slurm.spool import Array, Spool
 from runner.backends.slurm.watch import MISSES, Job
-from runner.model import Attempt, Outcome
+from runner.model import Attempt, Outcome, Resources
 from tests.processes import wait_for
 
 SHELLS = [shell for shell in (["dash"], ["bash", "--posix"], ["busybox", "sh"]) if shutil.which(shell[0])]
@@ -53,7 +53,7 @@ def attempt(name: str, folder: Path, command: str | tuple[str, ...] = "true", **
 
 def test_resources(tmp_path: Path) -> None:
     """Whole CPUs and kibibytes, rounded up; custom resources by the names that the file gives them."""
-    wanted = {"cpu": Fraction(5, 2), "mem": (1 << 20) + 1, "gpu": 2, "scratch": 1, "seat": 3, "mine": 4}
+    wanted: Resources = {"cpu": Fraction(5, 2), "mem": (1 << 20) + 1, "gpu": 2, "scratch": 1, "seat": 3, "mine": 4}
     options = {
         "gres": {"scratch": "nvme"},
         "licenses": {"seat": "matlab"},
@@ -383,9 +383,7 @@ class TestWrapper:
 
 def test_record_of_nothing() -> None:
     """A record with nothing in it (a full disk) is one of an unknown end."""
-    assert (
-        outcome.ended(parse("", 10.0), None, began=True, alone=True, asked=False, limit=None).outcome is Outcome.LOST
-    )
+    assert outcome.ended(parse("", 10.0), None, began=True, alone=True, asked=False, limit=None).outcome is Outcome.LOST
 
 
 def test_names_survive(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ class Signals:
                 wanted, self._wanted = self._wanted, {}
                 for how, tasks in wanted.items():
                     self._flying += 1
-                    nursery.start_soon(self._scancel, *how, *compressed(tasks))
+                    nursery.start_soon(self._scancel, [*how, *compressed(tasks)])
 
     async def flush(self) -> None:
         """Return when nothing that was wanted is left to do."""
@@ -57,7 +57,7 @@ class Signals:
         self._wanted.setdefault(how, {})[task] = None
         self._came.set()
 
-    async def _scancel(self, *words: str) -> None:
+    async def _scancel(self, words: list[str]) -> None:
         try:
             await call(self._environ, "scancel", "--quiet", *words, seconds=60)
         except (Refused, Unreachable):
