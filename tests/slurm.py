@@ -51,6 +51,16 @@ class Cluster:
         """Until it works: Slurm refuses to signal a job whose start it is not through with."""
         wait_for(lambda: subprocess.run(command, check=False, env=self.environ, timeout=MINUTES).returncode == 0)
 
+    def bring_back(self, node: str) -> None:
+        """After it was set down. It may have come back by itself."""
+
+        def up() -> bool:
+            resume = ["scontrol", "update", f"nodename={node}", "state=resume"]
+            subprocess.run(resume, check=False, env=self.environ, timeout=MINUTES, stderr=subprocess.DEVNULL)
+            return self.call("sinfo", "-h", "-n", node, "-o", "%T").split()[0] in ("idle", "mixed", "allocated")
+
+        wait_for(up, MINUTES)
+
     def node(self, number: int) -> str:
         return f"{self.values['NODES']}{number}"
 
@@ -62,7 +72,8 @@ class Cluster:
         return [row[1:] for row in rows if row[0].startswith(prefix)]
 
     def stop(self, daemon: str) -> None:
-        self._script(f"stop {daemon} 0 KILL")
+        """With time to save what it knows, as in a restart: killed, Slurm's controller gives out the same ids again."""
+        self._script(f"stop {daemon} 20")
 
     def start(self) -> None:
         """Bring up whatever is not."""

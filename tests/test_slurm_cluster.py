@@ -197,7 +197,7 @@ def test_node_failure(lone_bench: Bench, requeue: bool) -> None:
             wait_for(lambda: "PENDING" in bench.cluster.call("squeue", "-h", "-j", job, "-O", "State"), MINUTES)
             bench.cluster.call("scontrol", "update", f"jobid={job}", "starttime=now")
     finally:
-        bench.cluster.call("scontrol", "update", f"nodename={node}", "state=resume")
+        bench.cluster.bring_back(node)
     _, errors = runner.communicate(timeout=MINUTES)
     assert runner.returncode == 0, errors
     assert (bench.folder / "began").read_text() == ("1\n1\n" if requeue else "1\n2\n")

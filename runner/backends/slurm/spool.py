@@ -63,18 +63,27 @@ class Array:
             (self.folder / f"{place}.ask").touch()
 
     def collect(self) -> list[int]:
-        """Read the records that have come since the last time; their places."""
+        """Read the records that have come since the last time; their places.
+
+        One that says that Slurm wanted the end is not the last word: a task that Slurm puts back into its queue begins anew.
+        """
         found = []
+        for place in [place for place, record in self.records.items() if record.why == "slurm"]:
+            del self.records[place]
         with suppress(FileNotFoundError):
             # A change of the folder has an NFS client look at it anew.
             os.utime(self.folder)
             for name in os.listdir(self.folder):
-                stem, dot, kind = name.partition(".")
-                if dot and kind == "end" and (place := int(stem)) not in self.records:
-                    path = self.folder / name
-                    self.records[place] = parse(path.read_text(errors="replace"), path.stat().st_mtime)
-                    found.append(place)
+                stem, _, kind = name.partition(".")
+                if kind == "end" and int(stem) not in self.records:
+                    self._read(int(stem))
+                    found.append(int(stem))
         return found
+
+    def _read(self, place: int) -> None:
+        path = self.folder / f"{place}.end"
+        with suppress(FileNotFoundError):
+            self.records[place] = parse(path.read_text(errors="replace"), path.stat().st_mtime)
 
     def void(self) -> None:
         """See to it that none of it is ever run."""

@@ -194,7 +194,7 @@ class Watch:
         """Ends are seen in the records; that costs the cluster nothing."""
         pause = GLANCE
         while True:
-            arrays = {job.array for job in self._wanted() if job.record is None}
+            arrays = {job.array for job in self._wanted() if not job.settled}
             if not arrays:
                 self._wanted_again = trio.Event()
                 await self._wanted_again.wait()

@@ -137,7 +137,13 @@ setsid=''
 if type setsid >/dev/null 2>&1; then setsid=setsid; fi
 counters
 while [ "$index" -lt "$end" ] && [ "$why" != slurm ]; do
-    session
+    # Put back into the queue, a task goes on where it was ended.
+    if [ ! -e "$dir/$index.end" ]; then
+        session
+    elif grep -q why=slurm "$dir/$index.end"; then
+        rm -f "$dir/$index.end"
+        session
+    fi
     index=$((index + 1))
 done
 if [ "$pack" -gt 1 ]; then exit 0; fi
