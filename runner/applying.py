@@ -23,9 +23,9 @@ from runner.backends.base import Backend
 from runner.builds import Builds
 from runner.capacity import Capacity
 from runner.collecting import Collector
-from runner.errors import InvalidInput
-from runner.events import ApplyEnded, ApplyStarted, AttemptEnded, Event
-from runner.executor import Executor, Todo
+from runner.errors import EnvironmentFailed, InvalidInput
+from runner.events import ApplyEnded, ApplyStarted, Event
+from runner.executor import Executor, Todo, Usage
 from runner.history import Choice, History
 from runner.leftovers import HERE, settle
 from runner.model import Attempt, Ended, Outcome, Scalar, Session, Status
@@ -40,19 +40,24 @@ CANCEL_POLL = 1.0
 REFRESH, SLOWEST_REFRESH = 2.0, 15.0
 """Seconds between two looks at the output of the one session there is, where it runs elsewhere."""
 
+COMMIT_SECONDS = 0.005
+"""How long what has happened may stay in memory alone. Nobody has been told of it until then, and a job's name is on the disk
+before the job is: killed meanwhile, runner runs it again."""
+
 BREATH = 1000
 """How many sessions that need not run are passed over before signals and timeouts are heard again."""
 
 
 @dataclass(frozen=True)
 class Applied:
-    """How an apply went: its last event, and the signal that ended it early, if one did.
+    """How an apply went: its last event, how busy the capacity was, and the signal that ended it early, if one did.
 
     `left` counts the selected sessions that have not succeeded and that were not to run; `running` are the jobs that run
     on without runner, by backend.
     """
 
     ended: ApplyEnded
+    usage: Usage
     left: int
     signal: int | None
     running: Mapping[str, int]
@@ -106,14 +111,27 @@ class Apply:
         )
         """Sessions whose jobs another backend than this apply's has, or may have: they are not to run twice."""
         self.signal: int | None = None
+        self._settling = trio.CancelScope()
+        self._untold: list[Event] = []
+        self._noted = trio.Event()
 
     def emit(self, event: Event) -> None:
-        """First the journal, then whoever shows things."""
-        self.state.journal.record(event)
-        if isinstance(event, AttemptEnded):
-            self.state.tidy(event.session, event.attempt)
-        for show in list(self.show):
-            self._look(show, event)
+        """First the journal; whoever shows things comes after its commit."""
+        try:
+            self.state.journal.note(event)
+        except BaseException:
+            self._untold.clear()
+            raise
+        self._untold.append(event)
+        self._noted.set()
+
+    def commit(self) -> None:
+        """Make what was emitted last, and show it."""
+        told, self._untold = self._untold, []
+        self.state.journal.commit()
+        for event in told:
+            for show in list(self.show):
+                self._look(show, event)
 
     def _look(self, show: Callable[[Event], None], event: Event) -> None:
         """Whoever looks on may go away, a closed pipe or terminal: the sweep goes on without them."""
@@ -126,16 +144,18 @@ class Apply:
         """Run the difference. Raises EnvironmentFailed; nothing that was recorded is lost by it."""
         to_run, left = self._count()
         try:
-            ended = trio.run(self._run, to_run)
+            ended, usage = trio.run(self._run, to_run)
         except BaseExceptionGroup as group:
             raise _first(group) from None
+        finally:
+            self.commit()
         left_open = self.state.journal.open_attempts()
         running = Counter(attempt.backend for attempt in left_open if attempt.backend != HERE)
         if not left_open and not self.state.journal.open_builds():
             self.state.remove_jobs()
-        return Applied(ended, left, self.signal, running)
+        return Applied(ended, usage, left, self.signal, running)
 
-    async def _run(self, to_run: int) -> ApplyEnded:
+    async def _run(self, to_run: int) -> tuple[ApplyEnded, Usage]:
         kind = self.sweep.backend.kind
         async with (
             Collector(self.sweep.metrics) as self.collector,
@@ -148,26 +168,32 @@ class Apply:
                 emit=self.emit,
                 prepare=self._prepare,
                 make_ready=self._make_ready,
-                collect=self._collect,
+                collect=self._collect if self.sweep.metrics else None,
+                put_away=self._put_away,
+                commit=self.commit,
                 builds=self.builds,
             )
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(watch_signals, self._on_signal(executor))
                 nursery.start_soon(self._watch_cancel_requests, executor)
                 nursery.start_soon(self._ticking)
+                nursery.start_soon(self._committing, executor)
                 self._announce(to_run)
-                settled = await settle(self.state, backend, self.sweep.policy.grace, self.emit, self._in_plan)
-                self.adopted = settled.adopt
+                self.commit()
+                with self._settling:
+                    settled = await settle(self.state, backend, self.sweep.policy.grace, self.emit, self._in_plan)
+                    self.adopted = settled.adopt
                 if self.plan.count == 1 and self.remote:
                     nursery.start_soon(self._refreshing, backend, executor)
-                ended = await executor.run(self._todo(), to_run, self.detach)
+                ended = await executor.run(self._todo(to_run), to_run, self.detach)
                 nursery.cancel_scope.cancel()
-        return ended
+        return ended, executor.usage
 
     def _on_signal(self, executor: Executor) -> Callable[[int, str], None]:
         def interrupt(number: int, name: str) -> None:
             self.signal = self.signal or number
             executor.interrupt(name)
+            self._settling.cancel()  # what is not settled stays open in the journal
 
         return interrupt
 
@@ -180,6 +206,13 @@ class Apply:
                     executor.cancel(request)
             await trio.sleep(CANCEL_POLL)
 
+    async def _committing(self, executor: Executor) -> None:
+        while True:
+            await self._noted.wait()
+            await trio.sleep(COMMIT_SECONDS)
+            self._noted = trio.Event()
+            executor.commit()
+
     async def _ticking(self) -> None:
         seconds, tick = self.tick
         with suppress(OSError):
@@ -188,14 +221,18 @@ class Apply:
                 await trio.sleep(seconds)
 
     async def _refreshing(self, backend: Backend, executor: Executor) -> None:
-        """The one session's output as it runs, though it is written elsewhere; the longer it takes, the more rarely."""
+        """The one session's output as it runs, though it is written elsewhere; the longer it takes, the more rarely.
+
+        Where that fails, it comes at the end: nothing else depends on it.
+        """
         seconds = REFRESH
-        while True:
-            await trio.sleep(seconds)
-            for running in executor.snapshot().running:
-                if running.job is not None and running.started is not None:
-                    await backend.refresh(running.job)
-                    seconds = min(SLOWEST_REFRESH, seconds * 1.2)
+        with suppress(EnvironmentFailed):
+            while True:
+                await trio.sleep(seconds)
+                for running in executor.snapshot().running:
+                    if running.job is not None and running.started is not None:
+                        await backend.refresh(running.job)
+                        seconds = min(SLOWEST_REFRESH, seconds * 1.2)
 
     def _in_plan(self, sessions: frozenset[str]) -> frozenset[str]:
         """Which of these the file still has."""
@@ -228,8 +265,9 @@ class Apply:
 
         The plan is walked only if that can make a difference: a fresh sweep of a million starts at once.
         """
-        everything = self.choice.select is None and self.choice.only is None and not self.elsewhere
-        if everything and (self.choice.fresh or self.history.empty):
+        choice = self.choice
+        everything = choice.select is None and choice.shard is None and choice.only is None and not self.elsewhere
+        if everything and (choice.fresh or self.history.empty):
             return self.plan.count, 0
         to_run = left = 0
         for session in self._selected():
@@ -241,21 +279,25 @@ class Apply:
         return to_run, left
 
     def _selected(self) -> Iterator[Session]:
-        return self.plan.sessions(self.choice.select)
+        return self.plan.sessions(self.choice.select, self.choice.shard)
 
-    def _todo(self) -> Iterator[Todo | None]:
-        """What is to be run, adopted jobs first: their room is taken already."""
+    def _todo(self, to_run: int) -> Iterator[Todo | None]:
+        """What is to be run, adopted jobs first: their room is taken already. Looks no further than it takes to find `to_run`."""
         if self.adopted:
             for session in self.plan:
                 if session.id in self.adopted:
                     yield Todo(session, self.history.next_attempt(session) - 1, self.adopted[session.id])
-        for position, session in enumerate(self._selected()):
+        sessions = enumerate(self._selected()) if to_run else ()
+        for position, session in sessions:
             if position % BREATH == 0:
                 yield None
             if session.id in self.adopted or session.id in self.elsewhere:
                 continue
             if self.choice.wants(self.history.status(session)):
                 yield Todo(session, self.history.next_attempt(session))
+                to_run -= 1
+                if not to_run:
+                    return
 
     def _prepare(self, session: Session, number: int, devices: tuple[str, ...]) -> Attempt:
         return make_attempt(
@@ -273,6 +315,9 @@ class Apply:
     def _make_ready(self, session: Session, number: int, retries: int) -> None:
         """`--fresh` empties the output folder once for each session: its retries go on from their checkpoints."""
         self.state.prepare(session.id, number, params_json(session), empty=self.choice.fresh and not retries)
+
+    def _put_away(self, session: str, number: int, ended: Ended) -> None:
+        self.state.tidy(session, number, over=ended.over)
 
     async def _collect(self, attempt: Attempt, ended: Ended) -> Mapping[str, Scalar]:
         return await self.collector.collect(Path(attempt.output), Path(attempt.stdout))

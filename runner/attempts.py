@@ -17,6 +17,8 @@ LONGEST_PARAMS = 128 * 1024
 THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 """What numerical libraries ask how many threads to start; without it each session would take the whole machine."""
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
 DEVICE_LISTS = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 
 
@@ -37,7 +39,7 @@ def make_attempt(
 
     `surroundings` is the environment the session will inherit anyway; what it sets already is not set again.
     """
-    places = state.places(session.id, number)
+    stdout, stderr, output, params_file = state.places(session.id, number)
     params = params_json(session)
     env = {
         **thread_counts(session, surroundings),
@@ -47,30 +49,36 @@ def make_attempt(
         "RUNNER_INDEX": str(session.index),
         "RUNNER_REPEAT": str(session.repeat),
         "RUNNER_ATTEMPT": str(number),
-        "RUNNER_OUTPUT_DIR": str(places.output),
-        "RUNNER_PARAMS_FILE": str(places.params),
+        "RUNNER_OUTPUT_DIR": output,
+        "RUNNER_PARAMS_FILE": params_file,
     }
     if len(params.encode()) + len("RUNNER_PARAMS=") < LONGEST_PARAMS:
         env["RUNNER_PARAMS"] = params
     if devices:
         env.update(dict.fromkeys(DEVICE_LISTS, ",".join(devices)))
+    command = session.exec if session.exec is not None else ("python3", "-c", sweep.code or "")
+    preload = None
+    if sweep.python is not None and isinstance(command, tuple) and sweep.python.is_meant(command[0]):
+        command = sweep.python.command(command, sweep.folder if sweep.backend.kind == "local" else None)
+        preload = sweep.python.modules
     return Attempt(
         name=f"{state.id}-{session.id}-{number}",
         session=session.id,
         number=number,
-        command=session.exec if session.exec is not None else ("python3", "-c", sweep.code or ""),
+        command=command,
         env=env,
         secrets=secrets,
         workdir=os.path.normpath(os.path.join(root, session.workdir)),
-        stdout=str(places.stdout),
-        stderr=str(places.stderr),
-        output=str(places.output),
+        stdout=stdout,
+        stderr=stderr,
+        output=output,
         resources=session.resources,
         image=session.image,
         timeout=sweep.policy.timeout,
         grace=sweep.policy.grace,
         root=root,
         files=files,
+        preload=preload,
     )
 
 
@@ -97,7 +105,7 @@ def placed(sweep: Sweep, state: State, session: str, number: int, name: str) -> 
 
 def params_json(session: Session) -> str:
     """The session's variables, typed, as UTF-8 JSON: RUNNER_PARAMS and the content of RUNNER_PARAMS_FILE."""
-    return json.dumps({name: value.data for name, value in session.params.items()}, ensure_ascii=False)
+    return _encode({name: value.data for name, value in session.params.items()})
 
 
 def thread_counts(session: Session, surroundings: Mapping[str, str]) -> dict[str, str]:

@@ -65,6 +65,24 @@ class Capacity:
             return self._leases >= self.max_parallel
         return "cpu" in self.limits and self._in_use["cpu"] >= self.limits["cpu"]
 
+    @property
+    def shares(self) -> dict[str, float]:
+        """Of each limit, `max_parallel` included, the share that is taken."""
+        shares = {name: float(taken / limit) for name, taken in self._in_use.items() if (limit := self.limits[name])}
+        if self.max_parallel is not None:
+            shares["max_parallel"] = self._leases / self.max_parallel
+        return shares
+
+    def lacking(self, resources: Resources) -> str | None:
+        """The first limit that keeps this from being taken now; None if there is room."""
+        if self.max_parallel is not None and self._leases >= self.max_parallel:
+            return "max_parallel"
+        for name, amount in self._demand(resources).items():
+            if self._in_use[name] + amount > self.limits[name]:
+                return name
+        gpu = resources.get("gpu", 0) if self._shares else 0
+        return "gpu" if gpu and sum(share + min(gpu, 1) <= 1 for share in self._shares.values()) < gpu else None
+
     def fits_ever(self, resources: Resources) -> str | None:
         """None, or the reason why not even an empty machine has room."""
         for name, amount in self._demand(resources).items():

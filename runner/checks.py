@@ -6,6 +6,8 @@ wrong is then looked up in the space, because an exclusion may have removed it.
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 
 from runner import inputs
@@ -33,6 +35,7 @@ def check_values(sweep: Sweep) -> Iterator[Problem]:
         there = (sweep.folder / missing.value.text).is_dir()
         fault = f"no file in `{missing.value.text}`" if there else f"no such file: `{missing.value.text}`"
         yield Problem(fault, missing.span, f"`files` are looked up in `{sweep.folder}`")
+    yield from _python(sweep)
     if sweep.build is not None:
         for outside in inputs.outside(sweep):
             yield Problem(
@@ -50,6 +53,31 @@ def check_fits(sweep: Sweep, misfit: Callable[[Resources], str | None], hint: st
             if reason is not None and _real(sweep, values):
                 yield Problem(f"a session {_with(values)}can never run: {reason}", placed.node.span, hint)
                 break
+
+
+def _python(sweep: Sweep) -> Iterator[Problem]:
+    """`python` serves some session, and its interpreter is there, if this is where it will run."""
+    key = sweep.document.key("python")
+    if sweep.python is None or key is None:
+        return
+    first = sweep.argv[0] if sweep.argv else None
+    if sweep.shell is not None:
+        fault = "`python` is of no use: `exec` is a string, which a shell runs"
+        yield Problem(fault, key.span, "write `exec` as a list: `[python, train.py, …]`")
+    elif first is not None and _known(sweep, first):
+        words = [first.template.render(values) for values in _combinations(sweep, first)]
+        if not any(sweep.python.is_meant(word) for word in words):
+            hint = "it serves an `exec` that begins with `python` or `python3`, and `code`"
+            yield Problem("`python` is of no use: no session is a Python program", key.span, hint)
+    node, path = sweep.python.interpreter, sweep.python.path(sweep.folder)
+    if node is None or path is None or sweep.backend.kind != "local" or shutil.which(path):
+        return
+    if "/" not in path:
+        yield Problem(f"`{path}` not found", node.span, "a name without a slash is looked up on PATH")
+    elif os.path.exists(path):
+        yield Problem(f"`{node.value.text}` is not executable", node.span)
+    else:
+        yield Problem(f"no such file: `{node.value.text}`", node.span, f"it is looked up in `{sweep.folder}`")
 
 
 def _known(sweep: Sweep, placed: Placed) -> bool:

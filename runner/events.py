@@ -90,12 +90,15 @@ class AttemptWaiting:
 
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
+    """`cold` is why a Python program was started by itself, although the sweep would have it forked."""
+
     at: float
     session: str
     attempt: int
     job: str
     host: str | None
     devices: tuple[str, ...]
+    cold: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from runner import identity
 from runner.model import Recipe, Session, Status, Value
+from runner.sharding import Shard
 from runner.state.journal import Journal
 from runner.state.records import StoredSession
 
@@ -22,6 +23,7 @@ class Choice:
     fresh: bool = False
     ignore_files: bool = False
     select: Mapping[str, Value] | None = None
+    shard: Shard | None = None
 
     def wants(self, status: Status) -> bool:
         """By status alone. What was interrupted never came to an end, so `new` takes it too."""

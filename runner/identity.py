@@ -2,12 +2,14 @@
 
 The input is canonical JSON (UTF-8, no spaces, nothing escaped that need not be; object keys sorted), hashed with SHA-256:
 
-    recipe = sha256({"exec": …, "env": …, "build": …, "image": …, "workdir": …, "files": …})      absent parts left out
+    recipe = sha256({"exec": …, "env": …, "build": …, "image": …, "workdir": …, "python": …, "files": …})
+                                                                                     absent parts left out
     point  = sha256([repeat, [name, text, data], …])[:16]                                  variables sorted by name
     id     = sha256(recipe + ":" + point)[:16]                                             hex digits throughout
 
 `exec`, `env`, `build`, `image` and `workdir` are templates as parsed (so `$x` and `${x}` are the same), `files` maps each
-path to the SHA-256 of its content. The name, the place in the plan, resources, timeout, metrics, secrets and the
+path to the SHA-256 of its content, `python` is the interpreter as written (which stands in for the first word of `exec`;
+what it preloads computes nothing). The name, the place in the plan, resources, timeout, metrics, secrets and the
 backend are left out: changing them runs nothing again. `tests/test_identity.py` pins the digests.
 """
 
@@ -58,7 +60,7 @@ def sample_key(seed: int, fragments: Sequence[str]) -> bytes:
 def difference(old: Recipe, new: Recipe) -> str:
     """What differs between two recipes, for people: "`exec` and `files` (train.py)"."""
     changed: list[str] = []
-    for part in ("exec", "code", "env", "build", "image", "workdir", "files"):
+    for part in ("exec", "code", "env", "build", "image", "workdir", "python", "files"):
         before, after = old.parts.get(part), new.parts.get(part)
         if before == after:
             continue

@@ -73,6 +73,8 @@ async def settle(
             else:
                 what = over.get(left.name) or ("it no longer ran" if job is None else "it still ran, and was ended")
                 emit(_lost(left, f"runner died before it ended; {what}"))
+            if isinstance(left, OpenAttempt):
+                state.tidy(left.session, left.number)
             settled.ended.append(left)
 
         async with trio.open_nursery() as nursery:

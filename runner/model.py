@@ -81,7 +81,7 @@ class Session(NamedTuple):
 class Recipe:
     """What all sessions of a sweep share and what their ids digest beside their variables.
 
-    `parts` maps `exec` (or `code`), `env`, `build`, `image`, `workdir` and `files` to plain JSON data;
+    `parts` maps `exec` (or `code`), `env`, `build`, `image`, `workdir`, `python` and `files` to plain JSON data;
     `files` maps each path to the hex digest of its content. `digest` covers all of it, `sans_files` all but files.
     """
 
@@ -97,6 +97,7 @@ class Attempt:
     `name` is unique for ever (state id, session id, attempt number). `env` is what the session is given on top of
     its surroundings; `secrets` likewise, never to be stored or shown. Paths are absolute and belong to this machine.
     A backend without this machine's disks lays out `files`, paths below `root`, where the job runs; None is all there is.
+    `preload` are the modules of which a backend may have a Python program find the imports done; None: as it stands.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Attempt:
     grace: float
     root: str = ""
     files: tuple[str, ...] | None = ()
+    preload: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,8 @@ class Ended:
 
     `exit_code` is the program's, 128+n after signal n. `reason` is for people, without a full stop. The executor has
     the last word on what was cancelled: it knows why it asked for that. `began` is False where the command has certainly
-    never begun: then trying again repeats nothing.
+    never begun: then trying again repeats nothing. `over` says that nothing of it can live any more, so that nobody will
+    write to its files again.
     """
 
     outcome: Outcome
@@ -133,6 +136,7 @@ class Ended:
     cpu_time: float | None = None
     max_rss: int | None = None
     began: bool = True
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

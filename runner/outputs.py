@@ -214,10 +214,11 @@ def _whole(path: Path) -> Iterator[bytes]:
 
 
 def _chunks(path: Path, offset: int) -> Iterator[bytes]:
+    """What the file holds from `offset` on; nothing of a log that was empty and has become another attempt's meanwhile."""
     try:
         with path.open("rb") as file:
             file.seek(offset)
-            while chunk := file.read(CHUNK):
+            while (chunk := file.read(CHUNK)) and os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 yield chunk
     except FileNotFoundError:
         return

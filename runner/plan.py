@@ -14,8 +14,12 @@ from runner.diagnostics import nearest
 from runner.errors import InvalidInput
 from runner.model import Amount, Recipe, Session, Value
 from runner.sections import Placed, amount
+from runner.sharding import Shard
 from runner.sweep import REPEAT, Sweep
 from runner.values import equal, resolve
+
+KEPT_REPEATS = 1000
+"""More of them take longer to walk than to make, and would be most of what an apply holds."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,10 @@ class Plan:
     def __iter__(self) -> Iterator[Session]:
         return self.sessions()
 
-    def sessions(self, select: Condition | None = None) -> Iterator[Session]:
-        """The sessions, or those that have the selected values; an index is the place in the whole plan."""
+    def sessions(self, select: Condition | None = None, shard: Shard | None = None) -> Iterator[Session]:
+        """The sessions, or those that have the selected values, of all shards or of one; an index is the place in the whole
+        plan.
+        """
         names = self.sweep.space.names
         order = sorted(range(len(names)), key=names.__getitem__)
         fragments = [self._fragments(names[at]) for at in order]
@@ -61,8 +67,9 @@ class Plan:
             for repeat, repeat_value in repeats:
                 if select is None or REPEAT not in select or equal(repeat_value, select[REPEAT]):
                     point = identity.point(repeat, parts)
-                    session_id = identity.session_id(self.recipe, point)
-                    yield render(index, session_id, point, repeat, params, repeat_value)
+                    if shard is None or shard.has(point):
+                        session_id = identity.session_id(self.recipe, point)
+                        yield render(index, session_id, point, repeat, params, repeat_value)
                 index += 1
 
     def _fragments(self, name: str) -> Callable[[Value], str]:
@@ -92,7 +99,7 @@ class _Repeats:
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._kept = list(self._all()) if count <= KEPT_POINTS else None
+        self._kept = list(self._all()) if count <= KEPT_REPEATS else None
 
     def __iter__(self) -> Iterator[tuple[int, Value]]:
         return iter(self._kept) if self._kept is not None else self._all()
@@ -140,6 +147,8 @@ def _parts(sweep: Sweep) -> dict[str, Any]:
     for key, placed in (("build", sweep.build), ("image", sweep.image), ("workdir", sweep.workdir)):
         if placed is not None and not (key == "workdir" and placed.text == "."):
             parts[key] = placed.template.canonical()
+    if sweep.python is not None and sweep.python.interpreter is not None:
+        parts["python"] = sweep.python.interpreter.value.text
     if sweep.files:
         parts["files"] = inputs.digests(sweep)
     return parts
@@ -206,4 +215,7 @@ def _filler(placed: Placed) -> Fill:
     if not placed.template.names:
         constant = placed.template.render({})
         return lambda _: constant
+    alone = placed.template.alone
+    if alone is not None:
+        return lambda values: values[alone].text
     return placed.template.render

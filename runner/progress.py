@@ -115,6 +115,9 @@ class Progress:
                     self._say(f"waiting: {event.reason}")
             case AttemptStarted():
                 tally.waiting.pop(event.session, None)
+                if event.cold is not None and event.cold not in self._reasons:
+                    self._reasons.add(event.cold)
+                    self._say(f"started cold: {event.cold}")
             case AttemptEnded():
                 tally.waiting.pop(event.session, None)
                 self._ended(event)

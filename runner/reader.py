@@ -109,6 +109,7 @@ class Reader:
             max_parallel=self.integer(get("max_parallel")),
             metrics=sections.metrics(get("metrics"), self.report),
             backend=sections.backend(get("backend"), folder),
+            python=sections.python(get("python")),
             warnings=(),
         )
 

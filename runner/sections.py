@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from runner.diagnostics import Span
 from runner.metrics import JsonMetric, LastLineMetric, Metric, RegexMetric
 from runner.model import Amount, Outcome, Retry, Stop, Value
+from runner.python import Python
 from runner.ranges import Range, RangeError, from_mapping, from_values, parse_expression
 from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, plain
 from runner.template import Template, TemplateFault
@@ -188,6 +189,12 @@ def backend(node: Node | None, folder: Path) -> BackendChoice:
         kind = node.get("kind")
         return BackendChoice(str(options.pop("kind", "local")), options, kind.span if kind else node.span)
     return BackendChoice("local", {})
+
+
+def python(node: Node | None) -> Python | None:
+    if not isinstance(node, MappingNode):
+        return None
+    return Python(scalar(node.get("interpreter")), texts(node.get("preload")))
 
 
 def texts(node: Node | None) -> tuple[ScalarNode, ...]:

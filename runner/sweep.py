@@ -9,6 +9,7 @@ from pathlib import Path
 from runner.diagnostics import Problem, Source
 from runner.metrics import Metric
 from runner.model import Amount, Policy
+from runner.python import Python
 from runner.sections import BackendChoice, Placed, Sample
 from runner.source.nodes import MappingNode, ScalarNode
 from runner.space import Space
@@ -43,6 +44,7 @@ class Sweep:
     max_parallel: int | None
     metrics: Mapping[str, Metric]
     backend: BackendChoice
+    python: Python | None
     warnings: tuple[Problem, ...]
 
     def templates(self) -> Iterable[Placed]:

@@ -105,6 +105,7 @@ class Apply:
             prepare=lambda session, number, devices: self.prepare(session, number, devices),
             make_ready=lambda session, number, retries: self.ready.append((session.id, number, retries)),
             collect=self._collect,
+            put_away=lambda session, number, ended: None,
             builds=builds,
             clock=trio.current_time,
         )

@@ -241,7 +241,7 @@ def test_sixty_under_max_parallel_four(bench: Bench) -> None:
     # what was asked: to create and to collect each, and a few queries for all of them together
     asked = Counter("POST" if submits(exchange) else exchange.path.rpartition("/")[2] for exchange in proxy.seen)
     assert asked["POST"] == 60
-    assert asked["gql"] <= 60
+    assert asked["gql"] < 2 * 60
     assert not any(re.search(r"/session/[^/]+$", exchange.path) for exchange in proxy.seen)
 
 
@@ -387,7 +387,7 @@ def test_manager_is_away_for_twenty_seconds(lone_bench: Bench) -> None:
     """While jobs are queued, run and end, the manager dies and comes back: nothing is lost, nothing runs twice."""
     bench = lone_bench
     bench.write("exec: [sh, -c, 'sleep 8; echo $1', sh, $x]\nranges: {x: 'range:6'}\nmax_parallel: 4\n")
-    runner = bench.start("apply")
+    runner = bench.start("apply", "--format", "jsonl")
     bench.wait_for_jobs("RUNNING", 2)
     bench.cluster.stop_manager()
     since = time.monotonic()
@@ -395,12 +395,15 @@ def test_manager_is_away_for_twenty_seconds(lone_bench: Bench) -> None:
         wait_for(lambda: time.monotonic() > since + 20)
     finally:
         bench.cluster.start_manager()
-    _, errors = runner.communicate(timeout=2 * MINUTES)
+    output, errors = runner.communicate(timeout=2 * MINUTES)
     assert runner.returncode == 0, errors
     assert [row["status"] for row in bench.rows()] == ["succeeded"] * 6
     assert [Path(row["stdout"]).read_text() for row in bench.rows()] == [f"{x}\n" for x in range(6)]
-    # what the manager forgot to start was submitted again; no command ran twice
-    assert sum(job.result == "SUCCESS" for job in bench.jobs()) == 6
+    ends = [event for event in map(json.loads, output.splitlines()) if event["event"] == "attempt-ended"]
+    assert len(ends) == len(bench.jobs()) == sum(row["attempts"] for row in bench.rows())
+    # what the manager forgot to start was submitted again, and nothing else
+    assert {end["reason"] for end in ends} <= {None, "the cluster never started its command"}
+    slowly(lambda: all(job.over for job in bench.jobs()))
 
 
 def test_a_network_that_drops_delays_and_duplicates(bench: Bench) -> None:

@@ -89,6 +89,30 @@ def test_what_is_computed_is_in_the_id(plan_text: PlanText, old: str, new: str) 
     assert not set(ids(plan_text(SWEEP.replace(old, new)))) & set(ids(plan_text(SWEEP)))
 
 
+PYTHON = """
+exec: [python, train.py, $seed]
+python: {interpreter: python3, preload: [json]}
+ranges: {seed: range:2}
+"""
+
+
+def test_the_interpreter_is_in_the_id_and_what_it_preloads_is_not(plan_text: PlanText) -> None:
+    """It stands in for `python`, so it decides what is computed; without it, `exec` says all."""
+    plan = plan_text(PYTHON)
+    assert ids(plan) == PINNED_PYTHON_IDS
+    parts = {"exec": [["python"], ["train.py"], [{"var": "seed"}]], "python": "python3"}
+    assert plan.recipe.digest == identity.recipe(parts).digest
+    assert ids(plan_text(PYTHON.replace("[json]", "[json, decimal]"))) == ids(plan)
+    other = plan_text(PYTHON.replace("python3,", "sh,"))
+    assert not set(ids(other)) & set(ids(plan))
+    assert identity.difference(plan.recipe, other.recipe) == "`python`"
+    bare = PYTHON.replace("interpreter: python3, ", "")
+    assert ids(plan_text(bare)) == ids(plan_text(bare.replace("python: {preload: [json]}\n", "")))
+
+
+PINNED_PYTHON_IDS = ["76364f8a49cb31a9", "67dfa5c2eabfe46f"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "kept"),
     [

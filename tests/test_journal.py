@@ -372,6 +372,29 @@ with open_for_writing(Path(sys.argv[1])) as journal:
 """
 
 
+def test_what_is_noted_lasts_from_its_commit_on(journal: Journal, path: Path) -> None:
+    record(journal, apply_started())
+    journal.note(submitted(A))
+    journal.note(started(A))
+    with reopened(path) as reader:
+        assert reader.attempts(A.id) == []
+        journal.commit()
+        assert [row.started for row in reader.attempts(A.id)] == [3.0]
+    journal.commit()
+
+
+def test_an_event_that_cannot_be_noted_takes_back_what_was_not_committed(journal: Journal) -> None:
+    """Whoever noted it was told: nothing since the last commit was written, and the journal goes on."""
+    record(journal, apply_started(), submitted(A))
+    journal.note(submitted(B))
+    with pytest.raises(LookupError):
+        journal.note(started(C))
+    journal.commit()
+    assert [len(journal.attempts(one.id)) for one in (A, B)] == [1, 0]
+    record(journal, submitted(B), ended(B))
+    assert len(journal.attempts(B.id)) == 1
+
+
 def test_read_beside_a_writer_and_killed_with_nothing_lost(path: Path) -> None:
     command = [sys.executable, "-c", WRITE_FOR_EVER, str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:

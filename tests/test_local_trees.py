@@ -114,6 +114,23 @@ def test_end_of_the_leader_ends_the_tree(site: Site, tmp_path: Path, tree: Tree)
     assert site.run(body).outcome is Outcome.SUCCEEDED
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is ever certain")
+def test_it_is_said_whether_anything_can_live_on(site: Site, tmp_path: Path) -> None:
+    """An orphan that hides whose it is may be of any job that runs then: none of them is certainly over."""
+    hidden = f"(setsid env -i sh -c '{SAY}; exec sleep 1000' &) ; while [ ! -s pids ]; do :; done"
+
+    async def body(backend: Backend) -> list[bool]:
+        plain = await backend.wait(await backend.submit(replace(site.attempt("true"), name=unique("plain", tmp_path))))
+        other = await backend.submit(replace(site.attempt("sleep 1000"), name=unique("other", tmp_path)))
+        suspect = await backend.wait(await backend.submit(site.attempt(hidden)))
+        [orphan] = pids(tmp_path, 1)
+        assert lives(orphan)
+        await backend.cancel(other, 0)
+        return [plain.over, suspect.over]
+
+    assert site.run(body) == [True, False]
+
+
 @each_tree
 def test_leaving_the_backend_ends_the_tree(site: Site, tmp_path: Path, tree: Tree) -> None:
     """Whatever still runs when the context is left, is gone when it has been left."""

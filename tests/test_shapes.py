@@ -41,13 +41,17 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     file.write_text(text.replace("[0, 0.1, 60]", "[0, 0.5]"))
     for command in ("plan", "results", "status"):
         found[command] = run(command, "--format", "json")
+    run("plan", "--lock")
+    found["lock"] = (folder / "sweep.lock.json").read_text()
     found["sessions"] = run("plan", "--format", "jsonl")
+    found["groups"] = run("results", "--format", "json", "--group-by", "code", "--agg", "mean,std,min,max,count")
+    found["pivot"] = run("results", "--format", "json", "--pivot", "code", "sleep", "n")
     file.write_text("exec: 3\nrangs: {}\n")
     found["problems"] = run("validate", "--format", "json")
     return found
 
 
-@pytest.mark.parametrize("name", ["plan", "results", "status", "problems"])
+@pytest.mark.parametrize("name", ["plan", "lock", "results", "groups", "pivot", "status", "problems"])
 def test_a_document_fits_its_schema(outputs: dict[str, str], name: str) -> None:
     document = json.loads(outputs[name])
     assert document
@@ -79,6 +83,6 @@ def test_the_schema_names_every_event_and_each_of_its_fields() -> None:
 def test_the_schemas_are_the_ones_in_the_repository() -> None:
     folder = Path(__file__).parent.parent / "schemas"
     names = {path.name.removesuffix(".schema.json") for path in folder.glob("*.schema.json")}
-    assert names == {"sweep", "problems", "plan", "results", "events", "status"}
+    assert names == {"sweep", "problems", "plan", "lock", "results", "groups", "pivot", "events", "status"}
     for name in names:
         assert schema.load(name) == json.loads((folder / f"{name}.schema.json").read_text())

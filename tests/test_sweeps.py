@@ -34,7 +34,7 @@ def apply(name: str, folder: Path) -> list[dict[str, Any]]:
 
 def test_every_sweep_is_tested_and_valid_for_an_editor() -> None:
     names = {path.stem for path in SWEEPS.glob("*.yaml")}
-    assert names == {"hello", "compiler-flags", "scaling", "python-grid", "flaky", "backendai", "slurm"}
+    assert names == {"hello", "compiler-flags", "scaling", "python-grid", "flaky", "pi", "backendai", "slurm"}
     for name in names:
         first = (SWEEPS / f"{name}.yaml").read_text().splitlines()[0]
         assert first == "# yaml-language-server: $schema=../schemas/sweep.schema.json"
@@ -77,3 +77,11 @@ def test_flaky(tmp_path: Path) -> None:
     rows = apply("flaky", tmp_path)
     assert [row["attempts"] for row in rows] == [1, 2, 3, 1, 2, 3]
     assert [row["metrics"]["step"] for row in rows] == [1, 2, 3, 1, 2, 3]
+
+
+def test_pi(tmp_path: Path) -> None:
+    """No two sessions draw the same numbers, though all are forked from one interpreter."""
+    rows = apply("pi", tmp_path)
+    assert len(rows) == 100
+    assert all(2.7 < row["metrics"]["pi"] < 3.6 for row in rows)
+    assert len({row["metrics"]["pi"] for row in rows if row["params"]["draws"] == 10000}) > 25

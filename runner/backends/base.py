@@ -23,10 +23,14 @@ class Rejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The job's command has begun, `at` (Unix time), on `host`."""
+    """The job's command has begun, `at` (Unix time), on `host`.
+
+    `cold` is why it has an interpreter of its own, where it was to be forked from one that has imported its `preload`.
+    """
 
     at: float
     host: str | None
+    cold: str | None = None
 
 
 class Finding(NamedTuple):
@@ -85,8 +89,8 @@ class Backend(Protocol):
         """
         ...
 
-    async def refresh(self, job: str) -> None:
-        """Bring what a running job has written so far into its files, where it does not write them itself."""
+    async def refresh(self, job: str) -> bool:
+        """Bring what a job has written so far into its files, where it does not write them itself. Whether more may come."""
         ...
 
     async def cancel(self, job: str, grace: float) -> None:

@@ -14,6 +14,9 @@ import click
 from runner.applying import Applied, Apply
 from runner.cli.boundary import EXIT_FAILED, EXIT_OK
 from runner.cli.buildlog import build_log
+from runner.cli.ci import folded, on_github
+from runner.cli.junit import junit_option, require_writable, write_junit
+from runner.cli.locks import frozen_option, require_as_locked, shard_of, shard_option
 from runner.cli.options import (
     Given,
     capacity_of,
@@ -28,12 +31,16 @@ from runner.cli.options import (
 from runner.cli.streams import HURRIED_SECONDS, Outlets, outlets, say
 from runner.errors import InvalidInput
 from runner.events import Event
+from runner.executor import Usage
 from runner.history import Choice
 from runner.outputs import EventLines
 from runner.progress import Logs, Progress
 from runner.provenance import gather
 from runner.state import State, open_for_writing
 from runner.units import counted
+
+WORTH_SECONDS = 1.0
+"""How long an apply takes at least for its use of the capacity to be worth a word."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,9 @@ class Watch:
     show_default=True,
     help="jsonl: every event on stdout.",
 )
+@junit_option
+@shard_option
+@frozen_option
 @select_option
 @state_option
 def command(
@@ -77,6 +87,9 @@ def command(
     fail_fast: bool,
     detach: bool,
     form: str,
+    junit: Path | None,
+    shard: str | None,
+    frozen: bool,
     select: tuple[str, ...],
     state: Path | None,
 ) -> int:
@@ -90,7 +103,10 @@ def command(
     )
     this = given(sweep)
     require_detachable(this, detach)
-    choice = Choice(only, fresh, ignore_files, this.selection(select))
+    require_writable(junit)
+    if frozen:
+        require_as_locked(this)
+    choice = Choice(only, fresh, ignore_files, this.selection(select), shard_of(this, shard))
     arguments = shlex.join([file, *(["--state", str(state)] if state else [])])
 
     def watch(opened: State, outlets: Outlets) -> Watch:
@@ -100,14 +116,32 @@ def command(
         )
         progress = Progress(outlets.err, lambda build: build_log(opened, build).stderr, logs)
         lines = [EventLines(outlets.out)] if form == "jsonl" else []
-        return Watch([*lines, progress], 1.0, progress.tick, lambda done: progress.finish(done.ended, done.left))
 
-    with outlets() as opened:
+        def finish(applied: Applied) -> None:
+            progress.finish(applied.ended, applied.left)
+            if applied.usage.seconds >= WORTH_SECONDS:
+                outlets.err.write(f"{usage_line(applied.usage)}\n")
+            if junit:
+                write_junit(junit, this, choice, opened)
+
+        look = Watch([*lines, progress], 1.0, progress.tick, finish)
+        return on_github(fold, look, this, choice, opened, outlets.err, os.environ)
+
+    with outlets() as opened, folded(opened.err, f"runner apply {file}", os.environ) as fold:
         applied = execute(this, state, choice, opened, watch, detach)
     for kind in applied.running:
         at = f"{arguments} --backend {kind}" if backend or kind != this.sweep.backend.kind else arguments
         tell_running(applied, kind, f"`runner apply {at}`", f"`runner cancel {arguments}`")
     return exit_code(applied)
+
+
+def usage_line(usage: Usage) -> str:
+    """How busy the capacity was, and what limited it, for people."""
+    busy = sorted(((share, name) for name, share in usage.busy.items() if share >= 0.005), reverse=True)
+    shares = ", ".join(f"{name} {share:.0%}" for share, name in busy) or "nothing named"
+    share = usage.limited_by.get(usage.bottleneck)
+    limit = f"limited by {usage.bottleneck} {share:.0%} of the time" if share else "nothing waited for room"
+    return f"in use: {shares}; {limit}"
 
 
 def require_detachable(this: Given, detach: bool) -> None:

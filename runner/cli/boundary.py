@@ -9,12 +9,16 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from runner.cli.streams import OutputLost, fault, install, say, silence
 from runner.errors import EnvironmentFailed, InvalidInput, RunnerError
+
+if TYPE_CHECKING:
+    from runner.diagnostics import Problem, Source
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -78,6 +82,7 @@ def _call(arguments: Sequence[str]) -> int:
 
 def report(error: RunnerError) -> None:
     """Show a failure: the problems of a file at their places, or one message with its hint."""
+    from runner import github
     from runner.diagnostics import InvalidSweep, render
     from runner.units import counted
 
@@ -85,10 +90,22 @@ def report(error: RunnerError) -> None:
         count = sum(problem.severity == "error" for problem in error.problems)
         say(render(error.source, error.problems))
         say(f"\n{counted(count, 'problem')} in `{error.source.name}`; nothing was started")
+        annotate(error.source, error.problems)
         return
     say(f"error: {error.message}")
     if error.hint:
         say(f"\nhint: {error.hint}")
+    if github.here(os.environ):
+        say(github.command("error", error.message + (f"\nhint: {error.hint}" if error.hint else ""), title="runner"))
+
+
+def annotate(source: Source, problems: Iterable[Problem]) -> None:
+    """In a step of GitHub Actions, tell it of the problems of a file, too."""
+    from runner import github
+
+    if github.here(os.environ):
+        for line in github.problem_annotations(source, problems, os.environ):
+            say(line)
 
 
 def _in_our_words(error: click.ClickException) -> InvalidInput:

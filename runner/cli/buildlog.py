@@ -37,4 +37,4 @@ def build_log_of(state: State, attempt: AttemptRow, folder: Path) -> BuildLog | 
     session = this and next((session for session in this.plan if session.id == attempt.session), None)
     if not this or not session or session.build is None:
         return None
-    return build_log(state, build_key(session.build, this.plan.recipe.parts.get("files", {})))
+    return build_log(state, build_key(session, this.plan.recipe, attempt.backend))

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from runner.cli.boundary import EXIT_PENDING
+from runner.cli.locks import frozen_option, require_as_locked, shard_of, shard_option, write_lock
 from runner.cli.options import (
     capacity_of,
     given,
@@ -46,6 +47,9 @@ SHOWN = 100
 @click.option("--capacity", metavar="R=N,…", help="Compare with this capacity instead of the machine's.")
 @click.option("--max-parallel", type=click.IntRange(min=1), metavar="N", help="At most N sessions at once.")
 @click.option("--backend", metavar="NAME", help="Plan for this backend.")
+@click.option("--lock", is_flag=True, help="Write the plan to `NAME.lock.json`, for review and `--frozen`.")
+@shard_option
+@frozen_option
 @select_option
 @state_option
 def command(
@@ -60,6 +64,9 @@ def command(
     capacity: str | None,
     max_parallel: int | None,
     backend: str | None,
+    lock: bool,
+    shard: str | None,
+    frozen: bool,
     select: tuple[str, ...],
     state: Path | None,
 ) -> int:
@@ -68,19 +75,30 @@ def command(
         machine_readable()
     this = given(override(load_sweep(file), capacity=capacity, max_parallel=max_parallel, backend=backend))
     selection = this.selection(select)
+    if frozen:
+        require_as_locked(this)
+    part = shard_of(this, shard)
     if count and not exit_code:
-        total = this.plan.count if selection is None else sum(1 for _ in this.plan.sessions(selection))
-        click.echo(total)
+        whole = selection is None and part is None
+        click.echo(this.plan.count if whole else sum(1 for _ in this.plan.sessions(selection, part)))
         return 0
     require_fit(this.sweep, capacity_of(this.sweep))
-    choice = Choice(only, fresh, ignore_files, selection)
+    if lock:
+        if select or shard or frozen:
+            raise InvalidInput(
+                "a lock is of the whole plan", "`--lock` goes without `--select`, `--shard` and `--frozen`"
+            )
+        with open_for_reading(this.sweep.folder, this.sweep.name, state) as found:
+            write_lock(this, found)
+        return 0
+    choice = Choice(only, fresh, ignore_files, selection, part)
     with open_for_reading(this.sweep.folder, this.sweep.name, state) as found:
         journal = found.journal if found else None
         live = bool(found and found.holder)
         history = History(journal, this.plan.recipe, live=live, ignore_files=ignore_files)
         printer = _Printer(this.sweep.name, choice, history)
         printer.total = this.plan.count
-        rows = history.compare(printer.watch(this.plan.sessions(selection)))
+        rows = history.compare(printer.watch(this.plan.sessions(selection, part)))
         if count:
             for _ in (printer.to_run_counted(row) for row in rows):
                 pass
@@ -91,7 +109,7 @@ def command(
             printer.json(rows)
         else:
             printer.text(rows, every)
-        if selection is not None and not printer.seen:
+        if selection is not None and not printer.seen and next(this.plan.sessions(selection), None) is None:
             raise InvalidInput("no session has the selected values")
     return EXIT_PENDING if exit_code and printer.to_run else 0
 
@@ -138,7 +156,7 @@ class _Printer:
         print(f'\n], "to_run": {self.to_run}, "orphaned": [{orphaned}]}}')
 
     def orphaned(self) -> Iterator[dict[str, Any]]:
-        if self.choice.select is None:
+        if self.choice.select is None and self.choice.shard is None:
             for stored in self.history.orphans(self.orphans):
                 yield {
                     "id": stored.id,
@@ -165,7 +183,9 @@ class _Printer:
         if shown:
             print()
         counts = ", ".join(f"{count:,} {status.value}" for status, count in self.counts.items() if count)
+        stand = f" ({counts})" if counts else ""
         orphans = sum(1 for _ in self.orphaned())
-        print(f"{self.sweep}: {counted(self.seen, 'session')} ({counts}), {self.to_run:,} to run")
+        part = f"shard {self.choice.shard}, " if self.choice.shard else ""
+        print(f"{self.sweep}: {part}{counted(self.seen, 'session')}{stand}, {self.to_run:,} to run")
         if orphans:
             print(f"{orphans:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)")

@@ -1,59 +1,183 @@
-"""`runner results`: one row for each session, in plan order."""
+"""`runner results`: one row for each session, or what their metrics are taken together."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from runner import results, tables
+from runner.cli.junit import junit_option, require_writable, write_junit
 from runner.cli.options import given, load_sweep, select_option, state_option, sweep_argument
 from runner.cli.streams import machine_readable
+from runner.columns import Column, Columns, Row, T, find
+from runner.conditions import in_order, parse_condition, parse_order
 from runner.errors import InvalidInput
+from runner.groups import AGGREGATES, for_people, group, group_columns, groups_json, parse_aggregates
+from runner.history import Choice
+from runner.pivots import pivot
 from runner.state import open_for_reading
+
+DEFAULT_AGGREGATES = "mean,std"
 
 
 @click.command("results")
 @sweep_argument
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json", "md"]), default="table", show_default=True)
 @select_option
+@click.option(
+    "--where",
+    metavar="CONDITION",
+    multiple=True,
+    help="Only rows like `loss<0.3`, `status!=failed`, `duration>1m`, `loss=` (missing); all of them, where repeated.",
+)
+@click.option(
+    "--sort", metavar="COLUMN,…", multiple=True, help="By these columns, `-loss` downwards; missing values last."
+)
+@click.option(
+    "--group-by",
+    metavar="COLUMN,…",
+    multiple=True,
+    help="One row for each value: the metrics of its sessions together.",
+)
+@click.option(
+    "--agg",
+    metavar="NAME,…",
+    help=f"What `--group-by` and `--pivot` show: {', '.join(AGGREGATES)}.  [default: {DEFAULT_AGGREGATES}; mean]",
+)
+@click.option("--pivot", "over", nargs=3, metavar="ROW COL METRIC", help="A metric over the values of two columns.")
+@junit_option
 @state_option
-def command(file: str, form: str, select: tuple[str, ...], state: Path | None) -> None:
+def command(
+    file: str,
+    form: str,
+    select: tuple[str, ...],
+    where: tuple[str, ...],
+    sort: tuple[str, ...],
+    group_by: tuple[str, ...],
+    agg: str | None,
+    over: tuple[str, str, str] | None,
+    junit: Path | None,
+    state: Path | None,
+) -> None:
     """Print what became of each session: its variables, outcome, resources used and metrics.
 
-    Sessions that have not run yet are there, too, as `new`.
+    Sessions that have not run yet are there, too, as `new`. With `--group-by` or `--pivot` the metrics of several
+    sessions are taken together, over repeats, seeds and every other variable that is not named.
     """
+    if group_by and over:
+        raise InvalidInput("`--group-by` and `--pivot` exclude each other")
+    if agg and not (group_by or over):
+        raise InvalidInput("`--agg` aggregates nothing", "name what stays apart with `--group-by` or `--pivot`")
     if form in ("json", "csv"):
         machine_readable()
     this = given(load_sweep(file))
     selection = this.selection(select)
+    columns = Columns(this.sweep.space.names, this.sweep.repeat > 1, tuple(this.sweep.metrics))
+    require_writable(junit)
+    conditions = [parse_condition(text, columns.find) for text in where]
     with open_for_reading(this.sweep.folder, this.sweep.name, state) as opened:
+        if junit:
+            write_junit(junit, this, Choice(select=selection), opened)
         found = results.results(this.plan.sessions(selection), opened)
-        rows = ((result.session, results.to_row(result, opened)) for result in found)
-        first = next(rows, None)
-        if first is None and selection is not None:
-            raise InvalidInput("no session has the selected values")
-        pairs = [] if first is None else _chain(first, rows)
-        columns = tables.Columns(this.sweep.space.names, this.sweep.repeat > 1, tuple(this.sweep.metrics))
-        if form == "json":
-            _array(row for _, row in pairs)
-        elif form == "csv":
-            tables.comma_separated(pairs, columns, sys.stdout)
-        elif form == "md":
-            tables.markdown(pairs, columns, sys.stdout)
+        every: Iterator[Row] = ((result.session, results.to_row(result, opened)) for result in found)
+        if selection is not None:
+            every = _some(every, "no session has the selected values")
+        rows = (row for row in every if all(condition(row) for condition in conditions))
+        if over:
+            _pivot(rows, columns, over, agg, sort, form)
+        elif group_by:
+            _groups(rows, columns, group_by, agg, sort, form)
         else:
-            tables.table(list(pairs), columns, sys.stdout)
+            _sessions(rows, columns, sort, form)
 
 
-def _chain(first: Any, rest: Any) -> Any:
+def _sessions(rows: Iterator[Row], columns: Columns, sort: Sequence[str], form: str) -> None:
+    order = parse_order(sort, columns.find)
+    ordered: Iterable[Row] = in_order(list(rows), order) if order else rows
+    if form == "json":
+        _array(row for _, row in ordered)
+    else:
+        _write(ordered, columns.every if form == "csv" else columns.short, form)
+
+
+def _groups(
+    rows: Iterator[Row], columns: Columns, names: Sequence[str], agg: str | None, sort: Sequence[str], form: str
+) -> None:
+    by = [columns.find(name.strip()) for text in names for name in text.split(",")]
+    aggregates = parse_aggregates(agg or DEFAULT_AGGREGATES)
+    groups = group(rows, by, columns.numbers)
+    shown = group_columns(groups, by, columns.numbers, aggregates)
+    metrics = {column.name for column in columns.numbers}
+
+    def named(name: str) -> Column[Any]:
+        """`loss.mean`; `loss` alone is its first aggregate."""
+        return find(f"{name}.{aggregates[0]}" if name in metrics else name, shown)
+
+    groups = in_order(groups, parse_order(sort, named))
+    if form == "json":
+        _document(groups_json(groups, by, columns.numbers, aggregates))
+    else:
+        some = columns.metrics and form != "csv"
+        _write(groups, for_people(shown, aggregates) if some else shown, form)
+
+
+def _pivot(
+    rows: Iterator[Row],
+    columns: Columns,
+    over: tuple[str, str, str],
+    agg: str | None,
+    sort: Sequence[str],
+    form: str,
+) -> None:
+    aggregates = parse_aggregates(agg or "mean")
+    if len(aggregates) > 1:
+        raise InvalidInput("`--pivot` shows one aggregate", "write `--agg mean`, or use `--group-by`")
+    row, column, metric = map(columns.find, over)
+    if metric.name not in {one.name for one in columns.numbers}:
+        names = ", ".join(f"`{one.name}`" for one in columns.numbers)
+        raise InvalidInput(f"`{metric.name}` is no metric", f"there is {names}")
+    made = pivot(rows, row, column, metric, aggregates[0])
+    shown = made.columns()
+    lines = in_order(list(made.lines), parse_order(sort, lambda name: find(name, shown)))
+    made.lines = {line: made.lines[line] for line in lines}
+    if form == "json":
+        _document(made.to_json())
+    else:
+        _write(lines, shown, form)
+
+
+def _write(rows: Iterable[T], columns: Sequence[Column[T]], form: str) -> None:
+    writers: dict[str, Callable[..., None]] = {
+        "csv": tables.comma_separated,
+        "md": tables.markdown,
+        "table": tables.table,
+    }
+    writers[form](rows, columns, sys.stdout)
+
+
+def _some(rows: Iterator[Row], otherwise: str) -> Iterator[Row]:
+    """The rows; InvalidInput if there is none."""
+    first = next(rows, None)
+    if first is None:
+        raise InvalidInput(otherwise)
+    return _chain(first, rows)
+
+
+def _chain(first: Row, rest: Iterator[Row]) -> Iterator[Row]:
     yield first
     yield from rest
 
 
-def _array(rows: Any) -> None:
+def _document(data: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+
+
+def _array(rows: Iterable[Any]) -> None:
     encode = json.JSONEncoder(ensure_ascii=False).encode
     separator = "[\n  "
     for row in rows:

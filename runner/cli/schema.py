@@ -12,7 +12,7 @@ from runner.cli.streams import machine_readable
 
 @click.command("schema")
 @click.argument(
-    "name", default="sweep", type=click.Choice(["sweep", "problems", "plan", "results", "events", "status"])
+    "name", default="sweep", type=click.Choice(["sweep", "problems", "plan", "lock", "results", "events", "status"])
 )
 def command(name: str) -> None:
     """Print the JSON schema of the sweep file, or of one of the shapes that `--format json` prints."""

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Sequence
 
 import click
 
 from runner.capacity import Capacity
 from runner.checks import check_fits
+from runner.cli.boundary import annotate
 from runner.cli.options import load_sweep, override, sweep_argument
 from runner.cli.streams import machine_readable, say
-from runner.diagnostics import InvalidSweep, to_json
+from runner.diagnostics import InvalidSweep, Problem, Source, to_json
+from runner.github import problem_annotations
 from runner.sweep import Sweep
 from runner.units import counted
 
 
 @click.command("validate")
 @sweep_argument
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
 def command(file: str, form: str) -> int:
     """Check a sweep file and print every problem in it, each at its place; exit 2 if there is an error.
 
-    Resources are compared with a `capacity` written in the file, never with this machine.
+    Resources are compared with a `capacity` written in the file, never with this machine. In GitHub Actions each problem is an
+    annotation, too, at its line; `--format github` prints them anywhere.
     """
-    if form == "json":
+    if form != "text":
         machine_readable()
     try:
         sweep = override(load_sweep(file))
@@ -33,13 +38,22 @@ def command(file: str, form: str) -> int:
     except InvalidSweep as error:
         if form == "text":
             raise
-        click.echo(json.dumps(to_json(error.source, error.problems), ensure_ascii=False, indent=2))
+        _print(error.source, error.problems, form)
         return error.exit_code
-    if form == "json":
-        click.echo(json.dumps(to_json(sweep.source, sweep.warnings), ensure_ascii=False, indent=2))
-    else:
+    if form == "text":
         say(summary(sweep))
+        annotate(sweep.source, sweep.warnings)
+    else:
+        _print(sweep.source, sweep.warnings, form)
     return 0
+
+
+def _print(source: Source, problems: Sequence[Problem], form: str) -> None:
+    if form == "json":
+        click.echo(json.dumps(to_json(source, problems), ensure_ascii=False, indent=2))
+    else:
+        for line in problem_annotations(source, problems, os.environ):
+            click.echo(line)
 
 
 FILE_HINT = "raise `capacity`, or ask for less"

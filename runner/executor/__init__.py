@@ -2,5 +2,6 @@
 
 from runner.executor.interface import Builds, Running, Snapshot, Todo
 from runner.executor.loop import Executor
+from runner.executor.usage import Usage
 
-__all__ = ["Builds", "Executor", "Running", "Snapshot", "Todo"]
+__all__ = ["Builds", "Executor", "Running", "Snapshot", "Todo", "Usage"]

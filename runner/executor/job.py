@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -26,7 +27,8 @@ class Asked(NamedTuple):
 
 
 class Job:
-    """Its methods run in a shielded scope: `ask` and `leave` alone cut them short.
+    """It is seen through shielded from whoever cancels the apply: `ask` and `leave` alone cut it short. One scope serves for
+    that and for its timeout, as scopes are what costs most in a short session.
 
     `id` is None until the backend has accepted it, `asked` until somebody wants its end; `waiting` is why it
     is queued at the backend.
@@ -52,7 +54,7 @@ class Job:
         self._record = record
         self._grace = attempt.grace
         self._give_up = math.inf
-        self._scope = trio.CancelScope()
+        self._scope = trio.CancelScope(shield=True)
         self._following = False
         self._left = False
 
@@ -73,44 +75,61 @@ class Job:
         self._left = True
         self._scope.cancel()
 
-    async def submit(self) -> Ended | None:
-        """Hand it over, also one that is adopted: that starts nothing. Returns its end if that was all."""
+    async def run(self, submitted: Callable[[], None]) -> Ended | None:
+        """See it through, from handing it over (also one that is adopted: that starts nothing) to its end.
+
+        `submitted` is called once that has been done, or not. None if it was left, is not gone although it should be,
+        or if its intent could not be recorded.
+        """
+        ended: Ended | None = None
+        with self._scope:
+            try:
+                ended = await self._submit()
+            finally:
+                submitted()
+            if ended is None and self.id is not None:
+                ended = await self._follow(self.id)
+        if self._scope.cancelled_caught and not self._left:
+            return await self._cut_short()
+        return ended
+
+    async def _submit(self) -> Ended | None:
+        """Hand it over. Its end, if that was all."""
         adopted = self.id is not None
         if self.asked is not None and not adopted:
             return _never_ran(self.asked)
+        if self._left or not self._record.commit():  # the intent first: else nobody would look for what a crash leaves
+            return None
         try:
-            with self._scope:
-                self.id = await self._backend.submit(self.attempt)
+            self.id = await self._backend.submit(self.attempt)
         except Rejected as refusal:
             return Ended(Outcome.REJECTED, None, refusal.reason)
-        if self.id is None:
-            return None if self._left else await self._look_for()
         if self._backend.outlives_client and not adopted:
             self._record.accepted(self.entry, self.id)
         return None
 
-    async def follow(self) -> Ended | None:
-        """Wait for its end, or bring it about. None if it was left, or is not gone although it should be."""
-        if self.id is None:
-            return None
+    async def _follow(self, job: str) -> Ended:
         timeout = None if self._backend.outlives_client else self.attempt.timeout
-        with trio.CancelScope() as self._scope:
-            self._following = True
-            if self.asked is not None or self._left:
-                self._scope.cancel()
-            self.started = await self._backend.started(self.id, self._wait)
-            self.waiting = None
-            self._record.started(self.entry, self.id, self.started, self.lease.devices)
-            if timeout is not None:
-                self._scope.deadline = trio.current_time() + timeout
-            return await self._backend.wait(self.id)
+        self._following = True
+        if self.asked is not None or self._left:
+            self._scope.cancel()
+        self.started = await self._backend.started(job, self._wait)
+        self.waiting = None
+        self._record.started(self.entry, job, self.started, self.lease.devices)
+        if timeout is not None:
+            self._scope.deadline = trio.current_time() + timeout
+        return await self._backend.wait(job)
+
+    async def _cut_short(self) -> Ended | None:
+        """Somebody has asked for its end, or its time is over."""
+        if self.id is None:
+            ended = await self._look_for()
+            if self.id is None:
+                return ended
         self._following = False
-        if self._left:
-            return None
         if self.asked is None:
-            assert timeout is not None
-            reason = f"ran longer than {_duration(timeout)}"
-            self.asked = Asked(Outcome.TIMED_OUT, reason)
+            assert self.attempt.timeout is not None
+            self.asked = Asked(Outcome.TIMED_OUT, f"ran longer than {_duration(self.attempt.timeout)}")
         return await self._end(self.asked)
 
     async def salvage(self) -> Ended | None:
@@ -132,7 +151,7 @@ class Job:
     async def _look_for(self) -> Ended | None:
         """The submission was cut short; did the backend get it? With no answer the journal keeps it open."""
         assert self.asked is not None
-        with trio.move_on_after(ENDING):
+        with trio.move_on_after(ENDING, shield=True):
             self.id = await self._backend.find(self.attempt.name)
             return _never_ran(self.asked) if self.id is None else None
         self._left = True
@@ -140,8 +159,8 @@ class Job:
 
     async def _end(self, asked: Asked) -> Ended | None:
         assert self.id is not None
-        while trio.current_time() < self._give_up:
-            with trio.CancelScope(deadline=self._give_up) as self._scope:
+        while not self._left and trio.current_time() < self._give_up:
+            with trio.CancelScope(deadline=self._give_up, shield=True) as self._scope:
                 await self._backend.cancel(self.id, self._grace)
                 ended = await self._backend.wait(self.id)
                 return _as_asked(ended, asked)

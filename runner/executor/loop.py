@@ -17,7 +17,8 @@ from runner.executor.job import ENDING, Job
 from runner.executor.queue import Entry, Queue
 from runner.executor.record import Record
 from runner.executor.rules import restart, retry_pause, stop_reason
-from runner.model import Attempt, Ended, Outcome, Policy, Scalar, Session
+from runner.executor.usage import Meter, Usage
+from runner.model import Attempt, Ended, Outcome, Policy, Resources, Scalar, Session
 
 BREATH = 64
 """How many sessions are taken from the plan before everybody else gets a turn."""
@@ -31,9 +32,11 @@ CANCELLED = "cancelled on request"
 class Executor:
     """Runs sessions, once, with `run`; everything that happens goes to `emit`.
 
+    `commit` makes what was emitted last: it is called before the backend hears of an attempt, and at the end.
     `prepare` makes the attempt of a session on these devices; it is called for every attempt, also for one that ends
     before the backend hears of it. `make_ready` lays out what an attempt needs on the disk, right before it is submitted;
-    its last argument counts the retries of this apply. `collect` reads the metrics of an attempt that ended by itself.
+    its last argument counts the retries of this apply. `collect` reads the metrics of an attempt that ended by itself,
+    None where there are none; `put_away` tidies up what is left of one on the disk, once its end has been told.
     """
 
     def __init__(
@@ -45,7 +48,9 @@ class Executor:
         emit: Emit,
         prepare: Callable[[Session, int, tuple[str, ...]], Attempt],
         make_ready: Callable[[Session, int, int], None],
-        collect: Callable[[Attempt, Ended], Awaitable[Mapping[str, Scalar]]],
+        collect: Callable[[Attempt, Ended], Awaitable[Mapping[str, Scalar]]] | None,
+        put_away: Callable[[str, int, Ended], None],
+        commit: Callable[[], None] = lambda: None,
         builds: Builds | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -55,9 +60,10 @@ class Executor:
         self._prepare = prepare
         self._make_ready = make_ready
         self._collect = collect
+        self._put_away = put_away
         self._builds = builds
         self._clock = clock
-        self._record = Record(emit, clock, backend.name, self._fail)
+        self._record = Record(emit, commit, clock, backend.name, self._fail)
 
         self._todo: Iterator[Todo | None] = iter(())
         self._to_run = 0
@@ -74,6 +80,7 @@ class Executor:
         self._jobs: dict[str, Job] = {}
         self._submitting = 0
 
+        self._meter = Meter()
         self._to_cancel: set[str] = set()
         self._cancelled_waiting = True
         self._interrupts = 0
@@ -100,13 +107,14 @@ class Executor:
                 except Exception as error:
                     self._fail(error)
                 except BaseException:
-                    self._close("runner was cancelled")
+                    self._give_up("runner was cancelled")
                     raise
         except BaseException as error:
             raise self._error or _single(error) from None
         summary = self._record.summary(to_run)
         if self._error is None:
             self._record.tell(summary)
+        self._record.commit()
         if self._error is not None:
             raise self._error
         return summary
@@ -118,6 +126,10 @@ class Executor:
             now = self._interrupts == 2
             self._record.tell(ApplyInterrupted(self._clock(), reason, now))
             self._close(reason, grace=0.0 if now else None)
+
+    def commit(self) -> None:
+        """Make what was emitted last, for whoever sees to it that it never waits for long."""
+        self._record.commit()
 
     def cancel(self, sessions: Collection[str]) -> None:
         """End these sessions as cancelled, whether they run or wait; they are not tried again."""
@@ -138,6 +150,11 @@ class Executor:
         building = len(self._jobs) - len(running)
         return Snapshot(running, building, len(self._queue), len(self._backing_off), self._capacity.in_use)
 
+    @property
+    def usage(self) -> Usage:
+        """How busy the capacity was until now."""
+        return self._meter.usage
+
     async def _schedule(self) -> None:
         """Start what fits and wait for a change, until nothing is left. Room is taken before a task is."""
         while True:
@@ -148,6 +165,7 @@ class Executor:
                 self._queue.add(heapq.heappop(self._backing_off)[2])
             for entry, lease in self._queue.startable(self._capacity):
                 self._start(entry, lease)
+            self._meter.look(trio.current_time(), self._capacity, self._next_needs())
             if not self._breath:
                 await trio.lowlevel.checkpoint()
             elif self._all_submitted() and (not self._jobs or self._may_leave()):
@@ -155,8 +173,18 @@ class Executor:
                     job.leave()
                 return
             else:
-                with trio.move_on_at(self._next_look()):
+                look = self._next_look()
+                if look == math.inf:
                     await self._changed.wait()
+                else:
+                    with trio.move_on_at(look):
+                        await self._changed.wait()
+
+    def _next_needs(self) -> Resources | None:
+        """What the next session to start needs, as far as it is known; None if none is left."""
+        if self._queue.first is not None:
+            return self._queue.first.resources
+        return None if self._exhausted or self._closing else {}
 
     def _all_submitted(self) -> bool:
         return self._closing or (self._exhausted and not self._queue and not self._backing_off)
@@ -212,8 +240,11 @@ class Executor:
         elif key in self._failed_builds:
             self._end_unstarted(entry, Outcome.FAILED, self._failed_builds[key])
         elif self._queue.park(key, entry):
-            cpu = min(1, self._capacity.limits.get("cpu", 1))
-            self._queue.add(Entry((1, self._serial), session, 1, {"cpu": cpu}, build=key))
+            # Here a build may take what there is, and counts as one cpu; a cluster gives it what its first session asks for.
+            needs: Resources = {"cpu": min(1, self._capacity.limits.get("cpu", 1))}
+            if self._backend.outlives_client:
+                needs = session.resources
+            self._queue.add(Entry((1, self._serial), session, 1, needs, build=key))
 
     def _cancel_waiting(self) -> None:
         if self._cancelled_waiting or self._closing:
@@ -257,37 +288,35 @@ class Executor:
         return self._builds.attempt(entry.session)
 
     async def _attend(self, job: Job) -> None:
-        """See a job through. Shielded: whoever wants it to end asks the job."""
-        with trio.CancelScope(shield=True):
-            try:
-                ended = await self._submit(job) or await job.follow()
-            except Exception as error:
-                self._fail(error)
-                ended = await job.salvage()
-            try:
-                if ended is not None:
-                    await self._finish(job, ended)
-            except Exception as error:
-                self._fail(error)
-            del self._jobs[job.attempt.name]
-            self._capacity.release(job.lease)
-            self._changed.set()
-
-    async def _submit(self, job: Job) -> Ended | None:
+        """See a job through. Shielded throughout: whoever wants it to end asks the job."""
         try:
-            return await job.submit()
-        finally:
-            self._submitting -= 1
-            if self._detach:
-                self._changed.set()
+            ended = await job.run(self._submitted)
+        except Exception as error:
+            self._fail(error)
+            ended = await job.salvage()
+        try:
+            if ended is not None:
+                await self._finish(job, ended)
+        except Exception as error:
+            self._fail(error)
+        del self._jobs[job.attempt.name]
+        self._capacity.release(job.lease)
+        self._changed.set()
+
+    def _submitted(self) -> None:
+        self._submitting -= 1
+        if self._detach:
+            self._changed.set()
 
     async def _finish(self, job: Job, ended: Ended) -> None:
         entry = job.entry
         if entry.build is not None:
             self._finish_build(entry.build, ended)
             return
-        by_itself = ended.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
-        metrics = await self._collect(job.attempt, ended) if by_itself else {}
+        metrics: Mapping[str, Scalar] = {}
+        if self._collect is not None and ended.outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
+            with trio.CancelScope(shield=True):
+                metrics = await self._collect(job.attempt, ended)
         pause = None
         charged = not restart(ended, entry.restarts)
         if not self._closing and entry.session.id not in self._to_cancel:
@@ -321,18 +350,23 @@ class Executor:
 
     def _end(self, entry: Entry, ended: Ended, metrics: Mapping[str, Scalar], retry_in: float | None) -> None:
         self._record.ended(entry, ended, metrics, retry_in)
+        self._put_away(entry.session.id, entry.attempt, ended)
         reason = stop_reason(self._policy.stop, self._record.failed, self._to_run)
         if reason is not None and not self._closing:
             self._closing = True
             self._record.tell(StopReached(self._clock(), reason))
 
     def _fail(self, error: Exception) -> None:
-        """The first error is the one that `run` raises. Jobs that can do without us are left to a later apply."""
+        """The first error is the one that `run` raises."""
         if self._error is None:
             single = _single(error)
             self._error = single if isinstance(single, Exception) else error
+        self._give_up(f"runner stopped: {self._error}")
+
+    def _give_up(self, reason: str) -> None:
+        """Nobody asked for the end of the jobs: those that can do without us are left to a later apply."""
         if not self._backend.outlives_client:
-            self._close(f"runner stopped: {self._error}")
+            self._close(reason)
             return
         self._closing = self._ending = True
         for job in self._jobs.values():

@@ -55,6 +55,11 @@ class Queue:
     def __len__(self) -> int:
         return len(self._entries) + self._parked_count
 
+    @property
+    def first(self) -> Entry | None:
+        """The entry that waits for room and would get it first."""
+        return self._entries[0] if self._entries else None
+
     def startable(self, capacity: Capacity) -> Iterator[tuple[Entry, Lease]]:
         """Take out what fits, each with its lease. Meanwhile nobody but `pull` may change the queue."""
         entries = self._entries

@@ -25,16 +25,22 @@ from runner.model import Attempt, Ended, Outcome, Scalar
 
 
 class Record:
-    """When `emit` fails, the error goes to `on_error`, and `tell` and `begun` return False.
+    """When `emit` or `commit` fails, the error goes to `on_error`, and `tell`, `commit` and `begun` return False.
 
     `failed` counts the sessions that failed for good.
     """
 
     def __init__(
-        self, emit: Emit, clock: Callable[[], float], backend: str, on_error: Callable[[Exception], None]
+        self,
+        emit: Emit,
+        commit: Callable[[], None],
+        clock: Callable[[], float],
+        backend: str,
+        on_error: Callable[[Exception], None],
     ) -> None:
         self.failed = 0
         self._emit = emit
+        self._commit = commit
         self._clock = clock
         self._backend = backend
         self._on_error = on_error
@@ -43,6 +49,15 @@ class Record:
     def tell(self, event: Event) -> bool:
         try:
             self._emit(event)
+        except Exception as error:
+            self._on_error(error)
+            return False
+        return True
+
+    def commit(self) -> bool:
+        """Have what was told last."""
+        try:
+            self._commit()
         except Exception as error:
             self._on_error(error)
             return False
@@ -70,7 +85,7 @@ class Record:
     def started(self, entry: Entry, job: str, started: Started, devices: tuple[str, ...]) -> None:
         if entry.build is None:
             at, host = started.at, started.host
-            self.tell(AttemptStarted(at, entry.session.id, entry.attempt, job, host, devices))
+            self.tell(AttemptStarted(at, entry.session.id, entry.attempt, job, host, devices, started.cold))
 
     def ended(self, entry: Entry, ended: Ended, metrics: Mapping[str, Scalar], retry_in: float | None) -> None:
         self._last[ended.outcome] += 1

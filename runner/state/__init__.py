@@ -1,6 +1,17 @@
 """The one store: the folder, its lock, and the journal in it."""
 
-from runner.state.folder import FOLDER, Kept, Log, Places, State, component, locate, open_for_reading, open_for_writing
+from runner.state.folder import (
+    FOLDER,
+    Kept,
+    Log,
+    Places,
+    State,
+    component,
+    locate,
+    open_at,
+    open_for_reading,
+    open_for_writing,
+)
 
 __all__ = [
     "FOLDER",
@@ -10,6 +21,7 @@ __all__ = [
     "State",
     "component",
     "locate",
+    "open_at",
     "open_for_reading",
     "open_for_writing",
 ]

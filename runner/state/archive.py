@@ -8,6 +8,7 @@ import re
 import sqlite3
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -65,6 +66,20 @@ class Archive:
         """12 random hex digits, made with the journal, and anew for a copy of it: no two states share them."""
         (state,) = self._one("SELECT state FROM meta") or ("",)
         return str(state)
+
+    def copy_to(self, path: Path) -> None:
+        """Write the journal, as it is now, to a file of its own."""
+        try:
+            with closing(sqlite3.connect(path)) as copy:
+                self._connection.backup(copy)
+        except sqlite3.Error as error:
+            explain(error, self._path)
+
+    def has_merged(self, token: str) -> bool:
+        """Whether the last merge was the one that goes by this token."""
+        if self._one("SELECT 1 FROM sqlite_master WHERE name = 'merges'") is None:
+            return False
+        return self._one("SELECT 1 FROM merges WHERE token = ?", token) is not None
 
     @property
     def empty(self) -> bool:
@@ -139,6 +154,16 @@ class Archive:
         )
         return [attempt_row(row) for row in rows]
 
+    def attempts_of(self, apply: int, limit: int) -> list[AttemptRow]:
+        """The attempts that an apply submitted and that have begun to run, in the order in which they did."""
+        rows = self._each(
+            f"SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN sessions s ON s.n = a.session"
+            " WHERE a.apply = ? AND a.started IS NOT NULL ORDER BY a.started LIMIT ?",
+            apply,
+            limit,
+        )
+        return [attempt_row(row) for row in rows]
+
     def latest(self, sessions: Iterable[Session]) -> Iterator[tuple[Session, AttemptRow | None]]:
         """Each of the sessions with its last attempt, in their order; holds 500 at a time."""
         for batch in _batched(iter(sessions), _BATCH):
@@ -175,8 +200,9 @@ class Archive:
                     yield stored_session(row, live)
 
     def applies(self) -> Iterator[ApplyRow]:
-        """Every apply, the last one first."""
-        rows = self._each(f"SELECT {APPLY_COLUMNS} FROM applies a JOIN recipes r ON r.n = a.recipe ORDER BY a.n DESC")
+        """Every apply, the last one first; those of a merged state came in another order."""
+        order = "ORDER BY a.started DESC, a.n DESC"
+        rows = self._each(f"SELECT {APPLY_COLUMNS} FROM applies a JOIN recipes r ON r.n = a.recipe {order}")
         return map(apply_row, rows)
 
     def last_apply(self) -> ApplyRow | None:
@@ -184,7 +210,7 @@ class Archive:
 
     def build_succeeded(self, build: str) -> bool:
         """Whether it did so when it was last tried."""
-        found = self._one("SELECT outcome FROM builds WHERE build = ? ORDER BY apply DESC LIMIT 1", build)
+        found = self._one("SELECT outcome FROM builds WHERE build = ? ORDER BY started DESC LIMIT 1", build)
         return found is not None and found[0] == Outcome.SUCCEEDED.value
 
     def _recipe(self, n: int) -> Recipe:

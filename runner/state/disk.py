@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,3 +40,24 @@ def guarded(path: Path | str) -> Iterator[None]:
         yield
     except OSError as error:
         raise refused(error, path) from error
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a whole tree, if it is there; folders that its owner has closed as well."""
+    try:
+        if not stat.S_ISDIR(path.lstat().st_mode):
+            path.unlink()
+            return
+    except FileNotFoundError:
+        return
+    import shutil  # slow to import, and hardly ever needed
+
+    try:
+        shutil.rmtree(path)
+    except PermissionError:
+        path.chmod(stat.S_IRWXU)
+        for root, folders, _ in os.walk(path):
+            for name in folders:
+                if not os.path.islink(os.path.join(root, name)):
+                    os.chmod(os.path.join(root, name), stat.S_IRWXU)
+        shutil.rmtree(path)

@@ -2,12 +2,13 @@
 
     .runner/NAME/           beside the sweep file; `--state DIR` puts DIR in the place of `.runner`
         journal.db  lock
-        logs/ID.N.out .err  what attempt N wrote; empty ones are removed
-        output/ID/          the session's own folder, kept over its attempts; removed while empty
+        logs/ID.N.out .err  what attempt N wrote; empty ones are removed, or become those of another
+        output/ID/          the session's own folder, kept over its attempts; an empty one likewise
         params/ID.json      its variables, while it runs
         builds/DIGEST/      one for each distinct build, and beside it what it wrote: DIGEST.out .err
         cancel/             requests of `runner cancel` to a live apply
         jobs/BACKEND/       what a backend keeps of its jobs there, until all of them have ended
+        merge/              what `runner merge` is about to put into place
 
 Every function that touches the disk raises EnvironmentFailed where the disk refuses.
 """
@@ -17,18 +18,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from runner.errors import EnvironmentFailed
 from runner.state import journal, lock
 from runner.state.disk import guarded
+from runner.state.disk import remove as _remove
 from runner.state.filesystem import file_system
 from runner.state.journal import Journal
+from runner.state.spares import Spares
+from runner.state.staged import put_into_place
 
 FOLDER = ".runner"
 
@@ -37,14 +41,29 @@ _LONGEST_NAME = 200
 """Bytes; file systems allow 255."""
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where an attempt finds and leaves its things; absolute."""
+class Places(NamedTuple):
+    """Where an attempt finds and leaves its things: absolute, as texts, and by the properties as paths."""
 
-    stdout: Path
-    stderr: Path
-    output: Path
-    params: Path
+    stdout_name: str
+    stderr_name: str
+    output_name: str
+    params_name: str
+
+    @property
+    def stdout(self) -> Path:
+        return Path(self.stdout_name)
+
+    @property
+    def stderr(self) -> Path:
+        return Path(self.stderr_name)
+
+    @property
+    def output(self) -> Path:
+        return Path(self.output_name)
+
+    @property
+    def params(self) -> Path:
+        return Path(self.params_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +95,7 @@ class State:
         self._logs = f"{folder}/logs/"
         self._output = f"{folder}/output/"
         self._params = f"{folder}/params/"
+        self._spares = Spares()
 
     @property
     def holder(self) -> lock.Holder | None:
@@ -84,12 +104,7 @@ class State:
 
     def places(self, session: str, attempt: int) -> Places:
         log = f"{self._logs}{session}.{attempt}"
-        return Places(
-            Path(log + ".out"),
-            Path(log + ".err"),
-            Path(self._output + session),
-            Path(f"{self._params}{session}.json"),
-        )
+        return Places(log + ".out", log + ".err", self._output + session, f"{self._params}{session}.json")
 
     def build_folder(self, build: str) -> Path:
         return self.folder / "builds" / build
@@ -109,34 +124,45 @@ class State:
         What an earlier attempt has put in the place of either is removed.
         """
         places = self.places(session, attempt)
+        stdout, stderr, output, path = places
         with guarded(self.folder):
             if empty:
-                _remove(places.output)
-            try:
-                places.output.mkdir(exist_ok=True)
-            except FileExistsError:
-                _remove(places.output)
-                places.output.mkdir()
-            _remove(places.params)
-            places.params.write_text(params, encoding="utf-8", errors="surrogatepass")
+                _remove(Path(output))
+            if not self._spares.move_output(output):
+                _make_folder(Path(output))
+            if not self._spares.move_params(path):
+                _remove(Path(path))
+            _write(path, params.encode("utf-8", "surrogatepass"))
+            for log in (stdout, stderr):
+                self._spares.move_log(log)
         return places
 
-    def tidy(self, session: str, attempt: int) -> None:
-        """Remove what an ended attempt left empty, and its params file. What cannot be removed stays."""
-        log = f"{self._logs}{session}.{attempt}"
-        with suppress(OSError):
-            _remove(Path(f"{self._params}{session}.json"))
-        for path in (log + ".out", log + ".err"):
-            if _size(path) == 0:
+    def tidy(self, session: str, attempt: int, *, over: bool = False) -> None:
+        """Remove what an ended attempt left empty, and its params file. What cannot be removed stays.
+
+        Where nothing of it lives any more, all `over`, what is as it was made is kept for the next attempt of any session.
+        """
+        stdout, stderr, output, params = self.places(session, attempt)
+        spares = self._spares if over else None
+        for log in (stdout, stderr):
+            if not (spares and spares.keep_log(log)) and _size(log) == 0:
                 with suppress(OSError):
-                    os.unlink(path)
-        with suppress(OSError):
-            os.rmdir(self._output + session)
+                    os.unlink(log)
+        if not (spares and spares.keep_params(params)):
+            with suppress(OSError):
+                _remove(Path(params))
+        if not (spares and spares.keep_output(output)):
+            with suppress(OSError):
+                os.rmdir(output)
+
+    def clear_spares(self) -> None:
+        """Remove what `tidy` has kept."""
+        self._spares.clear()
 
     def kept(self, session: str, attempt: int) -> Kept:
         """What there is of an attempt's things, whatever its session has made of them; changes nothing."""
-        log = f"{self._logs}{session}.{attempt}"
-        return Kept(bool(_size(log + ".out")), bool(_size(log + ".err")), _holds_something(self._output + session))
+        stdout, stderr, output, _ = self.places(session, attempt)
+        return Kept(bool(_size(stdout)), bool(_size(stderr)), _holds_something(output))
 
     def request_cancel(self, sessions: Iterable[str] | None) -> None:
         """Ask the live apply to cancel these sessions, or with None to end altogether."""
@@ -235,15 +261,25 @@ def open_for_writing(beside: Path, name: str, directory: Path | None = None) -> 
                 (folder / part).mkdir(exist_ok=True)
         with journal.open_for_writing(folder / "journal.db", network=kind.network) as opened:
             opened.settle_at(_home(folder))
+            put_into_place(folder, opened)  # of a merge that was killed
             state = State(folder, opened)
             state.take_cancel_requests()  # those were meant for an apply that has ended
-            yield state
+            try:
+                yield state
+            finally:
+                state.clear_spares()
 
 
 @contextmanager
 def open_for_reading(beside: Path, name: str, directory: Path | None = None) -> Iterator[State | None]:
     """The state as it is, None if there is none; works beside its writer, and makes nothing of its own."""
-    folder = locate(beside, name, directory)
+    with open_at(locate(beside, name, directory)) as state:
+        yield state
+
+
+@contextmanager
+def open_at(folder: Path) -> Iterator[State | None]:
+    """The state in this very folder, wherever it has come from, to be read."""
     opened = journal.open_for_reading(folder / "journal.db")
     if opened is None:
         yield None
@@ -288,6 +324,26 @@ def _home(folder: Path) -> str:
         return f"{os.statvfs(folder).f_fsid:x}:{folder.stat().st_ino}"
 
 
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(exist_ok=True)
+    except FileExistsError:
+        _remove(path)
+        path.mkdir()
+
+
+def _write(path: str, content: bytes) -> None:
+    """Make this the content of a file that nobody else has open. Not by emptying it first: ext4 would then write it out."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
+    try:
+        written = 0
+        while written < len(content):  # a full disk takes a part, then nothing
+            written += os.write(file, content[written:])
+        os.truncate(file, written)
+    finally:
+        os.close(file)
+
+
 def _take(path: Path) -> frozenset[str] | None:
     asked = json.loads(path.read_text())
     path.unlink()
@@ -309,27 +365,6 @@ def _holds_something(folder: str) -> bool:
         return False
     except OSError:  # something is there that is no folder, or not to be looked into
         return True
-
-
-def _remove(path: Path) -> None:
-    """Remove a file, a link or a whole tree, if it is there; folders that its owner has closed as well."""
-    try:
-        if not stat.S_ISDIR(path.lstat().st_mode):
-            path.unlink()
-            return
-    except FileNotFoundError:
-        return
-    import shutil  # slow to import, and hardly ever needed
-
-    try:
-        shutil.rmtree(path)
-    except PermissionError:
-        path.chmod(stat.S_IRWXU)
-        for root, folders, _ in os.walk(path):
-            for name in folders:
-                if not os.path.islink(os.path.join(root, name)):
-                    os.chmod(os.path.join(root, name), stat.S_IRWXU)
-        shutil.rmtree(path)
 
 
 def _usage(path: str) -> int:

@@ -1,6 +1,7 @@
 """The journal: the stream of events, written down as it happens.
 
-Each event is its own transaction: once `record` has returned, what it was told survives the death of runner.
+Events that come close together share a transaction: once `commit` has returned, what was noted before survives the death
+of runner. An event may be acted upon outside, or shown to anybody, only then.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from runner.model import Outcome
 from runner.state import database
 from runner.state.archive import Archive
 from runner.state.machine import here
+from runner.state.union import Union, attached, take_in
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -47,10 +49,32 @@ class Journal(Archive):
         """Where the sessions with an open attempt stand; bounded by what runs at once."""
 
     def record(self, event: Event) -> None:
-        """Write an event down. Raises EnvironmentFailed; everything recorded before stays recorded."""
+        """Write an event down for good. Raises EnvironmentFailed; everything recorded before stays recorded."""
+        self.note(event)
+        self.commit()
+
+    def note(self, event: Event) -> None:
+        """Write an event down; the next `commit` makes it last. Raises EnvironmentFailed: then nothing since the last
+        `commit` was written.
+        """
         try:
-            self._record(event)
+            if not self._connection.in_transaction:
+                self._connection.execute("BEGIN IMMEDIATE")
+            self._note(event)
+        except BaseException as error:
+            self._roll_back()
+            if isinstance(error, sqlite3.Error):
+                database.explain(error, self._path)
+            raise
+
+    def commit(self) -> None:
+        """Have all that was noted survive this process. Raises EnvironmentFailed: then none of it does."""
+        if not self._connection.in_transaction:
+            return
+        try:
+            self._connection.execute("COMMIT")
         except sqlite3.Error as error:
+            self._roll_back()
             database.explain(error, self._path)
 
     def forget(self, sessions: Iterable[str]) -> None:
@@ -86,6 +110,21 @@ class Journal(Archive):
             database.explain(error, self._path)
         self.__dict__.pop("state_id", None)
 
+    @contextmanager
+    def merging(self, theirs: Path, token: str) -> Iterator[Union]:
+        """Take in all that the journal at `theirs`, which nobody else uses, has and this one has not. Once the body has ended it
+        is so, and `has_merged(token)`; if that fails, neither is.
+        """
+        try:
+            with attached(self._connection, theirs), self._transaction():
+                self._connection.execute("CREATE TABLE IF NOT EXISTS merges (token TEXT NOT NULL)")
+                self._connection.execute("DELETE FROM merges")
+                self._connection.execute("INSERT INTO merges VALUES (?)", (token,))
+                yield take_in(self._connection)
+        except sqlite3.Error as error:
+            database.explain(error, self._path)
+        self._rows.clear()
+
     def _become_another(self) -> None:
         lost = (time.time(), Outcome.LOST.value, "this state is a copy, made before it ended")
         self._connection.execute("UPDATE meta SET state = ?", (database.new_state_id(),))
@@ -95,7 +134,7 @@ class Journal(Archive):
             )
         self._connection.execute("UPDATE sessions SET outcome = ? WHERE outcome IS NULL", (Outcome.LOST.value,))
 
-    def _record(self, event: Event) -> None:
+    def _note(self, event: Event) -> None:
         match event:
             case AttemptSubmitted():
                 self._submitted(event)
@@ -143,44 +182,42 @@ class Journal(Archive):
         recipe = event.recipe
         capacity = _encode({name: str(amount) for name, amount in event.capacity.items()})
         machine = here()
-        with self._transaction():
-            self._connection.execute(
-                "INSERT OR IGNORE INTO recipes (digest, sans_files, parts) VALUES (?, ?, ?)",
-                (recipe.digest, recipe.sans_files, _encode(recipe.parts)),
-            )
-            (self._recipe_row,) = self._one("SELECT n FROM recipes WHERE digest = ?", recipe.digest) or (0,)
-            cursor = self._connection.execute(
-                "INSERT INTO applies (started, sweep, total, to_run, backend, capacity, max_parallel,"
-                " host, boot, pids, user, pid, version, revision, dirty, text, recipe)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(event.at, _text(event.sweep), event.total, event.to_run, event.backend, capacity),
-                    *(event.max_parallel, _text(event.host), machine.boot, machine.pids),
-                    *(_text(event.user), event.pid, event.version),
-                    *(event.commit, event.dirty, _text(event.text), self._recipe_row),
-                ),
-            )
-            self._apply = cursor.lastrowid or 0
+        self._connection.execute(
+            "INSERT OR IGNORE INTO recipes (digest, sans_files, parts) VALUES (?, ?, ?)",
+            (recipe.digest, recipe.sans_files, _encode(recipe.parts)),
+        )
+        (self._recipe_row,) = self._one("SELECT n FROM recipes WHERE digest = ?", recipe.digest) or (0,)
+        cursor = self._connection.execute(
+            "INSERT INTO applies (started, sweep, total, to_run, backend, capacity, max_parallel,"
+            " host, boot, pids, user, pid, version, revision, dirty, text, recipe)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(event.at, _text(event.sweep), event.total, event.to_run, event.backend, capacity),
+                *(event.max_parallel, _text(event.host), machine.boot, machine.pids),
+                *(_text(event.user), event.pid, event.version),
+                *(event.commit, event.dirty, _text(event.text), self._recipe_row),
+            ),
+        )
+        self._apply = cursor.lastrowid or 0
 
     def _submitted(self, event: AttemptSubmitted) -> None:
         session = event.session
-        with self._transaction():
-            if event.attempt == 1:
-                row = self._insert(session.id, session.point)
-                params = [(name, value.text, value.data) for name, value in session.params.items()]
-                self._connection.execute(
-                    "INSERT INTO texts VALUES (?, ?, ?, ?)",
-                    (row, session.repeat, _encode(params), _encode(session.exec)),
-                )
-            else:
-                row = self._row_of(session.id)
-                self._connection.execute(
-                    "UPDATE sessions SET attempts = ?, outcome = NULL WHERE n = ?", (event.attempt, row)
-                )
+        if event.attempt == 1:
+            row = self._insert(session.id, session.point)
+            params = [(name, value.text, value.data) for name, value in session.params.items()]
             self._connection.execute(
-                "INSERT INTO attempts (session, number, apply, name, backend, submitted) VALUES (?, ?, ?, ?, ?, ?)",
-                (row, event.attempt, self._apply, event.name, event.backend, event.at),
+                "INSERT INTO texts VALUES (?, ?, ?, ?)",
+                (row, session.repeat, _encode(params), _encode(session.exec)),
             )
+        else:
+            row = self._row_of(session.id)
+            self._connection.execute(
+                "UPDATE sessions SET attempts = ?, outcome = NULL WHERE n = ?", (event.attempt, row)
+            )
+        self._connection.execute(
+            "INSERT INTO attempts (session, number, apply, name, backend, submitted) VALUES (?, ?, ?, ?, ?, ?)",
+            (row, event.attempt, self._apply, event.name, event.backend, event.at),
+        )
         self._rows[session.id] = row
 
     def _insert(self, session: str, point: str) -> int:
@@ -193,18 +230,16 @@ class Journal(Archive):
     def _ended(self, event: AttemptEnded) -> None:
         outcome = event.outcome.value
         metrics = _encode(event.metrics) if event.metrics else None
-        with self._transaction():
-            self._update(
-                "ended = ?, outcome = ?, exit_code = ?, reason = ?, duration = ?, cpu_time = ?, max_rss = ?,"
-                " metrics = ?",
-                *(event.session, event.attempt),
-                *(event.at, outcome, event.exit_code, _text(event.reason), event.duration, event.cpu_time),
-                *(event.max_rss, metrics),
-            )
-            self._connection.execute(
-                "UPDATE sessions SET outcome = ? WHERE n = ? AND attempts = ?",
-                (outcome, self._row_of(event.session), event.attempt),
-            )
+        self._update(
+            "ended = ?, outcome = ?, exit_code = ?, reason = ?, duration = ?, cpu_time = ?, max_rss = ?, metrics = ?",
+            *(event.session, event.attempt),
+            *(event.at, outcome, event.exit_code, _text(event.reason), event.duration, event.cpu_time),
+            *(event.max_rss, metrics),
+        )
+        self._connection.execute(
+            "UPDATE sessions SET outcome = ? WHERE n = ? AND attempts = ?",
+            (outcome, self._row_of(event.session), event.attempt),
+        )
         self._rows.pop(event.session, None)
 
     def _update(self, columns: str, session: str, attempt: int, *values: Any) -> None:
@@ -234,10 +269,14 @@ class Journal(Archive):
             yield
             self._connection.execute("COMMIT")
         except BaseException:
-            # SQLite has rolled back by itself where the disk failed.
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            self._roll_back()
             raise
+
+    def _roll_back(self) -> None:
+        # SQLite has done so by itself where the disk failed.
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        self._rows.clear()  # some of them may be gone
 
 
 def open_for_writing(path: Path, *, network: bool = False) -> Journal:

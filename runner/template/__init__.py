@@ -92,6 +92,12 @@ class Template:
         """The text for these values, each of which `faults_for` must have let pass."""
         return "".join([piece if isinstance(piece, str) else piece[1](params[piece[0]].text) for piece in self._pieces])
 
+    @property
+    def alone(self) -> str | None:
+        """The variable whose text is all of the template, as it is; None if it is not so simple."""
+        part = self.parts[0] if len(self.parts) == 1 else None
+        return part.name if isinstance(part, Variable) and part.place.write is quoting.raw else None
+
     def canonical(self) -> list[Any]:
         """Plain JSON data that says what the template is, however it is spelled."""
         return [part if isinstance(part, str) else {"var": part.name} for part in self.parts]

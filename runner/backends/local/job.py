@@ -10,7 +10,7 @@ class Job:
 
     `code` is None until the leader has been reaped; `ending` until somebody wants its tree gone; `asked`
     says that it was runner who wanted that, before the leader had ended by itself. `peak` is the most
-    that the whole tree was seen to hold, where somebody looks.
+    that the whole tree was seen to hold, where somebody looks. `forked` says that it is no process of the spawner's making.
     """
 
     __slots__ = (
@@ -20,6 +20,7 @@ class Job:
         "cpu_time",
         "duration",
         "ending",
+        "forked",
         "grace",
         "group",
         "key",
@@ -47,4 +48,5 @@ class Job:
         self.asked = False
         self.look_at = 0.0
         self.out_of_memory = False
+        self.forked = False
         self.peak = 0

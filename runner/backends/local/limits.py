@@ -29,32 +29,57 @@ class Limits:
 
         Raises UnusableError, and whatever `start` does; then there is neither process nor group.
         """
-        if not self._chosen:
-            self._groups, _ = memory.choose(self._rung, (os.getpid(), os.getppid()))
-            self._chosen = True
-        if not self._groups or job.mem is None:
+        groups = self._choose()
+        if not groups or job.mem is None:
             job.pid = start()
             return
         try:
-            group = self._groups.create(job.name)
+            group = groups.create(job.name)
         except OSError as error:
-            base = self._groups.base
+            base = groups.base
             raise UnusableError(f"no memory group can be made in `{base}`: {error.strerror}") from None
         try:
-            self._groups.enter(group)
+            groups.enter(group)
             try:
                 job.pid = start()
             finally:
-                self._groups.leave()
+                groups.leave()
         except BaseException:
             self._discard(group)
             raise
         job.group = group
         # Only now: while the spawner was inside, a limit could have made the kernel choose it as the victim.
         try:
-            self._groups.limit(group, job.mem)
+            groups.limit(group, job.mem)
         except OSError:
             job.out_of_memory = True  # in these milliseconds it has taken more already
+
+    def prepare(self, job: Job) -> str | None:
+        """For a leader that is not spawned from here: the file through which it joins a group of the job's own, if there
+        can be one. Raises UnusableError; then there is no group.
+        """
+        groups = self._choose()
+        if not groups or job.mem is None:
+            return None
+        try:
+            job.group = groups.create(job.name)
+            groups.limit(job.group, job.mem)
+        except OSError as error:
+            self.abandon(job)
+            raise UnusableError(f"no memory group can be made in `{groups.base}`: {error.strerror}") from None
+        return f"{job.group}/cgroup.procs"
+
+    def abandon(self, job: Job) -> None:
+        """It has not come to be."""
+        if job.group:
+            self._discard(job.group)
+            job.group = None
+
+    def _choose(self) -> Groups | None:
+        if not self._chosen:
+            self._groups, _ = memory.choose(self._rung, (os.getpid(), os.getppid()))
+            self._chosen = True
+        return self._groups
 
     @property
     def grouped(self) -> bool:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import select
+from time import monotonic
 
 from runner.backends.local.protocol import Frames, frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+
+MOMENT = 0.002
+"""Seconds: most short sessions are over by then, and their beginning and end are told as one."""
 
 
 class Line:
@@ -23,6 +28,8 @@ class Line:
         self._unheard.register(stream, select.POLLIN)
         self._frames = Frames()
         self._out: list[bytes] = []
+        self.due: float | None = None
+        """When there is something to `flush` at the latest, on the monotonic clock."""
 
     def hear(self) -> list[tuple[Any, ...]] | None:
         """What runner says next; None once it has hung up or died."""
@@ -42,8 +49,19 @@ class Line:
     def say(self, *message: object) -> None:
         """To be sent by the next `flush`."""
         self._out.append(frame(message))
+        self.due = 0.0
+
+    def mention(self, *message: object) -> None:
+        """To be sent along with what is said next, or in a moment: to wake runner costs more than all that it is told."""
+        self._out.append(frame(message))
+        if self.due is None:
+            self.due = monotonic() + MOMENT
 
     def flush(self) -> None:
+        """Send what is due."""
+        if self.due is None or (self.due and monotonic() < self.due):
+            return
+        self.due = None
         data = b"".join(self._out)
         self._out.clear()
         while data and self.open:

@@ -77,6 +77,12 @@ def process(pid: int) -> Process | None:
     )
 
 
+def lives(pid: int) -> bool:
+    """Whether there is such a process, and it is more than a zombie."""
+    row = process(pid)
+    return row is not None and row.alive
+
+
 def snapshot() -> Table:
     """Every process of this machine, as far as one can look while they go on."""
     if not LINUX:

@@ -6,12 +6,17 @@ Both ends are the same interpreter, so marshal needs no agreement on versions. T
     (HELLO, environ, memory)                                 | (SPAWNED, key, pid, at)
     (SPAWN, key, name, command, env, workdir, stdout,        | (REFUSED, key, message)
         stderr, mem, grace)                                  | (ENDED, key, code, reason, asked, out_of_memory,
-    (CANCEL, key, grace)                                     |     duration, cpu_time, max_rss)
-                                                             | (CRASHED, traceback)
+    (CANCEL, key, grace)                                     |     duration, cpu_time, max_rss, over)
+    (SPAWN_WARM, … as SPAWN, modules)                        | (CRASHED, traceback)
+                                                             | (COLD, key, reason)
+                                                             | (LOST, key, reason)
 
 `key` is the backend's number for the attempt. Names, values and paths are bytes, as the kernel takes them;
 `command` is bytes for `/bin/sh -c` or a list of bytes; `mem` is in bytes or None; `code` is an exit code, or
-minus a signal's number; `asked` says that CANCEL was what ended it. The end of the stream tells the spawner to end everything.
+minus a signal's number; `asked` says that CANCEL was what ended it, `over` that nothing of it can live on.
+SPAWN_WARM is for a Python program that shall be forked from an interpreter which has imported `modules`; COLD says,
+before SPAWNED, why it was not. LOST says that nobody knows how it ended. The end of the stream tells the spawner to end
+everything.
 """
 
 from __future__ import annotations
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 
 HELLO, SPAWN, CANCEL = 1, 2, 3
 SPAWNED, REFUSED, ENDED, CRASHED = 4, 5, 6, 7
+SPAWN_WARM, COLD, LOST = 8, 9, 10
 
 
 def frame(message: tuple[Any, ...]) -> bytes:

@@ -34,9 +34,12 @@ from runner.backends.local.protocol import (
     HELLO,
     REFUSED,
     SPAWN,
+    SPAWN_WARM,
     SPAWNED,
 )
 from runner.backends.local.trees import Trees
+from runner.backends.local.warm.host import Host
+from runner.backends.local.warm.parents import Parents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +63,8 @@ class Spawner:
         self.floor = memory.Floor()
         self.limits = Limits()
         self.trees = Trees(self.limits)
+        self.poll = select.poll()
+        self.parents = Parents(Host(self))
 
     # The loop
 
@@ -70,14 +75,17 @@ class Spawner:
         os.set_blocking(clapper, False)
         signal.set_wakeup_fd(clapper, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        poll = select.poll()
+        poll = self.poll
         poll.register(bell, select.POLLIN)
         poll.register(self.line.stream, select.POLLIN)
-        while self.line.open or self.jobs:
+        while self.line.open or self.jobs or self.parents.busy:
             for file, _ in poll.poll(self.timeout()):
                 if file == bell:
                     os.read(bell, 4096)
                     self.reap()
+                elif file != self.line.stream:
+                    self.parents.hear(file)
+                    self.spawn_waiting()
                 elif (messages := self.line.hear()) is not None:
                     self.obey(messages)
                 else:
@@ -88,13 +96,18 @@ class Spawner:
 
     def timeout(self) -> float | None:
         due = [job.look_at for job in self.endings.values()]
+        if self.line.due is not None:
+            due.append(self.line.due)
         if self.limited:
             due.append(self.sample_at)
         if self.waiting or self.limits.rubbish:
             due.append(self.retry_at)
+        if (at := self.parents.due()) is not None:
+            due.append(at)
         return max(0.0, min(due) - monotonic()) * 1000 if due else None
 
     def tick(self) -> None:
+        self.parents.tick()
         if not (self.endings or self.limited or self.waiting or self.limits.rubbish):
             return
         now = monotonic()
@@ -121,17 +134,21 @@ class Spawner:
         for kind, *message in messages:
             if kind == SPAWN:
                 self.waiting.append(tuple(message))
+            elif kind == SPAWN_WARM:
+                self.parents.take(tuple(message[:-1]), message[-1])
             elif kind == CANCEL:
                 self.cancel(*message)
             elif kind == HELLO:
                 self.environ, rung = message
                 self.limits = Limits(rung)
                 self.trees = Trees(self.limits)
+        self.parents.advance()
         self.spawn_waiting()
 
     def end_all(self) -> None:
         """Runner is gone: nothing that it had started goes on."""
         self.waiting.clear()
+        self.parents.cancel_all()
         for job in self.jobs.values():
             self.end(job, job.grace)
 
@@ -152,7 +169,7 @@ class Spawner:
                     return
                 self.line.say(REFUSED, key, f"no process could be started for {PATIENCE:.0f} seconds: {shortage}")
             except LaunchError as fault:
-                self.line.say(ENDED, key, fault.code, str(fault), False, False, None, None, None)
+                self.line.say(ENDED, key, fault.code, str(fault), False, False, None, None, None, True)
             except (StreamError, UnusableError) as fault:
                 self.line.say(REFUSED, key, str(fault))
             self.short_since = 0.0
@@ -170,14 +187,19 @@ class Spawner:
             job.pid = launch(command, env, *places)
         else:
             self.limits.launch(job, lambda: launch(command, env, *places))
+        self.begun(job, at)
+        if job.out_of_memory:
+            self.end(job, 0)
+
+    def begun(self, job: Job, at: float) -> None:
+        """Its leader is there."""
+        if job.mem is not None:
             if not self.limited:
                 self.sample_at = job.begun + memory.EVERY
             self.limited[job.key] = job
         self.jobs[job.key] = job
         self.trees.add(job)
-        self.line.say(SPAWNED, job.key, job.pid, at)
-        if job.out_of_memory:
-            self.end(job, 0)
+        self.line.mention(SPAWNED, job.key, job.pid, at)
 
     # Ending
 
@@ -193,37 +215,54 @@ class Spawner:
             if not pid:
                 break
             job = self.trees.reaped(pid)
+            if job is None and self.parents:
+                if self.parents.exited(pid, status):
+                    continue
+                self.parents.hear_all()  # it may be a session of a dead parent, whose beginning has not been heard yet
+                job = self.trees.reaped(pid)
             if job is None:
                 orphans = True
                 continue
-            job.duration = monotonic() - job.begun
-            job.code = os.waitstatus_to_exitcode(status)
-            job.cpu_time = usage.ru_utime + usage.ru_stime
-            job.max_rss = usage.ru_maxrss * 1024 if processes.LINUX else usage.ru_maxrss
+            max_rss = usage.ru_maxrss * 1024 if processes.LINUX else usage.ru_maxrss
+            self.exited(job, status, usage.ru_utime + usage.ru_stime, max_rss)
             exited.append(job)
         if exited or orphans:
+            self.parents.hear_all()
             self.trees.adopt()
         for job in exited:
-            if self.trees.leftovers(job):
-                self.end(job, job.grace)
-            else:
-                self.finish(job)
+            self.settle(job)
         if orphans:
             for job in self.endings.values():
                 job.look_at = 0.0
         if exited:
             self.spawn_waiting()
 
+    def exited(self, job: Job, status: int, cpu_time: float, max_rss: int) -> None:
+        job.duration = monotonic() - job.begun
+        job.code = os.waitstatus_to_exitcode(status)
+        job.cpu_time = cpu_time
+        job.max_rss = max_rss
+
+    def settle(self, job: Job) -> None:
+        """Its leader has ended: is that the end of it?"""
+        if self.trees.leftovers(job):
+            self.end(job, job.grace)
+        else:
+            self.finish(job)
+
     def cancel(self, key: int, grace: float) -> None:
         self.reap()  # one that has ended by itself has not been cancelled
+        self.parents.hear_all()
         if job := self.jobs.get(key):
-            job.asked = job.asked or (job.code is None and not job.out_of_memory)
+            ended = job.code is not None or (job.forked and not processes.lives(job.pid))
+            job.asked = job.asked or not (ended or job.out_of_memory)
             self.end(job, grace)
             return
+        self.parents.cancel(key, grace)
         for request in self.waiting:
             if request[0] == key:
                 self.waiting.remove(request)
-                self.line.say(ENDED, key, None, "cancelled before it began", True, False, None, None, None)
+                self.line.say(ENDED, key, None, "cancelled before it began", True, False, None, None, None, True)
                 return
 
     def end(self, job: Job, grace: float) -> None:
@@ -250,10 +289,10 @@ class Spawner:
         """Nothing of the job is left: tell how it ended, and forget it."""
         self.limits.settle(job)
         peak = job.peak  # out of memory: what the limit was held against
-        if not job.out_of_memory and self.floor.below(job.max_rss):
+        if not job.out_of_memory and (job.forked or self.floor.below(job.max_rss)):
             peak = max(peak, job.max_rss)
         said = (job.code, None, job.asked, job.out_of_memory, job.duration, job.cpu_time, peak or None)
-        self.line.say(ENDED, job.key, *said)
+        self.line.say(ENDED, job.key, *said, self.trees.over(job))
         del self.jobs[job.key]
         self.endings.pop(job.key, None)
         self.limited.pop(job.key, None)

@@ -19,9 +19,12 @@ class Trees:
         self._leaders: dict[int, Job] = {}
         self._orphans: dict[int, set[int]] = {}  # and the jobs (keys) that each may belong to
         self._children = processes.Children()
+        self.parents: set[int] = set()
+        """Children that are no job's: what warm sessions are forked from."""
 
     def add(self, job: Job) -> None:
         self._jobs[job.key] = self._leaders[job.pid] = job
+        self._orphans.pop(job.pid, None)  # its own parent may have died before we knew of it
 
     def reaped(self, pid: int) -> Job | None:
         """The job whose leader it was, None if it was an orphan."""
@@ -44,7 +47,11 @@ class Trees:
         if not processes.LINUX:  # they become the system's there
             return
         for pid in self._children():
-            if pid in self._orphans or (pid in self._leaders and self._leaders[pid].code is None):
+            if (
+                pid in self._orphans
+                or pid in self.parents
+                or (pid in self._leaders and self._leaders[pid].code is None)
+            ):
                 continue
             orphan = processes.process(pid)
             if orphan is None or not orphan.alive:
@@ -63,6 +70,10 @@ class Trees:
         except (ProcessLookupError, PermissionError):
             return False
         return True
+
+    def over(self, job: Job) -> bool:
+        """Whether it is certain that nothing of a job without members lives on: there are orphans that may be anybody's."""
+        return processes.LINUX and not any(job.key in keys for keys in self._orphans.values())
 
     def members(self) -> dict[str, list[Process]]:
         """The living processes of each job, by its name."""

@@ -30,6 +30,8 @@ LEAVING = 15.0
 FLUSHED_WITHIN = 5.0
 """Seconds for requests to end jobs to be on their way, when nobody waits for what comes of them."""
 
+COLD = "at Slurm each session starts an interpreter of its own"
+
 MOST_IN_ARRAY = 1000
 
 HELD_BACK = 10.0
@@ -213,7 +215,9 @@ class Slurm:
             record, row = it.record, it.row
             at = record.began if record else row.began if row else None
             host = record.host if record else row.host if row else None
-            self._started[it] = Started(time.time() if at is None else at, host)
+            attempt = self._attempts.get(it.id)
+            cold = COLD if attempt is not None and attempt.preload is not None else None
+            self._started[it] = Started(time.time() if at is None else at, host, cold)
         await trio.lowlevel.checkpoint()
         return self._started[it]
 
@@ -255,9 +259,13 @@ class Slurm:
             limit=attempt.timeout if attempt else None,
         )
 
-    async def refresh(self, job: str) -> None:
-        """Jobs write into the shared folder themselves."""
+    async def refresh(self, job: str) -> bool:
+        """Jobs write into the shared folder themselves; only whether this one still does is to be found out."""
+        it = self._by_id.get(job)
+        if it is not None and it.record is None and not it.settled:
+            await self._watch.look_now([it])
         await trio.lowlevel.checkpoint()
+        return it is not None and it.record is None and not it.settled
 
     async def cancel(self, job: str, grace: float) -> None:
         it = self._by_id.get(job)

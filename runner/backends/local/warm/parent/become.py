@@ -1,0 +1,138 @@
+"""From a fresh fork to the process that a new interpreter would be at the first line of its program."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from typing import NamedTuple
+
+from runner.backends.local.warm.parent.chance import Chance
+from runner.backends.local.warm.parent.request import Request
+from runner.backends.local.warm.parent.source import Sources
+from runner.backends.local.warm.parent.titles import Titles
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_STREAMS = (("stdout", sys.stdout), ("stderr", sys.stderr))
+"""As this interpreter makes them, for /dev/null: encoding, errors, and buffers of so many bytes as that has blocks."""
+
+_BLOCK = os.fstat(1).st_blksize
+_UNBUFFERED = isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase)
+
+
+class Prepared(NamedTuple):
+    """What to write into the process table, and the variables to set; None: all of them anew."""
+
+    titles: tuple[bytes, bytes]
+    changes: list[tuple[bytes, bytes]] | None
+
+
+class Fresh:
+    """What a fork needs to know of the parent. To be made before anything is preloaded; `settle` once everything is."""
+
+    def __init__(self) -> None:
+        self._titles = Titles()
+        self._sources = Sources()
+        self._environ = dict(os.environb)
+        self._names = list(self._environ)
+        self._changed: dict[bytes, bytes] = {}
+        self._removed: list[bytes] = []
+        self._chance: Chance
+
+    def settle(self) -> None:
+        now = dict(os.environb)
+        self._changed = {name: value for name, value in now.items() if self._environ.get(name) != value}
+        self._removed = [name for name in self._environ if name not in now]
+        self._chance = Chance()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+
+    def prepare(self, request: Request) -> Prepared:
+        """In the parent: all that can be made ready there."""
+        self._sources.prepare(request)
+        titles = self._titles.prepare(request.command, request.env)
+        if self._names != list(request.env) or self._removed:
+            return Prepared(titles, None)
+        pairs = request.env.items()
+        return Prepared(
+            titles, [pair for pair in pairs if self._environ[pair[0]] != pair[1] and pair[0] not in self._changed]
+        )
+
+    def become(self, request: Request, prepared: Prepared) -> tuple[int | None, str] | None:
+        """None when done; else an exit code (None if the place is at fault, not the session) and why it cannot begin."""
+        os.setsid()
+        self._titles.write(prepared.titles)
+        try:
+            if request.join is not None:
+                _write(request.join, b"0")
+            fault = _enter(request.workdir) or _open(request.stdout, 1) or _open(request.stderr, 2)
+        except OSError as error:
+            fault = (None, f"no memory group can be joined: {error.strerror}")
+        if fault:
+            return fault
+        self._set_environment(request.env, prepared.changes)
+        if os.fstat(1).st_blksize != _BLOCK:
+            _set_streams()
+        sys.argv = request.argv
+        if hasattr(sys, "orig_argv"):
+            sys.orig_argv = request.words
+        self._chance.renew()
+        return None
+
+    def _set_environment(self, env: dict[bytes, bytes], changes: list[tuple[bytes, bytes]] | None) -> None:
+        """The session's variables, and on top what the preloaded modules have set or removed, as their import would have."""
+        if changes is not None:
+            for name, value in changes:
+                os.environb[name] = value
+            return
+        os.environb.clear()
+        os.environb.update(env)
+        os.environb.update(self._changed)
+        for name in self._removed:
+            os.environb.pop(name, None)
+
+
+def _write(path: bytes, data: bytes) -> None:
+    file = os.open(path, os.O_WRONLY)
+    try:
+        os.write(file, data)
+    finally:
+        os.close(file)
+
+
+def _enter(workdir: bytes) -> tuple[int | None, str] | None:
+    try:
+        os.chdir(workdir)
+    except OSError as error:
+        fault = "does not exist" if error.errno == errno.ENOENT else f"cannot be entered: {error.strerror}"
+        return 126, f"the working directory `{os.fsdecode(workdir)}` {fault}"
+    return None
+
+
+def _open(path: bytes, number: int) -> tuple[int | None, str] | None:
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    except OSError as error:
+        return None, f"`{os.fsdecode(path)}` cannot be opened: {error.strerror}"
+    os.dup2(file, number)
+    os.close(file)
+    return None
+
+
+def _set_streams() -> None:
+    """For files of another block size: then the buffers have another size, too."""
+    for number, (name, old) in enumerate(_STREAMS, 1):
+        raw_too: Any = {"buffering": 0} if _UNBUFFERED else {}
+        buffer = open(number, "wb", closefd=False, **raw_too)  # noqa: SIM115
+        raw: Any = getattr(buffer, "raw", buffer)
+        raw.name = f"<{name}>"
+        lines, through = bool(old.line_buffering), bool(getattr(old, "write_through", False))
+        stream = io.TextIOWrapper(buffer, old.encoding, old.errors, "\n", lines, through)
+        stream.mode = "w"  # type: ignore[misc]
+        if getattr(sys, name) is old:
+            setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)

@@ -1,0 +1,121 @@
+"""The end of the interpreter, in its own order (Py_FinalizeEx), but for taking apart what was preloaded.
+
+That would touch every page that is shared, for ten times the cost of the whole session.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import gc
+import os
+import signal
+import sys
+import weakref
+from typing import NamedTuple
+
+from runner.backends.local.warm.parent import libraries
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any, NoReturn
+
+_FLUSH_FAILED = 120
+_libc = ctypes.PyDLL(None)  # calls of it keep the GIL, so no thread runs on
+
+_LAST = ("last_type", "last_value", "last_traceback", "last_exc")
+
+
+class Before(NamedTuple):
+    """What a fork has found: the `modules` that are not its program's own, and of its libraries whether they are `quiet`
+    at the end, and their measure `loaded`."""
+
+    modules: frozenset[str]
+    quiet: bool
+    loaded: bytes
+
+
+def before() -> Before:
+    return Before(frozenset(sys.modules) - {"__main__"}, libraries.nothing_to_do(), libraries.loaded())
+
+
+def finish(status: int, before: Before) -> NoReturn:
+    """Exit with this status (minus a signal's number: die by it)."""
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        try:
+            threading._shutdown()
+        except BaseException as error:
+            _ignored(error, threading)
+    try:
+        atexit._run_exitfuncs()
+    except BaseException:  # 3.9 and older raise, once more, what they have shown
+        pass
+    flushed = _flush_both()
+    _let_go(before.modules)
+    flushed = flushed and _flush_both()
+    if status < 0:
+        signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    code = status if flushed else _FLUSH_FAILED
+    if before.quiet and libraries.loaded() == before.loaded:
+        _libc.fflush(None)
+    else:
+        _libc.exit(code)
+    os._exit(code)
+
+
+def _let_go(preloaded: frozenset[str]) -> None:
+    """Drop the program's modules, so that `__del__` runs; those which something else holds are emptied."""
+    for name in _LAST:
+        if hasattr(sys, name):
+            setattr(sys, name, None)
+    kept = [weakref.ref(sys.modules.pop(name)) for name in _own(preloaded)]
+    gc.collect()
+    for reference in reversed(kept):
+        module = reference()
+        if module is not None:
+            _empty(module)
+    gc.collect()
+
+
+def _own(preloaded: frozenset[str]) -> list[str]:
+    """The names of the program's modules, in the order of their import: those behind all that was there."""
+    own = ["__main__"] if "__main__" in sys.modules else []
+    later: list[str] = []
+    for name in reversed(sys.modules):
+        if name in preloaded:
+            break
+        later.insert(0, name)
+    return own + later
+
+
+def _empty(module: ModuleType) -> None:
+    """Names with one underscore first, as the interpreter does it."""
+    scope = module.__dict__
+    for private in (True, False):
+        for name in [name for name in scope if (name[:1] == "_" and name[1:2] != "_") is private]:
+            if name != "__builtins__":
+                scope[name] = None
+
+
+def _flush_both() -> bool:
+    """Whether all that was written could be flushed."""
+    return _flush(sys.stdout) & _flush(sys.stderr)
+
+
+def _flush(stream: Any) -> bool:
+    if stream is None or getattr(stream, "closed", False):
+        return True
+    try:
+        stream.flush()
+    except BaseException as error:
+        if stream is sys.stdout:
+            _ignored(error, stream)
+        return False
+    return True
+
+
+def _ignored(error: BaseException, where: object) -> None:
+    print(f"Exception ignored in: {where!r}\n{type(error).__name__}: {error}", file=sys.stderr)

@@ -1,0 +1,141 @@
+"""What a CI system gets of an apply without being asked: GitHub's annotations, groups and job summary."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner import github, results
+from runner.applying import Applied
+from runner.causes import by_cause, last_lines
+from runner.cli.options import Given
+from runner.cli.streams import fault
+from runner.history import Choice
+from runner.model import Outcome, Session, Status
+from runner.outputs import Writer
+from runner.render import variables
+from runner.state import State
+from runner.tails import failure, telling_log
+
+if TYPE_CHECKING:
+    from runner.cli.apply import Watch
+
+TAIL_LINES = 20
+"""Of the example's log, in a summary and in a group."""
+
+ANNOTATED_LINES = 5
+
+
+class Fold:
+    """Lines that are folded away in the log of a step; none of them is taken for a command, whoever wrote it."""
+
+    def __init__(self, err: Writer, title: str) -> None:
+        self.token = secrets.token_hex(16)
+        self._err = err
+        self._open = True
+        err.write(f"{github.command('group', title)}\n{github.command('stop-commands', self.token)}\n")
+
+    def end(self) -> None:
+        if self._open:
+            self._open = False
+            self._err.write(f"::{self.token}::\n{github.command('endgroup')}\n")
+
+
+@contextmanager
+def folded(err: Writer, title: str, environ: Mapping[str, str]) -> Iterator[Fold | None]:
+    """In a step of GitHub Actions, fold away what is written to `err` until `end`, or the body's; anywhere else None."""
+    fold = Fold(err, title) if github.here(environ) else None
+    try:
+        yield fold
+    finally:
+        if fold:
+            fold.end()
+
+
+def on_github(
+    fold: Fold | None, look: Watch, this: Given, choice: Choice, state: State, err: Writer, environ: Mapping[str, str]
+) -> Watch:
+    """The watch that also tells GitHub, at the end: an annotation and a folded log for each cause, and the job's summary."""
+    if fold is None:
+        return look
+
+    def finish(applied: Applied) -> None:
+        fold.end()
+        err.write(f"{github.command('stop-commands', fold.token)}\n")
+        look.finish(applied)
+        err.write(f"::{fold.token}::\n")
+        told = _Told(this, choice, state)
+        for line in told.annotations(environ):
+            err.write(f"{line}\n")
+        for cause in told.causes:
+            title = f"{cause.how}: {told.named[cause.example.session]}"
+            err.write(github.group(title, told.tails[cause.example.session], fold.token))
+        try:
+            _append(environ.get("GITHUB_STEP_SUMMARY"), told)
+        except OSError as error:
+            err.write(f"warning: cannot write the job summary: {fault(error)}\n")
+
+    return replace(look, finish=finish)
+
+
+class _Told:
+    """What the state says of the selected sessions once an apply has ended: the causes, an example of each, and counts."""
+
+    def __init__(self, this: Given, choice: Choice, state: State) -> None:
+        self._this, self._choice, self._state = this, choice, state
+        counts: Counter[str] = Counter()
+        failures = []
+        for result in self._results():
+            counts[result.status] += 1
+            if result.last and result.status not in (Outcome.SUCCEEDED, Outcome.CANCELLED, Status.NEW, Status.RUNNING):
+                failures.append(failure(state, this.plan.recipe, result.session, result.last))
+        self.causes = by_cause(failures)
+        self.outcome = ", ".join(f"{count:,} {status}" for status, count in counts.items()) or "nothing to run"
+        self.named: dict[str, str] = {}
+        self.tails: dict[str, list[str]] = {}
+        examples = {cause.example.session for cause in self.causes}
+        for session in self._sessions() if examples else ():
+            if session.id in examples:
+                self.named[session.id] = variables(session.params, session.repeat)
+                self.tails[session.id] = self._tail(session)
+
+    def _sessions(self) -> Iterator[Session]:
+        return self._this.plan.sessions(self._choice.select, self._choice.shard)
+
+    def _results(self) -> Iterator[results.Result]:
+        return results.results(self._sessions(), self._state)
+
+    def _tail(self, session: Session) -> list[str]:
+        row = self._state.journal.row(session.id)
+        assert row is not None
+        return last_lines(telling_log(self._state, self._this.plan.recipe, session, row), TAIL_LINES)
+
+    def annotations(self, environ: Mapping[str, str]) -> list[str]:
+        source = self._this.sweep.source.name
+        tails = {session: lines[-ANNOTATED_LINES:] for session, lines in self.tails.items()}
+        return github.cause_annotations(self.causes, self.named, tails, github.in_repository(source, environ))
+
+    def summary(self, there: int) -> str:
+        """What fits beside the bytes that are there already."""
+        from runner import jobsummary
+        from runner.columns import Columns
+
+        sweep = self._this.sweep
+        shard = f", shard {self._choice.shard}" if self._choice.shard else ""
+        columns = Columns(sweep.space.names, sweep.repeat > 1, tuple(sweep.metrics)).short
+        page = jobsummary.Summary(f"{sweep.name}{shard}", self.outcome, self.causes, self.named, self.tails, columns)
+        rows = ((result.session, results.to_row(result, self._state)) for result in self._results())
+        return page.markdown(rows, jobsummary.LARGEST - there)
+
+
+def _append(path: str | None, told: _Told) -> None:
+    """Add to what the step has written there already, within what GitHub takes of both."""
+    if path:
+        there = Path(path).stat().st_size if Path(path).exists() else 0
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(told.summary(there))

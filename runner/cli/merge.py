@@ -1,0 +1,64 @@
+"""`runner merge`: what the shards of a sweep have done becomes one state."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import click
+
+from runner.cli.options import load_sweep, state_option
+from runner.cli.streams import say
+from runner.errors import EnvironmentFailed, InvalidInput
+from runner.state import FOLDER, State, component, locate, open_at, open_for_writing
+from runner.state.merge import merge
+from runner.sweep import Sweep
+from runner.units import counted
+
+SWEEPS = (".yaml", ".yml", ".json")
+MEANT = "a folder to merge is a `.runner` of another job, or what that has for this sweep"
+
+
+@click.command("merge")
+@click.argument("arguments", nargs=-1, required=True, metavar="[SWEEP.YAML] DIR…")
+@state_option
+def command(arguments: tuple[str, ...], state: Path | None) -> None:
+    """Take the states in these folders, as shards of the sweep have left them, into the sweep's own.
+
+    A DIR is a `.runner` folder, the folder that has one, or a state itself. Logs and outputs come along; what is there already
+    is not taken twice, and the folders stay as they are. A merge that was interrupted is repeated as it was.
+    """
+    named = arguments[0].endswith(SWEEPS) and not Path(arguments[0]).is_dir()
+    file, folders = (arguments[0], arguments[1:]) if named else ("sweep.yaml", arguments)
+    if not folders:
+        raise InvalidInput("there is nothing to merge", "name the folders: `runner merge sweep.yaml shard-1 shard-2`")
+    sweep = load_sweep(file)
+    target = locate(sweep.folder, sweep.name, state)
+    with ExitStack() as stack:
+        others = [stack.enter_context(_opened(sweep, Path(folder), target)) for folder in folders]
+        held = stack.enter_context(open_for_writing(sweep.folder, sweep.name, state))
+        for folder, other in zip(folders, others, strict=True):
+            taken = merge(held, other)
+            say(
+                f"`{folder}`: {counted(len(taken.sessions), 'new session')}, {counted(taken.tries, 'attempt')} taken in"
+            )
+
+
+@contextmanager
+def _opened(sweep: Sweep, folder: Path, target: Path) -> Iterator[State]:
+    """One state to be merged. Raises InvalidInput where there is none of this sweep, EnvironmentFailed if it is held."""
+    names = [folder, folder / component(sweep.name), folder / FOLDER / component(sweep.name)]
+    place = next((place for place in names if (place / "journal.db").exists()), None)
+    if place is None:
+        raise InvalidInput(f"there is no state of sweep `{sweep.name}` in `{folder}`", MEANT)
+    if target.is_dir() and os.path.samefile(place, target):
+        raise InvalidInput(f"`{folder}` is the state to merge into", MEANT)
+    with open_at(place.absolute()) as state:
+        assert state is not None
+        if (last := state.journal.last_apply()) and last.sweep != sweep.name:
+            raise InvalidInput(f"`{folder}` has the state of sweep `{last.sweep}`, not of `{sweep.name}`", MEANT)
+        if holder := state.holder:
+            raise EnvironmentFailed(f"{holder} holds the state `{place}`", "merge it once that has ended")
+        yield state

@@ -1,0 +1,57 @@
+"""`runner report`: one HTML file about a sweep."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+import runner
+from runner.cli.options import given_with_state, state_option, sweep_argument
+from runner.cli.streams import machine_readable, say
+from runner.report import vega
+from runner.report.gathering import gather
+from runner.report.page import render
+from runner.units import format_memory
+
+
+@click.command("report")
+@sweep_argument
+@click.option("-o", "--output", metavar="FILE", default="report.html", show_default=True, help="`-` is stdout.")
+@state_option
+def command(file: str, output: str, state: Path | None) -> None:
+    """Write a page about the sweep: overview, plots, table, timeline, failures by cause, provenance.
+
+    It is one file, opens without a network, and shows how things stand now, also while apply runs.
+    """
+    script = vega.script()
+    with given_with_state(file, state) as (this, opened):
+        material = gather(this.plan, opened, file, state, time.time(), runner.__version__)
+    page = render(material, script)
+    if output == "-":
+        machine_readable()
+        sys.stdout.write(page)
+        return
+    size = _write(Path(output), page)
+    say(f"wrote {output} ({format_memory(size)})")
+
+
+def _write(path: Path, page: str) -> int:
+    """All of it or nothing: a page that is served or uploaded meanwhile is never half a one."""
+    data = page.encode()
+    with tempfile.NamedTemporaryFile("wb", dir=path.absolute().parent, prefix=".report-", delete=False) as file:
+        try:
+            file.write(data)
+            file.flush()
+            mask = os.umask(0)
+            os.umask(mask)
+            os.fchmod(file.fileno(), 0o666 & ~mask)
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+    return len(data)

@@ -1,0 +1,164 @@
+"""Columns: what a row of results has by name, whether it is a session, a group of sessions or a line of a pivot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+from runner.diagnostics import nearest
+from runner.errors import InvalidInput
+from runner.model import Session, Value
+from runner.units import format_duration, format_memory
+from runner.values import is_number
+
+T = TypeVar("T")
+
+Row: TypeAlias = tuple[Session, dict[str, Any]]
+"""A session and its row of `results`."""
+
+Quantity: TypeAlias = Literal["duration", "memory", "rounded", None]
+"""How people read a number: seconds as `4m 05s`, bytes as `37 MiB`, six digits, or as it is."""
+
+MEASURED = ("duration", "cpu_time", "max_rss")
+"""The metrics that every session has: wall time, CPU time, peak memory."""
+
+SHORT = ("status", "exit_code", "attempts", *MEASURED)
+"""Columns of the forms for people, between the variables and the metrics; CSV has them all."""
+
+FULL = (
+    *("status", "exit_code", "reason", "attempts", "backend", "job", "host", "started", "duration"),
+    *("cpu_time", "max_rss", "output", "stdout", "stderr"),
+)
+
+QUANTITIES: dict[str, Quantity] = {"duration": "duration", "cpu_time": "duration", "max_rss": "memory"}
+
+LONGEST_CELL = 40
+"""Characters that a form for people shows of a text."""
+
+
+@dataclass(frozen=True)
+class Column(Generic[T]):
+    """A named value of every row; `show` makes the cell for people where that is not the value alone."""
+
+    name: str
+    of: Callable[[T], Value]
+    quantity: Quantity = None
+    show: Callable[[T], str] | None = None
+
+    def shown(self, row: T) -> str:
+        """The cell for people; `-` where there is nothing."""
+        if self.show is not None:
+            return _printable(self.show(row))
+        value = self.of(row)
+        if value.text == "" and value.data is None:
+            return "-"
+        if is_number(value.data) and self.quantity is not None:
+            return in_quantity(float(value.data or 0), self.quantity)
+        return _printable(value.text)
+
+
+def known(data: Any) -> Value:
+    """What is no text in the first place: None has none."""
+    return Value("" if data is None else str(data), data)
+
+
+def in_quantity(amount: float, quantity: Quantity) -> str:
+    if quantity == "duration":
+        return format_duration(amount)
+    if quantity == "memory":
+        return format_memory(round(amount))
+    return f"{amount:.6g}"
+
+
+def number(value: Value) -> float | None:
+    """The value as a float, None if it is no number, or none that a float can hold."""
+    if not is_number(value.data):
+        return None
+    try:
+        amount = float(value.data or 0)
+    except OverflowError:
+        return None
+    return amount if math.isfinite(amount) else None
+
+
+def find(name: str, columns: Sequence[Column[T]]) -> Column[T]:
+    """The column of that name. Raises InvalidInput where there is none."""
+    found = next((column for column in columns if column.name == name), None)
+    if found is None:
+        names = [column.name for column in columns]
+        near = nearest(name, names)
+        raise InvalidInput(
+            f"no column `{name}`", f"did you mean `{near}`?" if near else f"there is {', '.join(map(_quoted, names))}"
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a sweep's table has: its variables, `repeat` where something is repeated, its metrics.
+
+    A variable or metric that has the name of another column is called `params.NAME` or `metrics.NAME`.
+    """
+
+    variables: Sequence[str]
+    repeated: bool
+    metrics: Sequence[str]
+
+    @cached_property
+    def every(self) -> list[Column[Row]]:
+        """All of them, as CSV has them."""
+        return [
+            *(_fixed("index"), _fixed("id")),
+            *map(self._variable, self.variables),
+            *map(_fixed, ("repeat", *FULL)),
+            *map(self._metric, self.metrics),
+        ]
+
+    @property
+    def short(self) -> list[Column[Row]]:
+        """Those for people, under their plain names."""
+        return [
+            _fixed("id"),
+            *(Column(name, self._variable(name).of) for name in self.variables),
+            *map(_fixed, (["repeat"] if self.repeated else []) + [*SHORT]),
+            *(Column(name, self._metric(name).of) for name in self.metrics),
+        ]
+
+    @property
+    def numbers(self) -> list[Column[Row]]:
+        """What can be aggregated: the sweep's metrics, then what is measured of every session."""
+        return [*map(self._metric, self.metrics), *map(_fixed, MEASURED)]
+
+    def find(self, name: str) -> Column[Row]:
+        """By its name, or by `params.NAME`, `metrics.NAME`. Raises InvalidInput."""
+        for prefix, names, make in (
+            ("params.", self.variables, self._variable),
+            ("metrics.", self.metrics, self._metric),
+        ):
+            if name.startswith(prefix) and name.removeprefix(prefix) in names:
+                return make(name.removeprefix(prefix))
+        return find(name, self.every)
+
+    def _variable(self, name: str) -> Column[Row]:
+        taken = name in ("index", "id", "repeat", *FULL)
+        return Column(f"params.{name}" if taken else name, lambda row: row[0].params[name])
+
+    def _metric(self, name: str) -> Column[Row]:
+        taken = name in ("index", "id", "repeat", *FULL, *self.variables)
+        return Column(f"metrics.{name}" if taken else name, lambda row: known(row[1]["metrics"].get(name)))
+
+
+def _fixed(name: str) -> Column[Row]:
+    return Column(name, lambda row: known(row[1][name]), QUANTITIES.get(name))
+
+
+def _printable(text: str) -> str:
+    shown = text if text.isprintable() else ascii(text)[1:-1]
+    return shown if len(shown) <= LONGEST_CELL else shown[: LONGEST_CELL - 3] + "..."
+
+
+def _quoted(name: str) -> str:
+    return f"`{name}`"

@@ -1,0 +1,97 @@
+"""Which rows are shown, and in which order: `--where` and `--sort`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic
+
+from runner.columns import QUANTITIES, Column, T, number
+from runner.errors import InvalidInput
+from runner.model import Value
+from runner.units import UnitError, parse_duration, parse_memory
+from runner.values import equal, is_number, resolve
+
+_CONDITION = re.compile(r"\s*(?P<name>[^<>=!]+?)\s*(?P<operator><=|>=|!=|==?|<|>)\s*(?P<value>.*?)\s*\Z", re.S)
+
+Find = Callable[[str], Column[T]]
+
+
+@dataclass(frozen=True)
+class Condition(Generic[T]):
+    """One `--where`. Numbers compare as numbers, everything else as text; no value at all is what is missing."""
+
+    column: Column[T]
+    operator: str
+    value: Value
+
+    def __call__(self, row: T) -> bool:
+        cell = self.column.of(row)
+        match self.operator:
+            case "=" | "==":
+                return self._is(cell)
+            case "!=":
+                return not self._is(cell)
+            case operator:
+                return _ordered(cell, operator, self.value)
+
+    def _is(self, cell: Value) -> bool:
+        return not cell.text if not self.value.text else equal(cell, self.value)
+
+
+def parse_condition(text: str, find: Find[T]) -> Condition[T]:
+    """`loss<0.3`, `status!=succeeded`, `duration>1m`, `loss=` (missing). Raises InvalidInput."""
+    found = _CONDITION.match(text)
+    if found is None:
+        raise InvalidInput(
+            f"`{text}` is no condition", "write `--where 'loss<0.3'`, with one of `=`, `!=`, `<`, `<=`, `>`, `>=`"
+        )
+    column = find(found["name"])
+    return Condition(column, found["operator"], _value(column.name, found["value"]))
+
+
+def _value(name: str, text: str) -> Value:
+    data = resolve(text)
+    quantity = QUANTITIES.get(name)
+    if quantity is not None and text and not is_number(data):
+        try:
+            data = parse_duration(text) if quantity == "duration" else parse_memory(text, bare="error")
+        except UnitError as error:
+            raise InvalidInput(f"`{name}` in `--where`: {error.message}", error.hint) from error
+    return Value(text, data)
+
+
+def _ordered(cell: Value, operator: str, bound: Value) -> bool:
+    one: float | str | None = number(cell)
+    other: float | str | None = number(bound)
+    if other is None:
+        one, other = (cell.text if one is None else None), bound.text
+    if one is None or one == "":
+        return False
+    assert isinstance(one, str) == isinstance(other, str)
+    below, same = one < other, one == other  # type: ignore[operator]  # both are numbers, or both text
+    return {"<": below, "<=": below or same, ">": not (below or same), ">=": not below}[operator]
+
+
+Order = Sequence[tuple[Column[T], bool]]
+"""Columns to sort by, the first one first, and whether each goes down."""
+
+
+def parse_order(texts: Sequence[str], find: Find[T]) -> Order[T]:
+    """`loss`, `-duration`, several joined by commas. Raises InvalidInput."""
+    names = [name.strip() for text in texts for name in text.split(",")]
+    return [(find(name.removeprefix("-")), name.startswith("-")) for name in names]
+
+
+def in_order(rows: list[T], order: Order[T]) -> list[T]:
+    """Sorted: numbers, then text, and what is missing last, whichever way. Rows that are equal stay as they are."""
+    for column, down in reversed(order):
+        rows = sorted(rows, key=lambda row, column=column, down=down: _key(column.of(row), down), reverse=down)  # type: ignore[misc]
+    return rows
+
+
+def _key(cell: Value, down: bool) -> tuple[int, float, str]:
+    amount = number(cell)
+    rank = 2 if not cell.text else (0 if amount is not None else 1)
+    return (-rank if down else rank, amount or 0.0, "" if amount is not None else cell.text)

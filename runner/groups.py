@@ -1,0 +1,154 @@
+"""Sessions taken together: aggregates over repeats, seeds and whatever else is not grouped by."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from runner.columns import MEASURED, Column, Row, known, number
+from runner.errors import InvalidInput
+from runner.model import Value
+
+AGGREGATES: dict[str, Callable[[Summary], float | int | None]] = {
+    "mean": lambda summary: summary.mean,
+    "std": lambda summary: summary.std,
+    "min": lambda summary: min(summary.numbers, default=None),
+    "max": lambda summary: max(summary.numbers, default=None),
+    "count": lambda summary: len(summary.numbers),
+}
+
+
+@dataclass
+class Summary:
+    """The values of one metric in one group: its numbers, what was there and is no number, and how many had none."""
+
+    numbers: list[float] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    missing: int = 0
+
+    def add(self, value: Value) -> None:
+        amount = number(value)
+        if amount is not None:
+            self.numbers.append(amount)
+        elif value.text:
+            self.texts.append(value.text)
+        else:
+            self.missing += 1
+
+    @property
+    def size(self) -> int:
+        return len(self.numbers) + len(self.texts) + self.missing
+
+    @property
+    def mean(self) -> float | None:
+        return math.fsum(self.numbers) / len(self.numbers) if self.numbers else None
+
+    @property
+    def std(self) -> float | None:
+        """Of a sample: divided by n - 1; None below two numbers."""
+        mean = self.mean
+        if mean is None or len(self.numbers) < 2:
+            return None
+        return math.sqrt(math.fsum((one - mean) ** 2 for one in self.numbers) / (len(self.numbers) - 1))
+
+    def to_json(self, aggregates: Iterable[str]) -> dict[str, Any]:
+        """The aggregates, and always how many values are no part of them."""
+        found = {name: AGGREGATES[name](self) for name in aggregates}
+        return {**found, "missing": self.missing, "not_numbers": len(self.texts)}
+
+
+@dataclass
+class Group:
+    """The sessions that have the values `by`."""
+
+    by: tuple[Value, ...]
+    metrics: dict[str, Summary]
+    statuses: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def sessions(self) -> int:
+        return self.statuses.total()
+
+
+def parse_aggregates(text: str) -> list[str]:
+    """`mean,std`. Raises InvalidInput."""
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in AGGREGATES:
+            known_ones = ", ".join(f"`{one}`" for one in AGGREGATES)
+            raise InvalidInput(f"unknown aggregate `{name}`", f"there is {known_ones}")
+    return list(dict.fromkeys(names))
+
+
+def group(rows: Iterable[Row], by: Sequence[Column[Row]], metrics: Sequence[Column[Row]]) -> list[Group]:
+    """The groups, in the order in which they come up. Rows are read once and not held."""
+    groups: dict[tuple[Value, ...], Group] = {}
+    for row in rows:
+        values = tuple(column.of(row) for column in by)
+        if (found := groups.get(values)) is None:
+            found = groups[values] = Group(values, {column.name: Summary() for column in metrics})
+        found.statuses[row[1]["status"]] += 1
+        for column in metrics:
+            found.metrics[column.name].add(column.of(row))
+    return list(groups.values())
+
+
+def group_columns(
+    groups: Iterable[Group], by: Sequence[Column[Row]], metrics: Sequence[Column[Row]], aggregates: Sequence[str]
+) -> list[Column[Group]]:
+    """A column for each aggregate of each metric, `loss.mean`; how many values are missing or no numbers, where any is."""
+    all_groups = list(groups)
+    columns = [Column(column.name, _by(at), column.quantity) for at, column in enumerate(by)]
+    columns.append(Column("sessions", lambda group: known(group.sessions)))
+    for metric in metrics:
+        summaries = [group.metrics[metric.name] for group in all_groups]
+        for name in aggregates:
+            quantity = None if name == "count" else (metric.quantity or "rounded")
+            columns.append(Column(f"{metric.name}.{name}", _aggregate(metric.name, name), quantity))
+        if any(summary.missing for summary in summaries):
+            columns.append(Column(f"{metric.name}.missing", _count(metric.name, lambda summary: summary.missing)))
+        if any(summary.texts for summary in summaries):
+            columns.append(
+                Column(f"{metric.name}.not_numbers", _count(metric.name, lambda summary: len(summary.texts)))
+            )
+    return columns
+
+
+def for_people(columns: Sequence[Column[Group]], aggregates: Sequence[str]) -> list[Column[Group]]:
+    """What a page has room for: of what is measured of every session only the first aggregate."""
+    left_out = {f"{metric}.{name}" for metric in MEASURED for name in aggregates[1:]}
+    return [column for column in columns if column.name not in left_out]
+
+
+def _by(at: int) -> Callable[[Group], Value]:
+    return lambda group: group.by[at]
+
+
+def _aggregate(metric: str, name: str) -> Callable[[Group], Value]:
+    return lambda group: known(AGGREGATES[name](group.metrics[metric]))
+
+
+def _count(metric: str, of: Callable[[Summary], int]) -> Callable[[Group], Value]:
+    return lambda group: known(of(group.metrics[metric]))
+
+
+def groups_json(
+    groups: Iterable[Group], by: Sequence[Column[Row]], metrics: Sequence[Column[Row]], aggregates: Sequence[str]
+) -> dict[str, Any]:
+    """Its shape is `schemas/groups.schema.json`."""
+    return {
+        "group_by": [column.name for column in by],
+        "aggregates": list(aggregates),
+        "groups": [
+            {
+                "by": {column.name: value.data for column, value in zip(by, group.by, strict=True)},
+                "sessions": group.sessions,
+                "statuses": dict(group.statuses),
+                "metrics": {metric.name: group.metrics[metric.name].to_json(aggregates) for metric in metrics},
+            }
+            for group in groups
+        ],
+    }

@@ -1,0 +1,149 @@
+"""JUnit XML: a test suite of one test case for each session, with its variables as properties.
+
+What has failed is a `failure`, what has no end of its own an `error`, what was not run is `skipped`. Earlier tries of the same
+apply are `flakyFailure` where the last one succeeded, else `rerunFailure`, as Surefire has them. Properties belong to suites in
+the schemas of Surefire and of Jenkins, so that each session is one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple, TextIO
+from xml.sax.saxutils import escape, quoteattr
+
+from runner.causes import last_lines
+from runner.model import Outcome, Session, Status
+from runner.plan import Plan
+from runner.render import variables
+from runner.results import Result, results
+from runner.state import State
+from runner.state.records import AttemptRow
+from runner.tails import failure, telling_log
+
+TAIL_LINES = 50
+LONGEST_VALUE = 60
+"""Characters of a value that stand whole in a test's name."""
+
+_FAILURES = frozenset((Outcome.FAILED, Outcome.TIMED_OUT, Outcome.OUT_OF_MEMORY))
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class Case(NamedTuple):
+    """A session, how it stands, and the attempts of the apply that it was last tried in, the first one first."""
+
+    result: Result
+    attempts: list[AttemptRow]
+
+    @property
+    def verdict(self) -> str:
+        """`success`, `failure`, `error` or `skipped`."""
+        if self.result.status in (Status.NEW, Status.RUNNING):
+            return "skipped"
+        if self.result.status == Outcome.SUCCEEDED:
+            return "success"
+        return "failure" if self.result.status in _FAILURES else "error"
+
+
+def write(path: Path, plan: Plan, sessions: Callable[[], Iterable[Session]], state: State | None) -> None:
+    """Write what the state says of these sessions of the plan, whole or not at all. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            counts = Counter(Case(result, []).verdict for result in results(sessions(), state))
+            _document(file, plan, _cases(results(sessions(), state), state), counts, state)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _cases(found: Iterable[Result], state: State | None) -> Iterator[Case]:
+    for result in found:
+        last = result.last
+        tried = (
+            state.journal.attempts(result.session.id) if state and last and last.number > 1 else [last] if last else []
+        )
+        yield Case(result, [row for row in tried if last and row.apply == last.apply])
+
+
+def _document(out: TextIO, plan: Plan, cases: Iterable[Case], counts: Counter[str], state: State | None) -> None:
+    name = plan.sweep.name
+    totals = {"tests": counts.total(), "failures": counts["failure"], "errors": counts["error"]}
+    out.write(f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites{_attributes(name=name, **totals)}>\n')
+    for case in cases:
+        session, verdict = case.result.session, case.verdict
+        seconds = f"{sum(row.duration or 0.0 for row in case.attempts):.3f}"
+        each = {f"{kind}s": int(verdict == kind) for kind in ("error", "failure")} | {
+            "skipped": int(verdict == "skipped")
+        }
+        out.write(f"<testsuite{_attributes(name=_named(session), time=seconds, tests=1, **each)}>\n<properties>\n")
+        for key, value in _properties(case):
+            out.write(f"<property{_attributes(name=key, value=value)}/>\n")
+        out.write(f"</properties>\n<testcase{_attributes(name=_named(session), classname=name, time=seconds)}>\n")
+        for _, element in sorted(_elements(plan, case, state), key=lambda one: _ORDER.index(one[0])):
+            out.write(element)
+        out.write("</testcase>\n</testsuite>\n")
+    out.write("</testsuites>\n")
+
+
+_ORDER = ("failure", "rerunFailure", "flakyFailure", "skipped", "error", "rerunError", "flakyError")
+"""Surefire's schema wants them so."""
+
+
+def _elements(plan: Plan, case: Case, state: State | None) -> Iterator[tuple[str, str]]:
+    """The elements of a test case, by kind: what it is now, or first was, and the other tries."""
+    session, status = case.result.session, case.result.status
+    if case.verdict == "skipped":
+        yield "skipped", f"<skipped{_attributes(message='not run' if status == Status.NEW else 'still running')}/>\n"
+        return
+    bad = [row for row in case.attempts if row.outcome is not Outcome.SUCCEEDED]
+    for at, row in enumerate(bad):
+        assert state is not None
+        suffix = "Failure" if row.outcome in _FAILURES else "Error"
+        why = failure(state, plan.recipe, session, row)
+        message = ": ".join(part for part in (row.reason, why.line) if part) or why.outcome.value
+        attributes = _attributes(message=message, type=why.outcome.value)
+        tail = _text("\n".join(last_lines(telling_log(state, plan.recipe, session, row), TAIL_LINES)))
+        if case.verdict == "success":
+            kind = f"flaky{suffix}"
+        elif at == 0:
+            kind = suffix.lower()
+        else:
+            kind = f"rerun{suffix}"
+        inner = tail if kind in ("failure", "error") else f"<stackTrace>{tail}</stackTrace>"
+        yield kind, f"<{kind}{attributes}>{inner}</{kind}>\n"
+
+
+def _properties(case: Case) -> Iterator[tuple[str, str]]:
+    session, last = case.result.session, case.result.last
+    for name, value in session.params.items():
+        yield name, value.text
+    if session.repeat:
+        yield "repeat", str(session.repeat)
+    yield "runner.session", session.id
+    yield "runner.status", case.result.status
+    if last:
+        yield "runner.attempts", str(last.number)
+        for name, metric in last.metrics.items():
+            yield f"metrics.{name}", str(metric)
+
+
+def _named(session: Session) -> str:
+    """What tells it from all others: values that are too long to stand there whole may begin alike."""
+    whole = all(len(value.text) <= LONGEST_VALUE for value in session.params.values())
+    return variables(session.params, session.repeat) + ("" if whole else f" ({session.id})")
+
+
+def _attributes(**attributes: str | int) -> str:
+    return "".join(f" {name}={quoteattr(_possible(str(value)))}" for name, value in attributes.items())
+
+
+def _text(text: str) -> str:
+    return escape(_possible(text), {"\r": "&#13;"})
+
+
+def _possible(text: str) -> str:
+    r"""With what no XML document can hold, even escaped, as `\x1b` and the like."""
+    return _NO_XML.sub(lambda found: ascii(found[0])[1:-1], text)

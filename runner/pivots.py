@@ -1,0 +1,85 @@
+"""One metric over two columns: `--pivot ROW COL METRIC`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from runner.columns import Column, Row, in_quantity, known
+from runner.groups import AGGREGATES, Summary
+from runner.model import Value
+
+
+@dataclass
+class Pivot:
+    """The cells of a line stand under `across`; there is none where no session has both values."""
+
+    row: Column[Row]
+    column: Column[Row]
+    metric: Column[Row]
+    aggregate: str
+    across: list[Value]
+    lines: dict[Value, dict[Value, Summary]]
+
+    def columns(self) -> list[Column[Value]]:
+        """For the forms that people and spreadsheets read: a line is known by its value."""
+        first: Column[Value] = Column(self.row.name, lambda line: line, self.row.quantity)
+        return [first, *map(self._under, self.across)]
+
+    def _under(self, across: Value) -> Column[Value]:
+        def cell(line: Value) -> Value:
+            summary = self.lines[line].get(across)
+            return Value("", None) if summary is None else self._value(summary)
+
+        def show(line: Value) -> str:
+            summary = self.lines[line].get(across)
+            return "" if summary is None else self._shown(summary)
+
+        return Column(f"{self.column.name}={across.text}", cell, show=show)
+
+    def _value(self, summary: Summary) -> Value:
+        """The aggregate, or what is there instead of a number."""
+        found = known(AGGREGATES[self.aggregate](summary))
+        return Value(summary.texts[0], summary.texts[0]) if not found.text and summary.texts else found
+
+    def _shown(self, summary: Summary) -> str:
+        value = self._value(summary)
+        if not isinstance(value.data, int | float):
+            return value.text or "-"
+        quantity = None if self.aggregate == "count" else (self.metric.quantity or "rounded")
+        shown = value.text if quantity is None else in_quantity(value.data, quantity)
+        partial = len(summary.numbers) < summary.size and self.aggregate != "count"
+        return f"{shown} ({len(summary.numbers)} of {summary.size})" if partial else shown
+
+    def to_json(self) -> dict[str, Any]:
+        """Its shape is `schemas/pivot.schema.json`."""
+        return {
+            "row": self.row.name,
+            "column": self.column.name,
+            "metric": self.metric.name,
+            "aggregate": self.aggregate,
+            "columns": [value.data for value in self.across],
+            "rows": [
+                {"row": line.data, "cells": [self._cell_json(cells.get(value)) for value in self.across]}
+                for line, cells in self.lines.items()
+            ],
+        }
+
+    def _cell_json(self, summary: Summary | None) -> dict[str, Any] | None:
+        if summary is None:
+            return None
+        found = summary.to_json([self.aggregate])
+        value = found.pop(self.aggregate)
+        return {"value": value, "sessions": summary.size, "numbers": len(summary.numbers), **found}
+
+
+def pivot(rows: Iterable[Row], row: Column[Row], column: Column[Row], metric: Column[Row], aggregate: str) -> Pivot:
+    """Lines and columns in the order in which their values come up."""
+    across: dict[Value, None] = {}
+    lines: dict[Value, dict[Value, Summary]] = {}
+    for one in rows:
+        cells = lines.setdefault(row.of(one), {})
+        across.setdefault(under := column.of(one))
+        cells.setdefault(under, Summary()).add(metric.of(one))
+    return Pivot(row, column, metric, aggregate, list(across), lines)

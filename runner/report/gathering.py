@@ -1,0 +1,135 @@
+"""What a report is made of, read from the plan and the state."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.builds import build_key
+from runner.causes import Cause, Failure, by_cause, last_line, last_lines
+from runner.columns import Columns, Row
+from runner.model import STATUS_AFTER, Outcome, Resources, Session, Status
+from runner.plan import Plan
+from runner.render import variables
+from runner.results import results, to_row
+from runner.state import State
+from runner.state.records import ApplyRow, AttemptRow
+
+MOST_ROWS = 50_000
+"""Sessions that the table and the plots have; the counts have all of them."""
+
+MOST_BARS = 20_000
+"""Attempts of one apply that the timeline draws."""
+
+TAIL_LINES = 20
+
+FAILURES = frozenset(outcome.value for outcome, status in STATUS_AFTER.items() if status is Status.FAILED)
+"""The outcomes that have a cause; what was cancelled or lost was only interrupted."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A cause, the last lines of its example's log, and its sessions by their variables."""
+
+    cause: Cause
+    tail: Sequence[str]
+    names: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that a report says. `rows` are the first MOST_ROWS of `total` sessions."""
+
+    name: str
+    file: str
+    state: Path | None
+    """The folder of `--state`, where one was given."""
+    text: str
+    columns: Columns
+    axes: Sequence[Sequence[str]]
+    """The variables; those of one axis vary together."""
+    rows: Sequence[Row]
+    total: int
+    counts: Mapping[str, int]
+    causes: Sequence[Explained]
+    applies: Sequence[ApplyRow]
+    """The last one first."""
+    attempts: Sequence[AttemptRow]
+    """Of the last apply that began any, those that have begun to run; the first MOST_BARS of them."""
+    resources: Mapping[str, Resources]
+    """What each session of `attempts` needs, as the file says it now."""
+    live: bool
+    made: float
+    maker: str
+
+    def command(self, name: str) -> str:
+        """`runner NAME` for this sweep and its state; more words may follow."""
+        state = ["--state", str(self.state)] if self.state else []
+        return shlex.join(["runner", name, *state, self.file])
+
+
+def gather(plan: Plan, state: State | None, file: str, where: Path | None, made: float, maker: str) -> Material:
+    """Read everything. `file` and `where` (the folder of `--state`) are as the commands for logs are to have them."""
+    sweep = plan.sweep
+    rows: list[Row] = []
+    counts: Counter[str] = Counter()
+    failures: list[Failure] = []
+    names: dict[str, str] = {}
+    logs: dict[str, Path] = {}
+    resources: dict[str, Resources] = {}
+    for result in results(plan, state):
+        session, last = result.session, result.last
+        counts[result.status] += 1
+        if len(rows) < MOST_ROWS:
+            rows.append((session, to_row(result, state)))
+        if last is not None:
+            resources[session.id] = session.resources
+        if state is not None and last is not None and result.status in FAILURES:
+            log = logs[session.id] = _stderr(plan, state, session, last)
+            how = (Outcome(result.status), last.exit_code, last.reason)
+            failures.append(Failure(session.id, last.number, *how, last_line(log)))
+            names[session.id] = variables(session.params, session.repeat)
+    applies = list(state.journal.applies()) if state else []
+    return Material(
+        name=sweep.name,
+        file=file,
+        state=where,
+        text=applies[0].text if applies else sweep.source.text,
+        columns=Columns(sweep.space.names, sweep.repeat > 1, tuple(sweep.metrics)),
+        axes=[axis.names for axis in sweep.space.axes],
+        rows=rows,
+        total=plan.count,
+        counts=counts,
+        causes=[
+            Explained(
+                cause,
+                last_lines(logs[cause.example.session], TAIL_LINES),
+                [names[failure.session] for failure in cause.failures],
+            )
+            for cause in by_cause(failures)
+        ],
+        applies=applies,
+        attempts=_attempts(state) if state else [],
+        resources=resources,
+        live=state is not None and state.holder is not None,
+        made=made,
+        maker=maker,
+    )
+
+
+def _stderr(plan: Plan, state: State, session: Session, last: AttemptRow) -> Path:
+    """Where the reason of a failure stands: where it never started because its build failed, in what the build wrote."""
+    if last.started is None and session.build is not None:
+        return state.build_folder(build_key(session, plan.recipe, last.backend)).with_suffix(".err")
+    return state.places(session.id, last.number).stderr
+
+
+def _attempts(state: State) -> list[AttemptRow]:
+    for apply in state.journal.applies():
+        found = state.journal.attempts_of(apply.number, MOST_BARS)
+        if found:
+            return found
+    return []

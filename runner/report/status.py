@@ -1,0 +1,31 @@
+"""How each status looks: a colour for those who see it, a sign for everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from runner.model import Outcome, Status
+
+COLOUR: Mapping[str, str] = {
+    Outcome.SUCCEEDED.value: "#009e73",
+    Outcome.FAILED.value: "#d55e00",
+    Outcome.TIMED_OUT.value: "#e69f00",
+    Outcome.OUT_OF_MEMORY.value: "#cc79a7",
+    Outcome.CANCELLED.value: "#8a8a8a",
+    Outcome.LOST.value: "#56b4e9",
+    Outcome.REJECTED.value: "#882255",
+    Status.RUNNING.value: "#0072b2",
+    Status.NEW.value: "#c4c4c4",
+}
+
+SIGN: Mapping[str, str] = {
+    Outcome.SUCCEEDED.value: "✓",
+    Outcome.FAILED.value: "✗",
+    Outcome.TIMED_OUT.value: "◔",
+    Outcome.OUT_OF_MEMORY.value: "▲",
+    Outcome.CANCELLED.value: "■",
+    Outcome.LOST.value: "?",
+    Outcome.REJECTED.value: "◆",
+    Status.RUNNING.value: "▸",
+    Status.NEW.value: "○",
+}

@@ -1,0 +1,25 @@
+"""Which log says why a session did not succeed, and its last lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runner.builds import build_key
+from runner.causes import Failure, last_line
+from runner.model import Outcome, Recipe, Session
+from runner.state import State
+from runner.state.records import AttemptRow
+
+
+def telling_log(state: State, recipe: Recipe, session: Session, row: AttemptRow) -> Path:
+    """Its stderr; where it never started because of its build, that one's; where it wrote nothing there, its stdout."""
+    if row.started is None and session.build is not None:
+        return state.build_folder(build_key(session, recipe, row.backend)).with_suffix(".err")
+    places = state.places(session.id, row.number)
+    return places.stderr if state.kept(session.id, row.number).stderr else places.stdout
+
+
+def failure(state: State, recipe: Recipe, session: Session, row: AttemptRow) -> Failure:
+    """An attempt that ended without success, with the line that tells its cause."""
+    line = last_line(telling_log(state, recipe, session, row))
+    return Failure(session.id, row.number, row.outcome or Outcome.LOST, row.exit_code, row.reason, line)

@@ -1,0 +1,62 @@
+"""An apply as its journal would tell it: real state, made at once and without processes."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.events import ApplyEnded, ApplyStarted, AttemptEnded, AttemptStarted, AttemptSubmitted
+from runner.model import Outcome, Resources, Scalar, Session
+from runner.plan import Plan
+from runner.state import open_for_writing
+
+BEGIN = 1_790_000_000.0
+
+
+@dataclass(frozen=True)
+class Told:
+    """How a session is to have ended."""
+
+    outcome: Outcome = Outcome.SUCCEEDED
+    exit_code: int | None = 0
+    reason: str | None = None
+    metrics: Mapping[str, Scalar] = field(default_factory=dict)
+    stderr: str = ""
+    duration: float = 1.5
+
+
+def apply_as_told(
+    plan: Plan,
+    folder: Path,
+    tell: Callable[[Session], Told | None],
+    *,
+    slots: int = 4,
+    capacity: Resources | None = None,
+    host: str = "node1",
+) -> None:
+    """Record an apply of the plan, `slots` sessions at a time; of what `tell` gives None, nothing was begun."""
+    with open_for_writing(folder, plan.sweep.name) as state:
+        record = state.journal.record
+        text, recipe = plan.sweep.source.text, plan.recipe
+        limits = {"cpu": slots} if capacity is None else capacity
+        about = (limits, None, host, "ada", 4711, "0.1.0", "c0ffee" * 6, True)
+        record(ApplyStarted(BEGIN, plan.sweep.name, plan.count, plan.count, "local", *about, text, recipe))
+        free = [BEGIN] * slots
+        outcomes: dict[Outcome, int] = {}
+        for session in plan:
+            told = tell(session)
+            if told is None:
+                continue
+            begun = heapq.heappop(free)
+            over = begun + told.duration
+            heapq.heappush(free, over + 0.01)
+            record(AttemptSubmitted(begun, session, 1, f"{state.id}-{session.id}-1", "local"))
+            record(AttemptStarted(begun, session.id, 1, "1:1", host, ()))
+            how = (told.outcome, told.exit_code, told.reason, told.duration, told.duration / 2, 40 << 20)
+            record(AttemptEnded(over, session.id, 1, *how, told.metrics, None))
+            outcomes[told.outcome] = outcomes.get(told.outcome, 0) + 1
+            if told.stderr:
+                state.places(session.id, 1).stderr.write_text(told.stderr)
+        record(ApplyEnded(max(free), outcomes, plan.count - sum(outcomes.values())))

@@ -1,0 +1,111 @@
+"""What one session costs, by counts that no busy machine changes: a regression in them is one in speed (`tests/benchmarks`)."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.measured import environ
+
+SIZES = (50, 250)
+"""Counted between these, so that the start does not count."""
+
+COUNTING = """
+import collections, functools, json, resource, sqlite3, sys
+counts = collections.Counter()
+
+class Traced(sqlite3.Connection):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.set_trace_callback(lambda statement: counts.update([statement.split(" ", 1)[0]]))
+
+sqlite3.connect = functools.partial(sqlite3.connect, factory=Traced)
+sys.addaudithook(lambda event, _: counts.update([event]))
+from runner.__main__ import main
+try:
+    main()
+finally:
+    for who, name in ((resource.RUSAGE_SELF, "own cpu"), (resource.RUSAGE_CHILDREN, "children's cpu")):
+        usage = resource.getrusage(who)
+        counts[name] = usage.ru_utime + usage.ru_stime
+    print(json.dumps(counts))
+"""
+
+
+def run(folder: Path, count: int, *command: str) -> str:
+    """Apply a sweep of so many silent sessions by this command; what it says on stdout."""
+    place = folder / str(count)
+    place.mkdir()
+    (place / "sweep.yaml").write_text(f"exec: [/bin/true]\nrepeat: {count}\nmax_parallel: 4\n")
+    arguments = [*command, "apply", "sweep.yaml"]
+    done = subprocess.run(arguments, cwd=place, env=environ(), capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def per_session(small: Mapping[str, float], large: Mapping[str, float]) -> dict[str, float]:
+    """What is not there costs nothing."""
+    new = SIZES[1] - SIZES[0]
+    return defaultdict(float, {name: (count - small.get(name, 0)) / new for name, count in large.items()})
+
+
+@pytest.fixture(scope="module")
+def costs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    """Of a session: audit events (file operations), SQL statements, and seconds of CPU."""
+    folder = tmp_path_factory.mktemp("costs")
+    counts = []
+    for count in SIZES:
+        counted = json.loads(run(folder, count, sys.executable, "-c", COUNTING))
+        journal = sqlite3.connect(folder / str(count) / ".runner/sweep/journal.db")
+        (sessions,) = journal.execute("SELECT sum(cpu_time) FROM attempts").fetchone()
+        journal.close()
+        counted["spawner's cpu"] = counted.pop("children's cpu") - sessions
+        counts.append(counted)
+    return per_session(*counts)
+
+
+def test_what_is_written_about_a_session_shares_its_commits(costs: dict[str, float]) -> None:
+    """Three facts a session; its end and the next one's intent always go together, its start mostly goes with either."""
+    assert costs["COMMIT"] <= 2.1
+    assert costs["INSERT"] == pytest.approx(3, abs=0.1)
+    assert costs["UPDATE"] == pytest.approx(3, abs=0.1)
+    assert costs["SELECT"] <= 0.1
+
+
+def test_a_silent_session_makes_and_removes_nothing(costs: dict[str, float]) -> None:
+    """Its logs, output folder and params file are those of one that has ended."""
+    assert costs["os.rename"] <= 4.1
+    assert costs["open"] <= 1.1
+    for event in ("os.mkdir", "os.rmdir", "os.remove", "os.chmod"):
+        assert costs[event] <= 0.1, event
+    assert costs["os.scandir"] <= 1.1
+    assert costs["subprocess.Popen"] == 0
+
+
+def test_our_own_cpu_time_of_a_session(costs: dict[str, float]) -> None:
+    """Some 0.3 and 0.1 ms where these bounds were set; on a busy machine with cold caches it was seen to be twice that."""
+    assert costs["own cpu"] <= 0.0015
+    assert costs["spawner's cpu"] <= 0.0008
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace counts the system calls")
+def test_system_calls_of_a_session(tmp_path: Path) -> None:
+    """Of runner itself: 31 where this bound was set."""
+    counts = []
+    for count in SIZES:
+        out = tmp_path / f"{count}.calls"
+        run(tmp_path, count, "strace", "-c", "-o", str(out), sys.executable, "-m", "runner")
+        rows = re.findall(r"^ *[\d.]+ +[\d.]+ +\d+ +(\d+) +(?:\d+ +)?(\w+)$", out.read_text(), re.MULTILINE)
+        counts.append({name: int(calls) for calls, name in rows if name != "total"})
+    calls = per_session(*counts)
+    assert sum(calls.values()) <= 45, calls
+    assert calls["rename"] <= 4.1
+    assert calls["fsync"] + calls["fdatasync"] <= 0.05

@@ -1,0 +1,337 @@
+"""The report as text: which plot it draws, how it lays out time, and that nothing in it is more than text."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import altair
+import pytest
+import vl_convert
+
+from runner.columns import number
+from runner.diagnostics import Source
+from runner.loading import load
+from runner.model import Outcome, Session
+from runner.plan import Plan
+from runner.report import gantt, specs, timeline, vega
+from runner.report.charts import Chart, choose
+from runner.report.gathering import Material, gather
+from runner.report.markup import data_block, escaped, tag
+from runner.report.page import render
+from runner.report.sheet import Sheet, sheet
+from runner.state import open_for_reading
+from runner.state.records import AttemptRow
+from tests.journalled import BEGIN, Told, apply_as_told
+
+Made = tuple[Material, Sheet, Chart]
+
+
+def swept(folder: Path, ranges: str, more: str = "") -> Plan:
+    names = re.findall(r"(\w+): ?[\[{\"r]", ranges)
+    text = (
+        f"exec: [true, {', '.join(f'${name}' for name in names)}]\nranges: {{{ranges}}}\n"
+        f"metrics: {{loss: {{last_line: loss}}}}\n{more}"
+    )
+    return Plan.of(load(Source("sweep.yaml", text), folder))
+
+
+def reported(plan: Plan, folder: Path) -> Made:
+    with open_for_reading(folder, plan.sweep.name) as state:
+        material = gather(plan, state, "sweep.yaml", None, BEGIN + 1000, "0.1.0")
+    rows = sheet(material.rows, material.columns)
+    return material, rows, choose(rows, material.axes)
+
+
+def loss(session: Session) -> Told:
+    return Told(metrics={"loss": session.index * 0.5})
+
+
+CASES = {
+    "line": ('lr: "geomspace:1e-4,1,5"', "repeat: 3", ["lr"]),
+    "lines": ("opt: [adam, sgd], x: [1, 2, 3]", "", ["x", "opt"]),
+    "heatmap": ("a: [1, 2, 3], b: [1, 2], seed: [0, 1]", "", ["a", "b"]),
+    "scatter": ('a: "range:50", b: "range:50"', "sample: {size: 30}", ["a", "b"]),
+    "bars": ("opt: [adam, sgd, lion], random_seed: [0, 1]", "", ["opt"]),
+    "grouped-bars": ("opt: [adam, sgd], data: [x, y, z]", "", ["data", "opt"]),
+    "parallel": ('a: [1, 2], b: "range:60", c: [x, y], d: [5]', "sample: {size: 80}", ["a", "b", "c"]),
+    "strip": ("seed: [3, 1, 2]", "repeat: 2", ["seed"]),
+    "none": ("a: [1]", "", []),
+}
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_the_plot_fits_what_varies(tmp_path: Path, kind: str) -> None:
+    ranges, more, over = CASES[kind]
+    plan = swept(tmp_path, ranges, more)
+    apply_as_told(plan, tmp_path, loss)
+    _, rows, chart = reported(plan, tmp_path)
+    assert (chart.kind, [one.field.label for one in chart.over]) == (kind, over)
+    for field in rows.of_kind("metric", "measured"):
+        spec = specs.spec(chart, field)
+        assert (spec is None) == (kind == "none")
+        if spec is not None:
+            altair.Chart.from_dict(spec, validate=True)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "more", "kind", "label"),
+    [
+        ("a: [1, 2, 3], b: [4, 5, 6]", "zip: [[a, b]]", "line", "a, b"),
+        ("model: [s, m, l], width: [1, 2, 3]", "zip: [[model, width]]", "bars", "model, width"),
+        ("a: [1, two, 3]", "", "bars", "a"),
+        ("a: [1, 010, 1.0]", "", "line", "a"),
+        ("opt: [a, b, c, d, e, f, g, h], x: [1, 2]", "", "parallel", "opt"),
+    ],
+)
+def test_variables_that_vary_together_are_one_and_text_is_no_number(
+    tmp_path: Path, ranges: str, more: str, kind: str, label: str
+) -> None:
+    plan = swept(tmp_path, ranges, more)
+    apply_as_told(plan, tmp_path, loss)
+    _, rows, chart = reported(plan, tmp_path)
+    assert (chart.kind, chart.over[0].label) == (kind, label)
+    json.dumps(rows.to_json(), allow_nan=False)
+
+
+def test_without_a_number_there_is_no_plot_of_a_metric(tmp_path: Path) -> None:
+    plan = swept(tmp_path, "a: [1, 2]")
+    apply_as_told(plan, tmp_path, lambda session: Told(metrics={"loss": "nan" if session.index else None}))
+    material, rows, chart = reported(plan, tmp_path)
+    (field,) = rows.of_kind("metric")
+    assert specs.spec(chart, field) is None
+    page = render(material, "")
+    assert "1 missing, 1 no number, as `nan`" in page
+    assert [row[rows.fields.index(field)] for row in rows.cells] == [None, "nan"]
+
+
+@pytest.mark.parametrize(
+    ("ranges", "texts"),
+    [
+        ("a: [0.0001, 32, 2048]", {"0.0001", "32", "2,048"}),
+        ("a: [2048, 65536], b: [0.25, 100000]", {"2,048", "65,536", "0.25", "100,000", "12,345"}),
+        ("a: [2048, 65536], b: [1, 2], c: [x, y]", {"2048", "65536", "x"}),
+    ],
+)
+def test_numbers_read_as_people_write_them(tmp_path: Path, ranges: str, texts: set[str]) -> None:
+    """Drawn by Vega itself."""
+    plan = swept(tmp_path, ranges)
+    apply_as_told(plan, tmp_path, lambda session: Told(metrics={"loss": 12345.4 + session.index}))
+    _, rows, chart = reported(plan, tmp_path)
+    (metric,) = rows.of_kind("metric")
+    records = [
+        {
+            field.key: (number(field.values[cell]) if field.numeric else field.values[cell].text)
+            if field.coded
+            else cell
+            for field, cell in zip(rows.fields, cells, strict=True)
+        }
+        for cells in rows.cells
+    ]
+    spec = {**(specs.spec(chart, metric) or {}), "width": 600, "datasets": {"sessions": records}}
+    drawn = vl_convert.vegalite_to_svg(spec, vl_version=vega.VEGA_LITE)
+    assert texts <= set(re.findall(r"<text[^>]*>([^<]*)<", drawn))
+
+
+def test_a_spread_takes_two_numbers_of_one_combination(tmp_path: Path) -> None:
+    plan = swept(tmp_path, "a: [1, 2, 3]", "repeat: 2")
+    apply_as_told(plan, tmp_path, lambda session: Told(metrics={"loss": "nan" if session.repeat else 1}))
+    _, rows, chart = reported(plan, tmp_path)
+    assert {field.label for field in rows.fields if field.key in chart.spread} == {"duration", "cpu_time", "max_rss"}
+    fields = {field.label: field for field in rows.of_kind("metric", "measured")}
+    kinds = {
+        label: [layer["mark"]["type"] for layer in (specs.spec(chart, fields[label]) or {})["layer"]]
+        for label in ("loss", "duration")
+    }
+    assert kinds == {"loss": ["point", "line"], "duration": ["errorband", "point", "line"]}
+
+
+def attempt(start: float, duration: float | None, outcome: Outcome | None = Outcome.SUCCEEDED) -> AttemptRow:
+    end = None if outcome is None else start + (duration or 500)
+    ids = (f"{int(start * 10):016x}", 1, 1, "name", "local", "1:1", "node1", ())
+    return AttemptRow(*ids, start, start, end, outcome, 0, None, duration, None, None, {})
+
+
+def test_an_attempt_takes_the_lowest_slot_that_is_free() -> None:
+    attempts = [attempt(0, 3), attempt(1, 1), attempt(1.5, 4), attempt(2, 1), attempt(3, 1), attempt(9, 1)]
+    found = timeline.bars(attempts, 100, live=False)
+    assert [(bar.slot, bar.start, bar.end) for bar in found] == [
+        *((0, 0, 3), (1, 1, 2), (2, 1.5, 5.5), (1, 2, 3), (0, 3, 4)),
+        (0, 9, 10),
+    ]
+
+
+def test_what_runs_ends_now_and_what_was_lost_with_the_others() -> None:
+    """When something was found to be lost says nothing about when it ended."""
+    running, lost = attempt(1, None, None), attempt(1, None, Outcome.LOST)
+    assert [(bar.status, bar.end) for bar in timeline.bars([attempt(0, 3), running], 7, live=True)][1] == ("running", 7)
+    assert [(bar.status, bar.end) for bar in timeline.bars([attempt(0, 3), running], 7, live=False)][1] == ("lost", 3)
+    assert [(bar.status, bar.end) for bar in timeline.bars([attempt(0, 3), lost], 7, live=False)][1] == ("lost", 3)
+
+
+def test_the_use_of_capacity_is_what_was_taken_of_it(tmp_path: Path) -> None:
+    plan = swept(tmp_path, "a: [1, 2, 3]", "resources: {cpu: 1, mem: 256m}")
+    apply_as_told(plan, tmp_path, lambda _: Told(duration=2), slots=2, capacity={"cpu": 2, "mem": 1 << 30, "gpu": 0})
+    material, _, _ = reported(plan, tmp_path)
+    bars = timeline.bars(material.attempts, material.made, live=False)
+    used = timeline.use(bars, material.applies[0], material.resources)
+    assert {name: [(round(at - BEGIN, 2), share) for at, share in steps] for name, steps in used.items()} == {
+        "cpu": [(0, 1.0), (2, 0.0), (2.01, 0.5), (4.01, 0.0)],
+        "mem": [(0, 0.5), (2, 0.0), (2.01, 0.25), (4.01, 0.0)],
+    }
+    altair.VConcatChart.from_dict(gantt.spec(bars, used, BEGIN, {}), validate=True)
+    altair.VConcatChart.from_dict(gantt.spec(bars, {}, BEGIN, {}), validate=True)
+
+
+def test_a_curve_of_many_steps_keeps_its_area() -> None:
+    steps = [(float(at), float(at % 2)) for at in range(10_001)]
+    thinned = timeline.thinned(steps)
+    assert len(thinned) == timeline.MOST_STEPS + 1
+    area = sum(level * (after - at) for (at, level), (after, _) in itertools.pairwise(thinned))
+    assert area == pytest.approx(5000)
+
+
+HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>&lt;'\"`\x1b[31m\u2028"
+
+
+def test_nothing_that_was_supplied_is_markup(tmp_path: Path) -> None:
+    text = json.dumps(
+        {
+            "name": "a<b>&c",
+            "exec": ["true", "$x"],
+            "ranges": {"x": [HOSTILE, "plain"]},
+            "metrics": {"<i>image": {"last_line": "m"}, "__proto__": {"last_line": "m"}},
+        }
+    )
+    plan = Plan.of(load(Source("sweep.yaml", text), tmp_path))
+    told = Told(Outcome.FAILED, 3, HOSTILE, {"<i>image": HOSTILE, "__proto__": 1}, f"fir\0st\n{HOSTILE}\n")
+    apply_as_told(plan, tmp_path, lambda _: told, host=HOSTILE)
+    material, _, _ = reported(plan, tmp_path)
+    page = render(material, "/* plots */")
+    assert "<script>document.title" not in page
+    assert "<img" not in page
+    assert "<b>&c" not in page
+    assert "\x1b" not in page
+    assert "\x00" not in page
+    assert page.count("<script") == page.count("</script>") == 4
+    assert "&lt;script&gt;document.title" in page
+    blocks = re.findall(r'<script type="application/json" id="data-sheet">(.*?)</script>', page, re.S)
+    variable = next(column for column in json.loads(blocks[0])["columns"] if column["name"] == "x")
+    assert [text for text, _ in variable["values"]] == [HOSTILE, "plain"]
+
+
+def test_markup_is_made_in_one_place() -> None:
+    assert escaped("<a & 'b' \"c\">\x07\ud800") == "&lt;a &amp; &#x27;b&#x27; &quot;c&quot;&gt;��"
+    assert (
+        tag("p", tag("b", "<"), ">", class_="x", title='"', lang=None)
+        == '<p class="x" title="&quot;"><b>&lt;</b>&gt;</p>'
+    )
+    block = data_block("d", {"x": "</script><!--\u2028&"})
+    assert json.loads(re.sub("<[^>]*>", "", block)) == {"x": "</script><!--\u2028&"}
+    assert block.count("<") == 2
+
+
+def test_a_policy_lets_the_page_run_its_own_scripts_only(tmp_path: Path) -> None:
+    plan = swept(tmp_path, "a: [1, 2]")
+    page = render(reported(plan, tmp_path)[0], "window.plots = 1;")
+    (policy,) = re.findall('http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    assert "default-src &#x27;none&#x27;" in policy
+    assert policy.count("sha256-") == 2
+    assert "Nothing has been applied yet." in page
+
+
+def test_failures_stand_by_cause_with_their_log(tmp_path: Path) -> None:
+    plan = swept(tmp_path, 'a: "range:40"', "repeat: 2")
+
+    def tell(session: Session) -> Told | None:
+        if session.index % 4 == 0:
+            lines = f"Traceback\n  File m.py, line 8\nValueError: diverged at step {session.index}\n"
+            return Told(Outcome.FAILED, 1, "exit code 1", stderr=lines)
+        if session.index % 10 == 1:
+            return Told(Outcome.OUT_OF_MEMORY, 137, f"used {session.index} MiB of its 9 MiB of memory")
+        return None if session.index == 2 else loss(session)
+
+    apply_as_told(plan, tmp_path, tell)
+    material, _, _ = reported(plan, tmp_path)
+    page = render(material, "")
+    assert "20 failed, 8 out-of-memory, 2 causes." in page
+    assert page.index("ValueError: diverged at step 0") < page.index("used 1 MiB of its 9 MiB")
+    assert "  File m.py, line 8\nValueError" in page
+    example = material.causes[0].cause.example.session
+    assert f"runner logs sweep.yaml {example} --stderr" in page
+    assert material.counts == {"failed": 20, "out-of-memory": 8, "succeeded": 51, "new": 1}
+
+
+def test_a_failed_build_is_the_cause_of_its_sessions(tmp_path: Path) -> None:
+    (tmp_path / "m").write_text("")
+    text = (
+        "build: 'echo \"m:1: no rule for <b>\" >&2; exit 2'\nfiles: [m]\nexec: ['true', $a]\nranges: {a: [1, 2, 3]}\n"
+    )
+    plan = Plan.of(load(Source("sweep.yaml", text), tmp_path))
+    (tmp_path / "sweep.yaml").write_text(text)
+    command = [sys.executable, "-m", "runner", "apply"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=120).returncode == 1
+    material, _, _ = reported(plan, tmp_path)
+    (only,) = material.causes
+    assert (only.cause.text, len(only.cause.failures)) == ("m:1: no rule for <b>", 3)
+    assert "m:1: no rule for &lt;b&gt;" in render(material, "")
+
+
+def test_what_was_cancelled_or_lost_did_not_fail(tmp_path: Path) -> None:
+    plan = swept(tmp_path, "a: [1, 2, 3]")
+    outcomes = [Outcome.CANCELLED, Outcome.LOST, Outcome.REJECTED]
+    apply_as_told(plan, tmp_path, lambda session: Told(outcomes[session.index], None, "because"))
+    material, _, _ = reported(plan, tmp_path)
+    assert [one.cause.outcome for one in material.causes] == [Outcome.REJECTED]
+
+
+def test_the_commands_that_a_page_shows_are_those_of_this_state(tmp_path: Path) -> None:
+    plan = swept(tmp_path, 'a: "range:201"')
+    apply_as_told(plan, tmp_path, lambda _: Told(Outcome.FAILED, 1))
+    with open_for_reading(tmp_path, plan.sweep.name) as state:
+        material = gather(plan, state, "my sweep.yaml", Path("/some where"), BEGIN + 1000, "0.1.0")
+    page = html.unescape(render(material, ""))
+    example = material.causes[0].cause.example.session
+    assert f"runner logs --state '/some where' 'my sweep.yaml' {example} --stderr" in page
+    assert "runner results --state '/some where' 'my sweep.yaml' --group-by a --agg mean,std,count" in page
+
+
+def test_the_extra_is_named_where_it_is_missing(tmp_path: Path) -> None:
+    """As it is on a machine that has only the core: the module cannot be found."""
+    (tmp_path / "sweep.yaml").write_text("exec: 'true'\n")
+    program = (
+        "import sys; sys.modules['vl_convert'] = None; from runner.cli.boundary import run; sys.exit(run(['report']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 3
+    assert done.stderr == (
+        "error: the plots of a report need `vl-convert-python`\n\n"
+        f"hint: install it: `{sys.executable} -m pip install 'runner[report]'`\n"
+    )
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_report_is_written_whole_beside_what_was_there(tmp_path: Path) -> None:
+    def runner(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "runner", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+
+    (tmp_path / "sweep.yaml").write_text("exec: [sh, -c, 'echo bad >&2; exit $1', sh, $x]\nranges: {x: [0, 3]}\n")
+    assert runner("apply").returncode == 1
+    done = runner("report", "-o", "out.html")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"wrote out.html \(.* KiB\)\n", done.stderr)
+    page = (tmp_path / "out.html").read_text()
+    assert "1 failed, 1 cause." in page
+    assert page.rstrip().endswith("</html>")
+    assert {path.name for path in tmp_path.iterdir()} == {"sweep.yaml", ".runner", "out.html"}
+    piped = runner("report", "-o", "-")
+    assert piped.stdout.startswith("<!DOCTYPE html>")
+    assert runner("report", "-o", "nowhere/out.html").returncode == 3

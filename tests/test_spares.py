@@ -1,0 +1,185 @@
+"""What an ended attempt has left untouched serves the next; whatever it has done to it stays its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from runner.outputs import copy_from
+from runner.state import Kept, State, open_for_writing
+from runner.state.folder import Places
+from tests.facts import session
+
+A, B, C = (session(n).id for n in (1, 2, 3))
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    with open_for_writing(tmp_path, "s") as opened:
+        yield opened
+
+
+def run(state: State, one: str, params: str = "{}", attempt: int = 1) -> Places:
+    """What an attempt does that does nothing: its backend opens its streams."""
+    places = state.prepare(one, attempt, params)
+    places.stdout.touch()
+    places.stderr.touch()
+    return places
+
+
+def numbers(places: Places) -> set[int]:
+    return {path.lstat().st_ino for path in (places.stdout, places.stderr, places.output, places.params)}
+
+
+def test_what_nobody_used_is_used_again(state: State) -> None:
+    first = run(state, A, '{"x": "a longer text"}')
+    things = numbers(first)
+    state.tidy(A, 1, over=True)
+    second = run(state, B, '{"x": 1}')
+    assert numbers(second) == things
+    assert second.params.read_text() == '{"x": 1}'
+    assert not any(path.exists() for path in (first.stdout, first.stderr, first.output, first.params))
+    assert state.kept(A, 1) == Kept(stdout=False, stderr=False, output=False)
+
+
+def test_what_may_still_be_in_use_is_removed(state: State) -> None:
+    first = run(state, A)
+    kept = os.open(first.stdout, os.O_WRONLY)
+    state.tidy(A, 1)
+    assert not first.stdout.exists()
+    second = run(state, B)
+    os.write(kept, b"late")
+    os.close(kept)
+    assert second.stdout.read_bytes() == second.stderr.read_bytes() == b""
+
+
+def test_a_retry_takes_up_its_own_and_nobody_else_gets_it(state: State) -> None:
+    things = numbers(run(state, A))
+    state.tidy(A, 1, over=True)
+    again = run(state, A, attempt=2)
+    assert numbers(again) == things
+    run(state, B)
+    assert all(path.exists() for path in (again.stdout, again.stderr, again.output, again.params))
+
+
+def test_an_output_folder_with_something_in_it_is_never_replaced(state: State) -> None:
+    (run(state, A).output / "checkpoint").touch()
+    state.tidy(A, 1, over=True)
+    run(state, B)
+    state.tidy(B, 1, over=True)
+    assert (run(state, A, attempt=2).output / "checkpoint").exists()
+    assert run(state, C).output.is_dir()
+
+
+def chmod_logs(places: Places) -> None:
+    places.stdout.chmod(0o600)
+    places.stderr.chmod(0o400)
+
+
+def link_logs(places: Places) -> None:
+    os.link(places.stdout, places.output.parent / "mine")
+    os.link(places.stderr, places.output.parent / "mine too")
+
+
+def replace_logs(places: Places) -> None:
+    for path in (places.stdout, places.stderr):
+        path.unlink()
+        path.symlink_to("/dev/null")
+
+
+def write_logs(places: Places) -> None:
+    places.stdout.write_text("a")
+    places.stderr.write_text("b")
+
+
+@pytest.mark.parametrize("do", [chmod_logs, link_logs, replace_logs, write_logs])
+def test_logs_that_a_session_has_touched_are_not_used_again(state: State, do: Callable[[Places], None]) -> None:
+    first = run(state, A)
+    do(first)
+    state.tidy(A, 1, over=True)
+    second = run(state, B)
+    for log in (second.stdout, second.stderr):
+        assert log.is_file()
+        assert not log.is_symlink()
+        assert log.stat().st_nlink == 1
+        assert log.read_bytes() == b""
+        assert log.stat().st_mode == second.params.stat().st_mode
+
+
+def close_both(places: Places) -> None:
+    places.output.chmod(0o500)
+    places.params.chmod(0o400)
+
+
+def fill_both(places: Places) -> None:
+    (places.output / "sub").mkdir()
+    places.params.write_text("x" * 100_000)
+
+
+def link_both(places: Places) -> None:
+    places.output.rmdir()
+    places.output.symlink_to("/tmp")
+    places.params.unlink()
+    places.params.symlink_to("/dev/null")
+
+
+@pytest.mark.parametrize("do", [close_both, fill_both, link_both])
+def test_a_folder_and_params_that_a_session_has_touched_do_no_harm(state: State, do: Callable[[Places], None]) -> None:
+    do(run(state, A))
+    state.tidy(A, 1, over=True)
+    second = run(state, B, '{"x": 2}')
+    assert list(second.output.iterdir()) == []
+    assert second.output.stat().st_mode & 0o777 == 0o777 & ~current_umask()
+    assert second.params.read_text() == '{"x": 2}'
+    assert not second.params.is_symlink()
+    assert not second.output.is_symlink()
+
+
+def current_umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def test_what_somebody_has_tidied_up_is_made_anew(state: State) -> None:
+    first = run(state, A)
+    state.tidy(A, 1, over=True)
+    for path in (first.stdout, first.stderr, first.params):
+        path.unlink()
+    first.output.rmdir()
+    second = run(state, B, '{"x": 3}')
+    assert second.output.is_dir()
+    assert second.params.read_text() == '{"x": 3}'
+
+
+def test_nothing_is_left_when_the_state_is_closed(tmp_path: Path) -> None:
+    with open_for_writing(tmp_path, "s") as state:
+        for one in (A, B):
+            run(state, one)
+        for one in (A, B):
+            state.tidy(one, 1, over=True)
+    assert [list((state.folder / part).iterdir()) for part in ("logs", "output", "params")] == [[], [], []]
+
+
+def test_whoever_reads_a_log_gets_nothing_of_another(tmp_path: Path) -> None:
+    """The reader has the file open when it becomes another's: what it holds is not told as the first one's."""
+    path, other = tmp_path / "A.1.out", tmp_path / "B.1.out"
+    path.write_bytes(b"a" * 2_000_000)
+
+    class Reader:
+        got = b""
+
+        def write(self, chunk: bytes) -> int:
+            if not self.got:
+                path.rename(other)
+            self.got += chunk
+            return len(chunk)
+
+        def flush(self) -> None: ...
+
+    reader = Reader()
+    copy_from(path, 0, reader)  # type: ignore[arg-type]
+    assert len(reader.got) < 2_000_000

@@ -1,0 +1,84 @@
+"""How full the capacity is kept, and what is said of it. All in simulated time."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from runner.cli.apply import usage_line
+from runner.executor.queue import PASSES
+from runner.executor.usage import NOTHING
+from runner.model import Session
+from tests.fake_backend import Script
+from tests.simulation import Apply, apply, by_index, each, session, sweep
+
+GIB = 1024**3
+CORES = 64
+
+
+def mixed(count: int, chance: random.Random) -> tuple[list[Session], dict[int, Script]]:
+    sessions = [session(n, cpu=chance.randint(1, 8), mem=chance.randint(1, 16) * GIB) for n in range(count)]
+    return sessions, {n: Script(duration=chance.uniform(1, 100)) for n in range(count)}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("memory", [1024, 136])
+def test_a_thousand_mixed_sessions_take_hardly_longer_than_they_must(seed: int, memory: int) -> None:
+    """136 GiB are as scarce as 64 cores here, 1024 are plenty. Nobody is overtaken without end."""
+    sessions, scripts = mixed(1000, random.Random(seed))
+    run = Apply(by_index(scripts), capacity={"cpu": CORES, "mem": memory * GIB})
+    took = apply(run, sessions).at
+    durations = [scripts[n].duration for n in range(1000)]
+    areas = (
+        sum(one.resources[name] * seconds for one, seconds in zip(sessions, durations, strict=True)) / limit
+        for name, limit in (("cpu", CORES), ("mem", memory * GIB))
+    )
+    assert took <= 1.05 * max(*areas, *durations)
+    order = run.submitted()
+    started = {index: place for place, index in enumerate(order)}
+    overtaken = [sum(later > index for later in order[: started[index]]) for index in range(1000)]
+    assert max(overtaken) <= PASSES
+
+
+def test_usage_is_the_part_of_the_time_in_which_something_is_taken() -> None:
+    run = Apply(each(Script(duration=10)), capacity={"cpu": 4})
+    apply(run, sweep(6, cpu=1))
+    usage = run.executor.usage
+    assert usage.seconds == pytest.approx(20)
+    assert usage.busy == pytest.approx({"cpu": 0.75})
+    assert usage.limited_by == pytest.approx({"cpu": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("capacity", "parallel", "needs", "bottleneck"),
+    [
+        ({"cpu": 8, "mem": 8 * GIB}, None, {"cpu": 1, "mem": 4 * GIB}, "mem"),
+        ({"cpu": 2, "mem": 8 * GIB}, None, {"cpu": 1, "mem": GIB}, "cpu"),
+        ({"cpu": 8}, 3, {}, "max_parallel"),
+        ({"license": 1, "cpu": 8}, None, {"license": 1}, "license"),
+        ({"cpu": 100}, None, {"cpu": 1}, NOTHING),
+    ],
+)
+def test_the_bottleneck_is_what_the_next_one_lacked(
+    capacity: dict[str, int], parallel: int | None, needs: dict[str, int], bottleneck: str
+) -> None:
+    run = Apply(each(Script(duration=10)), capacity=capacity, max_parallel=parallel)
+    apply(run, sweep(20, **needs))
+    assert run.executor.usage.bottleneck == bottleneck
+
+
+def test_devices_limit_too() -> None:
+    run = Apply(each(Script(duration=10)), capacity={"cpu": 8}, devices=("a", "b"))
+    apply(run, sweep(6, gpu=1))
+    assert run.executor.usage.bottleneck == "gpu"
+    assert run.executor.usage.busy["gpu"] == pytest.approx(1)
+
+
+def test_what_people_are_told() -> None:
+    run = Apply(each(Script(duration=10)), capacity={"cpu": 4, "mem": 10 * GIB})
+    apply(run, sweep(10, cpu=1, mem=GIB))
+    assert usage_line(run.executor.usage) == "in use: cpu 83%, mem 33%; limited by cpu 67% of the time"
+    idle = Apply(each(Script(duration=10)), capacity={"cpu": 4})
+    apply(idle, sweep(1, cpu=1))
+    assert usage_line(idle.executor.usage) == "in use: cpu 25%; nothing waited for room"
