@@ -97,7 +97,7 @@ async def _from_afar(sweep: Sweep, state: State, row: AttemptRow, follow: bool, 
             while more:
                 assert job is not None
                 more = await backend.refresh(job) and follow
-                offset = copy_from(shown if shown.exists() else written, offset, sys.stdout.buffer)
+                offset = copy_from(_either(shown, written), offset, sys.stdout.buffer)
                 now = next((one for one in state.journal.attempts(row.session) if one.number == row.number), None)
                 if now is None or now.outcome is not None:
                     _show(state, row.session, row.number, stderr, offset)
@@ -105,6 +105,10 @@ async def _from_afar(sweep: Sweep, state: State, row: AttemptRow, follow: bool, 
                 if more:
                     await trio.sleep(seconds)
                     seconds = min(SLOWEST_REFRESH, seconds * 1.2)
+
+
+def _either(brought: Path, written: Path) -> Path:
+    return brought if brought.exists() else written
 
 
 def _follow(state: State, session: str, attempt: int, stderr: bool) -> None:
