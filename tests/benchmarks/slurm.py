@@ -1,4 +1,4 @@
-"""`true`, many times, on the Slurm that runs here: `python -m tests.benchmarks.slurm [SESSIONS [ROUNDS]]`.
+"""`true`, many times, on the Slurm that runs here: `python -m tests.benchmarks.slurm [SESSIONS [ROUNDS [CONTENDER…]]]`.
 
 One hand-written array whose tasks leave records, submitit's `map_array` (if it is installed), runner, and runner with
 `pack: 50` take turns. Prints each one's median time from the first submission to the last record, and its `sbatch` calls.
@@ -78,6 +78,7 @@ def main() -> None:
     contenders = {"one array by hand": by_hand, "runner": by_runner(1), "runner, `pack: 50`": by_runner(50)}
     if importlib.util.find_spec("submitit"):
         contenders["submitit `map_array`"] = by_submitit
+    contenders = {name: contenders[name] for name in sys.argv[3:] or contenders}
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     calls: dict[str, int] = {}
     for _ in range(rounds):
@@ -88,6 +89,7 @@ def main() -> None:
                 begin = time.perf_counter()
                 contender(folder, sessions, environ)
                 seconds[name].append(time.perf_counter() - begin)
+                print(f"{name}: {seconds[name][-1]:.1f} s", file=sys.stderr)
                 calls[name] = len((folder / "calls").read_text())
             while cluster.call("squeue", "-h").strip():
                 time.sleep(0.2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,9 @@ AGAIN = 3.0
 
 LEAVING = 15.0
 """Seconds beyond its grace that a wrapper gets to tell how it ended, before Slurm is told to end it."""
+
+REMEMBERED = 1000
+"""How many jobs whose end has been told are kept in memory whole, for those who ask again."""
 
 FLUSHED_WITHIN = 5.0
 """Seconds for requests to end jobs to be on their way, when nobody waits for what comes of them."""
@@ -60,6 +64,7 @@ class Slurm:
         self._attempts: dict[str, Attempt] = {}
         self._started: dict[Job, Started] = {}
         self._ended: dict[Job, Ended] = {}
+        self._told: deque[Job] = deque()
         self._reconciling = trio.Lock()
         self._ready = trio.Lock()
         self._limits: Mapping[str, str] | None = None
@@ -240,9 +245,19 @@ class Slurm:
             await self._watch.until(it, lambda: it.settled)
             if it.impossible and it.record is None:
                 self._signals.end((it.array, it.task))
-            self._ended.setdefault(it, self._end(it))
+            if it not in self._ended:
+                self._ended[it] = self._end(it)
+                self._remember(it)
         await trio.lowlevel.checkpoint()
         return self._ended[it]
+
+    def _remember(self, it: Job) -> None:
+        """Its end has been told; what is large of it may be forgotten in time."""
+        self._told.append(it)
+        if len(self._told) > REMEMBERED:
+            old = self._told.popleft()
+            self._attempts.pop(old.id, None)
+            self._started.pop(old, None)
 
     def _end(self, it: Job) -> Ended:
         if it.impossible and it.record is None and it.row is not None and it.asked is None:
