@@ -15,12 +15,12 @@ _ROUNDED = 512
 
 def tasks(attempts: Sequence[Attempt], setup: str) -> tuple[bytes, int]:
     """The blocks of these sessions, one after the other, and the bytes of each: all have the size of the largest."""
-    blocks = [block(attempt, setup) for attempt in attempts]
+    blocks = [block(attempt, place, setup) for place, attempt in enumerate(attempts)]
     size = -(-max(map(len, blocks)) // _ROUNDED) * _ROUNDED
     return b"".join(text.ljust(size, b"\n") for text in blocks), size
 
 
-def block(attempt: Attempt, setup: str) -> bytes:
+def block(attempt: Attempt, place: int, setup: str) -> bytes:
     """What wrapper.sh has to know of one session. Secrets are not among it: they are in the job's environment."""
     argv = ("/bin/sh", "-c", attempt.command) if isinstance(attempt.command, str) else attempt.command
     limit = "" if attempt.timeout is None else f"{attempt.timeout:.2f}"
@@ -31,12 +31,14 @@ def block(attempt: Attempt, setup: str) -> bytes:
     else:
         words += ["env"]
     lines = [
+        f"plan_{place}() {{",
         f"stdout={shlex.quote(attempt.stdout)} stderr={shlex.quote(attempt.stderr)}",
         f"workdir={shlex.quote(attempt.workdir)} limit={limit} grace={attempt.grace:.2f}",
         "command() {",
         " ".join(words) + " $default \\",
         *(f"{assignment} \\" for assignment in _assignments(attempt)),
         " ".join(shlex.quote(word) for word in _safe(argv)),
+        "}",
         "}",
         "",
     ]

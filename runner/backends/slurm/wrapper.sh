@@ -2,8 +2,8 @@
 #   dir              the array's folder
 #   block, count     in `tasks` there, each session has `block` bytes, and there are `count` sessions
 #   pack             sessions in one task
-# A session's block sets `stdout`, `stderr`, `workdir`, `limit` (seconds it may run, or nothing), `grace` (seconds between
-# TERM and KILL), and defines the function `command` (execs the program).
+# The block of session N defines the function `plan_N`, which sets `stdout`, `stderr`, `workdir`, `limit` (seconds it may run,
+# or nothing) and `grace` (seconds between TERM and KILL), and defines the function `command` (execs the program).
 #
 # A session that shall end is marked by a file `N.ask`, and then this script is sent USR1; USR2 hurries it. Unmarked, both are
 # passed on. How a session ended is in `N.end`, from the moment that this file exists.
@@ -88,9 +88,7 @@ launch() {
 }
 
 session() { # its exit code in $code
-    task=$(dd if="$dir/tasks" bs="$block" skip="$index" count=1 2>/dev/null)
-    [ -n "$task" ] || exit 125
-    eval "$task"
+    "plan_$index"
     why='' leader='' kills='' timer='' code=''
     clock
     begun=$now
@@ -131,8 +129,14 @@ trap 'ask asked' USR1
 trap hurry USR2
 trap 'ask timeout' ALRM
 trap 'ask slurm' TERM
+tasks=$(dd if="$dir/tasks" bs="$((block * pack))" skip="$SLURM_ARRAY_TASK_ID" count=1 2>/dev/null)
+if [ -z "$tasks" ]; then exit 125; fi
+eval "$tasks"
 default=''
-if env --default-signal=INT true 2>/dev/null; then default=--default-signal=INT,QUIT; fi
+knows=$dir/env.${SLURMD_NODENAME:-} # what the first task on a node has found out, the others need not
+if [ -e "$knows" ] || { env --default-signal=INT true && true >"$knows"; } 2>/dev/null; then
+    default=--default-signal=INT,QUIT
+fi
 setsid=''
 if type setsid >/dev/null 2>&1; then setsid=setsid; fi
 counters
