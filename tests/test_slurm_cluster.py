@@ -187,6 +187,7 @@ def test_node_failure(lone_bench: Bench, requeue: bool) -> None:
         "retry: {limit: 1, backoff: 0s}\n",
         options=[f"--nodelist={node}", *(["--requeue"] if requeue else [])],
     )
+    bench.cluster.bring_back(node)
     runner = bench.start("apply")
     bench.wait_for_files("began")
     (bench.folder / "go").touch()
@@ -343,7 +344,7 @@ def test_killed_and_taken_up_again(bench: Bench) -> None:
     first.communicate()
     [array] = names(bench)
     bench.wait_for_files(f".runner/sweep/jobs/slurm/{array}/0.end")
-    assert {row["status"] for row in bench.rows()} == {"running"}
+    assert [bench.by("x")[x]["status"] for x in "123"] == ["running"] * 3
     second = bench.start("apply")
     wait_for(lambda: bench.by("x")["0"]["status"] == "succeeded", MINUTES)
     second.kill()
