@@ -59,7 +59,7 @@ hurry() {
 
 later() { # later SECONDS SIGNAL: send it to this script, and again until it is heard
     trap '' USR1 USR2 # whoever signals all that belongs to the job shall not stop the clock
-    trap 'kill "$nap"; exit' TERM
+    trap 'kill "$nap"; exit' HUP
     sleep "$1" &
     nap=$!
     wait "$nap"
@@ -119,7 +119,9 @@ session() { # its exit code in $code
         [ -n "$signalled" ] || break
     done
     leader=''
-    for pid in $timer $kills; do kill "$pid"; done 2>/dev/null
+    # HUP, because this script has no trap for it: any other signal is lost on a child that is still being forked. None of
+    # them is alive when the next session begins, which would get their signals.
+    for pid in $timer $kills; do kill -s HUP "$pid" && wait "$pid"; done 2>/dev/null
     record "$code" "$why"
 }
 
