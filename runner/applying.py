@@ -151,13 +151,15 @@ class Apply:
             self.commit()
         left_open = self.state.journal.open_attempts()
         running = Counter(attempt.backend for attempt in left_open if attempt.backend != HERE)
+        if not left_open and not self.state.journal.open_builds():
+            self.state.remove_jobs()
         return Applied(ended, usage, left, self.signal, running)
 
     async def _run(self, to_run: int) -> tuple[ApplyEnded, Usage]:
         kind = self.sweep.backend.kind
         async with (
             Collector(self.sweep.metrics) as self.collector,
-            BACKENDS[kind](self.sweep.backend.options, self.environ) as backend,
+            BACKENDS[kind](self.sweep.backend.options, self.environ, self.state.jobs(kind)) as backend,
         ):
             executor = Executor(
                 backend=backend,

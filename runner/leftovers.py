@@ -51,7 +51,7 @@ async def settle(
     async with AsyncExitStack() as stack:
         at = {backend.name: backend}
         if any(left.backend == HERE and left.name not in over for left in ours) and backend.name != HERE:
-            at[HERE] = await stack.enter_async_context(BACKENDS[HERE]({}, {}))
+            at[HERE] = await stack.enter_async_context(BACKENDS[HERE]({}, {}, state.jobs(HERE)))
         jobs = await _find(at, [left for left in ours if left.name not in over])
         adoptable = {
             left.session: jobs[left.name]
@@ -119,7 +119,7 @@ def end_leftovers(
     async def main() -> int:
         ended = 0
         for kind, options in backends.items():
-            async with BACKENDS[kind](options, environ) as backend:
+            async with BACKENDS[kind](options, environ, state.jobs(kind)) as backend:
                 settled = await settle(state, backend, grace, state.journal.record, spared, gone=gone)
                 ended += len(settled.ended)
         return ended

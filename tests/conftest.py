@@ -15,6 +15,7 @@ from runner.diagnostics import Source
 from runner.loading import load
 from runner.plan import Plan
 from runner.sweep import Sweep
+from tests import slurm as slurm_cluster
 from tests.backendai import FOLDER, Cluster
 
 # What decides whether a change lands must not depend on luck; on a developer's machine, luck may find something.
@@ -66,3 +67,30 @@ def lone_cluster(a_cluster: Cluster) -> Iterator[Cluster]:
     with (FOLDER / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield a_cluster
+
+
+@pytest.fixture(scope="session")
+def a_slurm() -> slurm_cluster.Cluster:
+    """The Slurm cluster on this machine. Where there has to be one, its absence is a failure."""
+    if cluster := slurm_cluster.Cluster.running():
+        return cluster
+    reason = "no Slurm on this machine; `tests/clusters/slurm/up` brings one up (Debian 12, root)"
+    if os.environ.get("CI") or os.environ.get("RUNNER_TEST_CLUSTERS"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def slurm(a_slurm: slurm_cluster.Cluster) -> Iterator[slurm_cluster.Cluster]:
+    """The cluster, shared with tests that run at the same time."""
+    with (slurm_cluster.FOLDER / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield a_slurm
+
+
+@pytest.fixture
+def lone_slurm(a_slurm: slurm_cluster.Cluster) -> Iterator[slurm_cluster.Cluster]:
+    """The cluster, for a test that does to it what others would not survive."""
+    with (slurm_cluster.FOLDER / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield a_slurm

@@ -105,6 +105,7 @@ class FakeBackend:
 
     def __init__(self, script: Callable[[Attempt], Script], cluster: Cluster | None = None) -> None:
         self.outlives_client = cluster is not None
+        self.takes: int | None = None
         self.cluster = cluster or Cluster()
         self._script = script
         self.submitted: list[str] = []

@@ -34,7 +34,7 @@ def apply(name: str, folder: Path) -> list[dict[str, Any]]:
 
 def test_every_sweep_is_tested_and_valid_for_an_editor() -> None:
     names = {path.stem for path in SWEEPS.glob("*.yaml")}
-    assert names == {"hello", "compiler-flags", "scaling", "python-grid", "flaky", "pi", "backendai"}
+    assert names == {"hello", "compiler-flags", "scaling", "python-grid", "flaky", "pi", "backendai", "slurm"}
     for name in names:
         first = (SWEEPS / f"{name}.yaml").read_text().splitlines()[0]
         assert first == "# yaml-language-server: $schema=../schemas/sweep.schema.json"

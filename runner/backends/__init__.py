@@ -4,29 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 from runner.backends.base import Backend, Finding
 from runner.diagnostics import Problem
 from runner.sweep import Sweep
 
-Open = Callable[[Mapping[str, Any], Mapping[str, str]], AbstractAsyncContextManager[Backend]]
-"""Opens a backend with its options from the file and the caller's environment."""
+Open = Callable[[Mapping[str, Any], Mapping[str, str], Path], AbstractAsyncContextManager[Backend]]
+"""Opens a backend with its options from the file, the caller's environment, and a folder of the state's own: in it is what a
+later runner has to know of jobs that nobody else remembers. It may not exist yet.
+"""
 
 
-def _local(options: Mapping[str, Any], environ: Mapping[str, str]) -> AbstractAsyncContextManager[Backend]:
+def _local(
+    options: Mapping[str, Any], environ: Mapping[str, str], folder: Path
+) -> AbstractAsyncContextManager[Backend]:
     from runner.backends.local.backend import LocalBackend
 
     return LocalBackend(environ)
 
 
-def _backendai(options: Mapping[str, Any], environ: Mapping[str, str]) -> AbstractAsyncContextManager[Backend]:
+def _backendai(
+    options: Mapping[str, Any], environ: Mapping[str, str], folder: Path
+) -> AbstractAsyncContextManager[Backend]:
     from runner.backends.backendai.backend import BackendAI
 
     return BackendAI(options, environ)
 
 
-BACKENDS: Mapping[str, Open] = {"local": _local, "backend.ai": _backendai}
+def _slurm(
+    options: Mapping[str, Any], environ: Mapping[str, str], folder: Path
+) -> AbstractAsyncContextManager[Backend]:
+    from runner.backends.slurm.backend import Slurm
+
+    return Slurm(options, environ, folder)
+
+
+BACKENDS: Mapping[str, Open] = {"local": _local, "backend.ai": _backendai, "slurm": _slurm}
 
 
 def _backendai_problems(sweep: Sweep) -> Iterator[Problem]:
@@ -35,17 +50,35 @@ def _backendai_problems(sweep: Sweep) -> Iterator[Problem]:
     return problems(sweep)
 
 
-PROBLEMS: Mapping[str, Callable[[Sweep], Iterator[Problem]]] = {"backend.ai": _backendai_problems}
+def _slurm_problems(sweep: Sweep) -> Iterator[Problem]:
+    from runner.backends.slurm.check import problems
+
+    return problems(sweep)
+
+
+PROBLEMS: Mapping[str, Callable[[Sweep], Iterator[Problem]]] = {
+    "backend.ai": _backendai_problems,
+    "slurm": _slurm_problems,
+}
 """What of a sweep a backend could never carry out, for those that have limits of their own. Asks nobody."""
 
 
-def _local_findings(options: Mapping[str, Any], environ: Mapping[str, str], image: str | None) -> Iterable[Finding]:
+Examine = Callable[[Mapping[str, Any], Mapping[str, str], str | None, Path], Iterable[Finding]]
+"""What `runner doctor` says of a backend, with its options, the caller's environment, an image to ask about, if any, and the
+folder of the state."""
+
+
+def _local_findings(
+    options: Mapping[str, Any], environ: Mapping[str, str], image: str | None, folder: Path
+) -> Iterable[Finding]:
     from runner.backends.local.enforcement import describe
 
     return describe(environ)
 
 
-def _backendai_findings(options: Mapping[str, Any], environ: Mapping[str, str], image: str | None) -> Iterable[Finding]:
+def _backendai_findings(
+    options: Mapping[str, Any], environ: Mapping[str, str], image: str | None, folder: Path
+) -> Iterable[Finding]:
     import trio
 
     from runner.backends.backendai.health import examine
@@ -53,8 +86,18 @@ def _backendai_findings(options: Mapping[str, Any], environ: Mapping[str, str], 
     return trio.run(examine, options, environ, image)
 
 
-FINDINGS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, str], str | None], Iterable[Finding]]] = {
+def _slurm_findings(
+    options: Mapping[str, Any], environ: Mapping[str, str], image: str | None, folder: Path
+) -> Iterable[Finding]:
+    import trio
+
+    from runner.backends.slurm.health import examine
+
+    return trio.run(examine, options, environ, folder)
+
+
+FINDINGS: Mapping[str, Examine] = {
     "local": _local_findings,
     "backend.ai": _backendai_findings,
+    "slurm": _slurm_findings,
 }
-"""What `runner doctor` says of a backend, with its options, the caller's environment, and an image to ask about, if any."""

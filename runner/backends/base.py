@@ -51,6 +51,8 @@ class Backend(Protocol):
     name: str
     outlives_client: bool
     """Whether jobs run on when runner dies, so that a later runner adopts them by their id."""
+    takes: int | None
+    """How many jobs that have not ended it takes at once, waiting ones too; None where it does not matter."""
 
     async def submit(self, attempt: Attempt) -> str:
         """Hand an attempt over and return its job id once it is accepted.

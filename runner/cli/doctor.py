@@ -7,6 +7,7 @@ import os
 import platform
 import sqlite3
 import sys
+from pathlib import Path
 
 import click
 
@@ -16,6 +17,7 @@ from runner.backends.base import Finding
 from runner.cli.options import load_sweep
 from runner.cli.streams import machine_readable
 from runner.errors import EnvironmentFailed, InvalidInput
+from runner.state import locate
 from runner.sweep import Sweep
 
 
@@ -37,7 +39,7 @@ def command(file: str | None, backend: str | None, image: str | None, form: str)
     findings = [
         Finding("runner", f"{runner.__version__} on Python {platform.python_version()}, {sys.platform}", None),
         Finding("sqlite", sqlite3.sqlite_version, None),
-        *FINDINGS[kind](options, os.environ, image or _image(sweep)),
+        *FINDINGS[kind](options, os.environ, image or _image(sweep), _folder(sweep)),
     ]
     code = EnvironmentFailed.exit_code if any(finding.failed for finding in findings) else 0
     if form == "json":
@@ -57,3 +59,8 @@ def _image(sweep: Sweep | None) -> str | None:
     if sweep is None or sweep.image is None or sweep.image.template.names:
         return None
     return sweep.image.template.render({})
+
+
+def _folder(sweep: Sweep | None) -> Path:
+    """Where its state is, or would be."""
+    return locate(sweep.folder, sweep.name, None) if sweep else Path.cwd()

@@ -79,11 +79,13 @@ def _show(state: State, session: str, attempt: int, stderr: bool, offset: int) -
 async def _from_afar(sweep: Sweep, state: State, row: AttemptRow, follow: bool, stderr: bool) -> None:
     """What the cluster has of a job that runs there; the longer it takes, the more rarely it is asked.
 
-    It is brought to a folder of our own: the state is its holder's.
+    It is brought to a folder of our own: the state is its holder's. What the job writes into the state itself is read there.
     """
+    places = state.places(row.session, row.number)
+    written = places.stderr if stderr else places.stdout
     options = sweep.backend.options if row.backend == sweep.backend.kind else {}
     offset, seconds = 0, REFRESH
-    async with BACKENDS[row.backend](options, os.environ) as backend:
+    async with BACKENDS[row.backend](options, os.environ, state.jobs(row.backend)) as backend:
         job = await backend.find(row.name)
         with tempfile.TemporaryDirectory(prefix="runner-logs-") as folder:
             stdout, stderr_ = (os.path.join(folder, name) for name in ("out", "err"))
@@ -95,7 +97,7 @@ async def _from_afar(sweep: Sweep, state: State, row: AttemptRow, follow: bool, 
             while more:
                 assert job is not None
                 more = await backend.refresh(job) and follow
-                offset = copy_from(shown, offset, sys.stdout.buffer)
+                offset = copy_from(_either(shown, written), offset, sys.stdout.buffer)
                 now = next((one for one in state.journal.attempts(row.session) if one.number == row.number), None)
                 if now is None or now.outcome is not None:
                     _show(state, row.session, row.number, stderr, offset)
@@ -103,6 +105,10 @@ async def _from_afar(sweep: Sweep, state: State, row: AttemptRow, follow: bool, 
                 if more:
                     await trio.sleep(seconds)
                     seconds = min(SLOWEST_REFRESH, seconds * 1.2)
+
+
+def _either(brought: Path, written: Path) -> Path:
+    return brought if brought.exists() else written
 
 
 def _follow(state: State, session: str, attempt: int, stderr: bool) -> None:

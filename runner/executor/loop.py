@@ -207,7 +207,7 @@ class Executor:
 
     def _pull(self) -> bool:
         """One session of the plan, for the queue."""
-        if self._exhausted or self._closing or not self._breath:
+        if self._exhausted or self._closing or not self._breath or self._full():
             return False
         self._breath -= 1
         for todo in self._todo:
@@ -218,6 +218,10 @@ class Executor:
             return True
         self._exhausted = True
         return False
+
+    def _full(self) -> bool:
+        """Whether the backend has as many jobs as it takes. What comes again or waits for its build may still be too many."""
+        return self._backend.takes is not None and len(self._jobs) >= self._backend.takes
 
     def _place(self, todo: Todo) -> None:
         """Find out what a session has to wait for: room, a build, or nothing any more."""

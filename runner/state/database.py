@@ -3,6 +3,8 @@
 A journal is made in a temporary file and renamed, so that a half-made one never exists. WAL lets others read
 while one process writes. With `synchronous=NORMAL` a commit survives the death of every process at once; only
 a power cut or a crash of the kernel can cost the last commits, and leaves an older but whole journal.
+
+WAL needs memory that all share who have it open, which hosts of a network do not: there, changes go by a rollback journal.
 """
 
 from __future__ import annotations
@@ -60,12 +62,15 @@ CREATE TABLE attempts (
 """
 
 
-def for_writing(path: Path) -> sqlite3.Connection:
-    """Open the journal, or make it. The caller is its one writer. Raises EnvironmentFailed."""
+def for_writing(path: Path, *, network: bool = False) -> sqlite3.Connection:
+    """Open the journal, or make it. The caller is its one writer. Raises EnvironmentFailed.
+
+    On a `network`'s file system it is opened so that readers on other hosts see it whole.
+    """
     with guarded(path):
         if not path.exists():
             _create(path)
-    return _connect(path, "mode=rw")
+    return _connect(path, "mode=rw", "TRUNCATE" if network else "WAL")
 
 
 def for_reading(path: Path) -> sqlite3.Connection | None:
@@ -86,9 +91,12 @@ def for_reading(path: Path) -> sqlite3.Connection | None:
             return _connect(path, "mode=ro&immutable=1")
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def _connect(path: Path, mode: str, changes: str | None = None) -> sqlite3.Connection:
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None, timeout=30)
     try:
+        if changes == "TRUNCATE":
+            # Whoever has it alone reads a WAL that it may still have without the shared memory.
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         if version > VERSION:
@@ -103,9 +111,14 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
                 f"`{path}` was written by an older runner (journal version {version}, this one knows {VERSION})",
                 "go on with the runner that wrote it, move it away to begin anew, or choose another folder with `--state DIR`",
             )
+        if changes is not None:
+            connection.execute(f"PRAGMA journal_mode = {changes}").fetchone()
+            connection.execute("PRAGMA locking_mode = NORMAL")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # lets go of a lock for good
         # 8,000 pages are 16 MB of log between two checkpoints: each costs the disk a flush.
         connection.execute("PRAGMA wal_autocheckpoint = 8000")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        # Without a WAL, less than FULL could leave a journal that is not whole.
+        connection.execute(f"PRAGMA synchronous = {'FULL' if changes == 'TRUNCATE' else 'NORMAL'}")
     except sqlite3.Error as error:
         connection.close()
         explain(error, path)

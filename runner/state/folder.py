@@ -7,6 +7,7 @@
         params/ID.json      its variables, while it runs
         builds/DIGEST/      one for each distinct build, and beside it what it wrote: DIGEST.out .err
         cancel/             requests of `runner cancel` to a live apply
+        jobs/BACKEND/       what a backend keeps of its jobs there, until all of them have ended
         merge/              what `runner merge` is about to put into place
 
 Every function that touches the disk raises EnvironmentFailed where the disk refuses.
@@ -24,9 +25,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from runner.errors import EnvironmentFailed
 from runner.state import journal, lock
 from runner.state.disk import guarded
 from runner.state.disk import remove as _remove
+from runner.state.filesystem import file_system
 from runner.state.journal import Journal
 from runner.state.spares import Spares
 from runner.state.staged import put_into_place
@@ -105,6 +108,15 @@ class State:
 
     def build_folder(self, build: str) -> Path:
         return self.folder / "builds" / build
+
+    def jobs(self, backend: str) -> Path:
+        """The folder of a backend, which makes it if it needs one."""
+        return self.folder / "jobs" / backend
+
+    def remove_jobs(self) -> None:
+        """Remove what all backends have kept: for when every end is recorded."""
+        with guarded(self.folder):
+            _remove(self.folder / "jobs")
 
     def prepare(self, session: str, attempt: int, params: str, *, empty: bool = False) -> Places:
         """Make what an attempt needs: its output folder, emptied if `empty`, and its params file.
@@ -240,11 +252,14 @@ def open_for_writing(beside: Path, name: str, directory: Path | None = None) -> 
     folder = locate(beside, name, directory)
     with guarded(folder):
         _make(folder)
-    with lock.hold(folder):
+    kind = file_system(folder)
+    if kind.unlocked:
+        raise EnvironmentFailed(f"cannot keep another runner out of `{folder}`: {kind.unlocked}", lock.ELSEWHERE)
+    with lock.hold(folder, prove=kind.network):
         with guarded(folder):
             for part in _PARTS:
                 (folder / part).mkdir(exist_ok=True)
-        with journal.open_for_writing(folder / "journal.db") as opened:
+        with journal.open_for_writing(folder / "journal.db", network=kind.network) as opened:
             opened.settle_at(_home(folder))
             put_into_place(folder, opened)  # of a merge that was killed
             state = State(folder, opened)

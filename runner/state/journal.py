@@ -279,9 +279,9 @@ class Journal(Archive):
         self._rows.clear()  # some of them may be gone
 
 
-def open_for_writing(path: Path) -> Journal:
+def open_for_writing(path: Path, *, network: bool = False) -> Journal:
     """Open or make the journal. The caller holds the state's lock. Raises EnvironmentFailed."""
-    return Journal(database.for_writing(path), path)
+    return Journal(database.for_writing(path, network=network), path)
 
 
 def open_for_reading(path: Path) -> Journal | None:

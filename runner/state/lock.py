@@ -2,8 +2,8 @@
 
 The lock is `flock` on the file `lock`; what stands in the file is only for people: it says who holds the
 lock, and means nothing while nobody does. On NFS, Linux maps flock to byte-range locks of the server, so that
-it holds between machines too; where a mount has locks switched off (`nolock`, some FUSE file systems) it does
-not, and `since` and `host` are all that tells two writers apart.
+it holds between machines too; where a mount says that it has locks switched off (`nolock`), or another process does not see
+the lock, it is refused.
 
 The descriptor is not inheritable. A child forked without exec still shares it, and would keep the lock when its
 parent is killed: such helpers have to be started before the lock is taken, or close it.
@@ -23,6 +23,8 @@ from pathlib import Path
 
 from runner.errors import EnvironmentFailed
 from runner.state.disk import guarded
+
+ELSEWHERE = "put the state on a file system with locks, with `--state DIR`"
 
 _PATIENCE = 0.25
 """Seconds to go on trying: whoever only asks who holds the lock has it, shared, for some microseconds."""
@@ -45,8 +47,8 @@ class Holder:
 
 
 @contextmanager
-def hold(folder: Path) -> Iterator[None]:
-    """Be the one writer of the state in `folder` (which exists) for the length of the body.
+def hold(folder: Path, *, prove: bool = False) -> Iterator[None]:
+    """Be the one writer of the state in `folder` (which exists) for the length of the body; `prove` that it keeps others out.
 
     Raises `EnvironmentFailed` if somebody else is, or if the lock file cannot be made.
     """
@@ -62,6 +64,8 @@ def hold(folder: Path) -> Iterator[None]:
                     "`runner status` shows what it does; wait for it, or end it with `runner cancel`",
                 )
             time.sleep(0.01)
+        if prove and not _keeps_out(path):
+            raise EnvironmentFailed(f"locks on `{path}` do not hold", ELSEWHERE)
         with guarded(path):
             text = json.dumps(asdict(Holder(os.getpid(), os.uname().nodename, _user(), time.time())))
             os.ftruncate(descriptor, 0)
@@ -98,9 +102,20 @@ def _locked(descriptor: int, path: Path, kind: int) -> bool:
     except BlockingIOError:
         return False
     except OSError as error:
-        hint = "put the state on a file system with locks, with `--state DIR`"
-        raise EnvironmentFailed(f"cannot lock `{path}`: {error.strerror}", hint) from error
+        raise EnvironmentFailed(f"cannot lock `{path}`: {error.strerror}", ELSEWHERE) from error
     return True
+
+
+def _keeps_out(path: Path) -> bool:
+    """Whether another process sees that it is locked. Not only another descriptor: NFS tells processes apart."""
+    child = os.fork()
+    if child == 0:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            os._exit(1 if _locked(descriptor, path, fcntl.LOCK_EX) else 0)
+        finally:
+            os._exit(2)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def _read(descriptor: int) -> Holder:

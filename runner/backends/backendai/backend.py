@@ -39,6 +39,7 @@ class BackendAI:
 
     name = "backend.ai"
     outlives_client = True
+    takes: int | None = None
 
     def __init__(
         self,

@@ -105,7 +105,9 @@ def pack(attempt: Attempt) -> Packed:
 
 @cache
 def wrapper() -> str:
-    return Path(__file__).with_name("wrapper.sh").read_text(encoding="utf-8")
+    here = Path(__file__)
+    parts = (here.parent.with_name("tree.sh"), here.with_name("wrapper.sh"))
+    return "\n".join(part.read_text(encoding="utf-8") for part in parts)
 
 
 def slots(resources: Resources) -> dict[str, str]:

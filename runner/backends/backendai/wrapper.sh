@@ -18,15 +18,6 @@ link() { # link TARGET PATH
 
 say() { printf '\n%s:%s\n' "$mark" "$1"; }
 
-clock() { # now, in hundredths of a second
-    if read -r now _ </proc/uptime; then
-        now=${now%.*}${now#*.}
-        now=${now#0}
-    else
-        now=$(date +%s)00
-    fi
-} 2>/dev/null
-
 size() { wc -c <"$1" | tr -d ' '; }
 
 send() { # send LETTER FILE FROM TO: these bytes of the file, in lines that say where they belong
@@ -60,21 +51,6 @@ rest() { # rest LETTER FILE SENT SIZE: the last part of a stream, of one that wa
     if [ "$4" -gt "$from" ]; then send "$1" "$2" "$from" "$4"; fi
 }
 
-tree() { # the processes below the program, and those of its session: their pids in $found, their peak memory in $kib
-    found=" $leader " more=1
-    while [ "$more" = 1 ]; do
-        more=0
-        for stat in /proc/[0-9]*/stat; do
-            process=${stat%/stat} process=${process#/proc/}
-            case $found in *" $process "*) continue ;; esac
-            read -r line <"$stat" || continue
-            set -- ${line##*) }
-            case $found in *" $2 "*) ;; *) [ "$4" = "$leader" ] || continue ;; esac
-            found="$found$process " more=1
-        done
-    done
-} 2>/dev/null
-
 measure() {
     tree
     kib=0
@@ -84,11 +60,6 @@ measure() {
         done <"/proc/$process/status"
     done
     if [ "$kib" -gt "$peak" ]; then peak=$kib; fi
-} 2>/dev/null
-
-all() { # all SIGNAL: to every process of the program
-    tree
-    for process in $found; do kill -s "$1" "$process"; done
 } 2>/dev/null
 
 killed_for_memory() { # how often the kernel has ended a process of this container for want of memory

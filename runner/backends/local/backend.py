@@ -73,6 +73,7 @@ class LocalBackend:
 
     name = "local"
     outlives_client = False
+    takes: int | None = None
 
     def __init__(self, environ: Mapping[str, str], *, memory: str | None = None) -> None:
         self._environ = environ

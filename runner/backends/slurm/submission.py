@@ -1,0 +1,98 @@
+"""An array's way to Slurm: submitted once, whatever happens to `sbatch` or to us on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import trio
+
+from runner.backends.slurm.commands import Refused, Unreachable, call
+from runner.backends.slurm.patience import Controller, Patience
+from runner.backends.slurm.spool import Array
+
+ANSWERED_WITHIN = 60.0
+"""Seconds that `sbatch` gets. While Slurm's table of jobs is full it waits by itself, and does not say for how long."""
+
+REMEMBERED = "now-60days"
+"""Since when accounting is asked for an array."""
+
+
+async def submit(
+    environ: Mapping[str, str],
+    controller: Controller,
+    array: Array,
+    arguments: Sequence[str],
+    secrets: Mapping[str, str],
+) -> str:
+    """The id of the array at Slurm. Raises Refused, and EnvironmentFailed when nobody answers for too long."""
+    command = [
+        "sbatch",
+        "--parsable",
+        f"--job-name={array.name}",
+        f"--array=0-{array.tasks - 1}",
+        "--ntasks=1",
+        "--no-requeue",
+        "--output=/dev/null",
+        "--export=ALL",
+        "--chdir=/",
+        *arguments,
+        str(array.folder / "script"),
+    ]
+    patience = Patience(controller)
+    while True:
+        try:
+            # What `--export=ALL` means is only this; secrets go this way, and neither into a file nor a command line.
+            said = await call({**environ, **secrets}, *command, seconds=ANSWERED_WITHIN)
+        except Unreachable as fault:
+            await patience.wait(fault)
+            if (job := await look_for(environ, controller, array)) is not None:
+                return job
+        else:
+            patience.over()
+            return said.strip().partition(";")[0]
+
+
+async def look_for(environ: Mapping[str, str], controller: Controller, array: Array) -> str | None:
+    """The id of an array that may have been submitted, by the name that no other has; None if it certainly was not."""
+    if array.records:
+        return next(iter(array.records.values())).job
+    patience = Patience(controller)
+    name = f"--name={array.name}"
+    while True:
+        try:
+            queue = await call(environ, "squeue", "-h", "-t", "all", name, "-O", "ArrayJobID:20", seconds=60)
+            break
+        except Unreachable as fault:
+            await patience.wait(fault)
+    patience.over()
+    if job := _first(queue):
+        return job
+    try:
+        return _first(
+            await call(environ, "sacct", "-X", "-n", "-P", name, "-S", REMEMBERED, "-o", "JobID", seconds=120)
+        )
+    except (Refused, Unreachable):
+        return None
+
+
+def _first(text: str) -> str | None:
+    """Of lines such as `123_4`, `123_[5-9]` or `123`."""
+    words = text.split()
+    return words[0].partition("_")[0] if words else None
+
+
+async def limits(environ: Mapping[str, str], controller: Controller) -> dict[str, str]:
+    """What `scontrol show config` says, by name. Raises EnvironmentFailed."""
+    patience = Patience(controller)
+    while True:
+        try:
+            text = await call(environ, "scontrol", "show", "config", seconds=60)
+        except Unreachable as fault:
+            await patience.wait(fault)
+        except Refused:
+            await trio.lowlevel.checkpoint()
+            return {}
+        else:
+            patience.over()
+            pairs = (line.partition("=") for line in text.splitlines())
+            return {name.strip(): value.strip() for name, equals, value in pairs if equals}

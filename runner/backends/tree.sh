@@ -1,0 +1,30 @@
+# For wrappers that run a program where its job runs: POSIX sh. `leader` is the program's pid.
+
+clock() { # now, in hundredths of a second
+    if read -r now _ </proc/uptime; then
+        now=${now%.*}${now#*.}
+        now=${now#0}
+    else
+        now=$(date +%s)00
+    fi
+} 2>/dev/null
+
+tree() { # the processes below the program, and those of its session: their pids in $found
+    found=" $leader " more=1
+    while [ "$more" = 1 ]; do
+        more=0
+        for stat in /proc/[0-9]*/stat; do
+            process=${stat%/stat} process=${process#/proc/}
+            case $found in *" $process "*) continue ;; esac
+            read -r line <"$stat" || continue
+            set -- ${line##*) }
+            case $found in *" $2 "*) ;; *) [ "$4" = "$leader" ] || continue ;; esac
+            found="$found$process " more=1
+        done
+    done
+} 2>/dev/null
+
+all() { # all SIGNAL: to every process of the program
+    tree
+    for process in $found; do kill -s "$1" "$process"; done
+} 2>/dev/null

@@ -1,0 +1,476 @@
+"""Slurm, the real one: what only a cluster can say."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.backends.slurm.backend import Slurm
+from tests.contract import Contract, Site
+from tests.processes import wait_for, with_environment
+from tests.slurm import MINUTES, Bench, Cluster
+
+pytestmark = pytest.mark.slurm
+
+
+class TestContract(Contract):
+    @pytest.fixture
+    def site(self, tmp_path: Path, slurm: Cluster) -> Site:
+        return Site(lambda: Slurm({}, slurm.environ, tmp_path / "jobs"), tmp_path, patience=MINUTES)
+
+
+class TestContractOfPacks(Contract):
+    @pytest.fixture
+    def site(self, tmp_path: Path, slurm: Cluster) -> Site:
+        return Site(lambda: Slurm({"pack": 4}, slurm.environ, tmp_path / "jobs"), tmp_path, patience=MINUTES)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, slurm: Cluster) -> Iterator[Bench]:
+    with Bench(slurm, tmp_path) as bench:
+        yield bench
+
+
+@pytest.fixture
+def lone_bench(tmp_path: Path, lone_slurm: Cluster) -> Iterator[Bench]:
+    with Bench(lone_slurm, tmp_path) as bench:
+        yield bench
+
+
+def names(bench: Bench) -> list[str]:
+    """The arrays of the bench's state, as their jobs are called at Slurm."""
+    return sorted(folder.name for folder in bench.folder.glob(".runner/*/jobs/slurm/*"))
+
+
+def task_of(bench: Bench, session: str) -> str:
+    """`ARRAY_TASK` of a session's last attempt, from the state."""
+    for names in bench.folder.glob(".runner/*/jobs/slurm/*/names"):
+        told = json.loads(names.read_text())
+        for place, name in enumerate(told["names"]):
+            if f"-{session}-" in name and names.with_name("job").exists():
+                return f"{names.with_name('job').read_text()}_{place // told['pack']}"
+    return ""
+
+
+# How a session can end
+
+
+def test_endings(bench: Bench) -> None:
+    """Every ending that the cluster can be made to produce without harm to others, at once, with outcome, code and reason."""
+    memory = "python3 -c 'bytearray(300 << 20)'"
+    cases: dict[str, tuple[str, tuple[str, int | None, str | None]]] = {
+        "success": ("true", ("succeeded", 0, None)),
+        "exit": ("exit 3", ("failed", 3, "exit code 3")),
+        "exit-137": ("exit 137", ("failed", 137, "SIGKILL")),
+        "child-segv": ("sh -c 'kill -SEGV $$'; exit $?", ("failed", 139, "SIGSEGV")),
+        "signal": ("kill -9 $$", ("failed", 137, "SIGKILL")),
+        "memory": (memory, ("out-of-memory", 137, "memory")),
+        "memory-told": (f"{memory} || exit 1", ("out-of-memory", 1, "memory")),
+        "memory-survived": (f"{memory}; exit 0", ("succeeded", 0, None)),
+        "timeout": ("sleep 1000", ("timed-out", 143, "ran longer than")),
+        "timeout-trapped": ("trap 'exit 9' TERM; sleep 1000 & wait", ("timed-out", 9, "ran longer than")),
+        "timeout-ignored": ("trap '' TERM; while :; do sleep 1; done", ("timed-out", 137, "ran longer than")),
+        "cancelled": ("touch $HERE/cancelled; sleep 1000", ("cancelled", 143, "outside of runner")),
+        "killed-wrapper": ("touch $HERE/killed; sleep 1000", ("lost", None, "SIGSEGV")),
+        "signalled": ("touch $HERE/signalled; sleep 1000", ("failed", 138, "SIGUSR1")),
+    }
+    columns = {"case": list(cases), "script": [script for script, _ in cases.values()]}
+    bench.write(
+        "exec: [sh, -c, $script]\nresources: {cpu: 1, mem: 128m}\ntimeout: 8s\ngrace: 1s\n"
+        f"ranges: {json.dumps(columns)}\nenv: {{CASE: $case, HERE: {bench.folder}}}\nzip: [[case, script]]\n"
+    )
+    session = {name: row["id"] for name, row in bench.by("case").items()}
+    runner = bench.start("apply")
+    for name, how in (
+        ("cancelled", ()),
+        ("killed-wrapper", ("--batch", "--signal=11")),
+        ("signalled", ("--full", "--signal=10")),
+    ):
+        bench.wait_for_files(name.partition("-")[0])
+        bench.cluster.insist("scancel", *how, task_of(bench, session[name]))
+    _, errors = runner.communicate(timeout=MINUTES)
+    assert runner.returncode == 1, errors
+    rows = bench.by("case")
+    for name, (_, (status, code, reason)) in cases.items():
+        row = rows[name]
+        assert (row["status"], row["exit_code"]) == (status, code), (name, row)
+        assert reason is None or reason in str(row["reason"]), (name, row)
+    assert names(bench) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        ("resources: {cpu: 99}\n", {}, "can never run it: PartitionConfig"),
+        ("timeout: 10m\n", {"partition": "short"}, "can never run it: PartitionTimeLimit"),
+        ("resources: {mem: 100g}\n", {}, "Memory specification"),
+        ("", {"partition": "nowhere"}, "invalid partition"),
+        ("resources: {gpu: 1}\n", {}, "generic resource"),
+        ("resources: {seat: 3}\n", {"licenses": {"seat": "abaqus"}}, "license"),
+    ],
+)
+def test_refusals(bench: Bench, text: str, options: dict[str, Any], words: str) -> None:
+    """What can never run is rejected, in the cluster's own words, and does not wait for ever."""
+    bench.write(f"exec: [sh, -c, exit 0]\n{text}", **options)
+    done = bench.run("apply")
+    assert done.returncode == 1, done.stderr
+    [row] = bench.rows()
+    assert row["status"] == "rejected"
+    assert words in str(row["reason"])
+    assert row["attempts"] == 1
+
+
+def test_never_begun(bench: Bench) -> None:
+    """What waits: cancelled by others; without its folder for logs; without its working directory."""
+    (bench.folder / "gone").mkdir()
+    bench.write(
+        "exec: [sh, -c, exit 0]\nworkdir: $folder\nranges: {case: [logs, work, cancel], folder: [., gone, .]}\n"
+        "env: {CASE: $case}\nzip: [[case, folder]]\n",
+        options=["--hold"],
+    )
+    runner = bench.start("apply")
+    session = {name: row["id"] for name, row in bench.by("case").items()}
+    wait_for(lambda: bool(task_of(bench, session["cancel"])), MINUTES)
+    wait_for(lambda: "waiting" in bench.run("status", "--format", "json").stdout, MINUTES)
+    bench.cluster.call("scancel", task_of(bench, session["cancel"]))
+    (bench.folder / "gone").rmdir()
+    bench.cluster.call("scontrol", "release", task_of(bench, session["work"]))
+    wait_for(lambda: bench.by("case")["work"]["status"] == "failed", MINUTES)
+    logs = bench.folder / ".runner" / "sweep" / "logs"
+    logs.rename(logs.with_name("elsewhere"))
+    bench.cluster.call("scontrol", "release", task_of(bench, session["logs"]))
+    wait_for(lambda: bench.by("case")["logs"]["status"] == "failed", MINUTES)
+    _, errors = runner.communicate(timeout=MINUTES)
+    assert runner.returncode == 1, errors
+    rows = bench.by("case")
+    assert [(rows[case]["status"], rows[case]["exit_code"]) for case in ("logs", "work", "cancel")] == [
+        ("failed", 126),
+        ("failed", 126),
+        ("cancelled", None),
+    ]
+    assert "logs" in rows["logs"]["reason"]
+    assert "outside of runner" in rows["cancel"]["reason"]
+
+
+def test_time_limit_of_slurm(bench: Bench) -> None:
+    """The net below: when it is Slurm that ends a job, it has timed out, with the code that its program made of TERM."""
+    scripts = {"plain": "sleep 1000", "trapped": "trap 'exit 9' TERM; sleep 1000 & wait"}
+    columns = {"case": list(scripts), "script": list(scripts.values())}
+    bench.write(
+        f"exec: [sh, -c, $script]\nenv: {{CASE: $case}}\nzip: [[case, script]]\nranges: {json.dumps(columns)}\n",
+        options=["--time=1"],
+    )
+    done = bench.run("apply")
+    assert done.returncode == 1, done.stderr
+    rows = bench.by("case")
+    assert [(rows[case]["status"], rows[case]["exit_code"]) for case in scripts] == [
+        ("timed-out", 143),
+        ("timed-out", 9),
+    ]
+
+
+@pytest.mark.parametrize("requeue", [False, True])
+def test_node_failure(lone_bench: Bench, requeue: bool) -> None:
+    """A job whose node fails is lost and tried again; where Slurm puts it back into its queue, it is still the same job."""
+    bench, node = lone_bench, lone_bench.cluster.node(4)
+    bench.write(
+        f"exec: [sh, -c, 'echo $$RUNNER_ATTEMPT >>{bench.folder}/began; test -e {bench.folder}/go || sleep 1000']\n"
+        "retry: {limit: 1, backoff: 0s}\n",
+        options=[f"--nodelist={node}", *(["--requeue"] if requeue else [])],
+    )
+    bench.cluster.bring_back(node)
+    runner = bench.start("apply")
+    bench.wait_for_files("began")
+    (bench.folder / "go").touch()
+    try:
+        bench.cluster.call("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+        job = task_of(bench, bench.rows()[0]["id"])
+        if requeue:
+            wait_for(lambda: "PENDING" in bench.cluster.call("squeue", "-h", "-j", job, "-O", "State"), MINUTES)
+            bench.wait_for_files(".runner/*/jobs/slurm/*/0.end")
+    finally:
+        bench.cluster.bring_back(node)
+    if requeue:  # Slurm would wait for two minutes
+        bench.cluster.insist("scontrol", "update", f"jobid={job}", "starttime=now")
+    _, errors = runner.communicate(timeout=MINUTES)
+    assert runner.returncode == 0, errors
+    assert (bench.folder / "began").read_text() == ("1\n1\n" if requeue else "1\n2\n")
+    [row] = bench.rows()
+    assert (row["status"], row["attempts"]) == ("succeeded", 1 if requeue else 2)
+
+
+# What travels
+
+
+def test_resources(bench: Bench) -> None:
+    """`resources` and options arrive at Slurm as it words them."""
+    bench.write(
+        f"exec: [sh, -c, 'touch {bench.folder}/began; sleep 1000']\nresources: {{cpu: 2.5, mem: 100m, seat: 1}}\ntimeout: 90s\n"
+        "grace: 0s\n",
+        licenses={"seat": "matlab"},
+        options=["--comment=hello"],
+        partition="main",
+    )
+    with bench.start("apply") as runner:
+        bench.wait_for_files("began")
+        [name] = names(bench)
+        columns = ("NumCPUs", "MinMemory", "Licenses", "TimeLimit", "Comment", "Partition")
+        assert bench.cluster.jobs(name, *columns) == [["3", "100M", "matlab:1", "3:00", "hello", "main"]]
+        runner.send_signal(signal.SIGINT)
+        runner.communicate(timeout=MINUTES)
+    assert runner.returncode == 130
+    assert [row["status"] for row in bench.rows()] == ["cancelled"]
+
+
+def test_surroundings_and_secrets(bench: Bench) -> None:
+    """A session sees its own variables, its secrets and what `setup` makes, but not the caller's; a secret is in no file."""
+    bench.write(
+        "exec: [sh, -c, 'echo \"$$PLAIN|$$TOKEN|$$CALLERS|$$MADE\"']\nenv: {PLAIN: 'a $$b'}\nsecrets: [TOKEN]\n",
+        setup="MADE=by-setup; export MADE",
+    )
+    done = bench.run("apply", TOKEN="hunter2-hunter2", CALLERS="no")
+    assert done.returncode == 0, done.stderr
+    [row] = bench.rows()
+    log = Path(row["stdout"])
+    assert log.read_text() == "a $b|hunter2-hunter2||by-setup\n"
+    files = [path.read_bytes() for path in bench.folder.rglob("*") if path.is_file() and path != log]
+    assert not any(b"hunter2" in content for content in files)
+
+
+def test_setup_that_fails(bench: Bench) -> None:
+    """The session is not run without it."""
+    bench.write("exec: [touch, ran]\n", setup="module load no-such-module")
+    assert bench.run("apply").returncode == 1
+    [row] = bench.rows()
+    assert (row["status"], row["exit_code"]) == ("failed", 1)
+    assert "the setup failed" in Path(row["stderr"]).read_text()
+    assert not (bench.folder / "ran").exists()
+
+
+def test_builds(bench: Bench) -> None:
+    """A build is a job of its own, and its sessions run in what it made."""
+    (bench.folder / "in").write_text("text\n")
+    bench.write("build: cp in out; echo $$SLURM_JOB_ID >where\nfiles: [in]\nexec: [cat, out, where]\nrepeat: 2\n")
+    done = bench.run("apply")
+    assert done.returncode == 0, done.stderr
+    first, second = (Path(row["stdout"]).read_text().split() for row in bench.rows())
+    assert first == second
+    assert first[0] == "text"
+    assert first[1].isdigit()
+
+
+def test_logs_follow_a_running_job(bench: Bench) -> None:
+    """`logs -f` shows what a job writes while it runs."""
+    bench.write(f"exec: [sh, -c, 'echo early; while ! test -e {bench.folder}/go; do sleep 0.1; done; echo late']\n")
+    runner = bench.start("apply")
+    [log] = bench.wait_for_files(".runner/sweep/logs/*.1.out")
+    with bench.start("logs", "-f", log.name.partition(".")[0]) as follower:
+        assert follower.stdout is not None
+        assert follower.stdout.readline() == "early\n"
+        assert runner.poll() is None
+        (bench.folder / "go").touch()
+        assert follower.stdout.readline() == "late\n"
+        follower.communicate(timeout=MINUTES)
+    _, errors = runner.communicate(timeout=MINUTES)
+    assert runner.returncode == 0, errors
+
+
+# Many at once
+
+
+def test_two_thousand_in_arrays(bench: Bench) -> None:
+    """2,000 sessions are a few arrays, each runs exactly once, and nothing is left of them."""
+    calls = interposed(bench, "sbatch", 'echo >>"$0.calls"; exec $real "$@"')
+    bench.write(f"exec: [sh, -c, 'echo $1 >>{bench.folder}/ran', sh, $x]\nranges: {{x: 'range:2000'}}\n", pack=20)
+    done = bench.run("apply", PATH=calls.path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(map(int, (bench.folder / "ran").read_text().split())) == list(range(2000))
+    assert 1 <= len(calls.made()) <= 4
+    assert names(bench) == []
+
+
+def test_max_parallel(bench: Bench) -> None:
+    """Never more at once than the file says, and those that go on at the same time go on together."""
+    bench.write(
+        f"exec: [sh, -c, 'echo + >>{bench.folder}/ran; sleep 0.5; echo - >>{bench.folder}/ran']\n"
+        "repeat: 12\nmax_parallel: 3\n"
+    )
+    done = bench.run("apply")
+    assert done.returncode == 0, done.stderr
+    most = alive = 0
+    for line in (bench.folder / "ran").read_text().split():
+        alive += 1 if line == "+" else -1
+        most = max(most, alive)
+    assert most == 3
+
+
+def test_packs_lose_nothing(bench: Bench) -> None:
+    """In a pack, a session that fails or takes too long costs the next ones nothing."""
+    scripts = ["exit 0", "exit 4", "sleep 1000", "kill -9 $$", "echo fine"]
+    bench.write(f"exec: [sh, -c, $script]\ntimeout: 2s\ngrace: 0s\nranges: {json.dumps({'script': scripts})}\n", pack=5)
+    done = bench.run("apply")
+    assert done.returncode == 1, done.stderr
+    rows = bench.by("script")
+    assert [(rows[script]["status"], rows[script]["exit_code"]) for script in scripts] == [
+        ("succeeded", 0),
+        ("failed", 4),
+        ("timed-out", 143),
+        ("failed", 137),
+        ("succeeded", 0),
+    ]
+
+
+# Nothing twice, nothing lost
+
+
+def test_killed_and_taken_up_again(bench: Bench) -> None:
+    """`kill -9` while jobs run and wait: the next apply adopts them, collects what ended meanwhile, submits nothing twice."""
+    bench.write(
+        f"exec: [sh, -c, 'echo $1 >>{bench.folder}/began.$1; test $1 = 0 || while ! test -e {bench.folder}/go; do sleep 0.1; "
+        f"done; test $1 != 2 || exit 5', sh, $x]\nranges: {{x: 'range:4'}}\nresources: {{cpu: 8}}\n"
+    )
+    first = bench.start("apply")
+    bench.wait_for_files("began.*", 4)
+    first.kill()
+    first.communicate()
+    [array] = names(bench)
+    bench.wait_for_files(f".runner/sweep/jobs/slurm/{array}/0.end")
+    assert [bench.by("x")[x]["status"] for x in "123"] == ["running"] * 3
+    second = bench.start("apply")
+    wait_for(lambda: bench.by("x")["0"]["status"] == "succeeded", MINUTES)
+    second.kill()
+    second.communicate()
+    (bench.folder / "go").touch()
+    bench.wait_for_files(f".runner/sweep/jobs/slurm/{array}/*.end", 4)
+    done = bench.run("apply", "--only", "new")
+    rows = bench.by("x")
+    assert [(rows[x]["status"], rows[x]["exit_code"], rows[x]["attempts"]) for x in "0123"] == [
+        ("succeeded", 0, 1),
+        ("succeeded", 0, 1),
+        ("failed", 5, 1),
+        ("succeeded", 0, 1),
+    ], done.stderr
+    assert [path.read_text() for path in bench.wait_for_files("began.*", 4)] == ["0\n", "1\n", "2\n", "3\n"]
+
+
+def test_killed_before_the_answer(bench: Bench) -> None:
+    """`kill -9` after Slurm has taken an array and before runner knows: found by its name, submitted once."""
+    calls = interposed(bench, "sbatch", 'echo >>"$0.calls"; $real "$@" >/dev/null; sleep 1000')
+    bench.write(f"exec: [sh, -c, 'echo $1 >>{bench.folder}/ran', sh, $x]\nranges: {{x: 'range:3'}}\n")
+    first = bench.start("apply", PATH=calls.path)
+    wait_for(lambda: len(names(bench)) == 1 and len(bench.cluster.jobs(names(bench)[0], "State")) == 3, MINUTES)
+    first.kill()
+    calls.end(first)
+    done = bench.run("apply")
+    assert done.returncode == 0, done.stderr
+    assert sorted((bench.folder / "ran").read_text().split()) == ["0", "1", "2"]
+    assert [row["attempts"] for row in bench.rows()] == [1] * 3
+
+
+def test_answer_that_got_lost(bench: Bench) -> None:
+    """`sbatch` fails for now although Slurm has taken the array: it is not submitted again."""
+    fault = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
+    calls = interposed(bench, "sbatch", f'echo >>"$0.calls"; $real "$@" >/dev/null; echo "{fault}" >&2; exit 1')
+    bench.write(f"exec: [sh, -c, 'echo $1 >>{bench.folder}/ran', sh, $x]\nranges: {{x: 'range:3'}}\n")
+    done = bench.run("apply", PATH=calls.path)
+    assert done.returncode == 0, done.stderr
+    assert sorted((bench.folder / "ran").read_text().split()) == ["0", "1", "2"]
+    assert len(calls.made()) == 1
+
+
+def test_detach_and_status(bench: Bench) -> None:
+    """`apply --detach` returns when all is submitted; `status` shows it, `cancel` ends one, a later apply the rest."""
+    bench.write(
+        f"exec: [sh, -c, 'while ! test -e {bench.folder}/go; do sleep 0.1; done', sh, $x]\nranges: {{x: [0, 1]}}\n"
+    )
+    done = bench.run("apply", "--detach")
+    assert done.returncode == 0, done.stderr
+    assert "2 jobs still run at slurm" in done.stderr
+    rows = bench.by("x")
+    assert [row["status"] for row in rows.values()] == ["running"] * 2
+    cancelled = bench.run("cancel", rows["1"]["id"])
+    assert cancelled.returncode == 0, cancelled.stderr
+    (bench.folder / "go").touch()
+    done = bench.run("apply", "--select", "x=0")
+    assert done.returncode == 0, done.stderr
+    assert {x: row["status"] for x, row in bench.by("x").items()} == {"0": "succeeded", "1": "cancelled"}
+
+
+def test_interrupt(bench: Bench) -> None:
+    """Ctrl-C takes what waits out of the queue and ends what runs, with grace."""
+    bench.write(
+        "exec: [sh, -c, 'trap \"echo bye; exit 7\" TERM; echo hi; sleep 1000 & wait']\nrepeat: 60\nresources: {cpu: 4}\n"
+    )
+    runner = bench.start("apply")
+    bench.wait_for_files(".runner/sweep/logs/*.1.out", 4)
+    [name] = names(bench)
+    runner.send_signal(signal.SIGINT)
+    _, errors = runner.communicate(timeout=MINUTES)
+    assert runner.returncode == 130, errors
+    rows = bench.rows()
+    assert {row["status"] for row in rows} == {"cancelled"}
+    assert 4 <= len([row for row in rows if row["exit_code"] == 7]) <= 8
+    alive = {"PENDING", "RUNNING", "COMPLETING"}
+    wait_for(lambda: not alive & {state for [state] in bench.cluster.jobs(name, "State")}, MINUTES)
+
+
+def test_controller_restart(lone_bench: Bench) -> None:
+    """While the controller is away, jobs run on, what is to be submitted waits, it is said once, and nothing is lost."""
+    bench = lone_bench
+    (bench.folder / "two.yaml").write_text("backend: slurm\nexec: [sh, -c, exit 0]\nrepeat: 2\n")
+    bench.write(
+        f"exec: [sh, -c, 'touch {bench.folder}/began.$1; while ! test -e {bench.folder}/go; do sleep 0.1; done', sh, $x]\n"
+        "ranges: {x: [0, 1]}\n"
+    )
+    runner = bench.start("apply")
+    bench.wait_for_files("began.*", 2)
+    bench.cluster.stop("slurmctld")
+    try:
+        (bench.folder / "go").touch()
+        _, errors = runner.communicate(timeout=MINUTES)
+        assert runner.returncode == 0, errors
+        late = bench.start("apply", "two.yaml")
+        bench.wait_for_files(".runner/two/journal.db")
+        assert late.poll() is None
+    finally:
+        bench.cluster.start()
+    _, errors = late.communicate(timeout=MINUTES)
+    assert late.returncode == 0, errors
+
+
+@dataclass(frozen=True)
+class Calls:
+    """A command that was put before the real one: `path` finds it."""
+
+    command: Path
+
+    @property
+    def path(self) -> str:
+        return f"{self.command.parent}:{os.environ['PATH']}"
+
+    def made(self) -> list[str]:
+        return Path(f"{self.command}.calls").read_text().splitlines(keepends=True)
+
+    def end(self, runner: subprocess.Popen[str]) -> None:
+        """What a killed runner leaves of it."""
+        for pid in with_environment(f"{self.command}\0".encode()):
+            os.kill(pid, signal.SIGKILL)
+        runner.communicate()
+
+
+def interposed(bench: Bench, command: str, script: str) -> Calls:
+    """Put a script before a command of Slurm's; `$real` is the command."""
+    path = bench.folder / "bin" / command
+    path.parent.mkdir()
+    path.write_text(f"#!/bin/sh\nreal={shutil.which(command)}\n{script}\n")
+    path.chmod(0o755)
+    return Calls(path)

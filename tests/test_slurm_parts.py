@@ -1,0 +1,392 @@
+"""Slurm's parts by themselves: what goes to its commands, what is made of their answers, and the wrapper under real shells."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+from runner.backends.base import Rejected
+from runner.backends.slurm import config, listing, outcome, signals
+from runner.backends.slurm.gather import Gathering
+from runner.backends.slurm.listing import Row
+from runner.backends.slurm.record import Record, parse
+from runner.backends.slurm.spool import Array, Spool
+from runner.backends.slurm.watch import MISSES, Job
+from runner.model import Attempt, Outcome, Resources
+from tests.processes import wait_for
+
+SHELLS = [shell for shell in (["dash"], ["bash", "--posix"], ["busybox", "sh"]) if shutil.which(shell[0])]
+
+
+def attempt(name: str, folder: Path, command: str | tuple[str, ...] = "true", **env: str) -> Attempt:
+    return Attempt(
+        name=f"0123456789ab-{name}-1",
+        session=name,
+        number=1,
+        command=command,
+        env=env,
+        secrets={},
+        workdir=str(folder),
+        stdout=str(folder / f"{name}.out"),
+        stderr=str(folder / f"{name}.err"),
+        output=str(folder),
+        resources={},
+        image=None,
+        timeout=None,
+        grace=5.0,
+    )
+
+
+# What `sbatch` is asked for
+
+
+def test_resources(tmp_path: Path) -> None:
+    """Whole CPUs and kibibytes, rounded up; custom resources by the names that the file gives them."""
+    wanted: Resources = {"cpu": Fraction(5, 2), "mem": (1 << 20) + 1, "gpu": 2, "scratch": 1, "seat": 3, "mine": 4}
+    options = {
+        "gres": {"scratch": "nvme"},
+        "licenses": {"seat": "matlab"},
+        "partition": "p",
+        "options": ["--exclusive"],
+    }
+    one = replace(attempt("a", tmp_path), resources=wanted, timeout=100.0, grace=10.0)
+    assert config.arguments(config.read(options), one) == (
+        "--cpus-per-task=3",
+        "--mem=1025K",
+        "--gres=gpu:2,nvme:1",
+        "--licenses=matlab:3",
+        "--time=3",
+        "--partition=p",
+        "--exclusive",
+    )
+    assert "--time=20" in config.arguments(config.read({"pack": 10}), one)
+
+
+def test_half_a_gpu(tmp_path: Path) -> None:
+    with pytest.raises(Rejected, match="whole `gpu`"):
+        config.arguments(config.read({}), replace(attempt("a", tmp_path), resources={"gpu": Fraction(1, 2)}))
+
+
+def test_submissions_are_gathered(tmp_path: Path) -> None:
+    """What comes at the same time goes together, in the plan's order, by what it asks for, in chunks of nearly one size."""
+    sent: list[list[str]] = []
+
+    async def submit(attempts: Sequence[Attempt]) -> None:
+        sent.append([attempt.session for attempt in attempts])
+
+    async def main() -> None:
+        gathering = Gathering(submit, most=4)
+        async with trio.open_nursery() as running:
+            running.start_soon(gathering.run)
+            async with trio.open_nursery() as nursery:
+                for number in range(9):
+                    nursery.start_soon(gathering.add, attempt(str(number), tmp_path, RUNNER_INDEX=str(number)), ("a",))
+                nursery.start_soon(gathering.add, attempt("other", tmp_path), ("b",))
+            running.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert sorted(sent) == [["0", "1", "2"], ["3", "4", "5"], ["6", "7", "8"], ["other"]]
+
+
+def test_what_is_refused_is_refused_for_each(tmp_path: Path) -> None:
+    async def refuse(attempts: Sequence[Attempt]) -> None:
+        raise Rejected("no")
+
+    async def main() -> int:
+        gathering = Gathering(refuse, most=4)
+        refused = 0
+        async with trio.open_nursery() as running:
+            running.start_soon(gathering.run)
+
+            async def one(name: str) -> None:
+                nonlocal refused
+                with pytest.raises(Rejected):
+                    await gathering.add(attempt(name, tmp_path), ("a",))
+                refused += 1
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(one, "a")
+                nursery.start_soon(one, "b")
+            running.cancel_scope.cancel()
+        return refused
+
+    assert trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0)) == 2
+
+
+def test_withdrawn_before_it_is_sent(tmp_path: Path) -> None:
+    """Whoever gives up in time has never submitted anything."""
+    sent: list[str] = []
+
+    async def submit(attempts: Sequence[Attempt]) -> None:
+        sent.extend(attempt.session for attempt in attempts)
+
+    async def main() -> None:
+        gathering = Gathering(submit, most=4)
+        async with trio.open_nursery() as running:
+            running.start_soon(gathering.run)
+            with trio.move_on_after(0.01):
+                await gathering.add(attempt("a", tmp_path), ("a",))
+            await gathering.settle(attempt("a", tmp_path).name)
+            await gathering.add(attempt("b", tmp_path), ("a",))
+            running.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert sent == ["b"]
+
+
+# Ids and the shared folder
+
+
+def test_ids_are_compressed(tmp_path: Path) -> None:
+    array = Array(tmp_path, tuple(map(str, range(6))), 1, "7")
+    assert signals.compressed([(array, task) for task in (0, 1, 2, 4)]) == ["7_[0-2,4]"]
+    assert signals.compressed([(array, task) for task in range(6)]) == ["7"]
+
+
+def test_spool(tmp_path: Path) -> None:
+    """A later runner finds what an earlier one has laid out, by name; what was dropped is gone, and cannot be run."""
+    spool = Spool(tmp_path / "spool")
+    attempts = [attempt(str(number), tmp_path) for number in range(5)]
+    array = spool.make(attempts, 2, "")
+    array.submitted("12")
+    later = Spool(tmp_path / "spool")
+    found = [place for one in attempts if (place := later.place(one.name))]
+    assert [array.id(place) for array, place in found] == ["12_0.0", "12_0.1", "12_1.0", "12_1.1", "12_2.0"]
+    assert list(array.mates(2)) == [4]
+    later.drop(found[0][0])
+    assert later.place(attempts[0].name) is None
+    assert Spool(tmp_path / "spool").place(attempts[0].name) is None
+    assert not array.folder.exists()
+
+
+# What is made of what Slurm says
+
+
+ROW = Row("RUNNING", 0, 0, 1.0, "n1", "None")
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (replace(ROW, state="COMPLETED"), (Outcome.SUCCEEDED, 0)),
+        (replace(ROW, state="FAILED", code=137), (Outcome.FAILED, 137)),
+        (replace(ROW, state="FAILED", code=None, reason="exit code 9 or 137"), (Outcome.FAILED, None)),
+        (replace(ROW, state="FAILED", code=0, signal=11), (Outcome.LOST, None)),
+        (replace(ROW, state="FAILED", code=15, signal=53), (Outcome.LOST, None)),
+        (replace(ROW, state="FAILED", code=125), (Outcome.LOST, None)),
+        (replace(ROW, state="OUT_OF_MEMORY"), (Outcome.OUT_OF_MEMORY, None)),
+        (replace(ROW, state="TIMEOUT", signal=15), (Outcome.TIMED_OUT, None)),
+        (replace(ROW, state="CANCELLED", signal=15), (Outcome.CANCELLED, None)),
+        (replace(ROW, state="NODE_FAIL"), (Outcome.LOST, None)),
+        (replace(ROW, state="PREEMPTED"), (Outcome.LOST, None)),
+        (None, (Outcome.LOST, None)),
+    ],
+)
+def test_without_a_record(row: Row | None, expected: tuple[Outcome, int | None]) -> None:
+    """Slurm's word, where it has one; with none at all it is lost, and never succeeded."""
+    ended = outcome.ended(None, row, began=True, alone=True, asked=False, limit=None)
+    assert (ended.outcome, ended.exit_code) == expected
+
+
+def test_a_pack_that_completed_says_nothing_of_its_sessions() -> None:
+    row = replace(ROW, state="COMPLETED")
+    ended = outcome.ended(None, row, began=False, alone=False, asked=False, limit=None)
+    assert (ended.outcome, ended.began) == (Outcome.LOST, False)
+
+
+RECORD = Record(0, "", 1.0, 2.0, None, None, 0, "n1", "7")
+
+
+@pytest.mark.parametrize(
+    ("record", "row", "expected"),
+    [
+        (RECORD, None, (Outcome.SUCCEEDED, 0)),
+        (RECORD._replace(code=3), None, (Outcome.FAILED, 3)),
+        (RECORD._replace(code=1, killed=1), None, (Outcome.OUT_OF_MEMORY, 1)),
+        (RECORD._replace(killed=1), None, (Outcome.SUCCEEDED, 0)),
+        (RECORD._replace(code=137, killed=None), replace(ROW, state="OUT_OF_MEMORY"), (Outcome.OUT_OF_MEMORY, 137)),
+        (RECORD._replace(code=137, killed=None), replace(ROW, state="FAILED"), (Outcome.FAILED, 137)),
+        (RECORD._replace(code=9, why="timeout"), None, (Outcome.TIMED_OUT, 9)),
+        (RECORD._replace(code=143, why="asked"), None, (Outcome.CANCELLED, 143)),
+        (RECORD._replace(code=9, why="slurm"), replace(ROW, state="TIMEOUT"), (Outcome.TIMED_OUT, 9)),
+        (RECORD._replace(code=0, why="slurm"), replace(ROW, state="CANCELLED"), (Outcome.CANCELLED, 0)),
+        (RECORD._replace(code=0, why="slurm"), replace(ROW, state="PREEMPTED"), (Outcome.LOST, 0)),
+        (RECORD._replace(code=0, why="slurm"), None, (Outcome.LOST, 0)),
+    ],
+)
+def test_with_a_record(record: Record, row: Row | None, expected: tuple[Outcome, int | None]) -> None:
+    ended = outcome.ended(record, row, began=True, alone=True, asked=False, limit=60)
+    assert (ended.outcome, ended.exit_code) == expected
+
+
+def test_states_that_nobody_knows_still_run() -> None:
+    assert not replace(ROW, state="SOMETHING_NEW").final
+    assert not replace(ROW, state="REQUEUED").final
+
+
+async def a_job(folder: Path) -> Job:
+    return Job(Array(folder, ("a", "b"), 1, "7"), 0)
+
+
+def test_node_failure_that_is_taken_back(tmp_path: Path) -> None:
+    """Where Slurm puts a job back into the queue, its failure was none."""
+
+    async def main() -> None:
+        job = await a_job(tmp_path)
+        job.seen(replace(ROW, state="NODE_FAIL"), trio.current_time(), 60)
+        await trio.sleep(1)
+        assert not job.settled
+        job.seen(replace(ROW, state="PENDING", began=None, host=None), trio.current_time(), 60)
+        await trio.sleep(100)
+        assert not job.settled
+        job.seen(replace(ROW, state="NODE_FAIL"), trio.current_time(), 60)
+        await trio.sleep(100)
+        assert job.settled
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+@pytest.mark.parametrize(("gap", "vanished"), [(1, True), (1000, False)])
+def test_vanished_from_the_queue(tmp_path: Path, gap: float, vanished: bool) -> None:
+    """What waited a moment ago and is in no list any more was taken out; after a long while it may have run."""
+
+    async def main() -> bool:
+        job = await a_job(tmp_path)
+        job.seen(replace(ROW, state="PENDING", began=None, host=None), trio.current_time(), 60)
+        for _ in range(MISSES):
+            await trio.sleep(gap)
+            job.seen(None, trio.current_time(), 60)
+        return job.vanished
+
+    assert trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0)) is vanished
+
+
+def test_lists_are_read(tmp_path: Path) -> None:
+    """`squeue` and `sacct` as they print, with a task that waits, one that failed, and an array of which only one row is left."""
+    lines = {
+        "squeue": (
+            "12  |0  |FAILED  |35072  |1795632111  |n1  |NonZeroExitCode  |tag  \n"
+            "12  |1  |PENDING  |0  |N/A  |  |Priority  |tag  \n"
+            "13  |N/A  |CANCELLED  |0  |1795632111  |  |None  |other  \n"
+        ),
+        "sacct": "12_0|FAILED|9:0|n1|1795632111\n12_1|CANCELLED by 0|0:0|None assigned|Unknown\n",
+    }
+    for name, text in lines.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\ncat <<'EOF'\n{text}EOF\n")
+        (tmp_path / name).chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    async def main() -> None:
+        queued = await listing.queued(environ, ["tag", "other"])
+        assert queued["tag"]["12", 0] == Row("FAILED", 137, 0, 1795632111.0, "n1", "NonZeroExitCode")
+        assert queued["tag"]["12", 1].waits_for == "for resources"
+        assert queued["other"]["13", listing.REST].began is None
+        accounted = await listing.accounted(environ, ["12"])
+        assert (accounted["12", 0].code, accounted["12", 0].reason) == (None, "exit code 9 or 137")
+        assert accounted["12", 1].state == "CANCELLED"
+
+    trio.run(main)
+
+
+# The wrapper
+
+
+class Task:
+    """An array task, carried out here by a shell."""
+
+    def __init__(
+        self, shell: list[str], folder: Path, attempts: Sequence[Attempt], pack: int = 1, setup: str = ""
+    ) -> None:
+        self.array = Spool(folder / "spool").make(attempts, pack, setup)
+        environ = {**os.environ, "SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_JOB_ID": "7", "SLURMD_NODENAME": "n1"}
+        self.process = subprocess.Popen(
+            [*shell, str(self.array.folder / "script")], env=environ, stderr=subprocess.PIPE
+        )
+
+    def end(self) -> list[Record]:
+        self.process.communicate(timeout=60)
+        self.array.collect()
+        return [self.array.records[place] for place in sorted(self.array.records)]
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+class TestWrapper:
+    def test_hostile(self, shell: list[str], tmp_path: Path) -> None:
+        """Folders, arguments and variables are nobody's syntax."""
+        odd = tmp_path / "a 'b' $(id)"
+        odd.mkdir()
+        hostile = "a'b\"$(id)`id`\n*;é🐍"
+        one = attempt("x", odd, ("sh", "-c", 'printf "%s|%s|%s" "$PLAIN" "$1" "$PWD"', "sh", hostile), PLAIN=hostile)
+        [record] = Task(shell, odd, [one]).end()
+        assert (record.code, record.why, record.host, record.job) == (0, "", "n1", "7")
+        assert Path(one.stdout).read_text() == f"{hostile}|{hostile}|{odd}"
+
+    def test_pack(self, shell: list[str], tmp_path: Path) -> None:
+        """One after the other, each with its own end; the last task has what is left."""
+        commands = ["exit 3", "kill -9 $$", "echo fine"]
+        [first, second, third] = Task(shell, tmp_path, [attempt(c[:4], tmp_path, c) for c in commands], pack=5).end()
+        assert [record.code for record in (first, second, third)] == [3, 137, 0]
+        assert (tmp_path / "echo.out").read_text() == "fine\n"
+
+    def test_timeout(self, shell: list[str], tmp_path: Path) -> None:
+        """TERM to the whole tree, and KILL for what does not hear it."""
+        deaf = replace(attempt("x", tmp_path, "(trap '' TERM; sleep 100); true"), timeout=0.2, grace=0.2)
+        [record] = Task(shell, tmp_path, [deaf]).end()
+        assert (record.why, record.code) == ("timeout", 143)
+
+    def test_asked(self, shell: list[str], tmp_path: Path) -> None:
+        """Only a marked session ends when asked; others get the signal themselves."""
+        script = "trap 'echo usr1' USR1; trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done"
+        task = Task(shell, tmp_path, [attempt("x", tmp_path, script), attempt("y", tmp_path, "echo y")], pack=2)
+        log = tmp_path / "x.out"
+        wait_for(lambda: log.exists() and "ready" in log.read_text())
+        task.process.send_signal(signal.SIGUSR1)
+        wait_for(lambda: "usr1" in log.read_text())
+        task.array.ask(0)
+        task.process.send_signal(signal.SIGUSR1)
+        first, second = task.end()
+        assert (first.why, first.code) == ("asked", 7)
+        assert (second.why, second.code) == ("", 0)
+
+    def test_marked_before_it_began(self, shell: list[str], tmp_path: Path) -> None:
+        """It never does."""
+        array = Spool(tmp_path / "spool").make([attempt("x", tmp_path, "touch ran")], 1, "")
+        array.ask(0)
+        environ = {**os.environ, "SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_JOB_ID": "7"}
+        subprocess.run([*shell, str(array.folder / "script")], env=environ, check=True, timeout=60)
+        array.collect()
+        assert (array.records[0].why, array.records[0].code) == ("asked", None)
+        assert not (tmp_path / "ran").exists()
+
+    def test_without_its_folder(self, shell: list[str], tmp_path: Path) -> None:
+        """Nothing is run of an array that was dropped."""
+        spool = Spool(tmp_path / "spool")
+        array = spool.make([attempt("x", tmp_path, "touch ran")], 1, "")
+        script = (array.folder / "script").read_text()
+        spool.drop(array)
+        environ = {**os.environ, "SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_JOB_ID": "7"}
+        done = subprocess.run([*shell, "-c", script], env=environ, check=False, timeout=60)
+        assert done.returncode == outcome.NO_FOLDER
+        assert not (tmp_path / "ran").exists()
+
+
+def test_record_of_nothing() -> None:
+    """A record with nothing in it (a full disk) is one of an unknown end."""
+    assert outcome.ended(parse("", 10.0), None, began=True, alone=True, asked=False, limit=None).outcome is Outcome.LOST
+
+
+def test_names_survive(tmp_path: Path) -> None:
+    """What stands in `names` is read by later versions, too."""
+    array = Spool(tmp_path).make([attempt("x", tmp_path)], 3, "")
+    assert json.loads((array.folder / "names").read_text()) == {"pack": 3, "names": ["0123456789ab-x-1"]}
