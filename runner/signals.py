@@ -16,12 +16,17 @@ async def watch_stops(hide: Callable[[], None], show: Callable[[], None]) -> Non
         await trio.sleep_forever()
     with trio.open_signal_receiver(signal.SIGTSTP, signal.SIGCONT) as received:
         ours = signal.getsignal(signal.SIGTSTP)
+        shown = False
         async for number in received:
             if number == signal.SIGTSTP:
                 hide()
                 signal.signal(signal.SIGTSTP, signal.SIG_DFL)
                 signal.raise_signal(signal.SIGTSTP)
                 signal.signal(signal.SIGTSTP, ours)
+                show()
+                shown = True  # the SIGCONT that let us go on is still to be heard of
+            elif shown:
+                shown = False
             else:
                 show()
 

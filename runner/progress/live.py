@@ -21,6 +21,10 @@ MOST_LINES = 200
 """Lines that one frame adds above the block; nobody reads more at once."""
 
 
+HIDE_SECONDS = 0.5
+"""How long a terminal that does not take anything is waited for."""
+
+
 class Live:
     """Events cost nothing here: what they have changed is seen at the next `tick`. A reader that is slow sees fewer frames."""
 
@@ -50,8 +54,9 @@ class Live:
         self._rests_until = time.monotonic() + RESTS * (time.thread_time() - began)
 
     def hide(self) -> None:
-        """Show the lines that wait to be shown, and take the block away."""
+        """Show the lines that wait to be shown, and take the block away, also before this process is stopped."""
         self._draw(None)
+        self._out.drain(HIDE_SECONDS)
 
     def show(self) -> None:
         """Somebody else has had the terminal: draw anew, below what they wrote."""

@@ -20,6 +20,10 @@ class Terminal(Protocol):
 
     def write(self, text: str) -> None: ...
 
+    def drain(self, seconds: float | None) -> None:
+        """Wait until it is idle, for so long at most; None: as long as it takes."""
+        ...
+
 
 def redraws(out: Terminal, environ: Mapping[str, str]) -> bool:
     """Whether to draw on `out`: a terminal that can move its cursor, and no CI system's."""
