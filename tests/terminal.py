@@ -11,9 +11,10 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pyte
 
@@ -79,7 +80,11 @@ class Terminal:
 
 @contextmanager
 def on_a_terminal(
-    command: list[str], folder: Path, columns: int = 80, lines: int = 24, **environ: str
+    command: list[str],
+    folder: Path,
+    columns: int = 80,
+    lines: int = 24,
+    environ: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Terminal]:
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ RUNNER = [sys.executable, "-m", "runner"]
 
 WAITING = """\
 name: held
-exec: [sh, -c, 'test $1 != bad || { echo "boom $$" >&2; exit 3; }; until test -e go; do sleep 0.05; done', sh, $x]
+exec: [sh, -c, 'test $1 != bad || { echo "boom" >&2; exit 3; }; until test -e go; do sleep 0.05; done', sh, $x]
 ranges: {x: [bad, 日本語, one, two]}
 capacity: {cpu: 4}
 """
@@ -49,9 +50,9 @@ def test_a_block_below_the_lines_of_what_failed_and_nothing_of_it_at_the_end(hel
         terminal.wait_for("x=日本語")
         wait_for(lambda: blocks(terminal) == 1)
         lines = terminal.shown
-        assert re.fullmatch(r"failed \(exit code 3\): x=bad: boom \d+", lines[0])
+        assert re.fullmatch(r"failed \(exit code 3\): x=bad: boom", lines[0])
         assert lines[1].startswith("held  ━")
-        assert lines[2].startswith("0 succeeded" if "0 succ" in lines[2] else "1 failed  3 running")
+        assert lines[2].startswith("1 failed  3 running")
         assert "cpu 3/4" in lines[3]
         text = go(held, terminal)
     assert "held  " not in text
@@ -60,16 +61,18 @@ def test_a_block_below_the_lines_of_what_failed_and_nothing_of_it_at_the_end(hel
     assert re.search(r"  see: runner logs sweep.yaml [0-9a-f]{16} --stderr", text)
 
 
+def fills(terminal: Terminal, columns: int) -> bool:
+    """Whether there is one bar, as long as it may be."""
+    bars = [line for line in terminal.shown if "1/4  25%" in line]
+    return len(bars) == 1 and (len(re.findall("[━─]", bars[0])) == 60 if columns > 100 else len(bars[0]) == columns - 1)
+
+
 def test_it_follows_the_width(held: Path) -> None:
     with on_a_terminal([*RUNNER, "apply"], held) as terminal:
         terminal.wait_for("x=two")
-        for columns in (120, 50, 200, 80):
+        for columns in (120, 50, 200, 40):
             terminal.resize(columns, 24)
-            wait_for(
-                lambda columns=columns: any(
-                    len(line) == min(columns - 1, 89) for line in terminal.shown if "25%" in line
-                )
-            )  # type: ignore[misc]
+            wait_for(partial(fills, terminal, columns))
         go(held, terminal)
 
 
@@ -82,7 +85,7 @@ def test_it_fits_a_terminal_of_few_lines(held: Path) -> None:
 
 
 def test_ctrl_z_leaves_a_clean_terminal_and_fg_brings_the_block_back(held: Path) -> None:
-    with on_a_terminal(["sh", "-i"], held, PS1="% ") as terminal:
+    with on_a_terminal(["sh", "-i"], held, environ={"PS1": "% "}) as terminal:
         terminal.wait_for("%")
         terminal.type(" ".join([*RUNNER, "apply", "\n"]))
         terminal.wait_for("x=two")
@@ -106,7 +109,7 @@ def test_ctrl_z_leaves_a_clean_terminal_and_fg_brings_the_block_back(held: Path)
 
 
 def test_in_the_background_it_does_not_draw_over_the_shell(held: Path) -> None:
-    with on_a_terminal(["sh", "-i"], held, PS1="% ") as terminal:
+    with on_a_terminal(["sh", "-i"], held, environ={"PS1": "% "}) as terminal:
         terminal.wait_for("%")
         terminal.type(" ".join([*RUNNER, "apply", "&\n"]))
         terminal.wait_for("failed (exit code 3)")
@@ -122,7 +125,7 @@ def test_in_the_background_it_does_not_draw_over_the_shell(held: Path) -> None:
 
 
 def test_without_colour_there_is_none(held: Path) -> None:
-    with on_a_terminal([*RUNNER, "apply"], held, NO_COLOR="1") as terminal:
+    with on_a_terminal([*RUNNER, "apply"], held, environ={"NO_COLOR": "1"}) as terminal:
         terminal.wait_for("x=two")
         go(held, terminal)
         codes = {code for code in ESCAPES.findall(terminal.written) if code.endswith(b"m")}
@@ -130,7 +133,7 @@ def test_without_colour_there_is_none(held: Path) -> None:
 
 
 def test_in_an_ascii_locale_all_is_ascii(held: Path) -> None:
-    with on_a_terminal([*RUNNER, "apply"], held, **ASCII) as terminal:
+    with on_a_terminal([*RUNNER, "apply"], held, environ=ASCII) as terminal:
         terminal.wait_for(r"x=\u65e5\u672c\u8a9e")
         terminal.wait_for("held  ###")
         go(held, terminal)
@@ -139,7 +142,7 @@ def test_in_an_ascii_locale_all_is_ascii(held: Path) -> None:
 
 @pytest.mark.parametrize("environ", [{"TERM": "dumb"}, {"CI": "true"}, {"TERM": ""}])
 def test_where_nothing_can_be_redrawn_there_are_lines(held: Path, environ: dict[str, str]) -> None:
-    with on_a_terminal([*RUNNER, "apply"], held, **environ) as terminal:
+    with on_a_terminal([*RUNNER, "apply"], held, environ=environ) as terminal:
         terminal.wait_for("failed (exit code 3): x=bad: boom")
         text = go(held, terminal)
     assert b"\x1b" not in terminal.written
@@ -185,7 +188,7 @@ def test_status_watch_draws_until_the_sweep_has_ended(held: Path) -> None:
             status.reader.join(60)
     assert blocks(status) == 0
     assert "3 succeeded, 1 failed in" in status.text
-    assert re.search(r"failed \(exit code 3\): x=bad\n    boom \d+\n  see: runner logs sweep.yaml", status.text)
+    assert re.search(r"failed \(exit code 3\): x=bad\n    boom\n  see: runner logs sweep.yaml", status.text)
 
 
 def test_a_stop_that_comes_from_elsewhere_is_drawn_below(held: Path) -> None:
