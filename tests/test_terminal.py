@@ -12,7 +12,7 @@ import pytest
 
 from tests.processes import wait_for
 from tests.terminal import Terminal, on_a_terminal
-from tests.test_outputs import ASCII
+from tests.test_outputs import ASCII, shell
 
 RUNNER = [sys.executable, "-m", "runner"]
 
@@ -147,6 +147,13 @@ def test_where_nothing_can_be_redrawn_there_are_lines(held: Path, environ: dict[
         text = go(held, terminal)
     assert b"\x1b" not in terminal.written
     assert "25%" not in text
+
+
+def test_off_a_terminal_nothing_that_draws_is_imported(held: Path) -> None:
+    (held / "go").touch()
+    done = shell(held, f"{sys.executable} -X importtime -m runner apply")
+    assert "1 failed, 1 cause" in done.stderr
+    assert "| rich" not in re.sub(" +", " ", done.stderr)
 
 
 def test_ctrl_c_takes_the_block_away(held: Path) -> None:

@@ -113,7 +113,8 @@ def command(
 
     def watch(opened: State, outlets: Outlets) -> Watch:
         out = outlets.err
-        live = redraws(out, os.environ)
+        mixed = form == "jsonl" and outlets.out.isatty()
+        live = redraws(out, os.environ) and not mixed
         progress = Progress(out, where_logs_lie(this, opened, arguments), live=live, verbose=verbose)
         lines = [EventLines(outlets.out)] if form == "jsonl" else []
 

@@ -182,7 +182,12 @@ def command(
             if progress:
                 progress.finish(applied.ended)
 
-        return Watch(shown, LIVE_SECONDS, outputs.tick, finish)
+        def tick() -> None:
+            outputs.tick()
+            if progress:
+                progress.tick()
+
+        return Watch(shown, LIVE_SECONDS, tick, finish)
 
     with outlets() as opened:
         applied = execute(this, folder, Choice(fresh=True), opened, watch, detach)
