@@ -351,6 +351,16 @@ def test_verbose_has_a_line_for_every_end() -> None:
     assert paper.lines == [f"succeeded in 1.0s: model=m{number} lr=0.1" for number in range(10)]
 
 
+def test_what_is_not_listed_at_the_end_was_at_least_counted() -> None:
+    paper = Paper()
+    progress = Progress(paper, replace(NOWHERE, command=None), live=False, clock=lambda: 1.0)
+    progress(began(10))
+    for number in range(10):
+        fail(progress, number, "exit code 1")
+    progress.finish(ApplyEnded(1.0, {Outcome.FAILED: 10}, 0))
+    assert paper.lines[EACH_CAUSE:] == ["  7 more failed (exit code 1): exit code 1", "10 failed in 1.0s"]
+
+
 def test_at_the_end_failures_stand_by_cause() -> None:
     now = [0.0]
     paper = Paper()

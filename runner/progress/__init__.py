@@ -97,11 +97,13 @@ class Progress:
 
     def hide(self) -> None:
         """Leave the terminal to others."""
-        (self._live or self._plain).hide()
+        if self._live:
+            self._live.hide()
 
     def show(self) -> None:
         """The terminal is ours again."""
-        (self._live or self._plain).show()
+        if self._live:
+            self._live.show()
 
     def finish(self, ended: ApplyEnded, usage: Usage | None = None, left: int = 0) -> None:
         """The summary: counts, wall time, use of the capacity, and failures by cause.
@@ -118,6 +120,8 @@ class Progress:
             lines.append(usage_line(usage))
         if self._logs.command is not None and tally.kinds:
             lines += ["", *cause_lines(tally.kinds.values(), self._logs.command)]
+        else:
+            self._plain.unfold()
         self._out.write("\n".join(lines) + "\n")
 
     def _ended(self, event: AttemptEnded, known: Running | None) -> None:

@@ -74,9 +74,3 @@ class Plain:
             self.say(f"  {rest:,} more of other causes")
         self._folded.clear()
         self._lines = 0
-
-    def hide(self) -> None:
-        """There is nothing to take away."""
-
-    def show(self) -> None:
-        """There is nothing to draw anew."""
