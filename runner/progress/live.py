@@ -20,7 +20,6 @@ RESTS = 20
 MOST_LINES = 200
 """Lines that one frame adds above the block; nobody reads more at once."""
 
-
 HIDE_SECONDS = 0.5
 """How long a terminal that does not take anything is waited for."""
 
