@@ -23,7 +23,7 @@ from runner.backends.base import Backend
 from runner.builds import Builds
 from runner.capacity import Capacity
 from runner.collecting import Collector
-from runner.errors import InvalidInput
+from runner.errors import EnvironmentFailed, InvalidInput
 from runner.events import ApplyEnded, ApplyStarted, Event
 from runner.executor import Executor, Todo, Usage
 from runner.history import Choice, History
@@ -113,6 +113,7 @@ class Apply:
         )
         """Sessions whose jobs another backend than this apply's has, or may have: they are not to run twice."""
         self.signal: int | None = None
+        self._settling = trio.CancelScope()
         self._untold: list[Event] = []
         self._noted = trio.Event()
 
@@ -181,8 +182,9 @@ class Apply:
                 nursery.start_soon(self._committing, executor)
                 self._announce(to_run)
                 self.commit()
-                settled = await settle(self.state, backend, self.sweep.policy.grace, self.emit, self._in_plan)
-                self.adopted = settled.adopt
+                with self._settling:
+                    settled = await settle(self.state, backend, self.sweep.policy.grace, self.emit, self._in_plan)
+                    self.adopted = settled.adopt
                 if self.plan.count == 1 and self.remote:
                     nursery.start_soon(self._refreshing, backend, executor)
                 ended = await executor.run(self._todo(to_run), to_run, self.detach)
@@ -193,6 +195,7 @@ class Apply:
         def interrupt(number: int, name: str) -> None:
             self.signal = self.signal or number
             executor.interrupt(name)
+            self._settling.cancel()  # what is not settled stays open in the journal
 
         return interrupt
 
@@ -220,14 +223,18 @@ class Apply:
                 await trio.sleep(seconds)
 
     async def _refreshing(self, backend: Backend, executor: Executor) -> None:
-        """The one session's output as it runs, though it is written elsewhere; the longer it takes, the more rarely."""
+        """The one session's output as it runs, though it is written elsewhere; the longer it takes, the more rarely.
+
+        Where that fails, it comes at the end: nothing else depends on it.
+        """
         seconds = REFRESH
-        while True:
-            await trio.sleep(seconds)
-            for running in executor.snapshot().running:
-                if running.job is not None and running.started is not None:
-                    await backend.refresh(running.job)
-                    seconds = min(SLOWEST_REFRESH, seconds * 1.2)
+        with suppress(EnvironmentFailed):
+            while True:
+                await trio.sleep(seconds)
+                for running in executor.snapshot().running:
+                    if running.job is not None and running.started is not None:
+                        await backend.refresh(running.job)
+                        seconds = min(SLOWEST_REFRESH, seconds * 1.2)
 
     def _in_plan(self, sessions: frozenset[str]) -> frozenset[str]:
         """Which of these the file still has."""

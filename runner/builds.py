@@ -29,6 +29,7 @@ class Builds:
 
     def __init__(self, sweep: Sweep, recipe: Recipe, state: State, secrets: Mapping[str, str]) -> None:
         self._sweep = sweep
+        self._recipe = recipe
         self._files: Mapping[str, str] = recipe.parts.get("files", {})
         self._state = state
         self._secrets = secrets
@@ -38,7 +39,7 @@ class Builds:
         """The build that must run before this session; None where there is none, or it is there."""
         if session.build is None:
             return None
-        key = build_key(session.build, self._files)
+        key = self._key(session)
         if key in self._ready:
             return None
         if self._state.journal.build_succeeded(key) and self._state.build_folder(key).is_dir():
@@ -50,7 +51,7 @@ class Builds:
         """Where the session's working directory starts: its build's copy of `files`, or the sweep's folder."""
         if session.build is None:
             return str(self._sweep.folder)
-        return str(self._state.build_folder(build_key(session.build, self._files)))
+        return str(self._state.build_folder(self._key(session)))
 
     def attempt(self, session: Session) -> Attempt:
         """The build as something a backend can run; its private copy of `files` is made here.
@@ -58,7 +59,7 @@ class Builds:
         Raises EnvironmentFailed where it cannot be made, or where an earlier build may still run in it.
         """
         assert session.build is not None
-        key = build_key(session.build, self._files)
+        key = self._key(session)
         folder = self._copy(key)
         return Attempt(
             name=f"{self._state.id}-{key}-build-{random.token_hex(4)}",
@@ -71,13 +72,17 @@ class Builds:
             stdout=str(folder.with_suffix(".out")),
             stderr=str(folder.with_suffix(".err")),
             output=str(folder),
-            resources={},
+            # A cluster gives what is asked for and no more; here a build may take what there is.
+            resources={} if self._sweep.backend.kind == "local" else session.resources,
             image=session.image,
             timeout=self._sweep.policy.timeout,
             grace=self._sweep.policy.grace,
             root=str(folder),
             files=None,
         )
+
+    def _key(self, session: Session) -> str:
+        return build_key(session, self._recipe, self._sweep.backend.kind)
 
     def finished(self, key: str, ended: Ended) -> None:
         if ended.outcome is Outcome.SUCCEEDED:
@@ -103,9 +108,13 @@ class Builds:
         return final
 
 
-def build_key(text: str, files: Mapping[str, str]) -> str:
-    """What a build is known by: a digest of its rendered text and of the content of `files` (digests by path)."""
-    return hashlib.sha256(json.dumps([text, files], sort_keys=True).encode()).hexdigest()[:16]
+def build_key(session: Session, recipe: Recipe, backend: str) -> str:
+    """What a session's build is known by: a digest of its rendered text, of the content of `files` (digests by path), and of
+    where it is made: what one machine or image has built need not run on another.
+    """
+    where = None if backend == "local" else [backend, session.image]
+    parts = [session.build, recipe.parts.get("files", {}), where]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _copy_file(source: Path, target: Path, path: str, digest: str) -> None:

@@ -18,6 +18,9 @@ from runner.sharding import Shard
 from runner.sweep import REPEAT, Sweep
 from runner.values import equal, resolve
 
+KEPT_REPEATS = 1000
+"""More of them take longer to walk than to make, and would be most of what an apply holds."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -96,7 +99,7 @@ class _Repeats:
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._kept = list(self._all()) if count <= KEPT_POINTS else None
+        self._kept = list(self._all()) if count <= KEPT_REPEATS else None
 
     def __iter__(self) -> Iterator[tuple[int, Value]]:
         return iter(self._kept) if self._kept is not None else self._all()

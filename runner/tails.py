@@ -13,13 +13,13 @@ from runner.state.records import AttemptRow
 
 def telling_log(state: State, recipe: Recipe, session: Session, row: AttemptRow) -> Path:
     """Its stderr; where it never started because of its build, that one's; where it wrote nothing there, its stdout."""
-    return log_of(state, recipe, session, row.number, began=row.started is not None)
+    return log_of(state, recipe, session, row.number, row.backend, began=row.started is not None)
 
 
-def log_of(state: State, recipe: Recipe, session: Session, attempt: int, *, began: bool) -> Path:
-    """The same for an attempt of which only the number is known, and whether its command ever began."""
+def log_of(state: State, recipe: Recipe, session: Session, attempt: int, backend: str, *, began: bool) -> Path:
+    """The same for an attempt that has no row: its number, and whether its command ever began."""
     if not began and session.build is not None:
-        return state.build_folder(build_key(session.build, recipe.parts.get("files", {}))).with_suffix(".err")
+        return state.build_folder(build_key(session, recipe, backend)).with_suffix(".err")
     places = state.places(session.id, attempt)
     return places.stderr if state.kept(session.id, attempt).stderr else places.stdout
 

@@ -158,8 +158,9 @@ class FakeBackend:
         await it.reach(lambda: it.ends)
         return it.ended
 
-    async def refresh(self, job: str) -> None:
+    async def refresh(self, job: str) -> bool:
         await trio.lowlevel.checkpoint()
+        return self._job(job).alive
 
     async def cancel(self, job: str, grace: float) -> None:
         await trio.lowlevel.checkpoint()

@@ -116,6 +116,9 @@ class FakeManager:
         """What happens to the next requests but the event stream: `503`, `before` or `after` (the connection is lost
         before or after it was carried out), or `` for nothing."""
         self.down = False
+        self.failing = False
+        """Whether it answers every creation with an error of its own."""
+        self.preparing = PREPARING
         self.console_delay = 0.0
         self.truncate: Callable[[str], str] = lambda log: log
         self.streams: list[Lines] = []
@@ -202,6 +205,8 @@ class FakeManager:
             self.streams.append(stream)
             return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, stream=stream)
         body = json.loads(request.content) if request.content else {}
+        if (method, path) == ("POST", "/session") and self.failing:
+            return _problem(500, "internal-server-error", "Internal server error.")
         if (method, path) == ("POST", "/session"):
             return self._create(body)
         if (method, path) == ("POST", "/admin/gql"):
@@ -308,7 +313,7 @@ class FakeManager:
         session.info, session.data = "", {}
         self._tell(session, "kernel_preparing")
         self._enter(session, "PREPARING")
-        await trio.sleep(PREPARING)
+        await trio.sleep(self.preparing)
         if session.over or session.doing.forgotten:
             return
         if session.doing.deaf == "PREPARING":

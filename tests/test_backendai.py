@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 import trio
 from trio.testing import MockClock
 
-from runner.backends.backendai.backend import BackendAI
+from runner.backends.backendai import payload
+from runner.backends.backendai.backend import REMEMBERED, BackendAI
 from runner.backends.base import Backend, Rejected
 from runner.errors import EnvironmentFailed
 from runner.model import Attempt, Ended, Outcome
 from tests.contract import Contract, Site, ignore
-from tests.fake_backendai import IMAGE, Doing, FakeManager
+from tests.fake_backendai import ENVIRON, IMAGE, Doing, FakeManager
 
 PROGRAMS = {
     "sleep 1000": Doing(duration=1000),
@@ -265,6 +268,98 @@ def test_an_end_that_the_manager_missed_while_it_was_away_is_found_at_once(manag
     simulate(manager, body)
 
 
+def test_a_bootstrap_script_may_take_as_long_as_it_likes(manager: FakeManager, site: Site, tmp_path: Path) -> None:
+    """The cluster says PREPARING meanwhile."""
+    (tmp_path / "boot.sh").write_text("sleep 5000")
+    manager.preparing = 5000.0
+
+    async def body() -> None:
+        async with manager.client(bootstrap_script=str(tmp_path / "boot.sh")) as backend:
+            assert (await backend.wait(await backend.submit(site.attempt(("true",))))).outcome is Outcome.SUCCEEDED
+
+    simulate(manager, body)
+    assert len(manager.sessions) == 1
+
+
+def test_a_lost_console_is_said(manager: FakeManager, site: Site) -> None:
+    """The cluster knows the end, and nothing of what was written."""
+    manager.truncate = lambda log: ""
+    attempt = site.attempt(("true",))
+    assert site.end_of(attempt).outcome is Outcome.SUCCEEDED
+    assert "lost the job's console" in Path(attempt.stderr).read_text()
+
+
+def test_checkpoints_go_along_as_far_as_there_is_room(manager: FakeManager, site: Site, tmp_path: Path) -> None:
+    """The newest ones; what stays behind is told, and is no reason to refuse the attempt."""
+    output = tmp_path / "output"
+    output.mkdir()
+    for age, size in enumerate((1000, 200_000, 200_000)):
+        (output / f"c{age}").write_bytes(bytes(size))
+        os.utime(output / f"c{age}", (1e9 - age, 1e9 - age))
+    attempt = replace(site.attempt(("true",)), number=2, output=str(output), root=str(tmp_path), files=())
+    items, behind = payload.kept(attempt)
+    assert [item.place for item in items] == ['"$output"/c0', '"$output"/c1']
+    assert behind == 1
+    assert site.end_of(attempt).outcome is Outcome.SUCCEEDED
+    assert "1 output file of earlier attempts did not go along" in Path(attempt.stderr).read_text()
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (httpx.Response(200, text="<html>"), "no answer of a Backend.AI manager"),
+        (httpx.Response(200, json=[1]), "no answer of a Backend.AI manager"),
+        (httpx.Response(302, headers={"Location": "/login"}), "answers 302"),
+        (httpx.Response(403, text="forbidden"), "answers 403"),
+    ],
+)
+def test_what_answers_is_no_manager(site: Site, answer: httpx.Response, words: str) -> None:
+    """A web console, or a proxy's own page: that is said, and nothing is tried for ten minutes."""
+
+    async def body() -> None:
+        transport = httpx.MockTransport(lambda request: httpx.Response(answer.status_code, content=answer.content))
+        async with BackendAI({}, ENVIRON, transport) as backend:
+            with pytest.raises(EnvironmentFailed, match=words):
+                await backend.submit(site.attempt(("true",)))
+            with pytest.raises(EnvironmentFailed, match=words):
+                await backend.find("name")
+
+    trio.run(body, clock=clock())
+
+
+def test_a_creation_that_the_manager_fails_on_is_rejected(manager: FakeManager, site: Site) -> None:
+    """With an error of its own each time: that is how it says no to some things."""
+    manager.failing = True
+    with pytest.raises(Rejected, match="Internal server error"):
+        site.end_of(site.attempt(("true",)))
+
+
+def test_refreshing_spends_no_request_where_there_are_few(manager: FakeManager, site: Site) -> None:
+    manager.limit = 20
+    manager.doing = lambda script: Doing(duration=1000)
+
+    async def body() -> None:
+        async with manager.client() as backend:
+            job = await backend.submit(site.attempt(("true",)))
+            await backend.started(job, ignore)
+            manager.requests.clear()
+            assert await backend.refresh(job)
+            assert not manager.requests
+
+    simulate(manager, body)
+
+
+def test_jobs_are_forgotten_in_time(manager: FakeManager, site: Site) -> None:
+    """A sweep of a hundred thousand must not be held, with its secrets, until its end."""
+
+    async def body() -> None:
+        async with manager.client() as backend:
+            await run_many(backend, [site.attempt(("true",), f"job-{number}") for number in range(REMEMBERED + 50)])
+            assert len(backend._attempts) == len(backend._ended) == len(backend._watch._jobs) == REMEMBERED
+
+    simulate(manager, body)
+
+
 def test_a_session_forgotten_while_the_manager_was_away_is_given_up_sooner(manager: FakeManager, site: Site) -> None:
     manager.doing = lambda script: Doing(forgotten=True)
 
@@ -281,7 +376,7 @@ def test_a_session_forgotten_while_the_manager_was_away_is_given_up_sooner(manag
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(away)
                 assert not (await backend.wait(job)).began
-            assert trio.current_time() < 150
+            assert trio.current_time() < 300
 
     simulate(manager, body)
 
@@ -491,8 +586,6 @@ def test_a_clock_that_is_wrong(manager: FakeManager, site: Site, minutes: int) -
 
 def test_wrong_keys_end_it(manager: FakeManager, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     async def body() -> None:
-        from tests.fake_backendai import ENVIRON
-
         async with manager.client() as backend:
             monkeypatch.setitem(ENVIRON, "BACKEND_SECRET_KEY", "another")  # the manager's side of it
             with pytest.raises(EnvironmentFailed, match="does not accept the keys"):

@@ -6,6 +6,7 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from runner.errors import EnvironmentFailed
 from runner.events import BuildEnded, BuildStarted
 from runner.model import Ended, Outcome, Session
 from runner.plan import Plan
+from runner.sections import BackendChoice
 from runner.state import State, open_for_writing
 
 SWEEP = """\
@@ -120,7 +122,7 @@ def test_no_copy_where_an_old_build_may_still_run(plan: Plan, state: State) -> N
 def test_what_has_succeeded_is_there_for_the_next_apply(plan: Plan, state: State) -> None:
     one = builds(plan, state)
     key = one.key(first(plan))
-    assert key == build_key("make O=1", plan.recipe.parts["files"])
+    assert key == build_key(first(plan), plan.recipe, "local")
     one.attempt(first(plan))
     state.journal.record(BuildStarted(time.time(), key, "make", "name", "local"))
     state.journal.record(BuildEnded(time.time(), key, Outcome.SUCCEEDED, 0, None, 1.0))
@@ -129,3 +131,14 @@ def test_what_has_succeeded_is_there_for_the_next_apply(plan: Plan, state: State
     assert builds(plan, state).key(first(plan)) is None
     state.remove_build(key)
     assert builds(plan, state).key(first(plan)) == key
+
+
+def test_a_cluster_builds_for_itself_with_what_a_session_asks_for(plan: Plan, state: State) -> None:
+    """What this machine, or another image, has built need not run there; and it gives no more than is asked for."""
+    session = first(plan)._replace(image="a", resources={"cpu": 2, "mem": 1 << 30})
+    there = replace(plan.sweep, backend=BackendChoice("backend.ai", {}))
+    one = Builds(there, plan.recipe, state, {})
+    keys = {builds(plan, state).key(session), one.key(session), one.key(session._replace(image="b"))}
+    assert len(keys) == 3
+    assert one.attempt(session).resources == session.resources
+    assert builds(plan, state).attempt(session).resources == {}

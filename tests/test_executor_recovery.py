@@ -183,23 +183,27 @@ def test_cancellation_ends_everything_within_the_grace() -> None:
 
 @pytest.mark.parametrize("remote", [False, True])
 def test_cancelling_at_any_time_leaves_nothing_behind(remote: bool) -> None:
-    """Invariant: no job is left running, and every attempt submitted has its end."""
+    """Invariant: no job is left running, and every attempt submitted has its end; jobs that can do without us run on,
+    and what was recorded leads to each of them.
+    """
     for eighth in range(8 * 14):
         run = Apply(SCRIPTS, capacity={"cpu": 2}, policy=POLICY, cluster=Cluster() if remote else None)
 
         async def main(run: Apply = run, when: float = eighth / 8) -> None:
             with trio.move_on_after(when):
                 await run(sweep(6))
-            assert not run.left
+            assert not (run.unaccounted() if remote else run.left)
 
         simulate(main)
-        assert_all_ended(run)
+        if not remote:
+            assert_all_ended(run)
 
 
 @pytest.mark.parametrize("remote", [False, True])
 @pytest.mark.parametrize("way", ["cancelled from outside", "interrupted", "interrupted twice", "cancelled on request"])
 def test_an_end_at_any_step_leaves_nothing_behind(way: str, remote: bool) -> None:
     """The same, at every single step of the event loop instead of every moment in time, in every way."""
+    left = remote and way == "cancelled from outside"
     for step in count(1):
         run = Apply(SCRIPTS, capacity={"cpu": 2}, policy=POLICY, cluster=Cluster() if remote else None)
         scope = trio.CancelScope()
@@ -220,11 +224,12 @@ def test_an_end_at_any_step_leaves_nothing_behind(way: str, remote: bool) -> Non
             with scope:
                 trio.lowlevel.add_instrument(at_step)
                 await run(sweep(6))
-            assert not run.left
+            assert not (run.unaccounted() if left else run.left)
             assert run.capacity.in_use == {"cpu": 0}
 
         simulate(main)
-        assert_all_ended(run)
+        if not left:
+            assert_all_ended(run)
         if not at_step.reached:
             break
     assert step > 40
@@ -398,7 +403,11 @@ async def vanish(run: Apply, after: int) -> None:
         if len(run.events) < after:
             emit(event)
         if len(run.events) >= after:
+            run.backend.submit = never  # type: ignore[method-assign]  # the dead submit nothing more
             gone.set()
+
+    async def never(attempt: Attempt) -> str:
+        await trio.sleep_forever()
 
     async def nothing(job: str, grace: float) -> None:
         await trio.lowlevel.checkpoint()

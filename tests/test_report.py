@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import json
 import re
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import altair
 import pytest
+import vl_convert
 
+from runner.columns import number
 from runner.diagnostics import Source
 from runner.loading import load
 from runner.model import Outcome, Session
 from runner.plan import Plan
-from runner.report import gantt, specs, timeline
+from runner.report import gantt, specs, timeline, vega
 from runner.report.charts import Chart, choose
 from runner.report.gathering import Material, gather
 from runner.report.markup import data_block, escaped, tag
@@ -105,6 +108,34 @@ def test_without_a_number_there_is_no_plot_of_a_metric(tmp_path: Path) -> None:
     page = render(material, "")
     assert "1 missing, 1 no number, as `nan`" in page
     assert [row[rows.fields.index(field)] for row in rows.cells] == [None, "nan"]
+
+
+@pytest.mark.parametrize(
+    ("ranges", "texts"),
+    [
+        ("a: [0.0001, 32, 2048]", {"0.0001", "32", "2,048"}),
+        ("a: [2048, 65536], b: [0.25, 100000]", {"2,048", "65,536", "0.25", "100,000", "12,345"}),
+        ("a: [2048, 65536], b: [1, 2], c: [x, y]", {"2048", "65536", "x"}),
+    ],
+)
+def test_numbers_read_as_people_write_them(tmp_path: Path, ranges: str, texts: set[str]) -> None:
+    """Drawn by Vega itself."""
+    plan = swept(tmp_path, ranges)
+    apply_as_told(plan, tmp_path, lambda session: Told(metrics={"loss": 12345.4 + session.index}))
+    _, rows, chart = reported(plan, tmp_path)
+    (metric,) = rows.of_kind("metric")
+    records = [
+        {
+            field.key: (number(field.values[cell]) if field.numeric else field.values[cell].text)
+            if field.coded
+            else cell
+            for field, cell in zip(rows.fields, cells, strict=True)
+        }
+        for cells in rows.cells
+    ]
+    spec = {**(specs.spec(chart, metric) or {}), "width": 600, "datasets": {"sessions": records}}
+    drawn = vl_convert.vegalite_to_svg(spec, vl_version=vega.VEGA_LITE)
+    assert texts <= set(re.findall(r"<text[^>]*>([^<]*)<", drawn))
 
 
 def test_a_spread_takes_two_numbers_of_one_combination(tmp_path: Path) -> None:
@@ -257,6 +288,17 @@ def test_what_was_cancelled_or_lost_did_not_fail(tmp_path: Path) -> None:
     apply_as_told(plan, tmp_path, lambda session: Told(outcomes[session.index], None, "because"))
     material, _, _ = reported(plan, tmp_path)
     assert [one.cause.outcome for one in material.causes] == [Outcome.REJECTED]
+
+
+def test_the_commands_that_a_page_shows_are_those_of_this_state(tmp_path: Path) -> None:
+    plan = swept(tmp_path, 'a: "range:201"')
+    apply_as_told(plan, tmp_path, lambda _: Told(Outcome.FAILED, 1))
+    with open_for_reading(tmp_path, plan.sweep.name) as state:
+        material = gather(plan, state, "my sweep.yaml", Path("/some where"), BEGIN + 1000, "0.1.0")
+    page = html.unescape(render(material, ""))
+    example = material.causes[0].cause.example.session
+    assert f"runner logs --state '/some where' 'my sweep.yaml' {example} --stderr" in page
+    assert "runner results --state '/some where' 'my sweep.yaml' --group-by a --agg mean,std,count" in page
 
 
 def test_the_extra_is_named_where_it_is_missing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import subprocess
@@ -99,6 +100,12 @@ def module(folder: Path, name: str, text: str) -> dict[str, str]:
     library.mkdir(exist_ok=True)
     (library / f"{name}.py").write_text(text)
     return {"PYTHONPATH": str(library)}
+
+
+def test_the_parent_is_written_for_old_interpreters() -> None:
+    """The user's may be one of 3.8."""
+    for path in (ROOT / "runner/backends/local/warm/parent").glob("*.py"):
+        ast.parse(path.read_text(), feature_version=(3, 8))
 
 
 # What sessions share, and what not

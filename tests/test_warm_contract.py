@@ -40,7 +40,8 @@ def both(
     folder: Path, command: tuple[str, ...], env: dict[str, str], more: tuple[str, ...]
 ) -> tuple[Ended, Ended, str | None]:
     """How a command line ends cold and warm, and why it was cold even so. Streams go to `cold.*` and `warm.*`."""
-    site = Site(lambda: LocalBackend(os.environ), folder)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    site = Site(lambda: LocalBackend(environ), folder)
     arguments = tuple(word.replace("{folder}", str(folder)) for word in (sys.executable, *command))
     env = {name: value.replace("{folder}", str(folder)) for name, value in env.items()}
     cold, warm = (site.attempt(arguments, name, **env, RUNNER_SESSION="1") for name in ("cold", "warm"))

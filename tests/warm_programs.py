@@ -283,6 +283,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "module is missing": ("-m", "package.nowhere"),
     "module is no name": ("-m", "package/tool.py"),
     "module of the library": ("-m", "json.tool", "data.json"),
+    "module that is preloaded": ("-m", "decimal"),
     "module with pools": ("-m", "package.pools"),
     "script is missing": ("nowhere.py",),
     "script is a folder": ("folder", "a"),

@@ -87,8 +87,8 @@ class Backend(Protocol):
         """
         ...
 
-    async def refresh(self, job: str) -> None:
-        """Bring what a running job has written so far into its files, where it does not write them itself."""
+    async def refresh(self, job: str) -> bool:
+        """Bring what a job has written so far into its files, where it does not write them itself. Whether more may come."""
         ...
 
     async def cancel(self, job: str, grace: float) -> None:

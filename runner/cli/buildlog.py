@@ -19,8 +19,9 @@ FAILED = "build failed"
 
 def where_logs_lie(this: Given, state: State, arguments: str) -> Logs:
     """`arguments` are the sweep and its state as `runner logs` is to have them."""
+    recipe, backend = this.plan.recipe, this.sweep.backend.kind
     return Logs(
-        of=lambda session, attempt, began: log_of(state, this.plan.recipe, session, attempt, began=began),
+        of=lambda session, attempt, began: log_of(state, recipe, session, attempt, backend, began=began),
         build=lambda build: build_log(state, build).stderr,
         command=lambda kind: log_command(kind, arguments),
     )
@@ -55,4 +56,4 @@ def build_log_of(state: State, attempt: AttemptRow, folder: Path) -> BuildLog | 
     session = this and next((session for session in this.plan if session.id == attempt.session), None)
     if not this or not session or session.build is None:
         return None
-    return build_log(state, build_key(session.build, this.plan.recipe.parts.get("files", {})))
+    return build_log(state, build_key(session, this.plan.recipe, attempt.backend))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -75,27 +77,32 @@ def _show(state: State, session: str, attempt: int, stderr: bool, offset: int) -
 
 
 async def _from_afar(sweep: Sweep, state: State, row: AttemptRow, follow: bool, stderr: bool) -> None:
-    """What the cluster has of a job that runs there; the longer it takes, the more rarely it is asked."""
+    """What the cluster has of a job that runs there; the longer it takes, the more rarely it is asked.
+
+    It is brought to a folder of our own: the state is its holder's.
+    """
     options = sweep.backend.options if row.backend == sweep.backend.kind else {}
     offset, seconds = 0, REFRESH
     async with BACKENDS[row.backend](options, os.environ) as backend:
         job = await backend.find(row.name)
-        if job is not None:
-            await backend.submit(placed(sweep, state, row.session, row.number, row.name))  # says where its logs belong
-        while True:
-            if job is not None:
-                await backend.refresh(job)
-            offset = _show(state, row.session, row.number, stderr, offset)
-            now = next((one for one in state.journal.attempts(row.session) if one.number == row.number), None)
-            if not follow or job is None or now is None or now.outcome is not None:
-                return
-            with trio.move_on_after(seconds):
-                if state.holder is None:  # nobody else will tell of its end
-                    await backend.wait(job)
+        with tempfile.TemporaryDirectory(prefix="runner-logs-") as folder:
+            stdout, stderr_ = (os.path.join(folder, name) for name in ("out", "err"))
+            shown = Path(stderr_ if stderr else stdout)
+            if job is not None:  # its name, and where its logs belong
+                attempt = placed(sweep, state, row.session, row.number, row.name)
+                await backend.submit(replace(attempt, stdout=stdout, stderr=stderr_))
+            more = job is not None
+            while more:
+                assert job is not None
+                more = await backend.refresh(job) and follow
+                offset = copy_from(shown, offset, sys.stdout.buffer)
+                now = next((one for one in state.journal.attempts(row.session) if one.number == row.number), None)
+                if now is None or now.outcome is not None:
                     _show(state, row.session, row.number, stderr, offset)
                     return
-                await trio.sleep(seconds)
-            seconds = min(SLOWEST_REFRESH, seconds * 1.2)
+                if more:
+                    await trio.sleep(seconds)
+                    seconds = min(SLOWEST_REFRESH, seconds * 1.2)
 
 
 def _follow(state: State, session: str, attempt: int, stderr: bool) -> None:

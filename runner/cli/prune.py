@@ -78,12 +78,11 @@ def _find(this: Given, state: State, orphans: bool, age: float | None) -> Unneed
 
 def _orphaned(this: Given, state: State) -> tuple[list[str], list[str]]:
     """The sessions and the builds that the plan does not have, without what runs, or may not be settled from here."""
-    files = this.plan.recipe.parts.get("files", {})
     known, used = set(), set()
     for session in this.plan:
         known.add(int(session.id, 16))
         if session.build is not None:
-            used.add(build_key(session.build, files))
+            used.add(build_key(session, this.plan.recipe, this.sweep.backend.kind))
     held = state.holder is not None
     running = {attempt.session for attempt in state.journal.open_attempts() if held or attempt.backend != HERE}
     building = {build.build for build in state.journal.open_builds() if held or build.backend != HERE}

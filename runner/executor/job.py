@@ -81,6 +81,7 @@ class Job:
         `submitted` is called once that has been done, or not. None if it was left, is not gone although it should be,
         or if its intent could not be recorded.
         """
+        ended: Ended | None = None
         with self._scope:
             try:
                 ended = await self._submit()
@@ -158,7 +159,7 @@ class Job:
 
     async def _end(self, asked: Asked) -> Ended | None:
         assert self.id is not None
-        while trio.current_time() < self._give_up:
+        while not self._left and trio.current_time() < self._give_up:
             with trio.CancelScope(deadline=self._give_up, shield=True) as self._scope:
                 await self._backend.cancel(self.id, self._grace)
                 ended = await self._backend.wait(self.id)

@@ -107,7 +107,7 @@ class Executor:
                 except Exception as error:
                     self._fail(error)
                 except BaseException:
-                    self._close("runner was cancelled")
+                    self._give_up("runner was cancelled")
                     raise
         except BaseException as error:
             raise self._error or _single(error) from None
@@ -236,8 +236,11 @@ class Executor:
         elif key in self._failed_builds:
             self._end_unstarted(entry, Outcome.FAILED, self._failed_builds[key])
         elif self._queue.park(key, entry):
-            cpu = min(1, self._capacity.limits.get("cpu", 1))
-            self._queue.add(Entry((1, self._serial), session, 1, {"cpu": cpu}, build=key))
+            # Here a build may take what there is, and counts as one cpu; a cluster gives it what its first session asks for.
+            needs: Resources = {"cpu": min(1, self._capacity.limits.get("cpu", 1))}
+            if self._backend.outlives_client:
+                needs = session.resources
+            self._queue.add(Entry((1, self._serial), session, 1, needs, build=key))
 
     def _cancel_waiting(self) -> None:
         if self._cancelled_waiting or self._closing:
@@ -350,12 +353,16 @@ class Executor:
             self._record.tell(StopReached(self._clock(), reason))
 
     def _fail(self, error: Exception) -> None:
-        """The first error is the one that `run` raises. Jobs that can do without us are left to a later apply."""
+        """The first error is the one that `run` raises."""
         if self._error is None:
             single = _single(error)
             self._error = single if isinstance(single, Exception) else error
+        self._give_up(f"runner stopped: {self._error}")
+
+    def _give_up(self, reason: str) -> None:
+        """Nobody asked for the end of the jobs: those that can do without us are left to a later apply."""
         if not self._backend.outlives_client:
-            self._close(f"runner stopped: {self._error}")
+            self._close(reason)
             return
         self._closing = self._ending = True
         for job in self._jobs.values():

@@ -13,7 +13,12 @@ Spec: TypeAlias = dict[str, Any]
 
 HEIGHT = 340
 
-ROUNDED = "format(datum.value, '.3~g')"
+ROUNDED = (
+    "abs(datum.value) >= 100 && abs(datum.value) < 1e9 ? format(datum.value, ',.2~f') : format(datum.value, '.3~g')"
+)
+PRECISE = (
+    "abs(datum.value) >= 1e4 && abs(datum.value) < 1e9 ? format(datum.value, ',.0f') : format(datum.value, '.4~g')"
+)
 DURATION = (
     "datum.value < 1 ? format(datum.value * 1000, ',~r') + ' ms' : datum.value < 120 ? format(datum.value, '~r') + ' s'"
     " : datum.value < 7200 ? format(datum.value / 60, '~r') + ' min' : format(datum.value / 3600, '~r') + ' h'"
@@ -37,7 +42,7 @@ def labels_of(quantity: Quantity) -> Spec:
 def number_text(metric: Field) -> str:
     """An expression: `datum.value` of this metric, for people."""
     expressions = {"duration": DURATION, "memory": MEMORY}
-    return expressions.get(metric.quantity or "", "format(datum.value, '.4~g')")
+    return expressions.get(metric.quantity or "", PRECISE)
 
 
 def across(variable: Variable, *, ordinal: bool = False) -> Spec:

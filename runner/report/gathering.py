@@ -65,11 +65,10 @@ class Material:
     made: float
     maker: str
 
-    @property
-    def logs(self) -> str:
-        """The command that shows what a session wrote, but for the session."""
+    def command(self, name: str) -> str:
+        """`runner NAME` for this sweep and its state; more words may follow."""
         state = ["--state", str(self.state)] if self.state else []
-        return shlex.join(["runner", "logs", *state, self.file])
+        return shlex.join(["runner", name, *state, self.file])
 
 
 def gather(plan: Plan, state: State | None, file: str, where: Path | None, made: float, maker: str) -> Material:
@@ -124,7 +123,7 @@ def gather(plan: Plan, state: State | None, file: str, where: Path | None, made:
 def _stderr(plan: Plan, state: State, session: Session, last: AttemptRow) -> Path:
     """Where the reason of a failure stands: where it never started because its build failed, in what the build wrote."""
     if last.started is None and session.build is not None:
-        return state.build_folder(build_key(session.build, plan.recipe.parts.get("files", {}))).with_suffix(".err")
+        return state.build_folder(build_key(session, plan.recipe, last.backend)).with_suffix(".err")
     return state.places(session.id, last.number).stderr
 
 

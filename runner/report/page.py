@@ -127,7 +127,7 @@ def _plot(material: Material, rows: Sheet, chart: Chart) -> Markup:
             tag("div", id="chart", class_="chart", data_kind=chart.kind),
             tag("figcaption", explained, " ", tag("span", id="chart-note")),
         ),
-        sections.numbers(chart, groups, material.columns.numbers, material.file),
+        sections.numbers(chart, groups, material.columns.numbers, material.command("results")),
     )
 
 
@@ -140,7 +140,7 @@ def _sessions(material: Material) -> Markup:
         tag(
             "p",
             f"These are the first {len(material.rows):,} of {material.total:,} sessions; ",
-            tag("code", f"runner results {material.file} --format csv"),
+            tag("code", f"{material.command('results')} --format csv"),
             " has all of them.",
         )
         if len(material.rows) < material.total
@@ -199,7 +199,7 @@ def _page_data(material: Material, rows: Sheet, chart: Chart) -> dict[str, Any]:
     names = {session.id: variables(session.params, session.repeat) for session, _ in material.rows}
     found = {field.key: specs.spec(chart, field) for field in metrics}
     return {
-        "logs": material.logs,
+        "logs": material.command("logs"),
         "signs": dict(SIGN),
         "plots": {key: one for key, one in found.items() if one is not None},
         "timeline": _timeline_spec(material, names),

@@ -104,7 +104,11 @@ def _steps(variable: Variable) -> list[float] | list[str]:
 
 def _ticks(variable: Variable) -> list[tuple[float, str]]:
     if variable.numeric and variable.size > MOST_TICKS:
-        return [(0, f"{variable.numbers[0]:.4g}"), (1, f"{variable.numbers[-1]:.4g}")]
-    steps = [f"{step:.4g}" if isinstance(step, float) else step for step in _steps(variable)]
+        return [(0, _text(variable.numbers[0])), (1, _text(variable.numbers[-1]))]
+    steps = [_text(step) if isinstance(step, float) else step for step in _steps(variable)]
     shown = max(1, -(-len(steps) // 14))
     return [(at / (len(steps) - 1), text) for at, text in enumerate(steps) if at % shown == 0 or at == len(steps) - 1]
+
+
+def _text(number: float) -> str:
+    return f"{number:.4g}" if abs(number) < 1e4 else f"{number:.10g}"

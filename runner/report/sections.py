@@ -100,15 +100,16 @@ def _summary(material: Material, column: Column[Row]) -> Summary:
     return summary
 
 
-def numbers(chart: Chart, groups: Sequence[Group], columns: Sequence[Column[Row]], file: str) -> Markup:
-    """What the plot shows, as a table: for those who cannot see it, or want to know exactly."""
+def numbers(chart: Chart, groups: Sequence[Group], columns: Sequence[Column[Row]], results: str) -> Markup:
+    """What the plot shows, as a table: for those who cannot see it, or want to know exactly.
+
+    `results` is the command that prints results, for what a page has no room for.
+    """
     names = [one.label for one in chart.over]
     if not names:
         return Markup("")
     if len(groups) > MOST_GROUPS:
-        command = (
-            f"runner results {file} --group-by {','.join(one.field.label for one in chart.over)} --agg mean,std,count"
-        )
+        command = f"{results} --group-by {','.join(one.field.label for one in chart.over)} --agg mean,std,count"
         return tag("p", f"The plot stands for {len(groups):,} combinations; their numbers: ", tag("code", command))
     rows = [
         [
@@ -175,7 +176,7 @@ def _card(at: int, one: Explained, material: Material) -> Markup:
             "" if told else f": {reason}",
         ),
         _tail(one),
-        tag("p", tag("code", f"{material.logs} {cause.example.session} --stderr", class_="command")),
+        tag("p", tag("code", f"{material.command('logs')} {cause.example.session} --stderr", class_="command")),
         tag("button", f"Show {counted(len(cause.failures), 'session')} in the table", type="button", data_cause=at),
         tag("details", tag("summary", counted(len(one.names), "session")), tag("ul", *names), more),
     )

@@ -2,14 +2,16 @@
 
 For each program (`empty`, `numpy`, `sklearn`, `torch`; those whose library PATH has): `xargs -P python -c …` with as many at
 once as there are cpus, and with twice as many `runner apply`, the same with `python: {preload: […]}`, and a bare loop that
-imports the library once and forks. Prints the medians of interleaved rounds in sessions a second, and their ratios. Rates are
-slopes between two sizes, so that no start-up counts; with `--sessions N` the larger one is N beyond the smaller.
+imports the library once and forks. Prints the medians of interleaved rounds and their ratios, of the clock and of CPU time,
+which other load on the machine disturbs less. All are slopes between two sizes, so that no start-up counts; with `--sessions N`
+the larger one is N beyond the smaller.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -17,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 PROGRAMS = {
     "empty": ("", []),
@@ -58,30 +61,34 @@ while running:
 """
 
 
-def seconds(command: list[str], cwd: Path, stdin: str | None = None) -> float:
+class Cost(NamedTuple):
+    """Seconds on the clock, and of the processors, with all that has been waited for."""
+
+    wall: float
+    cpu: float
+
+
+def cost(command: list[str], cwd: Path, stdin: str | None = None) -> Cost:
     # Compiled modules must be kept, or every start would compile all of them.
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    begin = time.perf_counter()
-    subprocess.run(
-        command,
-        cwd=cwd,
-        env=environ,
-        input=stdin,
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    return time.perf_counter() - begin
+    begin, before = time.perf_counter(), _cpu()
+    subprocess.run(command, cwd=cwd, env=environ, input=stdin, capture_output=True, check=True, text=True)
+    return Cost(time.perf_counter() - begin, _cpu() - before)
 
 
-def slope(measure: Callable[[int], float], few: int, more: int) -> float:
-    """Sessions a second beyond the first `few`."""
-    before = measure(few)
-    return more / (measure(few + more) - before)
+def _cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def slope(measure: Callable[[int], Cost], few: int, more: int) -> Cost:
+    """What one session costs beyond the first `few`."""
+    before, after = measure(few), measure(few + more)
+    return Cost((after.wall - before.wall) / more, (after.cpu - before.cpu) / more)
 
 
 class Peers:
-    """The ways to run one program so many times; each takes the count and returns the seconds it took."""
+    """The ways to run one program so many times; each takes the count and returns what it cost."""
 
     def __init__(self, python: str, program: str, folder: Path, at_once: int) -> None:
         self.python = python
@@ -90,27 +97,27 @@ class Peers:
         self.at_once = at_once
         self._sweeps = 0
 
-    def xargs(self, count: int) -> float:
+    def xargs(self, count: int) -> Cost:
         argv = ["xargs", f"-P{self.at_once // 2}", "-I{}", self.python, "-c", self.code]
-        return seconds(argv, self.folder, "".join(f"{number}\n" for number in range(count)))
+        return cost(argv, self.folder, "".join(f"{number}\n" for number in range(count)))
 
-    def loop(self, count: int) -> float:
-        return seconds([self.python, "-c", LOOP, str(count), str(self.at_once), self.code, *self.modules], self.folder)
+    def loop(self, count: int) -> Cost:
+        return cost([self.python, "-c", LOOP, str(count), str(self.at_once), self.code, *self.modules], self.folder)
 
-    def warm(self, count: int) -> float:
+    def warm(self, count: int) -> Cost:
         return self._apply(count, f"python: {{interpreter: {self.python}, preload: [{', '.join(self.modules)}]}}")
 
-    def cold(self, count: int) -> float:
+    def cold(self, count: int) -> Cost:
         return self._apply(count, "")
 
-    def _apply(self, count: int, python: str) -> float:
+    def _apply(self, count: int, python: str) -> Cost:
         self._sweeps += 1
         sweep = self.folder / f"sweep-{self._sweeps}.yaml"
         first = "python" if python else self.python
         sweep.write_text(
             f"exec: [{first}, -c, {self.code!r}]\nrepeat: {count}\nmax_parallel: {self.at_once}\n{python}\n"
         )
-        return seconds([sys.executable, "-m", "runner", "apply", sweep.name], self.folder)
+        return cost([sys.executable, "-m", "runner", "apply", sweep.name], self.folder)
 
 
 def has(python: str, modules: list[str]) -> bool:
@@ -118,20 +125,22 @@ def has(python: str, modules: list[str]) -> bool:
     return subprocess.run([python, "-c", imports], stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
-def rates(python: str, program: str, rounds: int, sessions: int, folder: Path) -> dict[str, float]:
-    """The median rate of each peer, in sessions a second."""
+def costs(python: str, program: str, rounds: int, sessions: int, folder: Path) -> dict[str, Cost]:
+    """What one session costs, by peer: medians."""
     at_once = 2 * len(os.sched_getaffinity(0))
     peers = Peers(python, program, folder, at_once)
-    one = peers.xargs(at_once)  # the first one fills the caches
-    one = min(one, peers.xargs(at_once))
-    few = max(at_once * 4, min(500, int(3 / one) * at_once))  # cold starts get some three seconds
-    found: dict[str, list[float]] = {}
+    one = min(peers.xargs(at_once).wall for _ in range(2))  # the first one fills the caches
+    few = max(at_once, min(500, int(3 / one) * at_once))  # cold starts get some three seconds
+    found: dict[str, list[Cost]] = {}
     for _ in range(rounds):
         found.setdefault("xargs", []).append(slope(peers.xargs, at_once, few))
+        found.setdefault("cold", []).append(slope(peers.cold, at_once, few))
         found.setdefault("loop", []).append(slope(peers.loop, 200, sessions))
         found.setdefault("warm", []).append(slope(peers.warm, 200, sessions))
-        found.setdefault("cold", []).append(slope(peers.cold, at_once, few))
-    return {name: statistics.median(values) for name, values in found.items()}
+    return {
+        name: Cost(statistics.median(one.wall for one in values), statistics.median(one.cpu for one in values))
+        for name, values in found.items()
+    }
 
 
 def ratio(value: float, target: float) -> str:
@@ -145,24 +154,24 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=2000)
     parser.add_argument("program", nargs="*", choices=[[], *PROGRAMS], help="default: all that are installed")
     given = parser.parse_args()
-    print("| program | xargs | runner, cold | fork loop | runner, warm | warm/xargs | warm/cold | warm/loop |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print(
+        "| program | measure | xargs | runner, cold | fork loop | runner, warm | warm/xargs | warm/cold | warm/loop |"
+    )
+    print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for program in given.program or PROGRAMS:
         if not has(given.python, PROGRAMS[program][1]):
             continue
         with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".benchmark-") as folder:
-            rate = rates(given.python, program, given.rounds, given.sessions, Path(folder))
-        to_xargs, to_cold, to_loop = TARGETS[program]
-        shown = " | ".join(
-            f"{rate[peer]:.0f}" if rate[peer] >= 10 else f"{rate[peer]:.1f}"
-            for peer in ("xargs", "cold", "loop", "warm")
-        )
-        ratios = (
-            ratio(rate["warm"] / rate["xargs"], to_xargs),
-            ratio(rate["warm"] / rate["cold"], to_cold),
-            ratio(rate["warm"] / rate["loop"], to_loop),
-        )
-        print(f"| `{program}` | {shown} | {' | '.join(ratios)} |", flush=True)
+            cost = costs(given.python, program, given.rounds, given.sessions, Path(folder))
+        for measure in ("wall", "cpu"):
+            each = {peer: getattr(cost[peer], measure) for peer in ("xargs", "cold", "loop", "warm")}
+            targets = zip(("xargs", "cold", "loop"), TARGETS[program], strict=True)
+            ratios = [
+                ratio(each[peer] / each["warm"], target if measure == "wall" else 0.0) for peer, target in targets
+            ]
+            shown = [f"{1 / one:.3g}" if measure == "wall" else f"{1000 * one:.3g}" for one in each.values()]
+            what = "sessions a second" if measure == "wall" else "ms of CPU a session"
+            print(f"| `{program}` | {what} | {' | '.join((*shown, *ratios))} |", flush=True)
 
 
 if __name__ == "__main__":

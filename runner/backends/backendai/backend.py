@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +22,9 @@ from runner.units import format_memory
 
 CLEARING = 8.0
 """Seconds that the cluster gets to clear away a session whose command is over, before it is told to."""
+
+REMEMBERED = 1000
+"""How many jobs whose end has been told are kept in memory, for those who ask again."""
 
 LEAVING = 5.0
 """Seconds beyond its grace that a wrapper gets to bring back what there is, before its session is destroyed."""
@@ -51,6 +56,9 @@ class BackendAI:
         self._locks: dict[str, trio.Lock] = {}
         self._asked: set[str] = set()
         self._going: set[Job] = set()
+        self._behind: dict[str, int] = {}  # by name: output files of earlier attempts that did not go along
+        self._told: deque[str] = deque()
+        self._writing = trio.Lock()
         self._sought: set[str] = set()
         self._seeking = trio.Lock()
 
@@ -65,13 +73,30 @@ class BackendAI:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
+        try:
+            if error is None:
+                await self._see_off()
+        finally:
+            await self._close(kind, error, traceback)
+        return None
+
+    async def _close(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self._scope.cancel()
         try:
             # The caller's error is the caller's: a nursery would make a group of it.
             await self._manager.__aexit__(None, None, None)
         finally:
             await self._client.__aexit__(kind, error, traceback)
-        return None
+
+    async def _see_off(self) -> None:
+        """A manager that was away may have forgotten to clear away what has ended: then it is told to."""
+        if self._client.failed_at > -math.inf:
+            with trio.move_on_after(2 * CLEARING):
+                await self._room()
+                for it in self._going:
+                    await sessions.destroy(self._client, it.id, forced=True)
 
     async def submit(self, attempt: Attempt) -> str:
         if attempt.name not in self._ids:
@@ -80,6 +105,7 @@ class BackendAI:
                 raise Rejected("backend `backend.ai` needs an `image`")
             try:
                 body = await trio.to_thread.run_sync(payload.request, attempt, self._config.job)
+                self._behind[attempt.name] = await trio.to_thread.run_sync(payload.left_behind, attempt)
                 self._ids[attempt.name] = await sessions.create(self._client, body)
             except payload.TooLarge as error:
                 most = format_memory(payload.LARGEST_PAYLOAD)
@@ -141,7 +167,22 @@ class BackendAI:
                     self._ended[job] = await self._follow_out(it)
                 else:
                     self._ended[job] = await missed.give_up(self._client, self._watch, it, self._name(it))
+                self._remember(it)
             return self._ended[job]
+
+    def _remember(self, it: Job) -> None:
+        """Its end has been told; in time it may be forgotten."""
+        self._told.append(it.id)
+        if len(self._told) > REMEMBERED:
+            old = self._told.popleft()
+            attempt = self._attempts.pop(old, None)
+            if attempt is not None:
+                self._ids.pop(attempt.name, None)
+                self._behind.pop(attempt.name, None)
+            for known in (self._started, self._ended, self._locks):
+                known.pop(old, None)
+            self._asked.discard(old)
+            self._watch.forget(self._watch.job(old))
 
     async def _room(self) -> None:
         """Whoever submits next may count on the room of those that have ended: let their containers go first."""
@@ -189,11 +230,22 @@ class BackendAI:
             with trio.move_on_after(CLEARING):
                 await self._watch.until(it, lambda: it.over)
 
-    async def refresh(self, job: str) -> None:
-        """What an ended job has written is in place already."""
+    async def refresh(self, job: str) -> bool:
+        """What an ended job has written is in place already. Where requests are few, they are not spent on this."""
+        if job in self._ended or self._watch.frugal:
+            return job not in self._ended
+        it = self._watch.job(job)
+        if not it.waiters:
+            for seen in await sessions.listing(self._client, "id", [job]):
+                self._watch.known(seen)
+        over = it.over
         log = await sessions.console(self._client, job)
-        if (attempt := self._attempts.get(job)) and log and job not in self._ended:
-            await trio.to_thread.run_sync(collect.logs, log, attempt)
+        attempt = self._attempts.get(job)
+        if log and attempt is not None:
+            async with self._writing:
+                if job not in self._ended:
+                    await trio.to_thread.run_sync(collect.logs, log, attempt)
+        return not over and not collect.whole(log or "", self._name(it))
 
     async def _clear_away(self, it: Job, done: Callable[[], bool]) -> None:
         """A session whose command is over goes by itself; one that does not is helped on."""
@@ -213,7 +265,10 @@ class BackendAI:
 
     async def _bring_back(self, it: Job, log: str) -> Ended:
         attempt = self._attempts.get(it.id)
-        console = await trio.to_thread.run_sync(collect.bring_back, log, self._name(it), attempt)
+        expected = not it.gone and it.seen is not None and it.seen.result is not None
+        async with self._writing:
+            missing = self._behind.get(self._name(it), 0)
+            console = await trio.to_thread.run_sync(collect.bring_back, log, self._name(it), attempt, expected, missing)
         seen = None if it.gone else it.seen
         return outcome.ended(seen, it.exit_code, console, attempt, asked=it.id in self._asked)
 

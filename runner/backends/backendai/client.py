@@ -72,6 +72,9 @@ class Client:
             await self.budget.take()
             try:
                 response = await self._http.send(self._request(method, path, body, query))
+            except httpx.LocalProtocolError as error:
+                self.budget.unheard()
+                raise EnvironmentFailed(f"a request to `{self.config.endpoint}` cannot be sent as it is") from error
             except httpx.HTTPError as error:
                 self.budget.unheard()
                 self.failed_at = trio.current_time()
@@ -79,15 +82,33 @@ class Client:
             except BaseException:
                 self.budget.unheard()
                 raise
-            self._answered = True
             if response.is_success:
                 self.budget.heard(response.headers)
-                return response.json() if response.content else None
+                return self._document(response)
             if not self._account_for(response, corrected):
                 break
         if response.status_code >= 500:
             self.failed_at = trio.current_time()
         raise self._problem(response)
+
+    def _document(self, response: httpx.Response) -> Any:
+        if not response.content:
+            self._answered = True
+            return None
+        try:
+            document = response.json()
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise self._strange(response)
+        self._answered = True
+        return document
+
+    def _strange(self, response: httpx.Response) -> EnvironmentFailed:
+        return EnvironmentFailed(
+            f"`{self.config.endpoint}` answers {response.status_code} with what is no answer of a Backend.AI manager",
+            "BACKEND_ENDPOINT has to be the manager's API, not a web console or a proxy's own page",
+        )
 
     async def insist(
         self, method: str, path: str, body: Any = None, query: Query = MappingProxyType({}), *, failures: int = 0
@@ -175,6 +196,9 @@ class Client:
         if response.status_code == 429:
             return RateLimited("the account's rate limit is used up")
         problem = of_answer(response.status_code, response.content)
+        if isinstance(problem, Refused) and not problem.kind:
+            return self._strange(response)
+        self._answered = self._answered or (isinstance(problem, Failed) and bool(problem.kind))
         if isinstance(problem, Refused) and (problem.status == 401 or problem.kind == "invalid-auth-params"):
             return EnvironmentFailed(
                 f"`{self.config.endpoint}` does not accept the keys: {problem.words}",
@@ -189,15 +213,13 @@ class Patience:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._pause = _FIRST_PAUSE
-        self._since: float | None = None
+        self._since = trio.current_time()
 
     async def wait(self, fault: Unavailable) -> None:
         """Pause before the next try; not where the budget does. Raises EnvironmentFailed when it has been long enough."""
         if isinstance(fault, RateLimited):
             return
-        now = trio.current_time()
-        self._since = now if self._since is None else self._since
-        if now - self._since >= self._client.patience():
+        if trio.current_time() - self._since >= self._client.patience():
             raise EnvironmentFailed(
                 f"`{self._client.config.endpoint}` cannot be reached: {fault.words}",
                 "is BACKEND_ENDPOINT right? jobs that run go on, and the same command takes them up again",
@@ -208,7 +230,7 @@ class Patience:
     def reset(self) -> None:
         """It has answered."""
         self._pause = _FIRST_PAUSE
-        self._since = None
+        self._since = trio.current_time()
 
 
 def _reason(error: httpx.HTTPError) -> str:

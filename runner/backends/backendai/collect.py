@@ -36,11 +36,18 @@ def whole(log: str, name: str) -> bool:
     return f"{key(name)}:end:" in log
 
 
-def bring_back(log: str, name: str, attempt: Attempt | None) -> Console:
-    """Read the console; put streams and output files in their places, and say on stderr what is missing."""
+def bring_back(log: str, name: str, attempt: Attempt | None, expected: bool = True, behind: int = 0) -> Console:
+    """Read the console; put streams and output files in their places, and say on stderr what is missing of what is
+    `expected`, and how many output files of earlier attempts stayed `behind`.
+    """
     found = console.read(log, key(name))
     if attempt is not None:
         notes = _notes(found)
+        if expected and not found.begun:
+            notes.append("the cluster has lost the job's console, and with it all that it wrote")
+        if behind:
+            files = f"{behind} output file{'' if behind == 1 else 's'}"
+            notes.append(f"{files} of earlier attempts did not go along: a job takes the newest 256 KiB")
         _write(attempt.stdout, found.out.join()[0])
         _write(attempt.stderr, found.err.join()[0] + "".join(f"runner: {note}\n" for note in notes).encode())
         _files(found, Path(attempt.output))

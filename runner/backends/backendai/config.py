@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from runner.errors import InvalidInput
 
@@ -56,21 +58,13 @@ class Config:
 def read(options: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
     """What the file says wins over the environment. Raises InvalidInput."""
     endpoint = str(options.get("endpoint") or _get(environ, "ENDPOINT") or DEFAULT_ENDPOINT).split(",")[0].strip()
-    if not endpoint.startswith(("http://", "https://")):
-        raise InvalidInput(
-            f"the endpoint `{endpoint}` is no http or https address", "such as `https://api.example.com`"
-        )
+    _check_address(endpoint)
     if _get(environ, "ENDPOINT_TYPE", "api") != "api":
         raise InvalidInput(
             "BACKEND_ENDPOINT_TYPE is not `api`",
             "runner signs its requests with keys: point BACKEND_ENDPOINT at the manager's API",
         )
-    access, secret = _get(environ, "ACCESS_KEY"), _get(environ, "SECRET_KEY")
-    if not access or not secret:
-        missing = "BACKEND_SECRET_KEY" if access else "BACKEND_ACCESS_KEY"
-        raise InvalidInput(
-            f"{missing} is not set in the environment", "export the keypair that the web console shows for your account"
-        )
+    access, secret = _key(environ, "ACCESS_KEY"), _key(environ, "SECRET_KEY")
     domain = str(options.get("domain") or _get(environ, "DOMAIN", "default"))
     group = str(options.get("group") or _get(environ, "GROUP", "default"))
     owner = options.get("owner")
@@ -85,6 +79,32 @@ def read(options: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
         connect_timeout=_seconds(_get(environ, "CONNECTION_TIMEOUT", "10")),
         job=_job(options, environ, domain, group),
     )
+
+
+def _check_address(endpoint: str) -> None:
+    try:
+        address = urlsplit(endpoint)
+        usable = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InvalidInput(
+            f"the endpoint `{endpoint}` is no http or https address", "such as `https://api.example.com`"
+        )
+    if "@" in address.netloc:
+        raise InvalidInput("the endpoint names a user", "keys belong into BACKEND_ACCESS_KEY and BACKEND_SECRET_KEY")
+
+
+def _key(environ: Mapping[str, str], name: str) -> str:
+    key = _get(environ, name).strip()
+    if not key:
+        raise InvalidInput(
+            f"BACKEND_{name} is not set in the environment",
+            "export the keypair that the web console shows for your account",
+        )
+    if not key.isascii() or not key.isprintable():
+        raise InvalidInput(f"BACKEND_{name} holds characters that no key has", "copy it from the web console again")
+    return key
 
 
 def _job(options: Mapping[str, Any], environ: Mapping[str, str], domain: str, group: str) -> dict[str, Any]:
@@ -133,9 +153,12 @@ def _get(environ: Mapping[str, str], name: str, default: str = "") -> str:
 
 def _seconds(text: str) -> float:
     try:
-        return float(text)
-    except ValueError as error:
-        raise InvalidInput(f"BACKEND_CONNECTION_TIMEOUT is no number: `{text}`") from error
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise InvalidInput(f"BACKEND_CONNECTION_TIMEOUT is no number of seconds: `{text}`")
+    return seconds
 
 
 def _whole(name: str, value: Any) -> int:

@@ -16,7 +16,7 @@ from runner.backends.backendai.payload import key
 from runner.backends.backendai.watch import Job, Watch
 from runner.model import Ended, Outcome
 
-PREPARED_WITHIN, REMEMBERED_WITHIN = 300.0, 60.0
+PREPARED_WITHIN, REMEMBERED_WITHIN = 600.0, 120.0
 """Seconds of PREPARING after which a session counts as forgotten; and after the cluster was away meanwhile. Pulling is extra."""
 
 STALLED, BLANKS = 30.0, 2
@@ -81,8 +81,8 @@ async def give_up(client: Client, watch: Watch, job: Job, name: str) -> Ended:
 
 
 def _forgotten_at(client: Client, job: Job) -> float:
-    """Trio's time."""
-    if not job.preparing:
+    """Trio's time. A bootstrap script, which runs while the cluster says PREPARING, may take as long as it likes."""
+    if not job.preparing or client.config.job["bootstrap_script"]:
         return math.inf
     failed = client.failed_at
     return failed + REMEMBERED_WITHIN if failed > job.since else job.since + PREPARED_WITHIN

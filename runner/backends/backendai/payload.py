@@ -129,8 +129,7 @@ def _items(attempt: Attempt) -> Iterator[Item]:
     params = attempt.env.get("RUNNER_PARAMS_FILE")
     if params is not None and os.path.exists(params):
         yield Item('"$dir/params.json"', Path(params).read_bytes(), False)
-    if attempt.number > 1 and not builds(attempt):
-        yield from _kept(attempt)
+    yield from kept(attempt)[0]
 
 
 def inputs(attempt: Attempt) -> Iterator[tuple[str, str]]:
@@ -146,22 +145,29 @@ def inputs(attempt: Attempt) -> Iterator[tuple[str, str]]:
                 yield os.path.relpath(whole, attempt.root).replace(os.sep, "/"), whole
 
 
-def _kept(attempt: Attempt) -> Iterator[Item]:
-    """What earlier attempts left in the output folder: all of it, such as a checkpoint, if it is small enough, or nothing."""
-    found: list[Item] = []
-    room = MOST_BROUGHT_BACK // 4
+def kept(attempt: Attempt) -> tuple[list[Item], int]:
+    """What earlier attempts left in the output folder, such as a checkpoint, and how many files of it stay behind: the newest
+    ones go along, as many as fit beside the inputs.
+    """
+    if attempt.number == 1 or builds(attempt):
+        return [], 0
+    found: list[tuple[float, str]] = []
     for folder, _, names in os.walk(attempt.output):
-        for name in sorted(names):
-            whole = os.path.join(folder, name)
-            room -= os.path.getsize(whole) if os.path.isfile(whole) else 0
-            if room < 0:
-                return
-            if os.path.isfile(whole):
-                path = os.path.relpath(whole, attempt.output)
-                found.append(
-                    Item(f'"$output"/{shlex.quote(path)}', Path(whole).read_bytes(), os.access(whole, os.X_OK))
-                )
-    yield from found
+        whole = [os.path.join(folder, name) for name in names]
+        found += [(os.stat(path).st_mtime, path) for path in whole if os.path.isfile(path)]
+    room = min(MOST_BROUGHT_BACK // 4, LARGEST_PAYLOAD - sum(os.path.getsize(source) for _, source in inputs(attempt)))
+    items: list[Item] = []
+    for _, path in sorted(found, reverse=True):
+        room -= os.path.getsize(path)
+        if room < 0:
+            break
+        place = f'"$output"/{shlex.quote(os.path.relpath(path, attempt.output))}'
+        items.append(Item(place, Path(path).read_bytes(), os.access(path, os.X_OK)))
+    return items, len(found) - len(items)
+
+
+def left_behind(attempt: Attempt) -> int:
+    return kept(attempt)[1]
 
 
 def builds(attempt: Attempt) -> bool:

@@ -28,7 +28,11 @@ class Unavailable(Exception):
 
 
 class Failed(Unavailable):
-    """It answers, but with an error of its own."""
+    """It answers, but with an error of its own; of no `kind` where that is not the manager's, but a proxy's."""
+
+    def __init__(self, words: str, kind: str = "") -> None:
+        super().__init__(words)
+        self.kind = kind
 
 
 class RateLimited(Unavailable):
@@ -46,7 +50,7 @@ def of_answer(status: int, content: bytes) -> Refused | Unavailable:
     kind = str(document.get("type", "")).removeprefix(PREFIX)
     words = _words(document) or f"HTTP status {status}"
     if status >= 500 or status in (408, 425):
-        return Failed(f"the cluster answered {status}: {words}")
+        return Failed(f"the cluster answered {status}: {words}", kind)
     return Refused(status, kind, words, document.get("data"))
 
 

@@ -10,6 +10,10 @@ from typing import Any
 
 from runner.backends.backendai.client import Client, Patience
 from runner.backends.backendai.problems import Failed, RateLimited, Refused, Unavailable
+from runner.errors import EnvironmentFailed
+
+FAILURES = 6
+"""How often the manager may answer a creation with an error of its own: some of what it does not like, it says no better."""
 
 PAGE = 100
 """Sessions in one question, and in one answer."""
@@ -47,6 +51,7 @@ class Seen:
 async def create(client: Client, body: Mapping[str, Any]) -> str:
     """Enqueue a session and return its id; one of that name that there is already is the one. Raises Refused."""
     patience = Patience(client)
+    failures = 0
     while True:
         try:
             answer = await client.ask("POST", "/session", body)
@@ -56,6 +61,9 @@ async def create(client: Client, body: Mapping[str, Any]) -> str:
                 return str(refusal.data["existingSessionId"])
             raise
         except Unavailable as fault:
+            failures += isinstance(fault, Failed) and bool(fault.kind)
+            if failures == FAILURES:
+                raise Refused(500, "", f"{fault.words}, {FAILURES} times") from fault
             await patience.wait(fault)
             if isinstance(fault, RateLimited):
                 continue
@@ -83,11 +91,14 @@ async def _batch(client: Client, condition: str) -> list[Seen]:
     found: list[Seen] = []
     while True:
         variables = {"limit": PAGE, "offset": len(found), "filter": condition}
-        answer = await client.insist("POST", "/admin/gql", {"query": _LIST, "variables": variables})
+        try:
+            answer = await client.insist("POST", "/admin/gql", {"query": _LIST, "variables": variables})
+        except Refused as refusal:
+            raise EnvironmentFailed(f"the cluster does not list sessions: {refusal.words}") from refusal
         page = ((answer or {}).get("data") or {}).get("compute_session_list")
         if page is None:
             faults = "; ".join(str(fault.get("message")) for fault in (answer or {}).get("errors", ()))
-            raise Refused(200, "graphql", faults or "the cluster did not answer the query")
+            raise EnvironmentFailed(f"the cluster does not list sessions: {faults or 'it gives no reason'}")
         found += map(_seen, page["items"])
         if not page["items"] or len(found) >= page["total_count"]:
             return found

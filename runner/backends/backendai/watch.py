@@ -94,6 +94,8 @@ class Watch:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._jobs: dict[str, Job] = {}
+        self._wanted: dict[str, Job] = {}
+        """Those that somebody waits for."""
         self._interval = SHORT
         self._due = math.inf
         self._moved = trio.Event()
@@ -114,6 +116,7 @@ class Watch:
     async def until(self, job: Job, condition: Callable[[], bool]) -> None:
         """Raises what keeps the watch from going on."""
         job.waiters += 1
+        self._wanted[job.id] = job
         try:
             while not condition():
                 if self._error is not None:
@@ -122,6 +125,12 @@ class Watch:
                 await job.changed.wait()
         finally:
             job.waiters -= 1
+            if not job.waiters:
+                self._wanted.pop(job.id, None)
+
+    def forget(self, job: Job) -> None:
+        """Nobody will ask for it again."""
+        self._jobs.pop(job.id, None)
 
     async def run(self) -> None:
         """Never returns. What goes wrong for good is told to whoever waits."""
@@ -139,9 +148,6 @@ class Watch:
         self._interval = SHORT
         self._look_in(SOON)
 
-    def _wanted(self) -> list[Job]:
-        return [job for job in self._jobs.values() if job.waiters]
-
     def _look_in(self, seconds: float) -> None:
         pace = self._pace()
         due = trio.current_time() + max(seconds, 0.0 if pace < 1 else pace)
@@ -151,7 +157,7 @@ class Watch:
 
     def _pace(self) -> float:
         """Each job still needs its console and perhaps a destruction; those come before curiosity."""
-        return self._client.budget.pace(reserve=3 + 3 * len(self._wanted()))
+        return self._client.budget.pace(reserve=3 + 3 * len(self._wanted))
 
     async def _poll(self) -> None:
         while True:
@@ -160,7 +166,7 @@ class Watch:
                 with trio.move_on_at(self._due):
                     await self._moved.wait()
             self._due = math.inf
-            wanted = self._wanted()
+            wanted = list(self._wanted.values())
             if not wanted:
                 continue
             try:

@@ -189,8 +189,10 @@ class LocalBackend:
             await known.over.wait()
         return self._tell(known)
 
-    async def refresh(self, job: str) -> None:
+    async def refresh(self, job: str) -> bool:
         await trio.lowlevel.checkpoint()
+        known = self._by_id.get(job)
+        return known is not None and known.ended is None
 
     async def cancel(self, job: str, grace: float) -> None:
         known = self._by_id.get(job)

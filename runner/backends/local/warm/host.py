@@ -45,6 +45,7 @@ class Host:
         """Start it by itself: the rest of its SPAWN, and why."""
         self._spawner.line.say(COLD, message[0], reason)
         self._spawner.waiting.append(message)
+        self._spawner.spawn_waiting()
 
     def begun(self, job: Job, at: float) -> None:
         self._spawner.begun(job, at)
@@ -60,8 +61,10 @@ class Host:
         self._spawner.settle(job)
 
     def lost(self, key: int, reason: str) -> None:
-        """It has ended, and nobody knows how."""
-        job = self._spawner.jobs[key]
+        """It has ended, and nobody knows how, unless the spawner has waited for it meanwhile."""
+        job = self._spawner.jobs.get(key)
+        if job is None or job.code is not None:
+            return
         self._spawner.line.say(LOST, key, reason)
         self._spawner.exited(job, 0, 0.0, 0)
         self._spawner.end(job, 0)

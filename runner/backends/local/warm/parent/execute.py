@@ -39,7 +39,7 @@ def execute(request: Request, main: dict[str, Any]) -> int:
     raised = None
     try:
         if request.mode == MODULE:
-            _module(request.target, scope)
+            _module(request, scope)
         else:
             exec(_code(request, scope), scope)
     except BaseException as error:
@@ -50,10 +50,13 @@ def execute(request: Request, main: dict[str, Any]) -> int:
     return status
 
 
-def _module(name: str, scope: dict[str, Any]) -> None:
+def _module(request: Request, scope: dict[str, Any]) -> None:
+    known = sys.modules.get(request.target)
+    if known is not None and not hasattr(known, "__path__"):  # it would be warned of what nobody has imported
+        _start_afresh(request)
     scope["__loader__"] = _frozen.BuiltinImporter
     sys.path[:0] = [os.getcwd()] if looks_beside() else []
-    runpy._run_module_as_main(name)  # type: ignore[attr-defined]
+    runpy._run_module_as_main(request.target)  # type: ignore[attr-defined]
 
 
 def _code(request: Request, scope: dict[str, Any]) -> CodeType:

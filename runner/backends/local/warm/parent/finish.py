@@ -54,7 +54,7 @@ def finish(status: int, before: Before) -> NoReturn:
         pass
     flushed = _flush_both()
     _let_go(before.modules)
-    flushed = _flush_both() and flushed
+    flushed = flushed and _flush_both()
     if status < 0:
         signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
