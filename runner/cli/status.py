@@ -46,7 +46,7 @@ def command(file: str, form: str, watch: bool, state: Path | None) -> None:
             click.echo(json.dumps(_gather(this, opened), ensure_ascii=False, indent=2))
             return
         if watch and opened is not None:
-            follow(lambda: standing(this.plan, opened))
+            follow(lambda: standing(this.plan, opened, causes=False))
         found = _gather(this, opened)
         for line in _told(found, standing(this.plan, opened) if opened else None, arguments):
             click.echo(line)

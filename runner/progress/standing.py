@@ -51,8 +51,8 @@ class Standing:
                 yield busy_line(self.busy)
 
 
-def standing(plan: Plan, state: State) -> Standing:
-    """Read it all: a look at every session of the plan."""
+def standing(plan: Plan, state: State, *, causes: bool = True) -> Standing:
+    """Look at every session of the plan; with `causes` also into the log of each that failed."""
     tally = Tally()
     apply = state.journal.last_apply()
     live = state.holder is not None
@@ -60,13 +60,15 @@ def standing(plan: Plan, state: State) -> Standing:
         tally.begin(apply.sweep, apply.started, apply.to_run, apply.capacity, apply.max_parallel)
     needs: dict[str, Resources] = {}
     for result in results(plan, state):
-        _count(result, plan, state, tally, apply)
+        _count(result, tally, apply)
+        if causes:
+            _explain(result, plan, state, tally)
         if result.last and apply and not live and result.last.apply == apply.number:
             needs[result.session.id] = result.session.resources
     return Standing(tally, apply, live, _busy(state, apply, needs) if apply else {})
 
 
-def _count(result: Result, plan: Plan, state: State, tally: Tally, apply: ApplyRow | None) -> None:
+def _count(result: Result, tally: Tally, apply: ApplyRow | None) -> None:
     session, last = result.session, result.last
     if last is None:
         return
@@ -76,12 +78,15 @@ def _count(result: Result, plan: Plan, state: State, tally: Tally, apply: ApplyR
             tally.started(session.id, last.started)
         elif last.reason is not None:
             tally.waits(session.id, last.reason)
-    elif last.outcome is not None:
-        if apply is not None and last.apply == apply.number:
-            tally.ended_for_good(last.outcome, last.duration, last.started)
-        if last.outcome not in (Outcome.SUCCEEDED, Outcome.CANCELLED):
-            found = failure(state, plan.recipe, session, last)
-            tally.fails(found, named(session), telling_log(state, plan.recipe, session, last))
+    elif last.outcome is not None and apply is not None and last.apply == apply.number:
+        tally.ended_for_good(last.outcome, last.duration, last.started)
+
+
+def _explain(result: Result, plan: Plan, state: State, tally: Tally) -> None:
+    session, last = result.session, result.last
+    if last is not None and last.outcome not in (None, Outcome.SUCCEEDED, Outcome.CANCELLED):
+        found = failure(state, plan.recipe, session, last)
+        tally.fails(found, named(session), telling_log(state, plan.recipe, session, last))
 
 
 def _busy(state: State, apply: ApplyRow, needs: Mapping[str, Resources]) -> dict[str, float]:
