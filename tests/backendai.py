@@ -203,6 +203,19 @@ class Bench:
             text=True,
         )
 
+    def shell(self, command: str) -> subprocess.CompletedProcess[str]:
+        """Carry out what was printed for a user to type, from elsewhere."""
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        return subprocess.run(
+            ["sh", "-c", command],
+            cwd="/",
+            env=self._environ("user", {"PATH": path}),
+            capture_output=True,
+            text=True,
+            timeout=2 * MINUTES,
+            check=False,
+        )
+
     def rows(self) -> list[dict[str, Any]]:
         """What `runner results` says of each session."""
         return list(json.loads(self.run("results", "--format", "json").stdout))

@@ -194,6 +194,26 @@ def test_files_metrics_and_output_files(bench: Bench) -> None:
     assert (Path(row["output"]) / "sub" / "b.bin").read_bytes() == b"\xff"
 
 
+def test_links_and_empty_folders_on_both_ways(bench: Bench) -> None:
+    """What a build links is there for its sessions, and what they link comes back."""
+    bench.write(
+        "files: [in.txt]\n"
+        "build: cp in.txt libx.so.1 && ln -s libx.so.1 libx.so && mkdir empty && ln -s $$(command -v python3) python\n"
+        "exec: |\n"
+        "  test -L libx.so && cat libx.so && rmdir empty && ./python -c 'print(2)' &&\n"
+        '  cd "$$RUNNER_OUTPUT_DIR" && mkdir step1 bare && echo 3 >step1/model && ln -s "$$PWD/step1" latest\n'
+    )
+    (bench.folder / "in.txt").write_text("1\n")
+    done = bench.run("apply")
+    assert done.returncode == 0, done.stderr
+    [row] = bench.rows()
+    assert Path(row["stdout"]).read_text() == "1\n2\n"
+    output = Path(row["output"])
+    assert (output / "latest").readlink() == Path("step1")
+    assert (output / "latest/model").read_text() == "3\n"
+    assert (output / "bare").is_dir()
+
+
 def test_logs_follow_a_running_job(bench: Bench) -> None:
     """`logs -f` shows what a job writes while it runs."""
     bench.write("exec: [sh, -c, 'echo early; while ! test -e /tmp/go; do sleep 0.2; done; echo late']\n")
@@ -353,6 +373,37 @@ def test_detached_jobs_run_on_and_are_collected(bench: Bench) -> None:
     assert Path(row["stdout"]).read_text() == "done\n"
     slowly(lambda: all(job.over for job in bench.jobs()))
     assert {job.id for job in bench.jobs()} == {keep.id, drop.id}
+
+
+def test_a_run_that_was_killed_or_detached_is_found_again(bench: Bench) -> None:
+    """`runner run` keeps what it takes; the commands that it, or the next one, prints do what they say."""
+    flags = (bench.cluster.image, "-r", "cpu=1", "-r", "mem=256m", "--tag", bench.tag)
+
+    def as_printed(errors: str, which: int) -> subprocess.CompletedProcess[str]:
+        command = re.findall(r"`(cd [^`]*)`", errors)[which]
+        return bench.shell(command)
+
+    dying = bench.start("run", *flags, "--exec", "sleep 1006")
+    bench.wait_for_jobs("RUNNING")
+    dying.kill()
+    dying.communicate()
+    warned = bench.run("run", "--exec", "echo next")
+    assert (warned.returncode, warned.stdout) == (0, "next\n")
+    assert "died and left 1 job at backend.ai" in warned.stderr
+    ended = as_printed(warned.stderr, 1)
+    assert ended.returncode == 0, ended.stderr
+    slowly(lambda: bench.jobs()[0].over)
+
+    detached = bench.run("run", *flags, "--exec", "echo $x", "--exec-range=x=case:1,2", "--detach")
+    assert detached.returncode == 0, detached.stderr
+    assert "died" not in bench.run("run", "--exec", "true").stderr
+    resumed = as_printed(detached.stderr, 0)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "2 succeeded" in resumed.stderr
+    assert len(bench.jobs()) == 3
+    clean = bench.run("run", *flags, "-t", "kept", "--exec", "true")
+    assert clean.returncode == 0, clean.stderr
+    assert not (bench.folder / "xdg/runner/runs/kept/run.yaml").exists()
 
 
 def test_ctrl_c_destroys_what_runs_and_nothing_else(bench: Bench) -> None:

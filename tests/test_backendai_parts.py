@@ -18,13 +18,15 @@ from trio.testing import MockClock
 
 from runner.backends.backendai import collect, config, events, outcome, payload
 from runner.backends.backendai.budget import Budget
-from runner.backends.backendai.check import problems
+from runner.backends.backendai.check import is_time, problems
 from runner.backends.backendai.console import Console, End, read
 from runner.backends.backendai.problems import Refused, Unavailable, hint, of_answer
 from runner.backends.backendai.sessions import Seen
 from runner.backends.backendai.signing import sign
+from runner.cli.options import override
 from runner.errors import InvalidInput
 from runner.model import Attempt, Outcome, Resources
+from runner.sections import BackendChoice
 from tests.conftest import LoadText
 from tests.fake_backendai import NOISE, chunks
 
@@ -87,7 +89,8 @@ def test_keys_are_never_shown() -> None:
         ({}, {"BACKEND_ACCESS_KEY": "A"}, "BACKEND_SECRET_KEY is not set"),
         ({"endpoint": "bai.example"}, KEYS, "no http or https address"),
         ({"cluster_size": "many"}, KEYS, "`cluster_size` of backend `backend.ai` is no whole number"),
-        ({"resource_opts": ["shmem"]}, KEYS, "is not `KEY=VALUE`"),
+        ({"resource_opts": ["shmem"]}, KEYS, "`shmem` in option `resource_opts` is not `KEY=VALUE`"),
+        ({"resource_opts": ["=64m"]}, KEYS, "`=64m` in option `resource_opts` is not `KEY=VALUE`"),
         ({"bootstrap_script": "/nowhere"}, KEYS, "cannot read the bootstrap script"),
         ({}, {**KEYS, "BACKEND_ENDPOINT_TYPE": "session"}, "is not `api`"),
     ],
@@ -291,10 +294,74 @@ def test_no_file_is_written_outside_the_output_folder(tmp_path: Path, path: str)
     (tmp_path / "output").mkdir()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "output/link").symlink_to(tmp_path / "elsewhere")
-    log = f"{MARK}:file:1:4:-:{base64.b64encode(path.encode()).decode()}\r\n" + chunks(MARK, "f1", b"evil")
+    log = f"{MARK}:file:1:4:-:{encoded(path)}\r\n" + chunks(MARK, "f1", b"evil")
     collect.bring_back(log, attempt.name, attempt)
     assert not list(tmp_path.rglob("evil"))
     assert not Path("/etc/evil").exists()
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("../link", "x"),
+        ("link", "/etc/passwd"),
+        ("link", "../elsewhere"),
+        ("a/link", "../../elsewhere"),
+        ("link", "here/../../elsewhere"),  # `here` leads to `.`
+        ("mine/link", "x"),
+        ("link", ""),
+        ("link", "nul\0"),
+        ("", "x"),
+    ],
+)
+def test_no_link_leads_out_of_the_output_folder(tmp_path: Path, path: str, target: str) -> None:
+    """Nor is one made outside of it; what is refused is said."""
+    attempt = attempt_in(tmp_path)
+    (tmp_path / "output").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "output/mine").symlink_to(tmp_path / "elsewhere")
+    log = f"{MARK}:link:{encoded('here')}:{encoded('.')}\n{MARK}:link:{encoded(path)}:{encoded(target)}\n"
+    collect.bring_back(log, attempt.name, attempt)
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_symlink()) == ["here", "mine"]
+    assert "1 output file could not be laid down" in Path(attempt.stderr).read_text()
+
+
+def test_an_output_folder_that_is_gone_is_made_again(tmp_path: Path) -> None:
+    """Empty ones are tidied away, also while a job of a dead runner goes on; and none is made for nothing."""
+    attempt = attempt_in(tmp_path)
+    collect.bring_back("", attempt.name, attempt)
+    assert not (tmp_path / "output").exists()
+    log = f"{MARK}:file:1:4:-:{encoded('made')}\n" + chunks(MARK, "f1", b"made")
+    collect.bring_back(log, attempt.name, attempt)
+    assert (tmp_path / "output/made").read_text() == "made"
+
+
+def test_no_file_is_written_through_a_link_that_came_along(tmp_path: Path) -> None:
+    """In whatever order they are told: files first, and a link does not take a folder's place."""
+    build = replace(attempt_in(tmp_path), output=str(tmp_path / "build"), root=str(tmp_path / "build"))
+    (tmp_path / "build").mkdir()
+    link = f"{MARK}:link:{encoded('sub')}:{encoded(str(tmp_path / 'elsewhere'))}\n"
+    file = f"{MARK}:file:1:4:-:{encoded('sub/evil')}\r\n" + chunks(MARK, "f1", b"evil")
+    (tmp_path / "elsewhere").mkdir()
+    collect.bring_back(link + file, build.name, build)
+    assert not list((tmp_path / "elsewhere").iterdir())
+    assert (tmp_path / "build/sub/evil").read_text() == "evil"
+
+
+@pytest.mark.parametrize("path", ["../made", "/tmp/made", "mine/made", "file/made", "nul\0"])
+def test_no_folder_is_made_outside_the_output_folder(tmp_path: Path, path: str) -> None:
+    attempt = attempt_in(tmp_path)
+    (tmp_path / "output").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "output/mine").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "output/file").write_text("")
+    collect.bring_back(f"{MARK}:dir:{encoded(path)}\n", attempt.name, attempt)
+    assert not list(tmp_path.rglob("made"))
+    assert "1 output file could not be laid down" in Path(attempt.stderr).read_text()
 
 
 def test_a_reader_that_follows_sees_the_files_grow(tmp_path: Path) -> None:
@@ -394,3 +461,40 @@ def test_problems_are_found_before_anything_starts(load_text: LoadText, tmp_path
         "`files` come to 1 MiB, `big` alone to 1 MiB; a job of Backend.AI takes 750 KiB along",
     ]
     assert not list(problems(load_text("exec: [true]\nbackend: backend.ai\nimage: python\nfiles: [small]\n")))
+
+
+def test_options_that_the_manager_would_refuse_are_problems_at_their_places(
+    load_text: LoadText, tmp_path: Path
+) -> None:
+    (tmp_path / "long.sh").write_text("é" * (16 * 1024 + 1))
+    (tmp_path / "just.sh").write_text("é" * (16 * 1024))
+    text = (
+        "exec: [true]\nimage: python\nbackend:\n  kind: backend.ai\n  bootstrap_script: {script}\n  starts_at: {time}\n"
+    )
+
+    def found(script: str, time: str, more: str = "") -> list[tuple[str, int]]:
+        sweep = load_text(text.format(script=script, time=time) + more)
+        return [(problem.message, problem.span.line + 1 if problem.span else 0) for problem in problems(sweep)]
+
+    assert found("just.sh", "2026-12-24T20:00:00+09:00", '  preopen: "80,65535"\n') == []
+    assert found("long.sh", "2026-13-45", '  preopen: "80,65536"\n') == [
+        ("a bootstrap script of 16,385 characters; 16,384 are possible", 5),
+        ("`2026-13-45` is no time", 6),
+        ("`80,65536` holds a number that is no port", 7),
+    ]
+    assert found("gone.sh", "30min") == [(f"cannot read the bootstrap script `{tmp_path}/gone.sh`", 5)]
+    elsewhere = override(load_text(text.format(script="gone.sh", time="never")), backend="local")
+    assert list(problems(replace(elsewhere, backend=BackendChoice("backend.ai", {})))) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["30min", "1d1hr", "2hours 15min", "20sec", "300", "-1day", "1.5h", "2026-12-24T20:00Z"]
+)
+def test_times_as_the_manager_takes_them(text: str) -> None:
+    """The examples of its own `str_to_timedelta`, and ISO 8601."""
+    assert is_time(text)
+
+
+@pytest.mark.parametrize("text", ["", "+", "tomorrow", "2026-13-45", "10x", "1d 300", "5min 1h"])
+def test_what_the_manager_would_take_for_no_time(text: str) -> None:
+    assert not is_time(text)

@@ -211,6 +211,70 @@ def test_output_files_come_back(container: Container) -> None:
     assert console.end is not None
     assert console.end.left_out == 1
     assert b"1 output file could not be brought back" in container.stderr()
+    assert b"1 output file could not be laid down: outside the folder" in container.stderr()
+    assert not (output / "link").is_symlink()
+
+
+def test_links_and_empty_folders_come_back(container: Container) -> None:
+    """Links as links, also one that names a place in the output folder in full; folders with nothing in them, too."""
+    write = (
+        'cd "$RUNNER_OUTPUT_DIR" && mkdir -p step1 "a b" deep/er && echo 1 >step1/model && ln -s step1 latest'
+        ' && ln -s "$RUNNER_OUTPUT_DIR/step1/model" deep/best && ln -s ../step1/gone "deep/-dangling"'
+    )
+    container.run(container.attempt(write, RUNNER_OUTPUT_DIR="/replaced"))
+    output = container.here / "output"
+    assert (output / "latest").readlink() == Path("step1")
+    assert (output / "deep/best").readlink() == Path("../step1/model")
+    assert (output / "deep/-dangling").readlink() == Path("../step1/gone")
+    assert (output / "deep/best").read_text() == "1\n"
+    bare = {path.name for path in output.rglob("*") if path.is_dir() and not list(path.iterdir())}
+    assert bare == {"a b", "er"}
+    assert container.stderr() == b""
+
+
+def test_a_retry_finds_the_links_to_folders_of_its_checkpoints(container: Container) -> None:
+    """Beside the files; one to a place outside, as an attempt on this machine may have left it, stays here."""
+    output = container.here / "output"
+    (output / "step1").mkdir()
+    (output / "step1/model").write_text("1\n")
+    (output / "latest").symlink_to("step1")
+    (output / "whole").symlink_to(output / "step1")
+    (output / "outside").symlink_to(container.home)
+    look = 'cd "$RUNNER_OUTPUT_DIR" && cat latest/model whole/model; test -L latest && ls'
+    container.run(replace(container.attempt(look, RUNNER_OUTPUT_DIR="/replaced"), number=2, files=()))
+    assert container.stdout() == b"1\n1\nlatest\nstep1\nwhole\n"
+    assert container.stderr() == b""
+
+
+def test_links_that_find_no_room_are_counted(container: Container) -> None:
+    write = 'cd "$RUNNER_OUTPUT_DIR" && head -c 1048000 /dev/zero >large && ln -s large z && mkdir zz'
+    console = container.run(container.attempt(write, RUNNER_OUTPUT_DIR="/replaced"))
+    assert console.end is not None
+    assert console.end.left_out == 2
+    assert b"2 output files could not be brought back" in container.stderr()
+
+
+def test_what_a_build_links_is_there_for_its_sessions(container: Container) -> None:
+    """From the build's container to ours and into the session's: links, also those into the image, and empty folders."""
+    folder = container.here / "build"
+    folder.mkdir()
+    made = replace(
+        container.attempt(
+            "echo 1 >libx.so.1; mkdir lib empty; cd lib; ln -s ../libx.so.1 'lib x.so'; ln -s /bin/sh sh"
+        ),
+        output=str(folder),
+        workdir=str(folder),
+        root=str(folder),
+        files=None,
+    )
+    container.run(made)
+    (folder / "whole").symlink_to(folder / "libx.so.1")  # as a build on this machine may have made it
+    look = "cat 'lib/lib x.so' whole && for l in lib/*x.so lib/sh whole; do readlink \"$l\"; done && rmdir empty"
+    session = replace(container.attempt(look), root=str(folder), workdir=str(folder), files=None)
+    console = container.run(session)
+    assert console.end is not None
+    assert (console.end.code, container.stderr()) == (0, b"")
+    assert container.stdout() == b"1\n1\n../libx.so.1\n/bin/sh\nlibx.so.1\n"
 
 
 def test_a_build_brings_back_what_it_made(container: Container) -> None:

@@ -381,9 +381,7 @@ def test_at_the_end_failures_stand_by_cause() -> None:
         "",
         "370 failed (exit code 1), such as model=x lr=0.1:",
         "    exit code 1",
-        "  see: runner logs",
         "",
         "2 timed-out, such as model=x lr=0.1:",
         "    after 9s",
-        "  see: runner logs",
     ]

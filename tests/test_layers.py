@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
+
+from runner.backends import BACKENDS, FINDINGS, __path__
 
 ROOT = Path(__file__).parent.parent
 
@@ -14,3 +19,22 @@ def test_the_import_contracts_are_kept() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "0 broken" in done.stdout
+
+
+CONCRETE = [module.name for module in iter_modules(__path__) if module.name != "base"]
+
+
+def test_the_executor_may_import_no_backend_but_the_protocol() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (forbidden,) = (contract["forbidden_modules"] for contract in contracts if contract["id"] == "executor")
+    assert {f"runner.backends.{name}" for name in CONCRETE} <= set(forbidden)
+
+
+def test_the_registry_hides_no_package_behind_one_of_its_names() -> None:
+    registry = import_module("runner.backends")
+    for name in CONCRETE:
+        assert import_module(f"runner.backends.{name}") is getattr(registry, name)
+
+
+def test_doctor_knows_every_backend() -> None:
+    assert FINDINGS.keys() == BACKENDS.keys()

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from referencing import Registry, Resource
 
 from runner import schema
+from runner.backends import BACKENDS
 from runner.diagnostics import Problem, Source
 from runner.schema.fits import fits
 from runner.schema.misfit import Misfit
@@ -81,6 +82,15 @@ def test_every_key_serves_an_editor() -> None:
             if path.endswith(("/then", "/else")):
                 continue
             assert inner.keys() >= {"title", "description", "examples"}, f"{path}/{key}"
+
+
+def test_every_backend_has_its_own_options_and_no_others() -> None:
+    """The schema closes them for each kind that there is; an option that no kind has would be one that nobody can give."""
+    backend = SWEEP["properties"]["backend"]
+    closed = {part["if"]["properties"]["kind"]["const"]: part["then"] for part in backend["allOf"]}
+    assert closed.keys() == BACKENDS.keys()
+    assert not any(part["additionalProperties"] for part in closed.values())
+    assert {name for part in closed.values() for name in part["properties"]} == backend["properties"].keys()
 
 
 def test_only_maps_that_users_name_are_open() -> None:

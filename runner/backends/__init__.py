@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from runner.backends.backendai import config as backendai
-from runner.backends.base import Backend
+from runner.backends.base import Backend, Finding
 from runner.diagnostics import Problem
 from runner.sweep import Sweep
 
@@ -39,5 +38,23 @@ def _backendai_problems(sweep: Sweep) -> Iterator[Problem]:
 PROBLEMS: Mapping[str, Callable[[Sweep], Iterator[Problem]]] = {"backend.ai": _backendai_problems}
 """What of a sweep a backend could never carry out, for those that have limits of their own. Asks nobody."""
 
-OPTIONS: Mapping[str, frozenset[str]] = {"local": frozenset(), "backend.ai": backendai.OPTIONS}
-"""What `backend: {kind: …}` may say besides, for each kind."""
+
+def _local_findings(options: Mapping[str, Any], environ: Mapping[str, str], image: str | None) -> Iterable[Finding]:
+    from runner.backends.local.enforcement import describe
+
+    return describe(environ)
+
+
+def _backendai_findings(options: Mapping[str, Any], environ: Mapping[str, str], image: str | None) -> Iterable[Finding]:
+    import trio
+
+    from runner.backends.backendai.health import examine
+
+    return trio.run(examine, options, environ, image)
+
+
+FINDINGS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, str], str | None], Iterable[Finding]]] = {
+    "local": _local_findings,
+    "backend.ai": _backendai_findings,
+}
+"""What `runner doctor` says of a backend, with its options, the caller's environment, and an image to ask about, if any."""

@@ -119,7 +119,8 @@ def command(
         lines = [EventLines(outlets.out)] if form == "jsonl" else []
 
         def finish(applied: Applied) -> None:
-            progress.finish(applied.ended, applied.usage, applied.left)
+            elsewhere = jobs_elsewhere(this, choice, opened)
+            progress.finish(applied.ended, applied.usage, applied.left - elsewhere, elsewhere)
             if junit:
                 write_junit(junit, this, choice, opened)
 
@@ -136,20 +137,27 @@ def command(
     return exit_code(applied)
 
 
+def jobs_elsewhere(this: Given, choice: Choice, state: State) -> int:
+    """How many of the chosen sessions another backend than the one at hand has a job of, or may have."""
+    kinds = ("local", this.sweep.backend.kind)
+    ids = {attempt.session for attempt in state.journal.open_attempts() if attempt.backend not in kinds}
+    chosen = this.plan.sessions(choice.select, choice.shard) if ids else ()
+    return sum(1 for session in chosen if session.id in ids)
+
+
 def require_detachable(this: Given, detach: bool) -> None:
     if detach and this.sweep.backend.kind == "local":
         hint = "`--backend` names one whose jobs run on by themselves"
         raise InvalidInput("jobs of backend `local` end with runner and cannot be detached", hint)
 
 
-def tell_running(applied: Applied, backend: str, resume: str, cancel: str | None = None) -> None:
+def tell_running(applied: Applied, backend: str, resume: str, cancel: str) -> None:
     """Nothing is left running without a word: what takes it up, and what ends it."""
     count = applied.running[backend]
     them = "it" if count == 1 else "them"
     verb = "may still run" if applied.signal else "still runs" if count == 1 else "still run"
     silent = ", which has not confirmed the end" if applied.signal else ""
-    ends = f", {cancel} ends {them}" if cancel else ""
-    say(f"{counted(count, 'job')} {verb} at {backend}{silent}; {resume} takes {them} up{ends}")
+    say(f"{counted(count, 'job')} {verb} at {backend}{silent}; {resume} takes {them} up, {cancel} ends {them}")
 
 
 def execute(

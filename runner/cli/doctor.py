@@ -7,19 +7,16 @@ import os
 import platform
 import sqlite3
 import sys
-from collections.abc import Iterable
-from typing import Any
 
 import click
 
 import runner
+from runner.backends import FINDINGS
 from runner.backends.base import Finding
 from runner.cli.options import load_sweep
 from runner.cli.streams import machine_readable
 from runner.errors import EnvironmentFailed, InvalidInput
 from runner.sweep import Sweep
-
-BACKENDS = ("local", "backend.ai")
 
 
 @click.command("doctor")
@@ -34,12 +31,13 @@ def command(file: str | None, backend: str | None, image: str | None, form: str)
     """
     sweep = load_sweep(file) if file is not None else None
     kind = backend or (sweep.backend.kind if sweep else "local")
-    if kind not in BACKENDS:
-        raise InvalidInput(f"unknown backend `{kind}`", f"there is {', '.join(f'`{name}`' for name in BACKENDS)}")
+    if kind not in FINDINGS:
+        raise InvalidInput(f"unknown backend `{kind}`", f"there is {', '.join(f'`{name}`' for name in FINDINGS)}")
+    options = sweep.backend.options if sweep and sweep.backend.kind == kind else {}
     findings = [
         Finding("runner", f"{runner.__version__} on Python {platform.python_version()}, {sys.platform}", None),
         Finding("sqlite", sqlite3.sqlite_version, None),
-        *(_local() if kind == "local" else _backendai(sweep, image)),
+        *FINDINGS[kind](options, os.environ, image or _image(sweep)),
     ]
     code = EnvironmentFailed.exit_code if any(finding.failed for finding in findings) else 0
     if form == "json":
@@ -54,18 +52,8 @@ def command(file: str | None, backend: str | None, image: str | None, form: str)
     return code
 
 
-def _local() -> Iterable[Finding]:
-    from runner.backends.local.enforcement import describe
-
-    return describe(os.environ)
-
-
-def _backendai(sweep: Sweep | None, image: str | None) -> Iterable[Finding]:
-    import trio
-
-    from runner.backends.backendai.health import examine
-
-    options: Any = sweep.backend.options if sweep and sweep.backend.kind == "backend.ai" else {}
-    if image is None and sweep is not None and sweep.image is not None and not sweep.image.template.names:
-        image = sweep.image.template.render({})
-    return trio.run(examine, options, os.environ, image)
+def _image(sweep: Sweep | None) -> str | None:
+    """The file's, if it is the same for all sessions."""
+    if sweep is None or sweep.image is None or sweep.image.template.names:
+        return None
+    return sweep.image.template.render({})

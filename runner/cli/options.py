@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from runner.backends import BACKENDS, OPTIONS, PROBLEMS
+from runner.backends import BACKENDS, PROBLEMS
 from runner.capacity import Capacity
 from runner.checks import check_fits
 from runner.cli.streams import say
@@ -215,7 +215,7 @@ def require_fit(sweep: Sweep, capacity: Capacity) -> None:
 
 
 def check_choice(sweep: Sweep) -> None:
-    """Raise InvalidSweep or InvalidInput where the sweep asks for a backend, or an option of one, that there is not."""
+    """Raise InvalidSweep or InvalidInput where the sweep asks for a backend that there is not, or for what it cannot do."""
     choice = sweep.backend
     if choice.kind not in BACKENDS:
         near = nearest(choice.kind, BACKENDS)
@@ -224,11 +224,5 @@ def check_choice(sweep: Sweep) -> None:
         if choice.span is None:
             raise InvalidInput(message, hint)
         raise InvalidSweep(sweep.source, [Problem(message, choice.span, hint)])
-    unknown = sorted(set(choice.options) - OPTIONS[choice.kind])
-    if unknown:
-        message = f"backend `{choice.kind}` has no option `{unknown[0]}`"
-        likely = nearest(unknown[0], OPTIONS[choice.kind])
-        advice = f"did you mean `{likely}`?" if likely else None
-        raise InvalidSweep(sweep.source, [Problem(message, choice.span, advice)])
     if choice.kind in PROBLEMS and (problems := list(PROBLEMS[choice.kind](sweep))):
         raise InvalidSweep(sweep.source, problems)

@@ -15,6 +15,7 @@ import click
 
 from runner.adhoc import Flags, to_document, to_yaml
 from runner.applying import Applied
+from runner.cli import abandoned
 from runner.cli.apply import Watch, execute, exit_code, require_detachable, tell_running
 from runner.cli.buildlog import where_logs_lie
 from runner.cli.options import given, override, show_warnings
@@ -170,8 +171,13 @@ def command(
     this = given(override(sweep))
     require_detachable(this, detach)
     folder = _made(runs_folder()) / (name or f"run-{secrets.token_hex(6)}")
+    where = os.getcwd()
+    if not quiet:
+        abandoned.warn(runs_folder(), folder)
 
     def watch(state: State, outlets: Outlets) -> Watch:
+        if this.sweep.backend.kind != "local":  # its jobs outlive us: nothing starts before they could be found again
+            abandoned.leave(folder, text, where)
         out, err = outlets.out, outlets.err
         outputs = LiveOutput(state, out, err) if this.plan.count == 1 else SessionOutputs(state, out, err)
         progress = None if quiet else Progress(err, replace(where_logs_lie(this, state, ""), command=None), live=False)
@@ -193,12 +199,15 @@ def command(
         applied = execute(this, folder, Choice(fresh=True), opened, watch, detach)
         printed = opened.out.lost is None or opened.out.lost.errno == errno.EPIPE
         if applied.running:
-            file = f"{this.sweep.name}.yaml"
-            again = f"the same command with `--print-sweep >{file}`, then `runner apply {file} --state {folder}`"
             opened.drain()
             for kind in applied.running:
-                tell_running(applied, kind, again)
-        elif rm or (name is None and applied.succeeded and printed):
+                other = kind if kind != this.sweep.backend.kind else None
+                resume, cancel = abandoned.commands(folder, where, other)
+                tell_running(applied, kind, f"`{resume}`", f"`{cancel}`")
+            abandoned.told(folder)
+            return exit_code(applied)
+        abandoned.forget(folder)
+        if rm or (name is None and applied.succeeded and printed):
             shutil.rmtree(folder, ignore_errors=True)
         elif not quiet and not (applied.succeeded and printed):
             opened.err.write(f"logs are kept in {folder}\n")

@@ -21,7 +21,7 @@ from runner.model import Outcome, Session, Status
 from runner.progress.ending import cause_lines
 from runner.progress.standing import Standing, standing
 from runner.render import variables
-from runner.results import Result, results
+from runner.results import Result, results, to_row
 from runner.state import State
 from runner.state.records import ApplyRow
 from runner.units import counted, format_duration
@@ -63,7 +63,7 @@ def _gather(this: Given, state: State | None) -> dict[str, Any]:
         if result.status == Status.RUNNING:
             running.append(_running(result))
         elif result.status not in (Status.NEW, Outcome.SUCCEEDED, Outcome.CANCELLED, Outcome.LOST):
-            failed.append(_failed(result))
+            failed.append(_failed(result, state))
     holder = state.holder if state else None
     orphaned = sum(1 for _ in state.journal.orphans(known.__contains__, live=holder is not None)) if state else 0
     attempts = state.journal.open_attempts() if state else []
@@ -98,9 +98,10 @@ def _running(result: Result) -> dict[str, Any]:
     }
 
 
-def _failed(result: Result) -> dict[str, Any]:
+def _failed(result: Result, state: State | None) -> dict[str, Any]:
     assert result.last is not None
-    return {**_session(result.session), "outcome": result.status, "reason": result.last.reason}
+    stderr = to_row(result, state)["stderr"]
+    return {**_session(result.session), "outcome": result.status, "reason": result.last.reason, "stderr": stderr}
 
 
 def _apply(apply: ApplyRow | None) -> dict[str, Any] | None:
@@ -143,14 +144,16 @@ def _told(found: dict[str, Any], now: Standing | None, arguments: str) -> Iterat
         yield from now.lines()
     for row in found["running"][:SHOWN]:
         since = "" if row["started"] is None else f" since {row['started']}"
-        what = "running" if row["started"] else "waiting"
-        yield f"  {what}  {row['id']}  {row['session']}{since}{_because(row['waiting'])}"
+        # With no apply to ask, one that had not begun may long have: nobody has heard of it since.
+        waits = "waiting" if found["holder"] or row["waiting"] else "submitted"
+        word = "running" if row["started"] else waits
+        yield f"  {word}  {row['id']}  {row['session']}{since}{_because(row['waiting'])}"
     if len(found["running"]) > SHOWN:
         yield f"  and {len(found['running']) - SHOWN:,} more"
     for row in found["orphaned_running"]:
         yield f"  orphaned  {row['id']}  runs as {row['job']} at {row['backend']}; `runner apply` ends it"
-    if found["orphaned"]:
-        yield f"{found['orphaned']:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)"
+    if idle := found["orphaned"] - len(found["orphaned_running"]):
+        yield f"{idle:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)"
     if now is not None and now.tally.kinds:
         yield ""
         yield from cause_lines(now.tally.kinds.values(), lambda kind: log_command(kind, arguments))

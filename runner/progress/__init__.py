@@ -105,17 +105,18 @@ class Progress:
         if self._live:
             self._live.show()
 
-    def finish(self, ended: ApplyEnded, usage: Usage | None = None, left: int = 0) -> None:
+    def finish(self, ended: ApplyEnded, usage: Usage | None = None, left: int = 0, elsewhere: int = 0) -> None:
         """The summary: counts, wall time, use of the capacity, and failures by cause.
 
-        `left` sessions have not succeeded, and were not to run this time.
+        `left` sessions have not succeeded, and were not to run this time; `elsewhere` more have their jobs at another backend.
         """
         self.hide()
         tally = self.tally
         running = len(tally.running)
         seconds = tally.elapsed(self._clock())
         not_run = max(0, ended.not_run - running)
-        lines = [counts_line(ended.outcomes, seconds, not_run=not_run, left_running=running, left=left)]
+        counts = {"not_run": not_run, "left_running": running, "left": left, "elsewhere": elsewhere}
+        lines = [counts_line(ended.outcomes, seconds, **counts)]
         if usage is not None and usage.seconds >= WORTH_SECONDS:
             lines.append(usage_line(usage))
         if self._logs.command is not None and tally.kinds:

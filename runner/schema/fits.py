@@ -66,6 +66,10 @@ def _if(data: Any, wanted: Schema, schema: Schema, root: Schema) -> bool:
     return _fits(data, schema.get("then" if _fits(data, wanted, root) else "else", {}), root)
 
 
+def _all(data: Any, wanted: list[Schema], _: Schema, root: Schema) -> bool:
+    return all(_fits(data, one, root) for one in wanted)
+
+
 def _not(data: Any, wanted: Schema, _: Schema, root: Schema) -> bool:
     return not _fits(data, wanted, root)
 
@@ -152,6 +156,7 @@ _ANNOTATIONS = frozenset(("$defs", "$schema", "default", "description", "else", 
 _RULES: Mapping[str, Callable[[Any, Any, Schema, Schema], bool]] = {
     "$ref": _ref,
     "additionalProperties": _additional,
+    "allOf": _all,
     "const": _const,
     "dependentRequired": _dependent,
     "enum": _enum,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from runner.diagnostics import Problem, Span, nearest, printable
-from runner.schema import misfit_quantities
+from runner.schema import misfit_backends, misfit_quantities
 from runner.schema.misfit import Misfit, shown
 from runner.source.nodes import MappingNode, ScalarNode, SequenceNode, at, kind
 from runner.values import resolve
@@ -161,7 +161,7 @@ def _pattern(misfit: Misfit) -> Iterator[Problem]:
             "leave out `/` and a dot at the beginning",
         )
     else:
-        yield Problem(f"{shown(node)} is no {misfit.title}", node.span)
+        yield misfit_backends.pattern(misfit) or Problem(f"{shown(node)} is no {misfit.title}", node.span)
 
 
 def _unknown_keys(misfit: Misfit) -> Iterator[Problem]:
@@ -173,7 +173,8 @@ def _unknown_keys(misfit: Misfit) -> Iterator[Problem]:
         if text not in known:
             what = "kind of range" if misfit.title == "range" else "key"
             where = f" in {misfit.name}" if misfit.path else ""
-            yield Problem(f"unknown {what} `{printable(text)}`{where}", key.span, _meant(misfit, text, known))
+            hint = misfit_backends.meant(misfit, text, known) or _meant(misfit, text, known)
+            yield Problem(f"unknown {what} `{printable(text)}`{where}", key.span, hint)
 
 
 def _meant(misfit: Misfit, text: str, known: list[str]) -> str:
@@ -206,10 +207,10 @@ def _missing(misfit: Misfit) -> Iterator[Problem]:
 
 
 def _is_misspelled(names: Sequence[str], misfit: Misfit) -> bool:
-    """Whether one of these keys is there under a wrong name, which has been said; a backend's options are free."""
+    """Whether one of these keys is there under a wrong name, which has been said; not so a backend's options without `kind`."""
     mapping = misfit.node
     assert isinstance(mapping, MappingNode)
-    return misfit.title != "Backend" and any(
+    return misfit.title != misfit_backends.TITLE and any(
         nearest(key.value.text, names) or _LIKELY.get(key.value.text) in names for key, _ in mapping.entries
     )
 

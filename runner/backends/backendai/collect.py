@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import trio
 
 from runner.backends.backendai import console, sessions
 from runner.backends.backendai.client import Client
 from runner.backends.backendai.console import Console, Stream
-from runner.backends.backendai.payload import key
+from runner.backends.backendai.layout import lay_down
+from runner.backends.backendai.payload import builds, key
 from runner.model import Attempt
+from runner.units import counted
 
 TRIES = 6
 """How often the console of a job is fetched that should have its end on it: it reaches the database some time after."""
@@ -42,15 +43,15 @@ def bring_back(log: str, name: str, attempt: Attempt | None, expected: bool = Tr
     """
     found = console.read(log, key(name))
     if attempt is not None:
-        notes = _notes(found)
+        refused = lay_down(found, Path(attempt.output), links_anywhere=builds(attempt))
+        notes = _notes(found, refused)
         if expected and not found.begun:
             notes.append("the cluster has lost the job's console, and with it all that it wrote")
         if behind:
-            files = f"{behind} output file{'' if behind == 1 else 's'}"
+            files = counted(behind, "output file")
             notes.append(f"{files} of earlier attempts did not go along: a job takes the newest 256 KiB")
         _write(attempt.stdout, found.out.join()[0])
         _write(attempt.stderr, found.err.join()[0] + "".join(f"runner: {note}\n" for note in notes).encode())
-        _files(found, Path(attempt.output))
     return found
 
 
@@ -61,7 +62,7 @@ def logs(log: str, attempt: Attempt) -> None:
     _write(attempt.stderr, found.err.join()[0])
 
 
-def _notes(found: Console) -> list[str]:
+def _notes(found: Console, refused: int) -> list[str]:
     notes = []
     for name, stream in (("stdout", found.out), ("stderr", found.err)):
         if missing := stream.join()[1]:
@@ -71,8 +72,10 @@ def _notes(found: Console) -> list[str]:
     broken = sum(1 for file in found.files.values() if file.stream.join()[1])
     left = broken + (found.end.left_out if found.end else 0)
     if left:
+        notes.append(f"{counted(left, 'output file')} could not be brought back: too large for the console")
+    if refused:
         notes.append(
-            f"{left} output file{'' if left == 1 else 's'} could not be brought back: too large for the console"
+            f"{counted(refused, 'output file')} could not be laid down: outside the folder, or in another's way"
         )
     return notes
 
@@ -89,20 +92,3 @@ def _write(path: str, content: bytes) -> None:
             file.write(content[size:])
             return
     Path(path).write_bytes(content)
-
-
-def _files(found: Console, folder: Path) -> None:
-    for file in found.files.values():
-        path = PurePosixPath(file.path)
-        content, missing = file.stream.join()
-        if missing or path.is_absolute() or ".." in path.parts or not path.parts:
-            continue
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # Not through a link that lies in the way: nothing is written outside the folder.
-        if not target.resolve().is_relative_to(folder.resolve()):
-            continue
-        fresh = target.with_name(f".{target.name}.new")
-        fresh.write_bytes(content)
-        fresh.chmod(0o755 if file.executable else 0o644)
-        os.replace(fresh, target)

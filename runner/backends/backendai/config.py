@@ -15,28 +15,6 @@ from runner.errors import InvalidInput
 DEFAULT_ENDPOINT = "https://api.cloud.backend.ai"
 """The official client's."""
 
-OPTIONS = frozenset(
-    (
-        "endpoint",
-        "domain",
-        "group",
-        "scaling_group",
-        "cluster_size",
-        "cluster_mode",
-        "mounts",
-        "resource_opts",
-        "tag",
-        "bootstrap_script",
-        "starts_at",
-        "architecture",
-        "owner",
-        "callback_url",
-        "preopen",
-        "assign_agent",
-    )
-)
-"""What `backend: {kind: backend.ai, …}` may say. Keys are not among them: they belong in no file."""
-
 _ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
@@ -49,7 +27,6 @@ class Config:
     secret_key: str = field(repr=False)
     domain: str
     group: str
-    owner: str | None
     verify: bool
     connect_timeout: float
     job: Mapping[str, Any] = field(repr=False)
@@ -67,14 +44,12 @@ def read(options: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
     access, secret = _key(environ, "ACCESS_KEY"), _key(environ, "SECRET_KEY")
     domain = str(options.get("domain") or _get(environ, "DOMAIN", "default"))
     group = str(options.get("group") or _get(environ, "GROUP", "default"))
-    owner = options.get("owner")
     return Config(
         endpoint=endpoint.rstrip("/"),
         access_key=access,
         secret_key=secret,
         domain=domain,
         group=group,
-        owner=str(owner) if owner else None,
         verify=_get(environ, "SKIP_SSLCERT_VALIDATION", "no").lower() not in ("y", "yes", "t", "true", "1"),
         connect_timeout=_seconds(_get(environ, "CONNECTION_TIMEOUT", "10")),
         job=_job(options, environ, domain, group),
@@ -128,8 +103,7 @@ def _job(options: Mapping[str, Any], environ: Mapping[str, str], domain: str, gr
         "tag": options.get("tag"),
         "starts_at": options.get("starts_at"),
         "callback_url": options.get("callback_url"),
-        "bootstrap_script": _script(options.get("bootstrap_script")),
-        "owner_access_key": options.get("owner"),
+        "bootstrap_script": read_script(options.get("bootstrap_script")),
         "config": inner,
     }
 
@@ -182,11 +156,12 @@ def _pairs(name: str, value: Any) -> dict[str, str]:
     pairs = [text.partition("=") for text in _list(value)]
     for key, equals, rest in pairs:
         if not equals or not key:
-            raise InvalidInput(f"`{key}{rest}` in option `{name}` is not `KEY=VALUE`", "such as `shmem=64m`")
+            raise InvalidInput(f"`{key}{equals}{rest}` in option `{name}` is not `KEY=VALUE`", "such as `shmem=64m`")
     return {key: rest for key, _, rest in pairs}
 
 
-def _script(path: Any) -> str | None:
+def read_script(path: Any) -> str | None:
+    """The bootstrap script's text. Raises InvalidInput."""
     if not path:
         return None
     try:

@@ -56,12 +56,17 @@ class End:
 
 @dataclass
 class Console:
-    """`begun` says that the program was started; `end` is None while, or where, nothing was heard of it."""
+    """`begun` says that the program was started; `end` is None while, or where, nothing was heard of it.
+
+    `links` are targets by path, `folders` those with nothing in them. Paths are below the output folder, as the job says.
+    """
 
     begun: bool = False
     out: Stream = field(default_factory=Stream)
     err: Stream = field(default_factory=Stream)
     files: dict[str, File] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
     end: End | None = None
     oom_noticed: bool = False
 
@@ -82,6 +87,10 @@ def read(log: str, mark: str) -> Console:
             _end(console, rest)
         elif kind == "file":
             _file(console, rest)
+        elif kind == "link":
+            _link(console, rest)
+        elif kind == "dir":
+            _folder(console, rest)
         else:
             stream = {"o": console.out, "e": console.err}.get(kind)
             if stream is None and kind in console.files:
@@ -105,10 +114,28 @@ def _piece(stream: Stream, text: str) -> None:
 def _file(console: Console, text: str) -> None:
     try:
         number, size, mode, path = text.split(":")
-        name = base64.b64decode(path, validate=True).decode("utf-8", "surrogateescape")
-        console.files[f"f{number}"] = File(name, mode == "x", Stream(size=int(size)))
+        console.files[f"f{number}"] = File(_path(path), mode == "x", Stream(size=int(size)))
     except (binascii.Error, ValueError):
         return
+
+
+def _link(console: Console, text: str) -> None:
+    try:
+        path, target = text.split(":")
+        console.links[_path(path)] = _path(target)
+    except (binascii.Error, ValueError):
+        return
+
+
+def _folder(console: Console, text: str) -> None:
+    try:
+        console.folders.add(_path(text))
+    except (binascii.Error, ValueError):
+        return
+
+
+def _path(encoded: str) -> str:
+    return base64.b64decode(encoded, validate=True).decode("utf-8", "surrogateescape")
 
 
 def _end(console: Console, text: str) -> None:

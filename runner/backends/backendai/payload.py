@@ -141,8 +141,44 @@ def inputs(attempt: Attempt) -> Iterator[tuple[str, str]]:
     for folder, _, names in os.walk(attempt.root):
         for name in sorted(names):
             whole = os.path.join(folder, name)
-            if os.path.isfile(whole):
-                yield os.path.relpath(whole, attempt.root).replace(os.sep, "/"), whole
+            if os.path.isfile(whole) and not os.path.islink(whole):
+                yield _below(attempt.root, whole), whole
+
+
+def _shape(attempt: Attempt) -> Iterator[str]:
+    """What there is besides files, as sh makes it: a build's empty folders and links; of what earlier attempts left in the
+    output folder, links to folders there. Those to files go along as files.
+    """
+    if attempt.files is None:
+        for folder, folders, names in os.walk(attempt.root):
+            if not folders and not names and folder != attempt.root:
+                yield f'mkdir -p "$root"/{shlex.quote(_below(attempt.root, folder))}'
+            for name in sorted((*folders, *names)):
+                if os.path.islink(link := os.path.join(folder, name)):
+                    yield _link(link, attempt.root, '"$root"')
+    if attempt.number > 1 and not builds(attempt):
+        output = os.path.realpath(attempt.output)
+        for folder, folders, _ in os.walk(attempt.output):
+            for name in sorted(folders):
+                link = os.path.join(folder, name)
+                if os.path.islink(link) and Path(os.path.realpath(link)).is_relative_to(output):
+                    yield _link(link, attempt.output, '"$output"')
+
+
+def _link(link: str, root: str, place: str) -> str:
+    return f"link {shlex.quote(_target(link, root))} {place}/{shlex.quote(_below(root, link))}"
+
+
+def _target(link: str, root: str) -> str:
+    """One that is given as a place below the root, which lies elsewhere there, is made relative."""
+    target = os.readlink(link)
+    if os.path.isabs(target) and Path(target).is_relative_to(root):
+        return os.path.relpath(target, os.path.dirname(link))
+    return target
+
+
+def _below(root: str, path: str) -> str:
+    return os.path.relpath(path, root).replace(os.sep, "/")
 
 
 def kept(attempt: Attempt) -> tuple[list[Item], int]:
@@ -188,6 +224,7 @@ def _prologue(attempt: Attempt, items: list[Item]) -> str:
         "files() {",
         '{ dd bs="$skip" count=1 of=/dev/null 2>/dev/null',
         *(f"put {len(item.content)} {'x' if item.executable else '-'} {item.place} &&" for item in items),
+        *(f"{step} &&" for step in _shape(attempt)),
         'true; } <"$dir/payload"',
         "}",
         "command() {",

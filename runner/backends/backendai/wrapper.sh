@@ -12,6 +12,10 @@ put() { # put SIZE MODE PATH: the next SIZE bytes of stdin are that file
     if [ "$2" = x ]; then chmod +x "$3"; fi
 }
 
+link() { # link TARGET PATH
+    mkdir -p "${2%/*}" && ln -sfn -- "$1" "$2"
+}
+
 say() { printf '\n%s:%s\n' "$mark" "$1"; }
 
 clock() { # now, in hundredths of a second
@@ -98,21 +102,34 @@ killed_for_memory() { # how often the kernel has ended a process of this contain
     done
 }
 
-gather() { # gather FOLDER PREFIX: send the files below it while there is room
+encoded() { printf %s "$1" | base64 -w 0; }
+
+fits() { # fits SIZE: whether there is room for that many more bytes; each entry has its line besides
+    if [ $(($1 + 300)) -gt "$brought_back" ]; then
+        left_out=$((left_out + 1))
+        return 1
+    fi
+    brought_back=$((brought_back - $1 - 300))
+}
+
+gather() { # gather FOLDER PREFIX UP: send what is below it while there is room; UP leads from it back to $output
     for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
-        if [ -L "$entry" ] || { [ -n "$since" ] && [ -f "$entry" ] && [ "$since" -nt "$entry" ]; }; then
-            continue
+        if [ -L "$entry" ]; then
+            target=$(readlink "$entry")
+            case $target in "$output"/*) target=$3${target#"$output"/} ;; esac
+            fits 0 && say "link:$(encoded "$2${entry##*/}"):$(encoded "$target")"
         elif [ -d "$entry" ]; then
-            gather "$entry" "$2${entry##*/}/"
-        elif [ -f "$entry" ]; then
-            new=$(size "$entry")
-            if [ $((new + 300)) -gt "$brought_back" ]; then
-                left_out=$((left_out + 1))
-                continue
+            if [ -z "$(ls -A "$entry")" ]; then
+                fits 0 && say "dir:$(encoded "$2${entry##*/}")"
+            else
+                gather "$entry" "$2${entry##*/}/" "../$3"
             fi
-            brought_back=$((brought_back - new - 300)) number=$((number + 1)) mode=-
+        elif [ -f "$entry" ] && ! { [ -n "$since" ] && [ "$since" -nt "$entry" ]; }; then
+            new=$(size "$entry")
+            fits "$new" || continue
+            number=$((number + 1)) mode=-
             if [ -x "$entry" ]; then mode=x; fi
-            say "file:$number:$new:$mode:$(printf %s "$2${entry##*/}" | base64 -w 0)"
+            say "file:$number:$new:$mode:$(encoded "$2${entry##*/}")"
             send "f$number" "$entry" 0 "$new"
         fi
     done
@@ -186,7 +203,7 @@ out=$(size "$dir/out") err=$(size "$dir/err") whole=yes
 if [ $((out - out_sent + err - err_sent)) -gt $((room + most / 8)) ]; then pump && whole=no; fi
 rest o "$dir/out" "$out_sent" "$out"
 rest e "$dir/err" "$err_sent" "$err"
-gather "$output" ""
+gather "$output" "" ""
 oom=$(($(killed_for_memory) + 0 - ${before:-0}))
 cpu=$(tail -n 1 "$dir/times" 2>/dev/null)
 say "end:code=$code:why=$why:out=$out:err=$err:ran=$((now - begun)):cpu=$cpu:peak=$peak:oom=$oom:left=$left_out"
