@@ -31,7 +31,7 @@ from runner.leftovers import HERE, settle
 from runner.model import Attempt, Ended, Outcome, Scalar, Session, Status
 from runner.plan import Plan
 from runner.provenance import Provenance
-from runner.signals import watch_signals
+from runner.signals import watch_signals, watch_stops
 from runner.state import State
 
 CANCEL_POLL = 1.0
@@ -73,7 +73,7 @@ class Apply:
     """One apply of a plan, with the state held for writing.
 
     `show` takes every event once the journal has it; `tick` is called every so many seconds, for displays that move while
-    nothing happens.
+    nothing happens. `leave_terminal` are called when Ctrl-Z is about to stop runner, and when it goes on.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class Apply:
         show: Sequence[Callable[[Event], None]],
         tick: tuple[float, Callable[[], None]],
         detach: bool = False,
+        leave_terminal: tuple[Callable[[], None], Callable[[], None]] | None = None,
     ) -> None:
         self.plan = plan
         self.sweep = plan.sweep
@@ -97,6 +98,7 @@ class Apply:
         self.environ = environ
         self.show = list(show)
         self.tick = tick
+        self.leave_terminal = leave_terminal
         self.detach = detach
         self.remote = plan.sweep.backend.kind != "local"
         self.files = tuple(inputs.paths(plan.sweep)) if self.remote else ()
@@ -175,6 +177,8 @@ class Apply:
             )
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(watch_signals, self._on_signal(executor))
+                if self.leave_terminal is not None:
+                    nursery.start_soon(watch_stops, *self.leave_terminal)
                 nursery.start_soon(self._watch_cancel_requests, executor)
                 nursery.start_soon(self._ticking)
                 nursery.start_soon(self._committing, executor)

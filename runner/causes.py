@@ -7,7 +7,7 @@ the same, numbers aside. Where nothing was written, the reason that the backend 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -66,8 +66,13 @@ class Cause:
 
     @property
     def how(self) -> str:
-        """`failed (exit code 1)`: how all of them ended."""
-        return self.outcome.value + (f" (exit code {self.exit_code})" if self.exit_code else "")
+        """How all of them ended."""
+        return how(self.outcome, self.exit_code)
+
+
+def how(outcome: Outcome, exit_code: int | None) -> str:
+    """`failed (exit code 1)`."""
+    return outcome.value + (f" (exit code {exit_code})" if exit_code else "")
 
 
 def key(failure: Failure) -> Key:
@@ -86,12 +91,16 @@ def by_cause(failures: Iterable[Failure]) -> list[Cause]:
 
 def headline(causes: Iterable[Cause]) -> str:
     """`372 failed, 3 timed-out, 2 causes`; empty where there is none."""
-    known = list(causes)
+    return headline_of([(cause.outcome, len(cause.failures)) for cause in causes])
+
+
+def headline_of(sizes: Sequence[tuple[Outcome, int]]) -> str:
+    """The same from the outcome and the size of each cause."""
     counts = dict.fromkeys(Outcome, 0)
-    for cause in known:
-        counts[cause.outcome] += len(cause.failures)
+    for outcome, size in sizes:
+        counts[outcome] += size
     parts = [f"{count:,} {outcome.value}" for outcome, count in counts.items() if count]
-    return ", ".join([*parts, counted(len(known), "cause")]) if known else ""
+    return ", ".join([*parts, counted(len(sizes), "cause")]) if sizes else ""
 
 
 def sans_numbers(line: str) -> str:

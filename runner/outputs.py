@@ -39,9 +39,9 @@ class Writer:
         on_lost: Callable[[OSError], None] = lambda _: None,
     ) -> None:
         self.lost: OSError | None = None
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self._limit = limit
-        self._encoding = encoding
+        self.encoding = encoding
         self._gaps = gaps
         self._on_lost = on_lost
         self._queue: deque[Iterable[bytes]] = deque()
@@ -54,10 +54,10 @@ class Writer:
         return not self._queue
 
     def isatty(self) -> bool:
-        return os.isatty(self._descriptor)
+        return os.isatty(self.descriptor)
 
     def write(self, text: str) -> None:
-        self.put((text.encode(self._encoding, "backslashreplace"),))
+        self.put((text.encode(self.encoding, "backslashreplace"),))
 
     def put(self, piece: Iterable[bytes]) -> None:
         """Write what `piece` yields; it is asked for it in the other thread, when its turn has come."""
@@ -98,9 +98,9 @@ class Writer:
         rest = memoryview(chunk)
         while rest:
             try:
-                rest = rest[os.write(self._descriptor, rest) :]
+                rest = rest[os.write(self.descriptor, rest) :]
             except BlockingIOError:  # somebody who shares it has made it so
-                select.select([], [self._descriptor], [])
+                select.select([], [self.descriptor], [])
 
     def _lose(self, error: OSError) -> None:
         with self._changed:

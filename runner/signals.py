@@ -1,4 +1,4 @@
-"""Signals that ask runner to end, as a trio task."""
+"""Signals that ask runner to end or to stop, as trio tasks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,27 @@ from collections.abc import Callable
 import trio
 
 WATCHED = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
+
+
+async def watch_stops(hide: Callable[[], None], show: Callable[[], None]) -> None:
+    """Call `hide` before Ctrl-Z stops this process, as it would anyway, and `show` whenever it goes on; until cancelled."""
+    if signal.getsignal(signal.SIGTSTP) is not signal.SIG_DFL:
+        await trio.sleep_forever()
+    with trio.open_signal_receiver(signal.SIGTSTP, signal.SIGCONT) as received:
+        ours = signal.getsignal(signal.SIGTSTP)
+        shown = False
+        async for number in received:
+            if number == signal.SIGTSTP:
+                hide()
+                signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+                signal.raise_signal(signal.SIGTSTP)
+                signal.signal(signal.SIGTSTP, ours)
+                show()
+                shown = True  # the SIGCONT that let us go on is still to be heard of
+            elif shown:
+                shown = False
+            else:
+                show()
 
 
 async def watch_signals(interrupt: Callable[[int, str], None]) -> None:

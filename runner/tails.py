@@ -13,10 +13,15 @@ from runner.state.records import AttemptRow
 
 def telling_log(state: State, recipe: Recipe, session: Session, row: AttemptRow) -> Path:
     """Its stderr; where it never started because of its build, that one's; where it wrote nothing there, its stdout."""
-    if row.started is None and session.build is not None:
-        return state.build_folder(build_key(session, recipe, row.backend)).with_suffix(".err")
-    places = state.places(session.id, row.number)
-    return places.stderr if state.kept(session.id, row.number).stderr else places.stdout
+    return log_of(state, recipe, session, row.number, row.backend, began=row.started is not None)
+
+
+def log_of(state: State, recipe: Recipe, session: Session, attempt: int, backend: str, *, began: bool) -> Path:
+    """The same for an attempt that has no row: its number, and whether its command ever began."""
+    if not began and session.build is not None:
+        return state.build_folder(build_key(session, recipe, backend)).with_suffix(".err")
+    places = state.places(session.id, attempt)
+    return places.stderr if state.kept(session.id, attempt).stderr else places.stdout
 
 
 def failure(state: State, recipe: Recipe, session: Session, row: AttemptRow) -> Failure:

@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from runner.cli.apply import usage_line
 from runner.executor.queue import PASSES
 from runner.executor.usage import NOTHING
 from runner.model import Session
+from runner.progress.words import usage_line
 from tests.fake_backend import Script
 from tests.simulation import Apply, apply, by_index, each, session, sweep
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import click
 
 from runner.applying import Applied, Apply
 from runner.cli.boundary import EXIT_FAILED, EXIT_OK
-from runner.cli.buildlog import build_log
+from runner.cli.buildlog import where_logs_lie
 from runner.cli.ci import folded, on_github
 from runner.cli.junit import junit_option, require_writable, write_junit
 from runner.cli.locks import frozen_option, require_as_locked, shard_of, shard_option
@@ -31,26 +31,26 @@ from runner.cli.options import (
 from runner.cli.streams import HURRIED_SECONDS, Outlets, outlets, say
 from runner.errors import InvalidInput
 from runner.events import Event
-from runner.executor import Usage
 from runner.history import Choice
 from runner.outputs import EventLines
-from runner.progress import Logs, Progress
+from runner.progress import Progress, redraws
 from runner.provenance import gather
 from runner.state import State, open_for_writing
 from runner.units import counted
 
-WORTH_SECONDS = 1.0
-"""How long an apply takes at least for its use of the capacity to be worth a word."""
-
 
 @dataclass(frozen=True)
 class Watch:
-    """Who looks on: consumers of events, what is called every `seconds`, and what closes the picture."""
+    """Who looks on: consumers of events, what is called every `seconds`, and what closes the picture.
+
+    `leave_terminal` are called before somebody else gets the terminal, and when it is ours again.
+    """
 
     consumers: Sequence[Callable[[Event], None]]
     seconds: float
     tick: Callable[[], None]
     finish: Callable[[Applied], None]
+    leave_terminal: tuple[Callable[[], None], Callable[[], None]] | None = None
 
 
 @click.command("apply")
@@ -71,6 +71,7 @@ class Watch:
     show_default=True,
     help="jsonl: every event on stdout.",
 )
+@click.option("-v", "--verbose", is_flag=True, help="A line for every session that ends.")
 @junit_option
 @shard_option
 @frozen_option
@@ -87,6 +88,7 @@ def command(
     fail_fast: bool,
     detach: bool,
     form: str,
+    verbose: bool,
     junit: Path | None,
     shard: str | None,
     frozen: bool,
@@ -110,23 +112,22 @@ def command(
     arguments = shlex.join([file, *(["--state", str(state)] if state else [])])
 
     def watch(opened: State, outlets: Outlets) -> Watch:
-        logs = Logs(
-            lambda session, attempt: opened.places(session, attempt).stderr,
-            lambda session: f"runner logs {arguments} {session} --stderr",
-        )
-        progress = Progress(outlets.err, lambda build: build_log(opened, build).stderr, logs)
+        out = outlets.err
+        mixed = form == "jsonl" and outlets.out.isatty()
+        live = redraws(out, os.environ) and not mixed
+        progress = Progress(out, where_logs_lie(this, opened, arguments), live=live, verbose=verbose)
         lines = [EventLines(outlets.out)] if form == "jsonl" else []
 
         def finish(applied: Applied) -> None:
             elsewhere = jobs_elsewhere(this, choice, opened)
-            progress.finish(applied.ended, applied.left - elsewhere, elsewhere)
-            if applied.usage.seconds >= WORTH_SECONDS:
-                outlets.err.write(f"{usage_line(applied.usage)}\n")
+            progress.finish(applied.ended, applied.usage, applied.left - elsewhere, elsewhere)
             if junit:
                 write_junit(junit, this, choice, opened)
 
-        look = Watch([*lines, progress], 1.0, progress.tick, finish)
-        return on_github(fold, look, this, choice, opened, outlets.err, os.environ)
+        look = Watch([*lines, progress], progress.seconds, progress.tick, finish)
+        if live:
+            look = replace(look, leave_terminal=(progress.hide, progress.show))
+        return on_github(fold, look, this, choice, opened, out, os.environ)
 
     with outlets() as opened, folded(opened.err, f"runner apply {file}", os.environ) as fold:
         applied = execute(this, state, choice, opened, watch, detach)
@@ -142,15 +143,6 @@ def jobs_elsewhere(this: Given, choice: Choice, state: State) -> int:
     ids = {attempt.session for attempt in state.journal.open_attempts() if attempt.backend not in kinds}
     chosen = this.plan.sessions(choice.select, choice.shard) if ids else ()
     return sum(1 for session in chosen if session.id in ids)
-
-
-def usage_line(usage: Usage) -> str:
-    """How busy the capacity was, and what limited it, for people."""
-    busy = sorted(((share, name) for name, share in usage.busy.items() if share >= 0.005), reverse=True)
-    shares = ", ".join(f"{name} {share:.0%}" for share, name in busy) or "nothing named"
-    share = usage.limited_by.get(usage.bottleneck)
-    limit = f"limited by {usage.bottleneck} {share:.0%} of the time" if share else "nothing waited for room"
-    return f"in use: {shares}; {limit}"
 
 
 def require_detachable(this: Given, detach: bool) -> None:
@@ -193,8 +185,14 @@ def execute(
             look.consumers,
             (look.seconds, look.tick),
             detach,
+            look.leave_terminal,
         )
-        applied = apply.run()
+        try:
+            applied = apply.run()
+        except BaseException:
+            if look.leave_terminal:
+                look.leave_terminal[0]()  # what went wrong is about to be said
+            raise
         if applied.signal is not None:
             outlets.patience = HURRIED_SECONDS
         look.finish(applied)

@@ -1,4 +1,4 @@
-"""What a build wrote, and finding it from a session that never started because of it."""
+"""Where the log lies that tells why something failed, and the command that shows it; the log of a build in particular."""
 
 from __future__ import annotations
 
@@ -6,12 +6,31 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.builds import build_key
-from runner.cli.options import as_applied
+from runner.cli.options import Given, as_applied
+from runner.progress import Logs
+from runner.progress.tally import Kind
 from runner.state import State
 from runner.state.records import AttemptRow
+from runner.tails import log_of
 
 FAILED = "build failed"
 """How the reason of a session begins whose build failed."""
+
+
+def where_logs_lie(this: Given, state: State, arguments: str) -> Logs:
+    """`arguments` are the sweep and its state as `runner logs` is to have them."""
+    recipe, backend = this.plan.recipe, this.sweep.backend.kind
+    return Logs(
+        of=lambda session, attempt, began: log_of(state, recipe, session, attempt, backend, began=began),
+        build=lambda build: build_log(state, build).stderr,
+        command=lambda kind: log_command(kind, arguments),
+    )
+
+
+def log_command(kind: Kind, arguments: str) -> str:
+    """The command that shows the whole log of a cause's example."""
+    stream = "" if kind.log.suffix == ".out" else " --stderr"
+    return f"runner logs {arguments} {kind.example.session}{stream}"
 
 
 class BuildLog(NamedTuple):

@@ -14,12 +14,12 @@ import trio
 
 from runner.attempts import placed
 from runner.backends import BACKENDS
+from runner.causes import last_lines
 from runner.cli.buildlog import BuildLog, build_log_of
 from runner.cli.options import given_with_state, state_option
 from runner.cli.streams import say
 from runner.errors import InvalidInput
 from runner.outputs import copy_from
-from runner.progress import tail
 from runner.sessions import find
 from runner.state import State
 from runner.state.records import AttemptRow, runs_on
@@ -68,7 +68,7 @@ def _show_build(log: BuildLog, stderr: bool) -> None:
     say("it never started, as its build failed; this is what the build wrote\n")
     copy_from(log.stderr if stderr else log.stdout, 0, sys.stdout.buffer)
     if not stderr:
-        say("".join(f"{line}\n" for line in tail(log.stderr, lines=1000)).removesuffix("\n"))
+        say("".join(f"{line}\n" for line in last_lines(log.stderr, 1000)).removesuffix("\n"))
 
 
 def _show(state: State, session: str, attempt: int, stderr: bool, offset: int) -> int:

@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from runner.adhoc import Flags, to_document, to_yaml
 from runner.applying import Applied
 from runner.cli import abandoned
 from runner.cli.apply import Watch, execute, exit_code, require_detachable, tell_running
-from runner.cli.buildlog import build_log
+from runner.cli.buildlog import where_logs_lie
 from runner.cli.options import given, override, show_warnings
 from runner.cli.streams import Outlets, fault, outlets, say
 from runner.diagnostics import Source
@@ -179,7 +180,7 @@ def command(
             abandoned.leave(folder, text, where)
         out, err = outlets.out, outlets.err
         outputs = LiveOutput(state, out, err) if this.plan.count == 1 else SessionOutputs(state, out, err)
-        progress = None if quiet else Progress(err, lambda build: build_log(state, build).stderr)
+        progress = None if quiet else Progress(err, replace(where_logs_lie(this, state, ""), command=None), live=False)
         shown = [outputs, *([Statistics(err)] if stats else []), *([progress] if progress else [])]
 
         def finish(applied: Applied) -> None:
@@ -187,7 +188,12 @@ def command(
             if progress:
                 progress.finish(applied.ended)
 
-        return Watch(shown, LIVE_SECONDS, outputs.tick, finish)
+        def tick() -> None:
+            outputs.tick()
+            if progress:
+                progress.tick()
+
+        return Watch(shown, LIVE_SECONDS, tick, finish)
 
     with outlets() as opened:
         applied = execute(this, folder, Choice(fresh=True), opened, watch, detach)

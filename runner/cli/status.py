@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import shlex
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
+from runner.cli.buildlog import log_command
 from runner.cli.options import Given, given_with_state, state_option, sweep_argument
 from runner.cli.streams import machine_readable
+from runner.cli.watching import follow
+from runner.errors import InvalidInput
 from runner.events import iso
 from runner.model import Outcome, Session, Status
+from runner.progress.ending import cause_lines
+from runner.progress.standing import Standing, standing
 from runner.render import variables
 from runner.results import Result, results, to_row
 from runner.state import State
@@ -21,22 +27,29 @@ from runner.state.records import ApplyRow
 from runner.units import counted, format_duration
 
 SHOWN = 10
-"""Running and failed sessions that the text form lists; the JSON form has all of them."""
+"""Running sessions that the text form lists; the JSON form has all of them."""
 
 
 @click.command("status")
 @sweep_argument
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("-w", "--watch", is_flag=True, help="Show it again and again, until no apply runs any more.")
 @state_option
-def command(file: str, form: str, state: Path | None) -> None:
+def command(file: str, form: str, watch: bool, state: Path | None) -> None:
     """Show how many sessions stand where, what runs now, and what failed and why."""
+    arguments = shlex.join([file, *(["--state", str(state)] if state else [])])
     with given_with_state(file, state) as (this, opened):
+        if form == "json":
+            if watch:
+                raise InvalidInput("`--watch` is for people", "`runner apply --format jsonl` prints every event")
+            machine_readable()
+            click.echo(json.dumps(_gather(this, opened), ensure_ascii=False, indent=2))
+            return
+        if watch and opened is not None:
+            follow(lambda: standing(this.plan, opened, causes=False))
         found = _gather(this, opened)
-    if form == "json":
-        machine_readable()
-        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
-    else:
-        _show(found, file, state)
+        for line in _told(found, standing(this.plan, opened) if opened else None, arguments):
+            click.echo(line)
 
 
 def _gather(this: Given, state: State | None) -> dict[str, Any]:
@@ -110,45 +123,41 @@ def _apply(apply: ApplyRow | None) -> dict[str, Any] | None:
     }
 
 
-def _show(found: dict[str, Any], file: str, state: Path | None) -> None:
+def _told(found: dict[str, Any], now: Standing | None, arguments: str) -> Iterator[str]:
+    """The same for people, with what an apply itself shows: how far it is, or how it ended, and its failures by cause."""
     counts = ", ".join(f"{count:,} {status}" for status, count in found["counts"].items())
-    click.echo(f"{found['sweep']}: {counted(found['total'], 'session')} ({counts})")
+    yield f"{found['sweep']}: {counted(found['total'], 'session')} ({counts})"
     if found["holder"]:
         holder = found["holder"]
-        click.echo(f"apply runs as pid {holder['pid']} of {holder['user']} on {holder['host']}")
+        yield f"apply runs as pid {holder['pid']} of {holder['user']} on {holder['host']}"
     elif found["apply"]:
         apply = found["apply"]
         how = f"took {format_duration(apply['duration'])}" if apply["ended"] else "died before its end"
         commit = (
             f", commit {apply['commit'][:12]}{' with changes' if apply['dirty'] else ''}" if apply["commit"] else ""
         )
-        click.echo(f"last apply: {apply['started']} on {apply['host']}, {how}{commit}")
+        yield f"last apply: {apply['started']} on {apply['host']}, {how}{commit}"
         for word in ("stopped", "interrupted"):
             if apply[word]:
-                click.echo(f"  {word}: {apply[word]}")
+                yield f"  {word}: {apply[word]}"
+    if now is not None:
+        yield from now.lines()
     for row in found["running"][:SHOWN]:
         since = "" if row["started"] is None else f" since {row['started']}"
         # With no apply to ask, one that had not begun may long have: nobody has heard of it since.
         waits = "waiting" if found["holder"] or row["waiting"] else "submitted"
         word = "running" if row["started"] else waits
-        click.echo(f"  {word}  {row['id']}  {row['session']}{since}{_because(row['waiting'])}")
-    _more(found["running"])
-    for row in found["failed"][:SHOWN]:
-        click.echo(f"  {row['outcome']}  {row['id']}  {row['session']}{_because(row['reason'])}")
-    _more(found["failed"])
-    if told := next((row["id"] for row in found["failed"] if row["stderr"]), None):
-        arguments = shlex.join([file, *(["--state", str(state)] if state else []), told])
-        click.echo(f"see: runner logs {arguments} --stderr")
+        yield f"  {word}  {row['id']}  {row['session']}{since}{_because(row['waiting'])}"
+    if len(found["running"]) > SHOWN:
+        yield f"  and {len(found['running']) - SHOWN:,} more"
     for row in found["orphaned_running"]:
-        click.echo(f"  orphaned  {row['id']}  runs as {row['job']} at {row['backend']}; `runner apply` ends it")
+        yield f"  orphaned  {row['id']}  runs as {row['job']} at {row['backend']}; `runner apply` ends it"
     if idle := found["orphaned"] - len(found["orphaned_running"]):
-        click.echo(f"{idle:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)")
+        yield f"{idle:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)"
+    if now is not None and now.tally.kinds:
+        yield ""
+        yield from cause_lines(now.tally.kinds.values(), lambda kind: log_command(kind, arguments))
 
 
 def _because(reason: str | None) -> str:
     return f": {reason}" if reason else ""
-
-
-def _more(rows: list[Any]) -> None:
-    if len(rows) > SHOWN:
-        click.echo(f"  … and {len(rows) - SHOWN:,} more")

@@ -1,0 +1,169 @@
+"""What a person watching an apply is told, while it runs and at its end. Consumes events; writes only to stderr."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.causes import Failure, how, key, last_line, last_lines, sans_numbers
+from runner.events import (
+    ApplyEnded,
+    ApplyInterrupted,
+    AttemptEnded,
+    AttemptStarted,
+    AttemptWaiting,
+    BuildEnded,
+    BuildStarted,
+    Event,
+    StopReached,
+)
+from runner.executor import Usage
+from runner.model import Outcome, Session
+from runner.progress.ending import TAIL_LINES, cause_lines, counts_line
+from runner.progress.plain import Plain
+from runner.progress.tally import Kind, Running, Tally
+from runner.progress.terminal import Terminal, redraws
+from runner.progress.words import end_line, named, usage_line
+
+__all__ = ["Logs", "Progress", "redraws"]
+
+WORTH_SECONDS = 1.0
+"""How long an apply takes at least for its use of the capacity to be worth a word."""
+
+
+@dataclass(frozen=True)
+class Logs:
+    """Where logs lie: of an attempt, by its number and whether its command ever began, the one that tells why it failed; of a
+    build, its stderr. `command` shows a session's; without one, failures are not listed at the end.
+    """
+
+    of: Callable[[Session, int, bool], Path]
+    build: Callable[[str], Path]
+    command: Callable[[Kind], str] | None = None
+
+
+class Progress:
+    """Shows an apply on `out`: with `live` a block that is drawn again, else lines. `verbose` has a line for every end.
+
+    `seconds` says how often `tick` is to be called. The clock gives Unix time.
+    """
+
+    def __init__(
+        self, out: Terminal, logs: Logs, *, live: bool, verbose: bool = False, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.tally = Tally()
+        self._out = out
+        self._logs = logs
+        self._verbose = verbose
+        self._clock = clock
+        self._told: set[str] = set()
+        self._plain = Plain(out.write, self.tally)
+        self._live = None
+        if live:
+            from runner.progress.live import Live  # and with it rich, which is slow to import
+
+            self._live = Live(out, self.tally)
+        self.seconds = (self._live or self._plain).seconds
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case AttemptEnded():
+                self._ended(event, self.tally.running.get(event.session))
+            case AttemptWaiting() if self._live is None:  # where the block shows it
+                self._once(f"waiting: {event.reason}")
+            case AttemptStarted() if event.cold is not None:
+                self._once(f"started cold: {event.cold}")
+            case BuildStarted():
+                self._mention(f"building: {event.command}", "building", "builds begun")
+            case BuildEnded() if event.outcome is not Outcome.SUCCEEDED:
+                why = event.reason or f"exit code {event.exit_code}"
+                tail = last_lines(self._logs.build(event.build), TAIL_LINES)
+                text = "\n".join([f"build {event.outcome}: {why}", *(f"    {line}" for line in tail)])
+                self._mention(text, ("build", why, sans_numbers(tail[-1]) if tail else ""), f"builds {event.outcome}")
+            case StopReached():
+                self._say(f"stopping: {event.reason}", "yellow")
+            case ApplyInterrupted():
+                again = "" if event.now else " (once more to end it now)"
+                self._say(f"{event.reason}: ending what runs{again}", "yellow")
+            case _:
+                pass
+        self.tally.take(event)
+
+    def tick(self) -> None:
+        """Draw, or sum up, if it is time to."""
+        (self._live or self._plain).tick(self._clock())
+
+    def hide(self) -> None:
+        """Leave the terminal to others."""
+        if self._live:
+            self._live.hide()
+
+    def show(self) -> None:
+        """The terminal is ours again."""
+        if self._live:
+            self._live.show()
+
+    def finish(self, ended: ApplyEnded, usage: Usage | None = None, left: int = 0, elsewhere: int = 0) -> None:
+        """The summary: counts, wall time, use of the capacity, and failures by cause.
+
+        `left` sessions have not succeeded, and were not to run this time; `elsewhere` more have their jobs at another backend.
+        """
+        self.hide()
+        tally = self.tally
+        running = len(tally.running)
+        seconds = tally.elapsed(self._clock())
+        not_run = max(0, ended.not_run - running)
+        counts = {"not_run": not_run, "left_running": running, "left": left, "elsewhere": elsewhere}
+        lines = [counts_line(ended.outcomes, seconds, **counts)]
+        if usage is not None and usage.seconds >= WORTH_SECONDS:
+            lines.append(usage_line(usage))
+        if self._logs.command is not None and tally.kinds:
+            lines += ["", *cause_lines(tally.kinds.values(), self._logs.command)]
+        else:
+            self._plain.unfold()
+        self._out.write("\n".join(lines) + "\n")
+
+    def _ended(self, event: AttemptEnded, known: Running | None) -> None:
+        outcome = event.outcome
+        if known is None:
+            text = f"{outcome}: {event.session} attempt {event.attempt}: {event.reason}"
+            self._mention(text, ("left over", outcome), f"{outcome} that an earlier apply had begun")
+            return
+        if outcome in (Outcome.SUCCEEDED, Outcome.CANCELLED):
+            if self._verbose:
+                self._say(end_line(event, named(known.session), None), "" if outcome is Outcome.SUCCEEDED else "yellow")
+            return
+        log = self._logs.of(known.session, event.attempt, known.started is not None)
+        last = last_line(log)
+        failure = Failure(event.session, event.attempt, outcome, event.exit_code, event.reason, last)
+        name = named(known.session)
+        again = event.retry_in is not None
+        if not again:
+            self.tally.fails(failure, name, log)
+        text = end_line(event, name, last)
+        if self._verbose:
+            self._say(text, "yellow" if again else "red")
+        else:
+            folded = how(outcome, event.exit_code) + (", tried again" if again else "")
+            about = last or event.reason
+            kind = (again, key(failure))
+            self._mention(text, kind, folded + (f": {about}" if about else ""), "yellow" if again else "red")
+
+    def _once(self, text: str) -> None:
+        if (like := sans_numbers(text)) not in self._told:
+            self._told.add(like)
+            self._mention(text, like, text)
+
+    def _say(self, text: str, style: str = "") -> None:
+        if self._live:
+            self._live.say(text, style)
+        else:
+            self._plain.say(text)
+
+    def _mention(self, text: str, kind: object, folded: str, style: str = "") -> None:
+        if self._live:
+            self._live.say(text, style)
+        else:
+            self._plain.mention(text, kind, folded)

@@ -1,0 +1,86 @@
+"""What `status` reads from the state is what the apply itself shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner.diagnostics import Source
+from runner.events import ApplyStarted, AttemptEnded, AttemptStarted, AttemptSubmitted, AttemptWaiting, Event
+from runner.loading import load
+from runner.model import Outcome, Session
+from runner.plan import Plan
+from runner.progress.block import render
+from runner.progress.ending import cause_lines
+from runner.progress.standing import standing
+from runner.progress.tally import Tally
+from runner.state import open_for_reading, open_for_writing
+from tests.journalled import BEGIN, Told, apply_as_told
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    text = "name: s\nexec: [echo, $x]\nranges: {x: 'range:40'}\nresources: {cpu: 2}\ncapacity: {cpu: 16}\n"
+    return Plan.of(load(Source("s.yaml", text), tmp_path))
+
+
+def facts(plan: Plan) -> list[Event]:
+    """Twenty have ended, every fifth badly; four run, two wait at their backend."""
+    about = (40, 40, "local", {"cpu": 16}, 8, "node1", "ada", 4711, "0.1.0", None, None, "", plan.recipe)
+    told: list[Event] = [ApplyStarted(BEGIN, "s", *about)]
+    for session in list(plan)[:26]:
+        at = BEGIN + session.index
+        told.append(AttemptSubmitted(at, session, 1, f"n-{session.id}-1", "local"))
+        if session.index < 24:
+            told.append(AttemptStarted(at, session.id, 1, "1:1", "node1", ()))
+        else:
+            told.append(AttemptWaiting(at, session.id, 1, "no room"))
+        if session.index < 20:
+            bad = session.index % 5 == 0
+            outcome, reason = (Outcome.FAILED, "exit code 1") if bad else (Outcome.SUCCEEDED, None)
+            told.append(AttemptEnded(at + 3, session.id, 1, outcome, int(bad), reason, 3.0, None, None, {}, None))
+    return told
+
+
+def test_a_live_sweep_looks_the_same_from_the_state(tmp_path: Path, plan: Plan) -> None:
+    seen = Tally()
+    with open_for_writing(tmp_path, "s") as state:
+        for event in facts(plan):
+            state.journal.record(event)
+            seen.take(event)
+        with open_for_reading(tmp_path, "s") as read:
+            assert read is not None
+            found = standing(plan, read)
+    assert found.live
+    now = BEGIN + 60
+    block = [line.plain for line in render(found.tally, now, 100)]
+    assert block == [line.plain for line in render(seen, now, 100)]
+    assert block[1].startswith("16 succeeded  4 failed  4 running  2 waiting")
+    assert [kind.count for kind in found.tally.kinds.values()] == [4]
+
+
+def test_an_ended_sweep_has_counts_time_capacity_and_causes(tmp_path: Path, plan: Plan) -> None:
+    def tell(session: Session) -> Told:
+        if session.index % 4:
+            return Told(duration=9.99)
+        return Told(Outcome.FAILED, 1, stderr=f"boom {session.index}\n", duration=9.99)
+
+    apply_as_told(plan, tmp_path, tell, slots=4, capacity={"cpu": 16})
+    with open_for_reading(tmp_path, "s") as read:
+        assert read is not None
+        found = standing(plan, read)
+    assert list(found.lines()) == ["30 succeeded, 10 failed in 1m 40s", "in use: cpu 50%"]
+    lines = list(cause_lines(found.tally.kinds.values(), lambda kind: f"logs {kind.example.session}"))
+    assert lines[0] == "10 failed, 1 cause"
+    assert lines[2] == "10 failed (exit code 1), such as x=0:"
+    assert lines[3] == "    boom 0"
+    assert lines[4] == f"  see: logs {next(iter(plan)).id}"
+
+
+def test_before_the_first_apply_there_is_nothing_to_say(tmp_path: Path, plan: Plan) -> None:
+    with open_for_writing(tmp_path, "s"):
+        pass
+    with open_for_reading(tmp_path, "s") as read:
+        assert read is not None
+        assert list(standing(plan, read).lines()) == []
