@@ -140,7 +140,7 @@ def test_never_begun(bench: Bench) -> None:
     runner = bench.start("apply")
     session = {name: row["id"] for name, row in bench.by("case").items()}
     wait_for(lambda: bool(task_of(bench, session["cancel"])), MINUTES)
-    wait_for(lambda: "waiting" in bench.run("status", "--format", "json").stdout, MINUTES)
+    wait_for(lambda: '"waiting": "' in bench.run("status", "--format", "json").stdout, MINUTES)
     bench.cluster.call("scancel", task_of(bench, session["cancel"]))
     (bench.folder / "gone").rmdir()
     bench.cluster.call("scontrol", "release", task_of(bench, session["work"]))
