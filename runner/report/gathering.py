@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.builds import build_key
 from runner.causes import Cause, Failure, by_cause, last_line, last_lines
 from runner.columns import Columns, Row
-from runner.model import STATUS_AFTER, Outcome, Resources, Session, Status
+from runner.model import STATUS_AFTER, Outcome, Resources, Status
 from runner.plan import Plan
 from runner.render import variables
 from runner.results import results, to_row
 from runner.state import State
 from runner.state.records import ApplyRow, AttemptRow
+from runner.tails import telling_log
 
 MOST_ROWS = 50_000
 """Sessions that the table and the plots have; the counts have all of them."""
@@ -88,7 +88,7 @@ def gather(plan: Plan, state: State | None, file: str, where: Path | None, made:
         if last is not None:
             resources[session.id] = session.resources
         if state is not None and last is not None and result.status in FAILURES:
-            log = logs[session.id] = _stderr(plan, state, session, last)
+            log = logs[session.id] = telling_log(state, plan.recipe, session, last)
             how = (Outcome(result.status), last.exit_code, last.reason)
             failures.append(Failure(session.id, last.number, *how, last_line(log)))
             names[session.id] = variables(session.params, session.repeat)
@@ -118,13 +118,6 @@ def gather(plan: Plan, state: State | None, file: str, where: Path | None, made:
         made=made,
         maker=maker,
     )
-
-
-def _stderr(plan: Plan, state: State, session: Session, last: AttemptRow) -> Path:
-    """Where the reason of a failure stands: where it never started because its build failed, in what the build wrote."""
-    if last.started is None and session.build is not None:
-        return state.build_folder(build_key(session, plan.recipe, last.backend)).with_suffix(".err")
-    return state.places(session.id, last.number).stderr
 
 
 def _attempts(state: State) -> list[AttemptRow]:
