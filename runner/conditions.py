@@ -48,6 +48,8 @@ def parse_condition(text: str, find: Find[T]) -> Condition[T]:
             f"`{text}` is no condition", "write `--where 'loss<0.3'`, with one of `=`, `!=`, `<`, `<=`, `>`, `>=`"
         )
     column = find(found["name"])
+    if found["operator"][0] in "<>" and not found["value"]:
+        raise InvalidInput(f"`{text}` compares with nothing", f"`--where {found['name']}=` finds what is missing")
     return Condition(column, found["operator"], _value(column.name, found["value"]))
 
 
@@ -67,7 +69,7 @@ def _ordered(cell: Value, operator: str, bound: Value) -> bool:
     other: float | str | None = number(bound)
     if other is None:
         one, other = (cell.text if one is None else None), bound.text
-    if one is None or one == "":
+    if one is None or one == "" or cell.text.lower() == "nan":
         return False
     assert isinstance(one, str) == isinstance(other, str)
     below, same = one < other, one == other  # type: ignore[operator]  # both are numbers, or both text

@@ -127,7 +127,7 @@ def _properties(case: Case) -> Iterator[tuple[str, str]]:
     if last:
         yield "runner.attempts", str(last.number)
         for name, metric in last.metrics.items():
-            yield f"metrics.{name}", str(metric)
+            yield f"metrics.{name}", "missing" if metric is None else str(metric)
 
 
 def _named(session: Session) -> str:

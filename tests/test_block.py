@@ -385,3 +385,18 @@ def test_at_the_end_failures_stand_by_cause() -> None:
         "2 timed-out, such as model=x lr=0.1:",
         "    after 9s",
     ]
+
+
+def test_a_retry_that_never_came_leaves_its_failure() -> None:
+    """Counts and causes are of the same failures; one that was tried again counts for how that ended."""
+    paper = Paper()
+    progress = shown(paper)
+    progress(began(2))
+    for number in range(2):
+        for event in (*start(number, 0.0), end(number, 1.0, Outcome.FAILED, retry_in=1.0, reason="no")):
+            progress(event)
+    for event in (*start(0, 2.0, attempt=2), end(0, 3.0, attempt=2)):
+        progress(event)
+    paper.written.clear()
+    progress.finish(ApplyEnded(4.0, {Outcome.FAILED: 1, Outcome.SUCCEEDED: 1}, 0))
+    assert [line for line in paper.lines if "cause" in line] == ["1 failed, 1 cause"]

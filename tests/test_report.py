@@ -297,7 +297,7 @@ def test_the_commands_that_a_page_shows_are_those_of_this_state(tmp_path: Path) 
         material = gather(plan, state, "my sweep.yaml", Path("/some where"), BEGIN + 1000, "0.1.0")
     page = html.unescape(render(material, ""))
     example = material.causes[0].cause.example.session
-    assert f"runner logs --state '/some where' 'my sweep.yaml' {example} --stderr" in page
+    assert f"runner logs --state '/some where' 'my sweep.yaml' {example}" in page
     assert "runner results --state '/some where' 'my sweep.yaml' --group-by a --agg mean,std,count" in page
 
 
@@ -334,4 +334,4 @@ def test_a_report_is_written_whole_beside_what_was_there(tmp_path: Path) -> None
     assert {path.name for path in tmp_path.iterdir()} == {"sweep.yaml", ".runner", "out.html"}
     piped = runner("report", "-o", "-")
     assert piped.stdout.startswith("<!DOCTYPE html>")
-    assert runner("report", "-o", "nowhere/out.html").returncode == 3
+    assert runner("report", "-o", "nowhere/out.html").returncode == 2

@@ -231,3 +231,10 @@ def test_a_name_that_is_taken_is_told_apart() -> None:
 def test_names_of_any_kind_can_be_asked_for() -> None:
     columns: list[Column[Any]] = [Column("val loss-é", lambda row: known(row))]
     assert parse_condition("val loss-é <= 3", lambda name: find(name, columns))(2)
+
+
+def test_an_order_is_with_something(ask: Ask) -> None:
+    """Nothing is neither more nor less, and NaN never is."""
+    done = ask("--where", "loss<")
+    assert (done.returncode, "compares with nothing" in done.stderr) == (2, True)
+    assert "NaN" not in ask("--where", "loss<zzz").stdout

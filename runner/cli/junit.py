@@ -30,6 +30,8 @@ def require_writable(path: Path | None) -> None:
     """Raise InvalidInput where nothing could be written: before a night's work, not after it."""
     if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
         raise InvalidInput(f"cannot write `{path}`", f"`{path.parent}` is no folder that you can write to")
+    if path is not None and path.is_dir():
+        raise InvalidInput(f"cannot write `{path}`", "it is a folder: name a file in it")
 
 
 def write_junit(path: Path, this: Given, choice: Choice, state: State | None) -> None:

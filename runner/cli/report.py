@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 import runner
+from runner.cli.junit import require_writable
 from runner.cli.options import given_with_state, state_option, sweep_argument
 from runner.cli.streams import machine_readable, say
 from runner.report import vega
@@ -28,6 +29,8 @@ def command(file: str, output: str, state: Path | None) -> None:
 
     It is one file, opens without a network, and shows how things stand now, also while apply runs.
     """
+    if output != "-":
+        require_writable(Path(output))
     script = vega.script()
     with given_with_state(file, state) as (this, opened):
         material = gather(this.plan, opened, file, state, time.time(), runner.__version__)

@@ -13,6 +13,7 @@ from runner.events import (
     ApplyInterrupted,
     AttemptEnded,
     AttemptStarted,
+    AttemptSubmitted,
     AttemptWaiting,
     BuildEnded,
     BuildStarted,
@@ -59,6 +60,8 @@ class Progress:
         self._verbose = verbose
         self._clock = clock
         self._told: set[str] = set()
+        self._waiting: dict[str, tuple[Failure, str, Path]] = {}
+        """Failures that are to be tried again: where that does not come about, they stand."""
         self._plain = Plain(out.write, self.tally)
         self._live = None
         if live:
@@ -71,6 +74,8 @@ class Progress:
         match event:
             case AttemptEnded():
                 self._ended(event, self.tally.running.get(event.session))
+            case AttemptSubmitted():
+                self._waiting.pop(event.session.id, None)
             case AttemptWaiting() if self._live is None:  # where the block shows it
                 self._once(f"waiting: {event.reason}")
             case AttemptStarted() if event.cold is not None:
@@ -112,6 +117,8 @@ class Progress:
         """
         self.hide()
         tally = self.tally
+        for failure, name, log in self._waiting.values():
+            tally.fails(failure, name, log)
         running = len(tally.running)
         seconds = tally.elapsed(self._clock())
         not_run = max(0, ended.not_run - running)
@@ -140,7 +147,9 @@ class Progress:
         failure = Failure(event.session, event.attempt, outcome, event.exit_code, event.reason, last)
         name = named(known.session)
         again = event.retry_in is not None
-        if not again:
+        if again:
+            self._waiting[event.session] = (failure, name, log)
+        else:
             self.tally.fails(failure, name, log)
         text = end_line(event, name, last)
         if self._verbose:

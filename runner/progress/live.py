@@ -20,6 +20,9 @@ RESTS = 20
 MOST_LINES = 200
 """Lines that one frame adds above the block; nobody reads more at once."""
 
+MOST_ROWS = 3
+"""What a line above the block may take: it is not drawn again, so that it need not fit in one."""
+
 HIDE_SECONDS = 0.5
 """How long a terminal that does not take anything is waited for."""
 
@@ -65,7 +68,7 @@ class Live:
     def _draw(self, now: float | None) -> None:
         width = self._screen.size.columns - 1  # a full line would leave the cursor between two
         encoding = self._out.encoding
-        above, self._above = [fitted(line, width, encoding) for line in self._above], []
+        above, self._above = [fitted(line, MOST_ROWS * width, encoding) for line in self._above], []
         if self._left_out:
             above.append(Text(f"and {self._left_out:,} more lines", "dim"))
             self._left_out = 0

@@ -28,6 +28,7 @@ class Screen:
         self._out = out
         self._console = Console(file=io.StringIO(), force_terminal=True, legacy_windows=False, soft_wrap=True)
         self._shown: list[Text] = []
+        self._columns = self.size.columns
 
     @property
     def size(self) -> os.terminal_size:
@@ -50,9 +51,12 @@ class Screen:
         block = list(block)[: max(0, self.size.lines - 1)]
         if not above and block == self._shown:
             return
+        # After a resize, lines that the terminal has wrapped are marked as one with the next until they are erased whole.
+        first = "\x1b[2K" if self.size.columns != self._columns else ""
+        self._columns = self.size.columns
         frame = [BEGIN, self._to_top()]
-        frame += [self._painted(line) + _erase_line() + "\r\n" for line in above]
-        frame.append((_erase_line() + "\r\n").join(map(self._painted, block)))
+        frame += [first + self._painted(line) + _erase_line() + "\r\n" for line in above]
+        frame.append((_erase_line() + "\r\n").join(first + self._painted(line) for line in block))
         frame.append("\x1b[J" + END)
         self._out.write("".join(frame))
         self._shown = block

@@ -32,10 +32,11 @@ FAILURES = frozenset(outcome.value for outcome, status in STATUS_AFTER.items() i
 
 @dataclass(frozen=True)
 class Explained:
-    """A cause, the last lines of its example's log, and its sessions by their variables."""
+    """A cause, the last lines of its example's log (its stderr, or its stdout), and its sessions by their variables."""
 
     cause: Cause
     tail: Sequence[str]
+    on_stderr: bool
     names: Sequence[str]
 
 
@@ -107,6 +108,7 @@ def gather(plan: Plan, state: State | None, file: str, where: Path | None, made:
             Explained(
                 cause,
                 last_lines(logs[cause.example.session], TAIL_LINES),
+                logs[cause.example.session].suffix == ".err",
                 [names[failure.session] for failure in cause.failures],
             )
             for cause in by_cause(failures)

@@ -146,7 +146,7 @@ def failures(material: Material) -> Markup:
         tag(
             "p",
             f"{headline(one.cause for one in causes)}. Failures count as one cause when they ended alike and the ",
-            "last line on stderr is the same, numbers aside.",
+            "last line that they wrote is the same, numbers aside.",
         ),
         *cards,
     )
@@ -165,6 +165,7 @@ def _card(at: int, one: Explained, material: Material) -> Markup:
     more = tag("p", f"and {len(one.names) - MOST_NAMES:,} more, in the table") if len(one.names) > MOST_NAMES else ""
     reason = cause.example.reason
     told = reason in (None, cause.text, f"exit code {cause.exit_code}")
+    option = " --stderr" if one.on_stderr else ""
     return tag(
         "article",
         title,
@@ -176,7 +177,7 @@ def _card(at: int, one: Explained, material: Material) -> Markup:
             "" if told else f": {reason}",
         ),
         _tail(one),
-        tag("p", tag("code", f"{material.command('logs')} {cause.example.session} --stderr", class_="command")),
+        tag("p", tag("code", f"{material.command('logs')} {cause.example.session}{option}", class_="command")),
         tag("button", f"Show {counted(len(cause.failures), 'session')} in the table", type="button", data_cause=at),
         tag("details", tag("summary", counted(len(one.names), "session")), tag("ul", *names), more),
     )
@@ -184,10 +185,10 @@ def _card(at: int, one: Explained, material: Material) -> Markup:
 
 def _tail(one: Explained) -> Markup:
     if not one.tail:
-        return tag("p", "It wrote nothing to stderr.")
+        return tag("p", "It wrote nothing.")
     if list(one.tail) == [one.cause.text]:
         return Markup("")
-    return tag("pre", "\n".join(one.tail), tabindex="0", role="region", aria_label="last lines of stderr")
+    return tag("pre", "\n".join(one.tail), tabindex="0", role="region", aria_label="last lines of its log")
 
 
 def provenance(material: Material) -> Markup:
