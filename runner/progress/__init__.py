@@ -135,7 +135,8 @@ class Progress:
     def _ended(self, event: AttemptEnded, known: Running | None) -> None:
         outcome = event.outcome
         if known is None:
-            text = f"{outcome}: {event.session} attempt {event.attempt}: {event.reason}"
+            why = f": {event.reason}" if event.reason else ""
+            text = f"{outcome}: {event.session} attempt {event.attempt}{why}"
             self._mention(text, ("left over", outcome), f"{outcome} that an earlier apply had begun")
             return
         if outcome in (Outcome.SUCCEEDED, Outcome.CANCELLED):
