@@ -262,7 +262,8 @@ def test_sixty_under_max_parallel_four(bench: Bench) -> None:
     asked = Counter("POST" if submits(exchange) else exchange.path.rpartition("/")[2] for exchange in proxy.seen)
     assert asked["POST"] == 60
     assert asked["gql"] < 2 * 60
-    assert not any(re.search(r"/session/[^/]+$", exchange.path) for exchange in proxy.seen)
+    # one that the cluster does not clear away by itself is told to go; none is asked how it does
+    assert not any(ex.method == "GET" and re.search(r"/session/[^/]+$", ex.path) for ex in proxy.seen)
 
 
 def test_quota(bench: Bench) -> None:
