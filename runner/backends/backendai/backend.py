@@ -20,9 +20,6 @@ from runner.backends.base import Rejected, Started
 from runner.model import Attempt, Ended
 from runner.units import format_memory
 
-CLEARING = 8.0
-"""Seconds that the cluster gets to clear away a session whose command is over, before it is told to."""
-
 REMEMBERED = 1000
 """How many jobs whose end has been told are kept in memory, for those who ask again."""
 
@@ -94,7 +91,7 @@ class BackendAI:
     async def _see_off(self) -> None:
         """A manager that was away may have forgotten to clear away what has ended: then it is told to."""
         if self._client.failed_at > -math.inf:
-            with trio.move_on_after(2 * CLEARING):
+            with trio.move_on_after(2 * missed.CLEARED_WITHIN):
                 await self._room()
                 for it in self._going:
                     await sessions.destroy(self._client, it.id, forced=True)
@@ -187,7 +184,7 @@ class BackendAI:
 
     async def _room(self) -> None:
         """Whoever submits next may count on the room of those that have ended: let their containers go first."""
-        with trio.move_on_after(CLEARING):
+        with trio.move_on_after(missed.CLEARED_WITHIN):
             for it in list(self._going):
                 await self._watch.until(it, lambda: it.over)  # noqa: B023
         self._going = {it for it in self._going if not it.over}
@@ -215,7 +212,7 @@ class BackendAI:
             await self._ask_to_end(it, grace)
         if not it.over and await sessions.destroy(self._client, job, forced=grace <= 0 or not it.begun):
             self._watch.look_now()
-            with trio.move_on_after(CLEARING):
+            with trio.move_on_after(missed.CLEARED_WITHIN):
                 await self._watch.until(it, lambda: it.over)
 
     async def _ask_to_end(self, it: Job, grace: float) -> None:
@@ -228,7 +225,7 @@ class BackendAI:
             with trio.move_on_after(LEAVING):
                 await self._watch.until(it, lambda: it.ended)
         if it.ended:
-            with trio.move_on_after(CLEARING):
+            with trio.move_on_after(missed.CLEARED_WITHIN):
                 await self._watch.until(it, lambda: it.over)
 
     async def refresh(self, job: str) -> bool:
@@ -250,12 +247,12 @@ class BackendAI:
 
     async def _clear_away(self, it: Job, done: Callable[[], bool]) -> None:
         """A session whose command is over goes by itself; one that does not is helped on."""
-        with trio.move_on_after(0 if it.stuck else CLEARING):
+        with trio.move_on_after(0 if it.stuck else missed.CLEARED_WITHIN):
             await self._watch.until(it, done)
         if not done():
             await sessions.destroy(self._client, it.id, forced=True)
             self._watch.look_now()
-            with trio.move_on_after(CLEARING):
+            with trio.move_on_after(missed.CLEARED_WITHIN):
                 await self._watch.until(it, done)
 
     async def _collect(self, it: Job) -> Ended:

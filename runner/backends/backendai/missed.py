@@ -29,6 +29,7 @@ THOUGHT = 15.0
 """Seconds between two thoughts about all this; and from the cluster's return to the look that it makes necessary."""
 
 CLEARED_WITHIN = 8.0
+"""Seconds that the cluster gets to clear away a session whose command is over, before it is told to."""
 
 
 async def begin(client: Client, watch: Watch, job: Job, name: str, begun: Callable[[], bool]) -> bool:
