@@ -38,6 +38,10 @@ NOISE = (
     "\x1b[35;1m[2026/11/23 15:03:24:3402] N: ttyd 1.6.3-80c6f66 (libwebsockets 4.2.1-unknown)\r\n\x1b[0m"
 )
 PREPARING, CLEARING = 3.0, 0.8
+BUSY = {
+    "data": {"compute_session_list": None},
+    "errors": [{"message": "could not serialize access due to read/write dependencies among transactions"}],
+}
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,8 @@ class FakeManager:
         self.down = False
         self.failing = False
         """Whether it answers every creation with an error of its own."""
+        self.busy = 0
+        """How many queries more it answers with an error of its database."""
         self.preparing = PREPARING
         self.console_delay = 0.0
         self.truncate: Callable[[str], str] = lambda log: log
@@ -210,7 +216,8 @@ class FakeManager:
         if (method, path) == ("POST", "/session"):
             return self._create(body)
         if (method, path) == ("POST", "/admin/gql"):
-            return self._ok(self._list(**body["variables"]))
+            self.busy, busy = max(0, self.busy - 1), self.busy > 0
+            return self._ok(BUSY if busy else self._list(**body["variables"]))
         _, _, name, *rest = path.split("/")
         session = self._by_id_or_name(name)
         if session is None or (session.over and rest != ["logs"]):

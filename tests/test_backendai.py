@@ -527,6 +527,25 @@ def test_what_can_heal_is_tried_again(manager: FakeManager, site: Site) -> None:
     assert len(manager.sessions) == 4
 
 
+def test_a_query_that_loses_to_another_is_asked_again(manager: FakeManager, site: Site) -> None:
+    """As PostgreSQL has it do, where the manager does not."""
+    manager.busy = 3
+    assert site.end_of(site.attempt(("true",))).outcome is Outcome.SUCCEEDED
+    assert manager.busy == 0
+
+
+def test_a_query_that_is_never_answered(manager: FakeManager, site: Site) -> None:
+    manager.busy = 1000
+
+    async def body() -> None:
+        async with manager.client() as backend:
+            with pytest.raises(EnvironmentFailed, match="does not list sessions: could not serialize access"):
+                await backend.living("some")
+            assert trio.current_time() < 60
+
+    simulate(manager, body)
+
+
 def test_a_manager_that_restarts_loses_nothing(manager: FakeManager, site: Site) -> None:
     async def body() -> None:
         async with manager.client() as backend:

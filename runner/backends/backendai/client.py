@@ -17,7 +17,7 @@ import trio
 
 from runner.backends.backendai.budget import Budget
 from runner.backends.backendai.config import Config
-from runner.backends.backendai.problems import Failed, RateLimited, Refused, Unavailable, of_answer
+from runner.backends.backendai.problems import Failed, Faulted, RateLimited, Refused, Unavailable, of_answer
 from runner.backends.backendai.signing import sign
 from runner.errors import EnvironmentFailed
 
@@ -127,6 +127,13 @@ class Client:
                 if failed and failed == failures:
                     raise
                 await patience.wait(fault)
+
+    async def query(self, text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The data that a GraphQL query asks for. Raises as `ask` does, and Faulted where the answer is an error."""
+        answer = await self.ask("POST", "/admin/gql", {"query": text, "variables": variables}) or {}
+        if faults := answer.get("errors"):
+            raise Faulted("; ".join(str(fault.get("message")) for fault in faults))
+        return dict(answer.get("data") or {})
 
     @asynccontextmanager
     async def listen(self, path: str, query: Query) -> AsyncIterator[AsyncIterator[str]]:

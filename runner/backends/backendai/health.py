@@ -134,12 +134,10 @@ async def _image(client: Client, image: str | None) -> Finding:
     architecture = client.config.job["architecture"]
     hint = "`backend.ai image list` shows the images there are; is the `architecture` right?"
     try:
-        query = {"query": _IMAGE, "variables": {"reference": image, "architecture": architecture}}
-        answer = await client.ask("POST", "/admin/gql", query)
+        known = (await client.query(_IMAGE, {"reference": image, "architecture": architecture}))["image"]
     except (Unavailable, Refused) as fault:
-        return Finding(fact, fault.words, None)
-    known = (answer.get("data") or {}).get("image")
-    if not known:
+        if "No such environment image" not in fault.words:
+            return Finding(fact, fault.words, None)
         return Finding(fact, f"the cluster does not know `{image}` for {architecture}", hint, failed=True)
     least = {limit["key"]: limit["min"] for limit in known.get("resource_limits") or () if limit.get("min")}
     return Finding(fact, f"{known['name']}:{known['tag']}, at least {_slots(least) or 'nothing'}", None)

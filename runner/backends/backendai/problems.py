@@ -35,6 +35,10 @@ class Failed(Unavailable):
         self.kind = kind
 
 
+class Faulted(Unavailable):
+    """It answers a query with an error: mostly that its database was busy with another one, but not only that."""
+
+
 class RateLimited(Unavailable):
     """The account has asked too often. Nothing was done, and the budget says when to ask again."""
 

@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from runner.backends.backendai.client import Client, Patience
-from runner.backends.backendai.problems import Failed, RateLimited, Refused, Unavailable
+from runner.backends.backendai.problems import Failed, Faulted, RateLimited, Refused, Unavailable
 from runner.errors import EnvironmentFailed
 
 FAILURES = 6
-"""How often the manager may answer a creation with an error of its own: some of what it does not like, it says no better."""
+"""How often the manager may answer a creation or a listing with an error of its own: some of what it does not like, it says
+no better."""
 
 PAGE = 100
 """Sessions in one question, and in one answer."""
@@ -90,18 +91,25 @@ async def living(client: Client, prefix: str) -> list[Seen]:
 async def _batch(client: Client, condition: str) -> list[Seen]:
     found: list[Seen] = []
     while True:
-        variables = {"limit": PAGE, "offset": len(found), "filter": condition}
-        try:
-            answer = await client.insist("POST", "/admin/gql", {"query": _LIST, "variables": variables})
-        except Refused as refusal:
-            raise EnvironmentFailed(f"the cluster does not list sessions: {refusal.words}") from refusal
-        page = ((answer or {}).get("data") or {}).get("compute_session_list")
-        if page is None:
-            faults = "; ".join(str(fault.get("message")) for fault in (answer or {}).get("errors", ()))
-            raise EnvironmentFailed(f"the cluster does not list sessions: {faults or 'it gives no reason'}")
+        page = await _page(client, {"limit": PAGE, "offset": len(found), "filter": condition})
         found += map(_seen, page["items"])
         if not page["items"] or len(found) >= page["total_count"]:
             return found
+
+
+async def _page(client: Client, variables: Mapping[str, Any]) -> dict[str, Any]:
+    patience = Patience(client)
+    faults = 0
+    while True:
+        try:
+            return dict((await client.query(_LIST, variables))["compute_session_list"])
+        except Refused as refusal:
+            raise EnvironmentFailed(f"the cluster does not list sessions: {refusal.words}") from refusal
+        except Unavailable as fault:
+            faults += isinstance(fault, Faulted)
+            if faults == FAILURES:
+                raise EnvironmentFailed(f"the cluster does not list sessions: {fault.words}") from fault
+            await patience.wait(fault)
 
 
 async def console(client: Client, session: str) -> str | None:
