@@ -98,6 +98,8 @@ class Attempt:
     its surroundings; `secrets` likewise, never to be stored or shown. Paths are absolute and belong to this machine.
     A backend without this machine's disks lays out `files`, paths below `root`, where the job runs; None is all there is.
     `preload` are the modules of which a backend may have a Python program find the imports done; None: as it stands.
+    `most` is None where there is room for it. Else it is handed over ahead, to a backend that takes such: it begins once fewer
+    than so many jobs with the same resources run there.
     """
 
     name: str
@@ -117,6 +119,7 @@ class Attempt:
     root: str = ""
     files: tuple[str, ...] | None = ()
     preload: tuple[str, ...] | None = None
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -280,6 +280,67 @@ class Contract:
 
         site.run(body)
 
+    def test_ahead(self, site: Site) -> None:
+        """What is handed over ahead of its room begins when one of its kin has ended, in order, and no sooner."""
+
+        async def body(backend: Backend) -> None:
+            if not backend.ahead:
+                pytest.skip("this backend takes nothing ahead")
+            first = await backend.submit(site.attempt(site.sleeping, "first"))
+            jobs: list[str] = []
+
+            async def hand_over(name: str) -> None:
+                jobs.append(await backend.submit(replace(site.attempt(site.sleeping, name), most=1)))
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(hand_over, "second")
+                await wait_all_tasks_blocked()
+                nursery.start_soon(hand_over, "third")
+                await wait_all_tasks_blocked()
+                other = replace(site.attempt(site.succeeding, "other"), resources={"cpu": 7})
+                assert (await backend.wait(await backend.submit(other))).outcome is Outcome.SUCCEEDED
+                assert not jobs, "an end of another kind lets nobody in"
+                await backend.cancel(first, 0)
+                await until(lambda: jobs)
+                second = await backend.find(site.attempt(site.sleeping, "second").name)
+                assert jobs == [second]
+                await backend.cancel(jobs[0], 0)
+            await backend.cancel(jobs[1], 0)
+
+        site.run(body)
+
+    def test_ahead_of_nothing(self, site: Site) -> None:
+        """Where fewer run by the time it arrives, it begins at once."""
+
+        async def body(backend: Backend) -> Ended:
+            if not backend.ahead:
+                pytest.skip("this backend takes nothing ahead")
+            return await backend.wait(await backend.submit(replace(site.attempt(site.succeeding), most=1)))
+
+        assert site.run(body).outcome is Outcome.SUCCEEDED
+
+    def test_ahead_and_given_up(self, site: Site) -> None:
+        """One that nobody waits for any more never begins, and is in nobody's way."""
+
+        async def body(backend: Backend) -> None:
+            if not backend.ahead:
+                pytest.skip("this backend takes nothing ahead")
+            first = await backend.submit(site.attempt(site.sleeping, "first"))
+            with trio.move_on_after(0.01):
+                await backend.submit(replace(site.attempt(site.sleeping, "second"), most=1))
+            async with trio.open_nursery() as nursery:
+                third = replace(site.attempt(site.succeeding, "third"), most=1)
+                nursery.start_soon(backend.submit, third)
+                await wait_all_tasks_blocked()
+                await backend.cancel(first, 0)
+            job = await backend.find(third.name)
+            assert job is not None
+            assert (await backend.wait(job)).outcome is Outcome.SUCCEEDED
+            second = await backend.find(site.attempt(site.sleeping, "second").name)
+            assert second is None or (await backend.wait(second)).outcome is Outcome.CANCELLED
+
+        site.run(body)
+
     def test_many(self, site: Site) -> None:
         """Many at once all end, each with its own name's job."""
         jobs: list[str] = []

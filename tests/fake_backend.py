@@ -99,17 +99,22 @@ class Cluster:
 
 
 class FakeBackend:
-    """`script` says what an attempt does. With a `cluster` of its own its jobs outlive it, and carry their timeout."""
+    """`script` says what an attempt does. With a `cluster` of its own its jobs outlive it, and carry their timeout.
+
+    Of the attempts it takes `ahead`, the first begins as soon as it may, on the very moment that another ends.
+    """
 
     name = "fake"
 
-    def __init__(self, script: Callable[[Attempt], Script], cluster: Cluster | None = None) -> None:
+    def __init__(self, script: Callable[[Attempt], Script], cluster: Cluster | None = None, ahead: int = 0) -> None:
         self.outlives_client = cluster is not None
         self.takes: int | None = None
+        self.ahead = ahead
         self.cluster = cluster or Cluster()
         self._script = script
         self.submitted: list[str] = []
         self.graces: list[float] = []
+        self._turn = trio.StrictFIFOLock()
 
     async def __aenter__(self) -> FakeBackend:
         return self
@@ -130,6 +135,17 @@ class FakeBackend:
             raise Rejected(script.refuse)
         if script.submit_error is not None:
             raise script.submit_error
+        if attempt.most is not None:
+            async with self._turn:
+                while len(kin := self.kin(attempt)) >= attempt.most:
+                    await _any_end(kin)
+                return await self._accept(attempt, script)
+        return await self._accept(attempt, script)
+
+    def kin(self, attempt: Attempt) -> list[FakeJob]:
+        return [job for job in self.cluster.alive if job.attempt.resources == attempt.resources]
+
+    async def _accept(self, attempt: Attempt, script: Script) -> str:
         self.submitted.append(attempt.name)
         job = self.cluster.add(attempt, script, attempt.timeout if self.outlives_client else None)
         await trio.sleep(script.accepting)
@@ -180,3 +196,15 @@ class FakeBackend:
 
     def _job(self, job: str) -> FakeJob:
         return self.cluster.jobs[job]
+
+
+async def _any_end(jobs: list[FakeJob]) -> None:
+    """Return when the first of them has ended, however soon it is made to."""
+
+    async def end(job: FakeJob) -> None:
+        await job.reach(lambda: job.ends)
+        nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        for job in jobs:
+            nursery.start_soon(end, job)

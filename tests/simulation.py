@@ -89,6 +89,7 @@ class Apply:
         cluster: Cluster | None = None,
         builds: Builds | None = None,
         fail_after: int | None = None,
+        ahead: int = 0,
     ) -> None:
         self.capacity = Capacity(capacity or {}, max_parallel, devices, locks)
         self.policy = policy
@@ -96,7 +97,7 @@ class Apply:
         self.prepared: list[tuple[str, int, tuple[str, ...]]] = []
         self.ready: list[tuple[str, int, int]] = []
         self.fail_after = fail_after
-        self.backend = FakeBackend(lambda attempt: scripts(index_of(attempt.session), attempt.number), cluster)
+        self.backend = FakeBackend(lambda attempt: scripts(index_of(attempt.session), attempt.number), cluster, ahead)
         self.executor = Executor(
             backend=self.backend,
             capacity=self.capacity,
@@ -125,11 +126,15 @@ class Apply:
             self._open.pop(event.session, None)
 
     def check_capacity(self) -> None:
-        for name, limit in self.capacity.limits.items():
-            used = sum(session.resources.get(name, 0) for session in self._open.values())
-            assert used <= limit, f"{used} {name} in use, there are {limit}"
-        if self.capacity.max_parallel is not None:
-            assert len(self._open) <= self.capacity.max_parallel
+        """Both by what was told and by what really runs; what went ahead was told, but does not run."""
+        running = [job.attempt.resources for job in self.backend.cluster.alive if job.starts <= trio.current_time()]
+        told = [session.resources for session in self._open.values()]
+        for resources in (running,) if self.backend.ahead else (running, told):
+            for name, limit in self.capacity.limits.items():
+                used = sum(each.get(name, 0) for each in resources)
+                assert used <= limit, f"{used} {name} in use, there are {limit}"
+            if self.capacity.max_parallel is not None:
+                assert len(resources) <= self.capacity.max_parallel
 
     def prepare(self, session: Session, number: int, devices: tuple[str, ...]) -> Attempt:
         self.prepared.append((session.id, number, devices))

@@ -53,6 +53,8 @@ class Backend(Protocol):
     """Whether jobs run on when runner dies, so that a later runner adopts them by their id."""
     takes: int | None
     """How many jobs that have not ended it takes at once, waiting ones too; None where it does not matter."""
+    ahead: int
+    """How many attempts it takes ahead of their room (`Attempt.most`), so that it need not ask us before the next begins."""
 
     async def submit(self, attempt: Attempt) -> str:
         """Hand an attempt over and return its job id once it is accepted.

@@ -31,7 +31,8 @@ class Job:
     that and for its timeout, as scopes are what costs most in a short session.
 
     `id` is None until the backend has accepted it, `asked` until somebody wants its end; `waiting` is why it
-    is queued at the backend.
+    is queued at the backend. `lease` is None while it is handed over ahead of its room. `plain` is a session's whose room is like
+    any other of that size: no build, no devices, and known to the backend from its beginning.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Job:
         backend: Backend,
         entry: Entry,
         attempt: Attempt,
-        lease: Lease,
+        lease: Lease | None,
         record: Record,
         adopt: str | None = None,
     ) -> None:
@@ -47,6 +48,7 @@ class Job:
         self.attempt = attempt
         self.lease = lease
         self.id = adopt
+        self.plain = adopt is None and entry.build is None and not (lease and lease.devices)
         self.asked: Asked | None = None
         self.started: Started | None = None
         self.waiting: str | None = None
@@ -65,7 +67,7 @@ class Job:
             self.asked = Asked(outcome, reason)
         self._grace = min(self._grace, grace)
         self._give_up = min(self._give_up, give_up)
-        if self._following or (hurry and not first):
+        if self._following or self.lease is None or (hurry and not first):
             self._scope.cancel()
         else:
             self._scope.deadline = min(self._scope.deadline, self._give_up)
@@ -115,7 +117,7 @@ class Job:
             self._scope.cancel()
         self.started = await self._backend.started(job, self._wait)
         self.waiting = None
-        self._record.started(self.entry, job, self.started, self.lease.devices)
+        self._record.started(self.entry, job, self.started, self.lease.devices if self.lease else ())
         if timeout is not None:
             self._scope.deadline = trio.current_time() + timeout
         return await self._backend.wait(job)

@@ -6,12 +6,14 @@ import heapq
 import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import trio
 
 from runner.backends.base import Backend
 from runner.capacity import Capacity, Lease
 from runner.events import ApplyEnded, ApplyInterrupted, Emit, StopReached
+from runner.executor.ahead import Ahead
 from runner.executor.interface import Builds, Running, Snapshot, Todo
 from runner.executor.job import ENDING, Job
 from runner.executor.queue import Entry, Queue
@@ -79,6 +81,8 @@ class Executor:
         self._failed_builds: dict[str, str] = {}
         self._jobs: dict[str, Job] = {}
         self._submitting = 0
+        # With a limit on failures, the next one starts only when it is known that it may.
+        self._ahead = Ahead(0 if policy.stop else backend.ahead)
 
         self._meter = Meter()
         self._to_cancel: set[str] = set()
@@ -145,10 +149,11 @@ class Executor:
         running = tuple(
             Running(job.entry.session, job.entry.attempt, job.id, job.started, job.waiting, job.lease)
             for job in self._jobs.values()
-            if job.entry.build is None
+            if job.entry.build is None and job.lease is not None
         )
-        building = len(self._jobs) - len(running)
-        return Snapshot(running, building, len(self._queue), len(self._backing_off), self._capacity.in_use)
+        ahead = len(self._ahead)
+        building = len(self._jobs) - len(running) - ahead
+        return Snapshot(running, building, len(self._queue) + ahead, len(self._backing_off), self._capacity.in_use)
 
     @property
     def usage(self) -> Usage:
@@ -165,6 +170,7 @@ class Executor:
                 self._queue.add(heapq.heappop(self._backing_off)[2])
             for entry, lease in self._queue.startable(self._capacity):
                 self._start(entry, lease)
+            self._hand_ahead()
             self._meter.look(trio.current_time(), self._capacity, self._next_needs())
             if not self._breath:
                 await trio.lowlevel.checkpoint()
@@ -257,6 +263,15 @@ class Executor:
         for entry in waiting:
             self._end_unstarted(entry, Outcome.CANCELLED, CANCELLED)
 
+    def _hand_ahead(self) -> None:
+        """Let the backend have what is next in line before there is room for it."""
+        while self._ahead.open and not self._closing:
+            entry = self._queue.next(self._capacity)
+            if entry is None or (most := self._ahead.most(entry)) is None:
+                return
+            self._queue.drop(entry)
+            self._begin(entry, None, None, most)
+
     def _start(self, entry: Entry, lease: Lease, adopt: str | None = None) -> None:
         begun = False
         try:
@@ -265,8 +280,10 @@ class Executor:
             if not begun:
                 self._capacity.release(lease)
 
-    def _begin(self, entry: Entry, lease: Lease, adopt: str | None) -> bool:
-        attempt = self._attempt(entry, lease.devices)
+    def _begin(self, entry: Entry, lease: Lease | None, adopt: str | None, most: int | None = None) -> bool:
+        attempt = self._attempt(entry, lease.devices if lease else ())
+        if most is not None:
+            attempt = replace(attempt, most=most)
         if adopt is None and entry.build is None:
             self._make_ready(entry.session, entry.attempt, entry.retries)
         job = Job(self._backend, entry, attempt, lease, self._record, adopt)
@@ -275,6 +292,7 @@ class Executor:
             del self._jobs[attempt.name]
             return False
         self._submitting += 1
+        self._ahead.begun(job)
         if entry.build is None and entry.session.id in self._to_cancel:
             job.ask(Outcome.CANCELLED, CANCELLED, attempt.grace)
         assert self._nursery is not None
@@ -289,6 +307,7 @@ class Executor:
 
     async def _attend(self, job: Job) -> None:
         """See a job through. Shielded throughout: whoever wants it to end asks the job."""
+        ended: Ended | None = None
         try:
             ended = await job.run(self._submitted)
         except Exception as error:
@@ -300,7 +319,9 @@ class Executor:
         except Exception as error:
             self._fail(error)
         del self._jobs[job.attempt.name]
-        self._capacity.release(job.lease)
+        lease = self._ahead.ended(job, ended.duration if ended else None)
+        if lease is not None:
+            self._capacity.release(lease)
         self._changed.set()
 
     def _submitted(self) -> None:

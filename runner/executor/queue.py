@@ -84,6 +84,15 @@ class Queue:
                 return
             position += 1
 
+    def next(self, capacity: Capacity) -> Entry | None:
+        """The entry that is next in line, there be room or not."""
+        while not self._entries and self._pull_more(capacity):
+            pass
+        return self.first
+
+    def drop(self, entry: Entry) -> None:
+        self._entries.remove(entry)
+
     def add(self, entry: Entry) -> None:
         insort(self._entries, entry, key=_rank)
 

@@ -37,6 +37,7 @@ class BackendAI:
     name = "backend.ai"
     outlives_client = True
     takes: int | None = None
+    ahead = 0
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ from runner.backends.local.protocol import (
     SPAWNED,
 )
 from runner.errors import EnvironmentFailed
-from runner.model import Attempt, Ended, Outcome
+from runner.model import Amount, Attempt, Ended, Outcome
 
 REMEMBERED = 1000
 """How many jobs whose end has been told are kept in memory, for those who ask again."""
@@ -74,12 +74,14 @@ class LocalBackend:
     name = "local"
     outlives_client = False
     takes: int | None = None
+    ahead = 2
 
     def __init__(self, environ: Mapping[str, str], *, memory: str | None = None) -> None:
         self._environ = environ
         self._memory = memory
         self._host = socket.gethostname()
         self._keys = 0
+        self._kins: dict[frozenset[tuple[str, Amount]], int] = {}
         self._by_key: dict[int, _Job] = {}  # those that have not ended
         self._by_name: dict[str, _Job] = {}
         self._by_id: dict[str, _Job] = {}
@@ -153,7 +155,8 @@ class LocalBackend:
             )
             return job
         self._by_key[job.key] = job
-        message = (job.key, job.name, *fields, job.mem, attempt.grace)
+        kin = self._kins.setdefault(frozenset(attempt.resources.items()), len(self._kins))
+        message = (kin, attempt.most, job.key, job.name, *fields, job.mem, attempt.grace)
         if attempt.preload is None:
             self._connection.send(SPAWN, *message)
         else:

@@ -4,8 +4,8 @@ Both ends are the same interpreter, so marshal needs no agreement on versions. T
 
     to the spawner                                           | to the backend
     (HELLO, environ, memory)                                 | (SPAWNED, key, pid, at)
-    (SPAWN, key, name, command, env, workdir, stdout,        | (REFUSED, key, message)
-        stderr, mem, grace)                                  | (ENDED, key, code, reason, asked, out_of_memory,
+    (SPAWN, kin, most, key, name, command, env, workdir,     | (REFUSED, key, message)
+        stdout, stderr, mem, grace)                          | (ENDED, key, code, reason, asked, out_of_memory,
     (CANCEL, key, grace)                                     |     duration, cpu_time, max_rss, over)
     (SPAWN_WARM, … as SPAWN, modules)                        | (CRASHED, traceback)
                                                              | (COLD, key, reason)
@@ -14,6 +14,7 @@ Both ends are the same interpreter, so marshal needs no agreement on versions. T
 `key` is the backend's number for the attempt. Names, values and paths are bytes, as the kernel takes them;
 `command` is bytes for `/bin/sh -c` or a list of bytes; `mem` is in bytes or None; `code` is an exit code, or
 minus a signal's number; `asked` says that CANCEL was what ended it, `over` that nothing of it can live on.
+Attempts with the same resources are of one `kin`, a number; with a `most`, it waits until fewer of them than that run.
 SPAWN_WARM is for a Python program that shall be forked from an interpreter which has imported `modules`; COLD says,
 before SPAWNED, why it was not. LOST says that nobody knows how it ended. The end of the stream tells the spawner to end
 everything.

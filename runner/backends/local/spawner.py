@@ -38,12 +38,16 @@ from runner.backends.local.protocol import (
     SPAWNED,
 )
 from runner.backends.local.trees import Trees
+from runner.backends.local.turns import Turns
 from runner.backends.local.warm.host import Host
 from runner.backends.local.warm.parents import Parents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+NEVER_BEGAN = (None, "cancelled before it began", True, False, None, None, None, True)
+"""How an attempt ended that was cancelled in time."""
 
 PATIENCE = 60.0
 """Seconds to wait out a shortage of processes or descriptors while none of our own could end it."""
@@ -53,6 +57,7 @@ class Spawner:
     def __init__(self, stream: int) -> None:
         self.line = Line(stream)
         self.environ: dict[bytes, bytes] = {}
+        self.turns = Turns(self.let_in)
         self.waiting: deque[tuple[Any, ...]] = deque()  # spawns, while something is short
         self.short_since = 0.0
         self.retry_at = 0.0
@@ -85,13 +90,14 @@ class Spawner:
                     self.reap()
                 elif file != self.line.stream:
                     self.parents.hear(file)
-                    self.spawn_waiting()
                 elif (messages := self.line.hear()) is not None:
                     self.obey(messages)
                 else:
                     poll.unregister(self.line.stream)
                     self.end_all()
             self.tick()
+            self.parents.advance()
+            self.spawn_waiting()
             self.line.flush()
 
     def timeout(self) -> float | None:
@@ -108,13 +114,12 @@ class Spawner:
 
     def tick(self) -> None:
         self.parents.tick()
-        if not (self.endings or self.limited or self.waiting or self.limits.rubbish):
+        if not (self.endings or self.limited or self.limits.rubbish):
             return
         now = monotonic()
-        if (self.waiting or self.limits.rubbish) and now >= self.retry_at:
+        if self.limits.rubbish and now >= self.retry_at:
             self.retry_at = now + 0.05
             self.limits.clean()
-            self.spawn_waiting()
         sample = bool(self.limited) and now >= self.sample_at
         look = any(now >= job.look_at for job in self.endings.values())
         if sample or look:
@@ -132,21 +137,24 @@ class Spawner:
 
     def obey(self, messages: list[tuple[Any, ...]]) -> None:
         for kind, *message in messages:
-            if kind == SPAWN:
-                self.waiting.append(tuple(message))
-            elif kind == SPAWN_WARM:
-                self.parents.take(tuple(message[:-1]), message[-1])
+            if kind in (SPAWN, SPAWN_WARM):
+                self.turns.take(kind, *message)
             elif kind == CANCEL:
                 self.cancel(*message)
             elif kind == HELLO:
                 self.environ, rung = message
                 self.limits = Limits(rung)
                 self.trees = Trees(self.limits)
-        self.parents.advance()
-        self.spawn_waiting()
+
+    def let_in(self, kind: int, message: tuple[Any, ...]) -> None:
+        if kind == SPAWN:
+            self.waiting.append(message)
+        else:
+            self.parents.take(message[:-1], message[-1])
 
     def end_all(self) -> None:
         """Runner is gone: nothing that it had started goes on."""
+        self.turns.withdraw_all()
         self.waiting.clear()
         self.parents.cancel_all()
         for job in self.jobs.values():
@@ -167,11 +175,11 @@ class Spawner:
                 self.retry_at = now + 0.05
                 if self.jobs or now < self.short_since + PATIENCE:
                     return
-                self.line.say(REFUSED, key, f"no process could be started for {PATIENCE:.0f} seconds: {shortage}")
+                self.over(REFUSED, key, f"no process could be started for {PATIENCE:.0f} seconds: {shortage}")
             except LaunchError as fault:
-                self.line.say(ENDED, key, fault.code, str(fault), False, False, None, None, None, True)
+                self.over(ENDED, key, fault.code, str(fault), False, False, None, None, None, True)
             except (StreamError, UnusableError) as fault:
-                self.line.say(REFUSED, key, str(fault))
+                self.over(REFUSED, key, str(fault))
             self.short_since = 0.0
             self.waiting.popleft()
 
@@ -234,8 +242,6 @@ class Spawner:
         if orphans:
             for job in self.endings.values():
                 job.look_at = 0.0
-        if exited:
-            self.spawn_waiting()
 
     def exited(self, job: Job, status: int, cpu_time: float, max_rss: int) -> None:
         job.duration = monotonic() - job.begun
@@ -258,11 +264,14 @@ class Spawner:
             job.asked = job.asked or not (ended or job.out_of_memory)
             self.end(job, grace)
             return
+        if self.turns.withdraw(key):
+            self.line.say(ENDED, key, *NEVER_BEGAN)
+            return
         self.parents.cancel(key, grace)
         for request in self.waiting:
             if request[0] == key:
                 self.waiting.remove(request)
-                self.line.say(ENDED, key, None, "cancelled before it began", True, False, None, None, None, True)
+                self.never_began(key)
                 return
 
     def end(self, job: Job, grace: float) -> None:
@@ -292,11 +301,20 @@ class Spawner:
         if not job.out_of_memory and (job.forked or self.floor.below(job.max_rss)):
             peak = max(peak, job.max_rss)
         said = (job.code, None, job.asked, job.out_of_memory, job.duration, job.cpu_time, peak or None)
-        self.line.say(ENDED, job.key, *said, self.trees.over(job))
+        over = self.trees.over(job)
         del self.jobs[job.key]
         self.endings.pop(job.key, None)
         self.limited.pop(job.key, None)
         self.trees.remove(job)
+        self.over(ENDED, job.key, *said, over)
+
+    def never_began(self, key: int) -> None:
+        self.over(ENDED, key, *NEVER_BEGAN)
+
+    def over(self, kind: int, key: int, *said: object) -> None:
+        """The last that is said about an attempt which could begin."""
+        self.line.say(kind, key, *said)
+        self.turns.over(key)
 
     # The very end
 

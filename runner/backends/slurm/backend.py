@@ -51,6 +51,7 @@ class Slurm:
     name = "slurm"
     outlives_client = True
     takes: int | None = 4000
+    ahead = 0
 
     def __init__(self, options: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> None:
         self._config = config.read(options)

@@ -45,7 +45,6 @@ class Host:
         """Start it by itself: the rest of its SPAWN, and why."""
         self._spawner.line.say(COLD, message[0], reason)
         self._spawner.waiting.append(message)
-        self._spawner.spawn_waiting()
 
     def begun(self, job: Job, at: float) -> None:
         self._spawner.begun(job, at)
@@ -72,9 +71,9 @@ class Host:
     def refused(self, key: int, code: int | None, reason: str) -> None:
         """It cannot begin: an exit code, None where the place is at fault and not the session."""
         if code is None:
-            self._spawner.line.say(REFUSED, key, reason)
+            self._spawner.over(REFUSED, key, reason)
         else:
-            self._spawner.line.say(ENDED, key, code, reason, False, False, None, None, None, True)
+            self._spawner.over(ENDED, key, code, reason, False, False, None, None, None, True)
 
     def never_began(self, key: int) -> None:
-        self._spawner.line.say(ENDED, key, None, "cancelled before it began", True, False, None, None, None, True)
+        self._spawner.never_began(key)

@@ -146,8 +146,6 @@ class Parents:
             self._report(parent, *report)
         if over:
             self._over(parent)
-        if reports or over:
-            self.advance()
 
     def hear_all(self) -> None:
         for file in list(self._parents):

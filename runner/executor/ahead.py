@@ -1,0 +1,62 @@
+"""Attempts that the backend has before there is room for them, so that short sessions follow each other without a pause."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+
+from runner.capacity import Lease
+from runner.executor.job import Job
+from runner.executor.queue import Entry
+
+SHORT = 0.1
+"""Seconds: a session that takes longer does not feel the millisecond that runner takes to start the next one."""
+
+
+class Ahead:
+    """At most `limit` of them. Room for the same resources is all alike: the backend lets the next one in when one ends, and it
+    is here that the room is passed on, once that is known. For what has room of another kind, nobody goes ahead.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._short = False
+        self._jobs = 0
+        self._alike: Counter[object] = Counter()
+        self._waiting: deque[Job] = deque()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def open(self) -> bool:
+        """Whether one more would be of use."""
+        return self._short and len(self._waiting) < self._limit
+
+    def most(self, entry: Entry) -> int | None:
+        """How many like it may run at once; None where all that runs is not like it, so that it has to wait for room."""
+        if entry.build is not None or self._alike.get(entry.shape, 0) != self._jobs:
+            return None
+        return self._jobs - len(self._waiting) or None
+
+    def begun(self, job: Job) -> None:
+        self._jobs += 1
+        if job.plain:
+            self._alike[job.entry.shape] += 1
+        if job.lease is None:
+            self._waiting.append(job)
+
+    def ended(self, job: Job, duration: float | None) -> Lease | None:
+        """Its room, unless one that went ahead has it now."""
+        self._jobs -= 1
+        if job.plain:
+            shape = job.entry.shape
+            self._alike[shape] -= 1
+            if not self._alike[shape]:
+                del self._alike[shape]
+            self._short = duration is not None and duration < SHORT
+            if job.lease is not None and self._waiting and self._waiting[0].entry.shape == shape:
+                self._waiting.popleft().lease, job.lease = job.lease, None
+                return None
+        if job.lease is None:
+            self._waiting.remove(job)
+        return job.lease

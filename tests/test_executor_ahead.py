@@ -1,0 +1,167 @@
+"""What is handed over before there is room: it changes when short sessions begin, and nothing else. All in simulated time."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runner.events import AttemptSubmitted
+from runner.executor.ahead import SHORT
+from runner.model import Amount, Outcome, Policy, Retry, Session, Stop
+from tests.fake_backend import Script
+from tests.simulation import Apply, Scripts, apply, each, session, simulate, sweep
+
+BRIEF = Script(duration=SHORT / 4)
+LONG = Script(duration=100)
+
+
+def brief_then(script: Script, briefs: int) -> Scripts:
+    """The first ones are over soon, so that runner expects that of all."""
+    return lambda index, number: BRIEF if index < briefs else script
+
+
+async def until_submitted(run: Apply, count: int) -> None:
+    while len(run.submitted()) < count:  # noqa: ASYNC110
+        await trio.sleep(SHORT / 8)
+
+
+def test_short_sessions_go_ahead_in_the_order_of_the_plan() -> None:
+    most = 0
+
+    def scripts(index: int, number: int) -> Script:
+        nonlocal most
+        most = max(most, len(run.submitted()) - len(run.ends()))
+        return BRIEF
+
+    run = Apply(scripts, max_parallel=4, ahead=2)
+    ended = apply(run, sweep(40))
+    assert ended.outcomes == {Outcome.SUCCEEDED: 40}
+    assert ended.at == pytest.approx(10 * BRIEF.duration)
+    assert run.submitted() == list(range(40))
+    assert most == 6
+
+
+def test_long_sessions_wait_for_their_room() -> None:
+    run = Apply(each(LONG), max_parallel=4, ahead=2)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run, sweep(20))
+            await trio.sleep(150)
+            assert len(run.submitted()) == 8
+            run.executor.interrupt("enough")
+
+    simulate(main)
+
+
+def test_those_ahead_wait_as_all_others_do() -> None:
+    """They are shown as waiting, and take no room that is not there."""
+    run = Apply(brief_then(LONG, 4), max_parallel=4, ahead=2)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run, sweep(20))
+            await trio.sleep(50)
+            shot = run.executor.snapshot()
+            assert len(shot.running) == 4
+            assert shot.queued >= 2
+            assert len(run.submitted()) == 10
+            assert len(run.backend.submitted) == 8
+            run.executor.interrupt("enough")
+
+    simulate(main)
+    assert len(run.backend.submitted) == 8, "nothing begins after an interruption"
+
+
+def test_one_that_is_cancelled_ahead_never_begins() -> None:
+    run = Apply(brief_then(LONG, 4), max_parallel=4, ahead=2)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run, sweep(12))
+            await until_submitted(run, 10)
+            run.executor.cancel([session(8).id])
+            await trio.sleep(1)
+            assert run.end_of(8).outcome is Outcome.CANCELLED
+
+    simulate(main)
+    assert session(8).id not in {name.split("-")[1] for name in run.backend.submitted}
+    assert len(run.ends()) == 12
+    assert run.events[-1].at == pytest.approx(2 * LONG.duration, abs=1)
+
+
+def test_with_a_limit_on_failures_nobody_goes_ahead() -> None:
+    """Whether the next one may begin at all depends on how this one ends."""
+    scripts = brief_then(Script(duration=SHORT / 4, exit_code=1), 3)
+    run = Apply(scripts, max_parallel=1, policy=Policy(stop=Stop(1)), ahead=2)
+    ended = apply(run, sweep(10))
+    assert run.submitted() == [0, 1, 2, 3]
+    assert ended.outcomes == {Outcome.SUCCEEDED: 3, Outcome.FAILED: 1}
+
+
+def test_sessions_of_another_size_do_not_go_ahead() -> None:
+    """What frees their room is not for the backend to know."""
+    run = Apply(each(BRIEF), capacity={"cpu": 4}, ahead=2)
+    apply(run, [session(index, cpu=1 + index % 2) for index in range(30)])
+    assert len(run.ends()) == 30
+
+
+def test_devices_are_named_when_they_are_free() -> None:
+    run = Apply(each(BRIEF), devices=("a", "b"), ahead=2)
+    apply(run, sweep(20, gpu=1))
+    assert all(len(devices) == 1 for _, _, devices in run.prepared)
+
+
+def test_a_retry_comes_after_its_pause() -> None:
+    def scripts(index: int, number: int) -> Script:
+        return Script(duration=SHORT / 4, exit_code=int(number == 1))
+
+    run = Apply(scripts, max_parallel=2, policy=Policy(retry=Retry(1, 0.5)), ahead=2)
+    ended = apply(run, sweep(20))
+    assert ended.outcomes == {Outcome.SUCCEEDED: 20}
+    assert sum(isinstance(event, AttemptSubmitted) for event in run.events) == 40
+
+
+amounts = st.sampled_from([0, 1, 1, 1, 2, 4])
+needs = st.fixed_dictionaries({"cpu": amounts}, optional={"gpu": st.integers(0, 2)})
+durations = st.sampled_from([0.0, SHORT / 8, SHORT / 4, SHORT / 2, 1.0])
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(needs, durations, st.integers(0, 1)), max_size=30),
+    st.none() | st.integers(1, 3),
+    st.integers(1, 3),
+    st.none() | st.floats(0.001, 2),
+)
+def test_the_capacity_holds_whoever_goes_ahead(
+    jobs: list[tuple[dict[str, Amount], float, int]], max_parallel: int | None, ahead: int, interrupted: float | None
+) -> None:
+    sessions: list[Session] = [session(index, **resources) for index, (resources, _, _) in enumerate(jobs)]
+    run = Apply(
+        lambda index, number: Script(duration=jobs[index][1], exit_code=jobs[index][2]),
+        capacity={"cpu": 4},
+        devices=("a", "b"),
+        max_parallel=max_parallel,
+        ahead=ahead,
+    )
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            if interrupted is not None:
+
+                async def interrupt() -> None:
+                    await trio.sleep(interrupted)
+                    run.executor.interrupt("enough")
+
+                nursery.start_soon(interrupt)
+            ended = await run(sessions)
+            nursery.cancel_scope.cancel()
+        assert sum(ended.outcomes.values()) + ended.not_run == len(sessions)
+
+    simulate(main)
+    assert run.capacity.in_use == dict.fromkeys(run.capacity.limits, 0)
+    assert not run.left
+    assert len(run.executor.snapshot().running) == 0
