@@ -59,13 +59,17 @@ class BuildEnded:
 
 @dataclass(frozen=True, slots=True)
 class AttemptSubmitted:
-    """Intent, journalled before the backend hears of it: a crash after this point leaves a name to look for."""
+    """Intent, journalled before the backend hears of it: a crash after this point leaves a name to look for.
+
+    One that goes `ahead` begins at the backend when there is room for it; until then it takes none.
+    """
 
     at: float
     session: Session
     attempt: int
     name: str
     backend: str
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)

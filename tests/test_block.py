@@ -207,6 +207,22 @@ def test_what_waits_at_a_cluster_is_not_running_until_it_has_started() -> None:
     assert "waiting" not in "".join(plain(tally, 80))
 
 
+def test_what_is_handed_over_ahead_does_not_run_until_it_has_begun() -> None:
+    first, second = session(0), session(1)
+    tally = tally_of(began(9))
+    for one in (first, second):
+        tally.take(replace(facts.submitted(one), ahead=True))
+    assert "0 running" in plain(tally, 80)[1]
+    assert "cpu" not in "".join(plain(tally, 80))
+    tally.take(AttemptStarted(1, first.id, 1, "1", None, ()))
+    assert "1 running" in plain(tally, 80)[1]
+    assert "cpu 1/8" in plain(tally, 80)[2]
+    tally.take(end(0, 2.0))
+    tally.take(end(1, 2.0, Outcome.CANCELLED, duration=None))
+    assert tally.outcomes == {Outcome.SUCCEEDED: 1, Outcome.CANCELLED: 1}
+    assert not tally.running
+
+
 class Paper:
     """A terminal's stand-in that keeps what was written."""
 

@@ -64,6 +64,7 @@ class Record:
         return True
 
     def begun(self, entry: Entry, attempt: Attempt, adopt: str | None = None) -> bool:
+        """It is about to be handed over, or has been by a dead runner."""
         now = self._clock()
         if entry.build is not None:
             command = attempt.command if isinstance(attempt.command, str) else shlex.join(attempt.command)
@@ -72,7 +73,8 @@ class Record:
             self._last[entry.last] -= 1
         if adopt is not None:
             return self.tell(AttemptAdopted(now, entry.session, entry.attempt, adopt))
-        return self.tell(AttemptSubmitted(now, entry.session, entry.attempt, attempt.name, self._backend))
+        ahead = attempt.most is not None
+        return self.tell(AttemptSubmitted(now, entry.session, entry.attempt, attempt.name, self._backend, ahead))
 
     def accepted(self, entry: Entry, job: str) -> None:
         if entry.build is None:

@@ -62,6 +62,7 @@ class Tally:
         self.waiting: Counter[str] = Counter()
         """How many wait at the backend, by its reason."""
         self.kinds: dict[Key, Kind] = {}
+        self._ahead: dict[str, tuple[Session, int]] = {}
         self._builds: dict[str, Lease] = {}
         self._first_start: float | None = None
         self._spent = 0.0
@@ -82,11 +83,15 @@ class Tally:
         match event:
             case ApplyStarted():
                 self.begin(event.sweep, event.at, event.to_run, event.capacity, event.max_parallel)
+            case AttemptSubmitted(ahead=True):
+                self._ahead[event.session.id] = (event.session, event.attempt)
             case AttemptSubmitted() | AttemptAdopted():
                 self.submitted(event.session, event.attempt)
             case AttemptWaiting():
                 self.waits(event.session, event.reason)
             case AttemptStarted():
+                if ahead := self._ahead.pop(event.session, None):
+                    self.submitted(*ahead)
                 self.started(event.session, event.at)
             case AttemptEnded():
                 self._ended(event)
@@ -158,6 +163,8 @@ class Tally:
         return heapq.nsmallest(count, began, key=lambda running: running.started or 0.0)
 
     def _ended(self, event: AttemptEnded) -> None:
+        if ahead := self._ahead.pop(event.session, None):
+            self.submitted(*ahead)
         running = self.running.pop(event.session, None)
         if running is None:
             return  # what a dead runner has left
