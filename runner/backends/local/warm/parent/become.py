@@ -86,8 +86,10 @@ class Fresh:
     def _set_environment(self, env: dict[bytes, bytes], changes: list[tuple[bytes, bytes]] | None) -> None:
         """The session's variables, and on top what the preloaded modules have set or removed, as their import would have."""
         if changes is not None:
+            data = os.environb._data  # type: ignore[attr-defined]  # (as `os.environb[name] = value`, in fewer pages)
             for name, value in changes:
-                os.environb[name] = value
+                os.putenv(name, value)
+                data[name] = value
             return
         os.environb.clear()
         os.environb.update(env)

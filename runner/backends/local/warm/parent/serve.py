@@ -16,6 +16,7 @@ The end of the requests is the end of the parent.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal` without its enums: a fork pays for each page of memory it touches
 import fcntl
 import gc
 import marshal
@@ -118,8 +119,8 @@ class _Parent:
 
     def become(self, request: Request, prepared: Prepared, pipes: tuple[int, int]) -> Request:
         """Leave everything of the parent behind; tells that the program begins, or why it cannot."""
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _signal.set_wakeup_fd(-1)
+        _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
         for file in (*pipes, self.requests):
             os.close(file)
         fault = self.fresh.become(request, prepared)
