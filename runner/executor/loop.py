@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 import trio
@@ -16,19 +15,15 @@ from runner.events import ApplyEnded, ApplyInterrupted, Emit, StopReached
 from runner.executor.ahead import Ahead
 from runner.executor.interface import Builds, Running, Snapshot, Todo
 from runner.executor.job import ENDING, Job
-from runner.executor.queue import Entry, Queue
+from runner.executor.queue import Entry
 from runner.executor.record import Record
 from runner.executor.rules import restart, retry_pause, stop_reason
 from runner.executor.usage import Meter, Usage
+from runner.executor.waiting import CANCELLED, Waiting
 from runner.model import Attempt, Ended, Outcome, Policy, Resources, Scalar, Session
-
-BREATH = 64
-"""How many sessions are taken from the plan before everybody else gets a turn."""
 
 LOCK_POLL = 1.0
 """Seconds between two tries for a device that another process holds."""
-
-CANCELLED = "cancelled on request"
 
 
 class Executor:
@@ -67,18 +62,14 @@ class Executor:
         self._clock = clock
         self._record = Record(emit, commit, clock, backend.name, self._fail)
 
-        self._todo: Iterator[Todo | None] = iter(())
         self._to_run = 0
         self._detach = False
         self._nursery: trio.Nursery | None = None
         self._changed = trio.Event()
 
-        self._exhausted = False
-        self._breath = 0
-        self._serial = 0
-        self._queue = Queue(self._pull)
-        self._backing_off: list[tuple[float, int, Entry]] = []
-        self._failed_builds: dict[str, str] = {}
+        self._waiting = Waiting(
+            capacity, builds, self._build_needs, adopt=self._start, end=self._end_unstarted, full=self._full
+        )
         self._jobs: dict[str, Job] = {}
         self._submitting = 0
         # With a limit on failures, the next one starts only when it is known that it may.
@@ -101,7 +92,7 @@ class Executor:
         Raises, as one plain exception, what `emit`, `prepare`, `collect`, `builds` or the backend raised, once all
         that ran has ended.
         """
-        self._todo = iter(todo)
+        self._waiting.begin(todo)
         self._to_run = to_run
         self._detach = detach and self._backend.outlives_client
         try:
@@ -153,7 +144,9 @@ class Executor:
         )
         ahead = len(self._ahead)
         building = len(self._jobs) - len(running) - ahead
-        return Snapshot(running, building, len(self._queue) + ahead, len(self._backing_off), self._capacity.in_use)
+        return Snapshot(
+            running, building, self._waiting.queued + ahead, self._waiting.backing_off, self._capacity.in_use
+        )
 
     @property
     def usage(self) -> Usage:
@@ -164,15 +157,12 @@ class Executor:
         """Start what fits and wait for a change, until nothing is left. Room is taken before a task is."""
         while True:
             self._changed = trio.Event()
-            self._breath = BREATH
             self._cancel_waiting()
-            while self._backing_off and self._backing_off[0][0] <= trio.current_time():
-                self._queue.add(heapq.heappop(self._backing_off)[2])
-            for entry, lease in self._queue.startable(self._capacity):
+            for entry, lease in self._waiting.startable(trio.current_time()):
                 self._start(entry, lease)
             self._hand_ahead()
             self._meter.look(trio.current_time(), self._capacity, self._next_needs())
-            if not self._breath:
+            if self._waiting.out_of_breath:
                 await trio.lowlevel.checkpoint()
             elif self._all_submitted() and (not self._jobs or self._may_leave()):
                 for job in self._jobs.values():
@@ -188,12 +178,12 @@ class Executor:
 
     def _next_needs(self) -> Resources | None:
         """What the next session to start needs, as far as it is known; None if none is left."""
-        if self._queue.first is not None:
-            return self._queue.first.resources
-        return None if self._exhausted or self._closing else {}
+        if self._waiting.first is not None:
+            return self._waiting.first.resources
+        return None if self._waiting.exhausted or self._closing else {}
 
     def _all_submitted(self) -> bool:
-        return self._closing or (self._exhausted and not self._queue and not self._backing_off)
+        return self._closing or self._waiting.over
 
     def _may_leave(self) -> bool:
         """Whether all that still has a job can do without us."""
@@ -204,73 +194,37 @@ class Executor:
         """When to look again although nothing has changed. Trio's time."""
         if self._closing:
             return math.inf
-        due = self._backing_off[0][0] if self._backing_off else math.inf
-        if self._queue and self._capacity.contended:
-            return min(due, trio.current_time() + LOCK_POLL)
-        if self._queue and not self._jobs and not self._backing_off:
+        waiting = self._waiting
+        if waiting.queued and self._capacity.contended:
+            return min(waiting.next_retry, trio.current_time() + LOCK_POLL)
+        if waiting.queued and not self._jobs and not waiting.backing_off:
             raise RuntimeError("nothing runs, and nothing that waits fits")
-        return due
-
-    def _pull(self) -> bool:
-        """One session of the plan, for the queue."""
-        if self._exhausted or self._closing or not self._breath or self._full():
-            return False
-        self._breath -= 1
-        for todo in self._todo:
-            if todo is None:
-                self._breath = 0
-                return False
-            self._place(todo)
-            return True
-        self._exhausted = True
-        return False
+        return waiting.next_retry
 
     def _full(self) -> bool:
-        """Whether the backend has as many jobs as it takes. What comes again or waits for its build may still be too many."""
-        return self._backend.takes is not None and len(self._jobs) >= self._backend.takes
+        """Whether nothing more is wanted of the plan. What comes again or waits for its build may still be more than is taken."""
+        return self._closing or (self._backend.takes is not None and len(self._jobs) >= self._backend.takes)
 
-    def _place(self, todo: Todo) -> None:
-        """Find out what a session has to wait for: room, a build, or nothing any more."""
-        session = todo.session
-        self._serial += 1
-        entry = Entry((1, self._serial), session, todo.attempt, session.resources)
-        if todo.adopt is not None:
-            lease = self._capacity.take(session.resources) or self._capacity.overdraw(session.resources)
-            self._start(entry, lease, todo.adopt)
-        elif session.id in self._to_cancel:
-            self._end_unstarted(entry, Outcome.CANCELLED, CANCELLED)
-        elif reason := self._capacity.fits_ever(session.resources):
-            self._end_unstarted(entry, Outcome.REJECTED, reason)
-        elif self._builds is None or (key := self._builds.key(session)) is None:
-            self._queue.add(entry)
-        elif key in self._failed_builds:
-            self._end_unstarted(entry, Outcome.FAILED, self._failed_builds[key])
-        elif self._queue.park(key, entry):
-            # Here a build may take what there is, and counts as one cpu; a cluster gives it what its first session asks for.
-            needs: Resources = {"cpu": min(1, self._capacity.limits.get("cpu", 1))}
-            if self._backend.outlives_client:
-                needs = session.resources
-            self._queue.add(Entry((1, self._serial), session, 1, needs, build=key))
+    def _build_needs(self, session: Session) -> Resources:
+        """Here a build may take what there is, and counts as one cpu; a cluster gives it what its first session asks for."""
+        if self._backend.outlives_client:
+            return session.resources
+        return {"cpu": min(1, self._capacity.limits.get("cpu", 1))}
 
     def _cancel_waiting(self) -> None:
         if self._cancelled_waiting or self._closing:
             return
         self._cancelled_waiting = True
-        waiting = self._queue.remove(self._to_cancel)
-        waiting += [entry for _, _, entry in self._backing_off if entry.session.id in self._to_cancel]
-        self._backing_off = [item for item in self._backing_off if item[2].session.id not in self._to_cancel]
-        heapq.heapify(self._backing_off)
-        for entry in waiting:
+        for entry in self._waiting.cancel(self._to_cancel):
             self._end_unstarted(entry, Outcome.CANCELLED, CANCELLED)
 
     def _hand_ahead(self) -> None:
         """Let the backend have what is next in line before there is room for it."""
         while self._ahead.open and not self._closing:
-            entry = self._queue.next(self._capacity)
-            if entry is None or (most := self._ahead.most(entry)) is None:
+            entry = self._waiting.next(lambda entry: self._ahead.most(entry) is not None)
+            if entry is None:
                 return
-            self._queue.drop(entry)
-            self._begin(entry, None, None, most)
+            self._begin(entry, None, None, self._ahead.most(entry))
 
     def _start(self, entry: Entry, lease: Lease, adopt: str | None = None) -> None:
         begun = False
@@ -344,25 +298,16 @@ class Executor:
             pause = retry_pause(self._policy.retry, ended.outcome, entry.retries) if charged else 0.0
         self._end(entry, ended, metrics, pause)
         if pause is not None:
-            self._serial += 1
-            again = Entry((0, self._serial), entry.session, entry.attempt + 1, entry.resources)
-            again.retries = entry.retries + charged
-            again.restarts = entry.restarts + (not charged)
-            again.last = ended.outcome
-            heapq.heappush(self._backing_off, (trio.current_time() + pause, self._serial, again))
+            self._waiting.again(entry, trio.current_time() + pause, ended.outcome, charged=charged)
 
     def _finish_build(self, key: str, ended: Ended) -> None:
         assert self._builds is not None
         self._record.build_ended(key, ended)
         self._builds.finished(key, ended)
-        waiting = self._queue.unpark(key)
         if ended.outcome is Outcome.SUCCEEDED:
-            for entry in waiting:
-                self._queue.add(entry)
+            self._waiting.built(key)
         elif not self._ending:
-            self._failed_builds[key] = f"build failed: {ended.reason or f'exit code {ended.exit_code}'}"
-            for entry in waiting:
-                self._end_unstarted(entry, Outcome.FAILED, self._failed_builds[key])
+            self._waiting.not_built(key, f"build failed: {ended.reason or f'exit code {ended.exit_code}'}")
 
     def _end_unstarted(self, entry: Entry, outcome: Outcome, reason: str) -> None:
         """An attempt that ends before the backend hears of it."""

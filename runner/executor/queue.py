@@ -84,14 +84,11 @@ class Queue:
                 return
             position += 1
 
-    def next(self, capacity: Capacity) -> Entry | None:
-        """The entry that is next in line, there be room or not."""
+    def next(self, capacity: Capacity, wanted: Callable[[Entry], bool]) -> Entry | None:
+        """Take out the entry that is next in line, there be room or not, if it is wanted."""
         while not self._entries and self._pull_more(capacity):
             pass
-        return self.first
-
-    def drop(self, entry: Entry) -> None:
-        self._entries.remove(entry)
+        return self._entries.pop(0) if self._entries and wanted(self._entries[0]) else None
 
     def add(self, entry: Entry) -> None:
         insort(self._entries, entry, key=_rank)
