@@ -55,7 +55,7 @@ class Spawner:
 
     def start(self, key: int, command: str, grace: float) -> None:
         streams = (self._folder + b"/out", self._folder + b"/err")
-        self.say(SPAWN, key, f"elsewhere-{key}", command.encode(), {}, self._folder, *streams, None, grace)
+        self.say(SPAWN, 0, None, key, f"elsewhere-{key}", command.encode(), {}, self._folder, *streams, None, grace)
         assert self.hear()[:2] == (SPAWNED, key)
 
 

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import trio
@@ -16,8 +16,21 @@ from runner.backends.local.protocol import Frames, frame
 from runner.errors import EnvironmentFailed
 
 
+class _EachPass(trio.abc.Instrument):
+    """Calls back after all tasks that could run have run, before trio waits for what is next."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+
+    def before_io_wait(self, timeout: float) -> None:
+        self._call()
+
+
 class Connection:
-    """A spawner that has just been started. Raises EnvironmentFailed where none can be."""
+    """A spawner that has just been started. Raises EnvironmentFailed where none can be.
+
+    What is sent in one pass of trio's loop goes as one: to wake the spawner costs more than all that it is told.
+    """
 
     def __init__(self) -> None:
         program = f"{os.path.dirname(os.path.abspath(__file__))}/__main__.py"
@@ -44,6 +57,9 @@ class Connection:
         self._backlog = bytearray()
         self._flushing = False
         self._closing = False
+        self._token = trio.lowlevel.current_trio_token()
+        self._each_pass = _EachPass(self._send_all)
+        trio.lowlevel.add_instrument(self._each_pass)
 
     async def messages(self) -> AsyncGenerator[tuple[Any, ...], None]:
         """What the spawner says, until it has hung up."""
@@ -60,15 +76,13 @@ class Connection:
                 yield message
 
     def send(self, *message: object) -> None:
-        """Never blocks: what the socket does not take at once is sent by a task."""
+        """Never blocks: what the socket does not take is sent by a task."""
         self._backlog += frame(message)
-        if not self._flushing and not self._push():
-            self._flushing = True
-            trio.lowlevel.spawn_system_task(self._flush, name="runner.backends.local.connection")
 
     def hang_up(self) -> None:
         """Send what is left to send and no more: the spawner then ends what still runs, and itself."""
         self._closing = True
+        self._send_all()
         if not self._flushing:
             self._shut()
 
@@ -83,10 +97,19 @@ class Connection:
         """After the last message: release everything. How the spawner ended, for people."""
         while self._process.poll() is None:  # noqa: ASYNC110 (it has closed its stream: a moment)
             await trio.sleep(0.001)
+        trio.lowlevel.remove_instrument(self._each_pass)
         trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
         code = self._process.returncode
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+    def _send_all(self) -> None:
+        if self._backlog and not self._flushing and not self._push():
+            self._flushing = True
+            self._token.run_sync_soon(self._start_flush)  # trio is about to wait, and would not see a new task
+
+    def _start_flush(self) -> None:
+        trio.lowlevel.spawn_system_task(self._flush, name="runner.backends.local.connection")
 
     def _push(self) -> bool:
         """Hand the socket what it takes; whether that was everything."""
