@@ -25,7 +25,7 @@ from runner.capacity import Capacity
 from runner.collecting import Collector
 from runner.errors import EnvironmentFailed, InvalidInput
 from runner.events import ApplyEnded, ApplyStarted, Event
-from runner.executor import Executor, Todo, Usage
+from runner.executor import Executor, Todo
 from runner.history import Choice, History
 from runner.leftovers import HERE, settle
 from runner.model import Attempt, Ended, Outcome, Scalar, Session, Status
@@ -50,14 +50,13 @@ BREATH = 1000
 
 @dataclass(frozen=True)
 class Applied:
-    """How an apply went: its last event, how busy the capacity was, and the signal that ended it early, if one did.
+    """How an apply went: its last event, and the signal that ended it early, if one did.
 
     `left` counts the selected sessions that have not succeeded and that were not to run; `running` are the jobs that run
     on without runner, by backend.
     """
 
     ended: ApplyEnded
-    usage: Usage
     left: int
     signal: int | None
     running: Mapping[str, int]
@@ -146,7 +145,7 @@ class Apply:
         """Run the difference. Raises EnvironmentFailed; nothing that was recorded is lost by it."""
         to_run, left = self._count()
         try:
-            ended, usage = trio.run(self._run, to_run)
+            ended = trio.run(self._run, to_run)
         except BaseExceptionGroup as group:
             raise _first(group) from None
         finally:
@@ -155,9 +154,9 @@ class Apply:
         running = Counter(attempt.backend for attempt in left_open if attempt.backend != HERE)
         if not left_open and not self.state.journal.open_builds():
             self.state.remove_jobs()
-        return Applied(ended, usage, left, self.signal, running)
+        return Applied(ended, left, self.signal, running)
 
-    async def _run(self, to_run: int) -> tuple[ApplyEnded, Usage]:
+    async def _run(self, to_run: int) -> ApplyEnded:
         kind = self.sweep.backend.kind
         async with (
             Collector(self.sweep.metrics) as self.collector,
@@ -191,7 +190,7 @@ class Apply:
                     nursery.start_soon(self._refreshing, backend, executor)
                 ended = await executor.run(self._todo(to_run), to_run, self.detach)
                 nursery.cancel_scope.cancel()
-        return ended, executor.usage
+        return ended
 
     def _on_signal(self, executor: Executor) -> Callable[[int, str], None]:
         def interrupt(number: int, name: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
-from runner.events import ApplyEnded, AttemptEnded, AttemptStarted, AttemptWaiting, BuildEnded, BuildStarted, Event
+from runner.events import AttemptEnded, AttemptStarted, AttemptWaiting, BuildEnded, BuildStarted, Event
 from runner.model import Outcome, Session, Value
 from runner.progress import Logs, Progress
 from runner.progress.block import fitted, render
@@ -357,7 +357,7 @@ def test_what_is_not_listed_at_the_end_was_at_least_counted() -> None:
     progress(began(10))
     for number in range(10):
         fail(progress, number, "exit code 1")
-    progress.finish(ApplyEnded(1.0, {Outcome.FAILED: 10}, 0))
+    progress.finish(facts.apply_ended(1.0, {Outcome.FAILED: 10}, 0))
     assert paper.lines[EACH_CAUSE:] == ["  7 more failed (exit code 1): exit code 1", "10 failed in 1.0s"]
 
 
@@ -373,7 +373,7 @@ def test_at_the_end_failures_stand_by_cause() -> None:
             progress(event)
     paper.written.clear()
     now[0] = 65.0
-    progress.finish(ApplyEnded(65.0, {Outcome.FAILED: 370, Outcome.TIMED_OUT: 2}, 2))
+    progress.finish(facts.apply_ended(65.0, {Outcome.FAILED: 370, Outcome.TIMED_OUT: 2}, 2))
     assert paper.lines == [
         "370 failed, 2 timed-out, 2 not run in 1m 05s",
         "",
@@ -398,5 +398,5 @@ def test_a_retry_that_never_came_leaves_its_failure() -> None:
     for event in (*start(0, 2.0, attempt=2), end(0, 3.0, attempt=2)):
         progress(event)
     paper.written.clear()
-    progress.finish(ApplyEnded(4.0, {Outcome.FAILED: 1, Outcome.SUCCEEDED: 1}, 0))
+    progress.finish(facts.apply_ended(4.0, {Outcome.FAILED: 1, Outcome.SUCCEEDED: 1}, 0))
     assert [line for line in paper.lines if "cause" in line] == ["1 failed, 1 cause"]

@@ -17,8 +17,8 @@ from runner.executor.job import ENDING, Job
 from runner.executor.queue import Entry, Queue
 from runner.executor.record import Record
 from runner.executor.rules import restart, retry_pause, stop_reason
-from runner.executor.usage import Meter, Usage
-from runner.model import Attempt, Ended, Outcome, Policy, Resources, Scalar, Session
+from runner.executor.usage import Meter
+from runner.model import Attempt, Ended, Outcome, Policy, Resources, Scalar, Session, Usage
 
 BREATH = 64
 """How many sessions are taken from the plan before everybody else gets a turn."""
@@ -111,7 +111,7 @@ class Executor:
                     raise
         except BaseException as error:
             raise self._error or _single(error) from None
-        summary = self._record.summary(to_run)
+        summary = self._record.summary(to_run, self.usage)
         if self._error is None:
             self._record.tell(summary)
         self._record.commit()

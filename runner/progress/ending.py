@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from runner.causes import headline_of, how, last_lines
-from runner.model import Outcome
+from runner.model import Outcome, Usage
 from runner.progress.tally import Kind
+from runner.progress.words import usage_line
 from runner.units import format_duration
 
 MOST_CAUSES = 10
 TAIL_LINES = 5
+
+WORTH_SECONDS = 1.0
+"""How long an apply takes at least for its use of the capacity to be worth a word."""
 
 
 def counts_line(
@@ -37,6 +41,13 @@ def counts_line(
     if left:
         parts.append(f"{left:,} not selected that {'has' if left == 1 else 'have'} not succeeded")
     return f"{', '.join(parts) or 'nothing to run'} in {format_duration(seconds)}"
+
+
+def ended_lines(outcomes: Mapping[Outcome, int], seconds: float, usage: Usage | None, **counts: int) -> Iterator[str]:
+    """How an apply ended: the line of its counts, and, where it took long enough for it to mean anything, of its capacity."""
+    yield counts_line(outcomes, seconds, **counts)
+    if usage is not None and usage.seconds >= WORTH_SECONDS:
+        yield usage_line(usage)
 
 
 def by_size(kinds: Iterable[Kind]) -> list[Kind]:

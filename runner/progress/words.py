@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from runner.causes import how
 from runner.events import AttemptEnded
-from runner.executor import Usage
-from runner.model import Amount, Outcome, Session
+from runner.model import Amount, Outcome, Session, Usage
 from runner.progress.tally import Tally
 from runner.render import variables
 from runner.units import format_duration, format_memory
@@ -98,14 +96,10 @@ def _plain(amount: Amount) -> str:
     return f"{amount:,}" if isinstance(amount, int) else f"{float(amount):g}"
 
 
-def busy_line(busy: Mapping[str, float]) -> str:
-    """`in use: cpu 83%, mem 33%`: the average shares of an apply."""
-    used = sorted(((share, name) for name, share in busy.items() if share >= 0.005), reverse=True)
-    return "in use: " + (", ".join(f"{name} {share:.0%}" for share, name in used) or "nothing named")
-
-
 def usage_line(usage: Usage) -> str:
-    """How busy the capacity was, and what limited it, for people."""
-    share = usage.limited_by.get(usage.bottleneck)
-    limit = f"limited by {usage.bottleneck} {share:.0%} of the time" if share else "nothing waited for room"
-    return f"{busy_line(usage.busy)}; {limit}"
+    """`in use: cpu 83%, mem 33%; limited by cpu 67% of the time`: the average shares of an apply, and what held it up."""
+    used = sorted(((share, name) for name, share in usage.busy.items() if share >= 0.005), reverse=True)
+    busy = ", ".join(f"{name} {share:.0%}" for share, name in used) or "nothing named"
+    name = usage.bottleneck
+    limit = f"limited by {name} {usage.limited_by[name]:.0%} of the time" if name else "nothing waited for room"
+    return f"in use: {busy}; {limit}"

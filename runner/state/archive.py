@@ -77,8 +77,6 @@ class Archive:
 
     def has_merged(self, token: str) -> bool:
         """Whether the last merge was the one that goes by this token."""
-        if self._one("SELECT 1 FROM sqlite_master WHERE name = 'merges'") is None:
-            return False
         return self._one("SELECT 1 FROM merges WHERE token = ?", token) is not None
 
     @property
@@ -207,6 +205,12 @@ class Archive:
 
     def last_apply(self) -> ApplyRow | None:
         return next(self.applies(), None)
+
+    def last_applies(self) -> list[ApplyRow]:
+        """The last apply; where states were merged since, the last one of each of them and of this one, the last one first."""
+        joined = {apply for (apply,) in self._each("SELECT apply FROM joined")}
+        applies = list(self.applies())
+        return [apply for apply in applies if apply.number in joined] if len(joined) > 1 else applies[:1]
 
     def build_succeeded(self, build: str) -> bool:
         """Whether it did so when it was last tried."""
