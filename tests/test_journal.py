@@ -538,7 +538,7 @@ def test_damaged_pages(path: Path) -> None:
     with open_for_writing(path) as journal:
         record(journal, apply_started(), *(submitted(session(at)) for at in range(200)))
     content = bytearray(path.read_bytes())
-    content[8192:] = b"\xa5" * (len(content) - 8192)  # behind the schema
+    content[32768:] = b"\xa5" * (len(content) - 32768)  # behind the schema
     path.write_bytes(content)
     with open_for_writing(path) as journal, pytest.raises(EnvironmentFailed, match="damaged") as caught:
         journal.statuses(live=False)
