@@ -196,6 +196,32 @@ def test_a_curve_of_many_steps_keeps_its_area() -> None:
     assert area == pytest.approx(5000)
 
 
+@pytest.mark.parametrize("width", [400, 1200])
+def test_a_long_label_ends_before_the_next_axis(tmp_path: Path, width: int) -> None:
+    """None has more letters than its room holds at five pixels each."""
+    long = [f"value-of-sixty-characters-{'x' * 33}{at}" for at in range(2)]
+    plan = swept(tmp_path, f"{'v' * 60}: [{long[0]}, {long[1]}], b: [{long[1]}, z], c: [{long[0]}, y]")
+    apply_as_told(plan, tmp_path, loss)
+    _, rows, chart = reported(plan, tmp_path)
+    keys = [field.key for field in rows.fields]
+    records = [
+        {
+            key: field.values[cell].text if field.coded else cell
+            for key, field, cell in zip(keys, rows.fields, cells, strict=True)
+        }
+        for cells in rows.cells
+    ]
+    (metric,) = (field for field in rows.fields if field.label == "loss")
+    drawn = specs.spec(chart, metric)
+    assert drawn is not None
+    svg = vl_convert.vegalite_to_svg({**drawn, "width": width, "datasets": {"sessions": records}})
+    texts = set(re.findall(r"<text[^>]*>([^<]*)</text>", svg))
+    assert {"y", "z", "b", "c"} <= texts
+    cut = {text for text in texts if text.startswith(("val", "vv"))}
+    assert cut
+    assert all(text.endswith("…") and len(text) * 5 < width / 4 for text in cut)
+
+
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>&lt;'\"`\x1b[31m\u2028"
 
 

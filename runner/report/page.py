@@ -15,7 +15,7 @@ from runner.report.charts import Chart, choose
 from runner.report.gathering import MOST_BARS, Material
 from runner.report.markup import Markup, data_block, escaped, joined, tag
 from runner.report.parallel import MOST_LINES
-from runner.report.sheet import Sheet, sheet
+from runner.report.sheet import ABOUT, Field, Sheet, sheet
 from runner.report.status import COLOUR, SIGN
 from runner.units import counted
 
@@ -112,7 +112,7 @@ def _plot(material: Material, rows: Sheet, chart: Chart) -> Markup:
     metrics = [field for field in rows.of_kind("metric", "measured") if field.numeric]
     if not metrics:
         return tag("p", "No session has a metric that is a number yet.")
-    options = [tag("option", field.label, value=field.key) for field in metrics]
+    options = [tag("option", _named(field), value=field.key) for field in metrics]
     together = [one.label for one in chart.together]
     explained = EXPLAINED[chart.kind] + (SPREAD.get(chart.kind, "") if chart.spread else "")
     if chart.kind == "parallel" and chart.combinations > MOST_LINES:
@@ -129,6 +129,10 @@ def _plot(material: Material, rows: Sheet, chart: Chart) -> Markup:
         ),
         sections.numbers(chart, groups, material.columns.numbers, material.command("results")),
     )
+
+
+def _named(field: Field) -> str:
+    return f"{field.label} ({ABOUT[field.label]})" if field.kind == "measured" else field.label
 
 
 def _column(material: Material, label: str) -> Any:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from runner.causes import headline
-from runner.columns import Column, Row, in_quantity, number
+from runner.columns import Column, Row, apart, in_quantity, number
 from runner.events import iso
 from runner.groups import Group, Summary
 from runner.model import Outcome
 from runner.report.charts import Chart
 from runner.report.gathering import Explained, Material
 from runner.report.markup import Markup, joined, table, tag
+from runner.report.sheet import ABOUT
 from runner.report.status import SIGN
 from runner.units import counted, format_duration, format_memory
 
@@ -52,8 +53,12 @@ def overview(material: Material) -> Markup:
         ("sessions", f"{material.total:,}", f"{material.counts.get(Outcome.SUCCEEDED.value, 0):,} succeeded"),
         ("failures", *_failures_tile(material.causes)),
         ("last apply", took, "it still runs" if material.live else (when(last.started) if last else "never")),
-        ("CPU time", format_duration(sum(cpu.numbers)) if cpu.numbers else "-", "of all last attempts"),
-        ("peak memory", format_memory(round(max(memory.numbers))) if memory.numbers else "-", "of the largest session"),
+        ("CPU time", format_duration(sum(cpu.numbers)) if cpu.numbers else "-", "cpu_time of all last attempts"),
+        (
+            "peak memory",
+            format_memory(round(max(memory.numbers))) if memory.numbers else "-",
+            "max_rss of the largest session",
+        ),
     ]
     shown = [
         tag("div", tag("dt", name), tag("dd", tag("b", big), tag("small", small)), class_="tile")
@@ -73,7 +78,8 @@ def _metrics(material: Material, summaries: dict[str, Summary]) -> Markup:
         summary = summaries[name]
         low, high = min(summary.numbers, default=None), max(summary.numbers, default=None)
         shown = [_amount(amount, column) for amount in (summary.mean, summary.std, low, high)]
-        rows.append([tag("code", name), *shown, len(summary.numbers), _without(summary)])
+        about = tag("small", f" {ABOUT[name]}") if name in ABOUT else ""
+        rows.append([joined(tag("code", name), about), *shown, len(summary.numbers), _without(summary)])
     header = ["metric", "mean", "standard deviation", "lowest", "highest", "numbers", "without a number"]
     return table(header, rows, "What each metric came to, over all sessions")
 
@@ -113,7 +119,7 @@ def numbers(chart: Chart, groups: Sequence[Group], columns: Sequence[Column[Row]
         return tag("p", f"The plot stands for {len(groups):,} combinations; their numbers: ", tag("code", command))
     rows = [
         [
-            *(value.text for value in group.by),
+            *(apart(value.text) for value in group.by),
             *(_spread(group.metrics[column.name], column) for column in columns),
             group.sessions,
         ]
