@@ -10,7 +10,15 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
-from runner.events import AttemptEnded, AttemptStarted, AttemptWaiting, BuildEnded, BuildStarted, Event
+from runner.events import (
+    ApplyInterrupted,
+    AttemptEnded,
+    AttemptStarted,
+    AttemptWaiting,
+    BuildEnded,
+    BuildStarted,
+    Event,
+)
 from runner.model import Outcome, Session, Value
 from runner.progress import Logs, Progress
 from runner.progress.block import fitted, render
@@ -19,6 +27,7 @@ from runner.progress.plain import EACH_CAUSE
 from runner.progress.plain import MOST_LINES as MOST_PLAIN_LINES
 from runner.progress.screen import Screen
 from runner.progress.tally import Tally
+from runner.progress.words import summary_line
 from tests import facts
 
 GIB = 1024**3
@@ -205,6 +214,22 @@ def test_what_waits_at_a_cluster_is_not_running_until_it_has_started() -> None:
     tally.take(AttemptStarted(3, one.id, 1, "1", None, ()))
     assert "1 running" in plain(tally, 80)[1]
     assert "waiting" not in "".join(plain(tally, 80))
+
+
+def test_what_waits_to_be_tried_again_is_said_with_when() -> None:
+    tally = tally_of(
+        began(3),
+        *(*start(0, 0.0), end(0, 1.0, Outcome.FAILED, 1.0, retry_in=20.0)),
+        *(*start(1, 0.0), end(1, 2.0, Outcome.FAILED, 1.0, retry_in=60.0)),
+    )
+    assert plain(tally, 80, now=9.5)[-1] == "  2 waiting to be tried again, next in 12s"
+    assert ", 2 waiting to be tried again, next in 12s; " in summary_line(tally, 9.5)
+    assert plain(tally, 80, now=21.5)[-1] == "  2 waiting to be tried again"  # and there is no room yet
+    for event in start(0, 22.0, attempt=2):
+        tally.take(event)
+    assert plain(tally, 80, now=22.0)[-1] == "  1 waiting to be tried again, next in 40s"
+    tally.take(ApplyInterrupted(23.0, "interrupted", now=False))
+    assert "again" not in "".join(plain(tally, 80, now=23.0))
 
 
 class Paper:

@@ -213,9 +213,9 @@ def test_what_sessions_print_is_text_wherever_it_shows(show: Open) -> None:
 
     page = show(text, tell)
     page.run("document.querySelector('#table tbody button').click()")
-    for name in ("image", "<b>q'\"</b>", "duration (wall time)"):
+    for name, measured in (("image", ""), ("<b>q'\"</b>", ""), ("duration", " (wall time)")):
         page.run(
-            f"(s => {{ s.value = [...s.options].find(o => o.text === {json.dumps(name)}).value;"
+            f"(s => {{ s.value = [...s.options].find(o => o.text === {json.dumps(name + measured)}).value;"
             " s.dispatchEvent(new Event('change')); })(document.getElementById('metric'))"
         )
         page.wait(f"document.getElementById('chart').getAttribute('aria-label').includes({json.dumps(name)})")

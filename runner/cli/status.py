@@ -15,7 +15,7 @@ import click
 from runner.cli.buildlog import log_command
 from runner.cli.options import Given, given_with_state, state_option, sweep_argument
 from runner.cli.streams import machine_readable
-from runner.cli.watching import follow
+from runner.cli.watching import await_apply, follow
 from runner.errors import InvalidInput
 from runner.events import iso
 from runner.model import Outcome, Session, Status
@@ -34,7 +34,9 @@ SHOWN = 10
 @click.command("status")
 @sweep_argument
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("-w", "--watch", is_flag=True, help="Show it again and again, until no apply runs any more.")
+@click.option(
+    "-w", "--watch", is_flag=True, help="Show it again and again until no apply runs any more; wait for the first one."
+)
 @state_option
 def command(file: str, form: str, watch: bool, state: Path | None) -> None:
     """Show how many sessions stand where, what runs now, and what failed and why."""
@@ -46,11 +48,19 @@ def command(file: str, form: str, watch: bool, state: Path | None) -> None:
             machine_readable()
             click.echo(json.dumps(_gather(this, opened), ensure_ascii=False, indent=2))
             return
-        if watch and opened is not None:
-            follow(lambda: standing(this.plan, opened, causes=False))
-        found = _gather(this, opened)
-        for line in _told(found, standing(this.plan, opened) if opened else None, arguments):
-            click.echo(line)
+        if not watch or (opened is not None and opened.journal.last_apply() is not None):
+            _show(this, opened, watch, arguments)
+            return
+    await_apply(this.sweep, state)
+    with given_with_state(file, state) as (this, opened):  # anew: the file may have been changed before it was applied
+        _show(this, opened, watch, arguments)
+
+
+def _show(this: Given, state: State | None, watch: bool, arguments: str) -> None:
+    if watch and state is not None:
+        follow(lambda: standing(this.plan, state, causes=False))
+    for line in _told(_gather(this, state), standing(this.plan, state) if state else None, arguments):
+        click.echo(line)
 
 
 def _gather(this: Given, state: State | None) -> dict[str, Any]:

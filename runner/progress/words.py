@@ -52,6 +52,14 @@ def activity(tally: Tally) -> list[str]:
     return parts
 
 
+def tried_again(tally: Tally, now: float) -> str | None:
+    """`3 waiting to be tried again, next in 12s`; None where none is."""
+    if not tally.again:
+        return None
+    due = min(tally.again.values()) - now
+    return f"{len(tally.again):,} waiting to be tried again" + (f", next in {whole(math.ceil(due))}" if due > 0 else "")
+
+
 def pace(tally: Tally, now: float) -> str | None:
     """`4.2/s`, `30/min`, `1.5/h`; None until a session has ended."""
     rate = tally.rate(now)
@@ -72,7 +80,8 @@ def coming(tally: Tally, now: float) -> str | None:
 
 def summary_line(tally: Tally, now: float) -> str:
     """One line, for where nothing can be redrawn: how far it is, what runs, how long it will take."""
-    far = ", ".join([f"{tally.done:,}/{tally.to_run:,} done", *counts(tally), *activity(tally)])
+    again = filter(None, [tried_again(tally, now)])
+    far = ", ".join([f"{tally.done:,}/{tally.to_run:,} done", *counts(tally), *activity(tally), *again])
     time = [whole(tally.elapsed(now)), *filter(None, (pace(tally, now), coming(tally, now)))]
     return f"{far}; {', '.join(time)}"
 
