@@ -50,7 +50,8 @@ class Tally:
     """All that a display of an apply needs. Times are Unix seconds, as the events have them.
 
     `to_run` counts the sessions of this apply, `outcomes` those of them that have ended for good, `retries` the attempts that
-    were followed by another; `again` has the sessions that wait for theirs, and when it is due. `capacity` holds what runs and what builds, as the executor counts it.
+    were followed by another; `again` has the sessions that wait for theirs, and when it is due. `capacity` holds what runs and
+    what builds, as the executor counts it.
     """
 
     def __init__(self) -> None:
