@@ -383,7 +383,7 @@ def test_what_is_not_listed_at_the_end_was_at_least_counted() -> None:
     for number in range(10):
         fail(progress, number, "exit code 1")
     progress.finish(facts.apply_ended(1.0, {Outcome.FAILED: 10}, 0))
-    assert paper.lines[EACH_CAUSE:] == ["  7 more failed (exit code 1): exit code 1", "10 failed in 1.0s"]
+    assert paper.lines[EACH_CAUSE:] == ["  7 more failed (exit code 1): nothing on stderr", "10 failed in 1.0s"]
 
 
 def test_at_the_end_failures_stand_by_cause() -> None:
@@ -405,7 +405,7 @@ def test_at_the_end_failures_stand_by_cause() -> None:
         "370 failed, 2 timed-out, 2 causes",
         "",
         "370 failed (exit code 1), such as model=x lr=0.1:",
-        "    exit code 1",
+        "    nothing on stderr",
         "",
         "2 timed-out, such as model=x lr=0.1:",
         "    after 9s",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.causes import Failure, how, key, last_line, last_lines, sans_numbers
+from runner.causes import Failure, how, key, last_line, last_lines, sans_numbers, told
 from runner.events import (
     ApplyEnded,
     ApplyInterrupted,
@@ -151,9 +151,8 @@ class Progress:
             self._say(text, "yellow" if again else "red")
         else:
             folded = how(outcome, event.exit_code) + (", tried again" if again else "")
-            about = last or event.reason
             kind = (again, key(failure))
-            self._mention(text, kind, folded + (f": {about}" if about else ""), "yellow" if again else "red")
+            self._mention(text, kind, f"{folded}: {told(failure)}", "yellow" if again else "red")
 
     def _once(self, text: str) -> None:
         if (like := sans_numbers(text)) not in self._told:

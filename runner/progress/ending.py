@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from runner.causes import headline_of, how, last_lines
+from runner.causes import headline_of, how, last_lines, told
 from runner.model import Outcome, Usage
 from runner.progress.tally import Kind
 from runner.progress.words import usage_line
@@ -67,7 +67,9 @@ def cause_lines(kinds: Iterable[Kind], command: Callable[[Kind], str]) -> Iterat
         yield ""
         yield f"{kind.count:,} {said}, such as {kind.name}:" if kind.count > 1 else f"{said}: {kind.name}"
         lines = last_lines(kind.log, TAIL_LINES)
-        if kind.example.reason and not (kind.example.exit_code and lines):
+        if not lines:
+            yield f"    {told(kind.example)}"
+        elif kind.example.reason and not kind.example.exit_code:
             yield f"    {kind.example.reason}"
         yield from (f"    {line}" for line in lines)
         if lines:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from runner.causes import headline
+from runner.causes import SILENT, headline
 from runner.columns import Column, Row, apart, in_quantity, number
 from runner.events import iso
 from runner.groups import Group, Summary
@@ -190,10 +190,10 @@ def _card(at: int, one: Explained, material: Material) -> Markup:
 
 
 def _tail(one: Explained) -> Markup:
+    if list(one.tail) == [one.cause.text] or one.cause.text == SILENT:
+        return Markup("")
     if not one.tail:
         return tag("p", "It wrote nothing.")
-    if list(one.tail) == [one.cause.text]:
-        return Markup("")
     return tag("pre", "\n".join(one.tail), tabindex="0", role="region", aria_label="last lines of its log")
 
 
