@@ -6,7 +6,7 @@ import re
 
 from runner.diagnostics import printable
 
-_MARKS = re.compile(r"[\\`*{}\[\]()#+!|~@:$<>&]|(?<![^\W_])_|_(?![^\W_])|\bw(?=ww\.)", re.IGNORECASE)
+_MARKS = re.compile(r"[\\`*\[\]#|~@:$<>&]|(?<![^\W_])_|_(?![^\W_])|\bw(?=ww\.)", re.IGNORECASE)
 """An underscore inside a word is nothing but that; `www.` begins a link all by itself."""
 
 

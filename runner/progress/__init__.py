@@ -56,7 +56,7 @@ class Progress:
         self._verbose = verbose
         self._clock = clock
         self._told: set[str] = set()
-        self._waiting: dict[str, tuple[Failure, str, Path]] = {}
+        self._waiting: dict[str, tuple[Failure, Session, Path]] = {}
         """Failures that are to be tried again: where that does not come about, they stand."""
         self._plain = Plain(out.write, self.tally)
         self._live = None
@@ -113,8 +113,8 @@ class Progress:
         """
         self.hide()
         tally = self.tally
-        for failure, name, log in self._waiting.values():
-            tally.fails(failure, name, log)
+        for failure, session, log in self._waiting.values():
+            tally.fails(failure, session, log)
         running = len(tally.running)
         not_run = max(0, ended.not_run - running)
         counts = {"not_run": not_run, "left_running": running, "left": left, "elsewhere": elsewhere}
@@ -143,9 +143,9 @@ class Progress:
         name = named(known.session)
         again = event.retry_in is not None
         if again:
-            self._waiting[event.session] = (failure, name, log)
+            self._waiting[event.session] = (failure, known.session, log)
         else:
-            self.tally.fails(failure, name, log)
+            self.tally.fails(failure, known.session, log)
         text = end_line(event, name, last)
         if self._verbose:
             self._say(text, "yellow" if again else "red")

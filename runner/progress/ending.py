@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from runner.causes import headline_of, how, last_lines, told
 from runner.model import Outcome, Usage
 from runner.progress.tally import Kind
-from runner.progress.words import usage_line
+from runner.progress.words import named, usage_line
 from runner.units import format_duration
 
 MOST_CAUSES = 10
@@ -51,8 +51,8 @@ def ended_lines(outcomes: Mapping[Outcome, int], seconds: float, usage: Usage | 
 
 
 def by_size(kinds: Iterable[Kind]) -> list[Kind]:
-    """The causes, the most frequent one first; among equals, the one that was met first."""
-    return sorted(kinds, key=lambda kind: -kind.count)
+    """The causes, the most frequent one first; among equals, the one that comes first in the plan."""
+    return sorted(kinds, key=lambda kind: (-kind.count, kind.session.index))
 
 
 def cause_lines(kinds: Iterable[Kind], command: Callable[[Kind], str]) -> Iterator[str]:
@@ -65,7 +65,11 @@ def cause_lines(kinds: Iterable[Kind], command: Callable[[Kind], str]) -> Iterat
     for kind in known[:MOST_CAUSES]:
         said = how(kind.example.outcome, kind.example.exit_code)
         yield ""
-        yield f"{kind.count:,} {said}, such as {kind.name}:" if kind.count > 1 else f"{said}: {kind.name}"
+        yield (
+            f"{kind.count:,} {said}, such as {named(kind.session)}:"
+            if kind.count > 1
+            else f"{said}: {named(kind.session)}"
+        )
         lines = last_lines(kind.log, TAIL_LINES)
         if not lines:
             yield f"    {told(kind.example)}"

@@ -10,7 +10,7 @@ from runner.model import Outcome, Status, Usage
 from runner.plan import Plan
 from runner.progress.ending import ended_lines
 from runner.progress.tally import Tally
-from runner.progress.words import in_use, named, summary_line
+from runner.progress.words import in_use, summary_line
 from runner.results import Result, results
 from runner.state import State
 from runner.state.records import ApplyRow
@@ -93,7 +93,7 @@ def _explain(result: Result, plan: Plan, state: State, tally: Tally) -> None:
     session, last = result.session, result.last
     if last is not None and last.outcome not in (None, Outcome.SUCCEEDED, Outcome.CANCELLED):
         found = failure(state, plan.recipe, session, last)
-        tally.fails(found, named(session), telling_log(state, plan.recipe, session, last))
+        tally.fails(found, session, telling_log(state, plan.recipe, session, last))
 
 
 def _together(applies: Sequence[ApplyRow]) -> Usage:

@@ -38,10 +38,10 @@ class Running:
 
 @dataclass(slots=True)
 class Kind:
-    """The failures of one cause: how many, and of the first one the variables and the log that tells."""
+    """The failures of one cause: how many, and of the one that comes first in the plan its session and the log that tells."""
 
     example: Failure
-    name: str
+    session: Session
     log: Path
     count: int = 0
 
@@ -131,11 +131,12 @@ class Tally:
         if started is not None:
             self._first_start = started if self._first_start is None else min(started, self._first_start)
 
-    def fails(self, failure: Failure, name: str, log: Path) -> Kind:
-        """Count a failure to its cause, and return that. `name` and `log` are kept of the first one."""
-        kind = self.kinds.setdefault(key(failure), Kind(failure, name, log))
+    def fails(self, failure: Failure, session: Session, log: Path) -> None:
+        """Count a failure to its cause."""
+        kind = self.kinds.get(key(failure))
+        if kind is None or session.index < kind.session.index:
+            kind = self.kinds[key(failure)] = Kind(failure, session, log, kind.count if kind else 0)
         kind.count += 1
-        return kind
 
     def elapsed(self, now: float) -> float:
         return 0.0 if self.began is None else max(0.0, now - self.began)
