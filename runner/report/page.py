@@ -185,10 +185,11 @@ def _sessions(material: Material) -> Markup:
 def _timeline(material: Material) -> Markup:
     if not material.attempts:
         return tag("p", "Nothing has begun to run yet.")
-    number = material.attempts[0].apply
+    numbers = sorted({attempt.apply for attempt in material.attempts})
+    whose = f"apply {numbers[0]}" if len(numbers) == 1 else f"{len(numbers):,} applies whose states were merged"
     cut = f" Only the first {MOST_BARS:,} attempts are drawn." if len(material.attempts) == MOST_BARS else ""
     text = (
-        f"{counted(len(material.attempts), 'attempt')} of apply {number}, each in the lowest slot that was free, and below "
+        f"{counted(len(material.attempts), 'attempt')} of {whose}, each in the lowest slot that was free, and below "
         f"them the share of the capacity in use: drag over it to look at a span closely, click to see all again.{cut}"
     )
     return tag(
@@ -214,10 +215,10 @@ def _page_data(material: Material, rows: Sheet, chart: Chart) -> dict[str, Any]:
 def _timeline_spec(material: Material, names: Mapping[str, str]) -> dict[str, Any] | None:
     if not material.attempts:
         return None
-    number = material.attempts[0].apply
-    apply = next(apply for apply in material.applies if apply.number == number)
+    numbers = {attempt.apply for attempt in material.attempts}
+    applies = [apply for apply in material.applies if apply.number in numbers]
     bars = timeline.bars(material.attempts, material.made, material.live)
-    used = timeline.use(bars, apply, material.resources)
+    used = timeline.use(bars, applies, material.resources)
     return gantt.spec(bars, used, min(bar.start for bar in bars), names)
 
 

@@ -47,12 +47,10 @@ def overview(material: Material) -> Markup:
     """Tiles, then what each metric came to."""
     measured = {name: _summary(material, column) for name, column in _numbers(material)}
     cpu, memory = measured["cpu_time"], measured["max_rss"]
-    last = material.applies[0] if material.applies else None
-    took = format_duration((last.ended or material.made) - last.started) if last else "-"
     tiles = [
         ("sessions", f"{material.total:,}", f"{material.counts.get(Outcome.SUCCEEDED.value, 0):,} succeeded"),
         ("failures", *_failures_tile(material.causes)),
-        ("last apply", took, "it still runs" if material.live else (when(last.started) if last else "never")),
+        _last_tile(material),
         ("CPU time", format_duration(sum(cpu.numbers)) if cpu.numbers else "-", "cpu_time of all last attempts"),
         (
             "peak memory",
@@ -65,6 +63,17 @@ def overview(material: Material) -> Markup:
         for name, big, small in tiles
     ]
     return joined(tag("dl", *shown, class_="tiles"), _metrics(material, measured))
+
+
+def _last_tile(material: Material) -> tuple[str, str, str]:
+    """How long the last apply took; of several, from the first beginning to the last end."""
+    if not material.last:
+        return "last apply", "-", "never"
+    began = min(apply.started for apply in material.last)
+    took = format_duration(max(apply.ended or material.made for apply in material.last) - began)
+    if len(material.last) > 1:
+        return "last applies", took, f"{len(material.last):,}, of states that were merged"
+    return "last apply", took, "it still runs" if material.live else when(began)
 
 
 def _failures_tile(causes: Sequence[Explained]) -> tuple[str, str]:

@@ -7,7 +7,7 @@ import json
 import re
 import sqlite3
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
@@ -152,12 +152,12 @@ class Archive:
         )
         return [attempt_row(row) for row in rows]
 
-    def attempts_of(self, apply: int, limit: int) -> list[AttemptRow]:
-        """The attempts that an apply submitted and that have begun to run, in the order in which they did."""
+    def attempts_of(self, applies: Collection[int], limit: int) -> list[AttemptRow]:
+        """The attempts that these applies submitted and that have begun to run, in the order in which they did."""
         rows = self._each(
             f"SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN sessions s ON s.n = a.session"
-            " WHERE a.apply = ? AND a.started IS NOT NULL ORDER BY a.started LIMIT ?",
-            apply,
+            f" WHERE a.apply IN ({','.join('?' * len(applies))}) AND a.started IS NOT NULL ORDER BY a.started LIMIT ?",
+            *applies,
             limit,
         )
         return [attempt_row(row) for row in rows]
