@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,45 +19,39 @@ import runner
 from runner import inputs
 from runner.attempts import make_attempt, params_json
 from runner.backends import BACKENDS
-from runner.backends.base import Backend
 from runner.builds import Builds
 from runner.capacity import Capacity
+from runner.chosen import Chosen
 from runner.collecting import Collector
-from runner.errors import EnvironmentFailed, InvalidInput
+from runner.errors import InvalidInput
 from runner.events import ApplyEnded, ApplyStarted, Event
-from runner.executor import Executor, Todo, Usage
+from runner.executor import Executor
 from runner.history import Choice, History
 from runner.leftovers import HERE, settle
-from runner.model import Attempt, Ended, Outcome, Scalar, Session, Status
+from runner.model import Attempt, Ended, Outcome, Scalar, Session
 from runner.plan import Plan
 from runner.provenance import Provenance
+from runner.refreshing import refreshing
 from runner.signals import watch_signals, watch_stops
 from runner.state import State
 
 CANCEL_POLL = 1.0
 """Seconds between two looks for a request of `runner cancel`."""
 
-REFRESH, SLOWEST_REFRESH = 2.0, 15.0
-"""Seconds between two looks at the output of the one session there is, where it runs elsewhere."""
-
 COMMIT_SECONDS = 0.005
 """How long what has happened may stay in memory alone. Nobody has been told of it until then, and a job's name is on the disk
 before the job is: killed meanwhile, runner runs it again."""
 
-BREATH = 1000
-"""How many sessions that need not run are passed over before signals and timeouts are heard again."""
-
 
 @dataclass(frozen=True)
 class Applied:
-    """How an apply went: its last event, how busy the capacity was, and the signal that ended it early, if one did.
+    """How an apply went: its last event, and the signal that ended it early, if one did.
 
     `left` counts the selected sessions that have not succeeded and that were not to run; `running` are the jobs that run
     on without runner, by backend.
     """
 
     ended: ApplyEnded
-    usage: Usage
     left: int
     signal: int | None
     running: Mapping[str, int]
@@ -102,16 +96,12 @@ class Apply:
         self.detach = detach
         self.remote = plan.sweep.backend.kind != "local"
         self.files = tuple(inputs.paths(plan.sweep)) if self.remote else ()
-        self.history = History(state.journal, plan.recipe, live=False, ignore_files=choice.ignore_files)
         self.secrets = _secrets(plan, environ)
         self.builds = Builds(self.sweep, plan.recipe, state, self.secrets)
-        self.adopted: dict[str, str] = {}
-        self.elsewhere = frozenset(
-            attempt.session
-            for attempt in state.journal.open_attempts()
-            if attempt.backend not in (HERE, self.sweep.backend.kind)
-        )
-        """Sessions whose jobs another backend than this apply's has, or may have: they are not to run twice."""
+        history = History(state.journal, plan.recipe, live=False, ignore_files=choice.ignore_files)
+        kinds = (HERE, self.sweep.backend.kind)
+        elsewhere = {attempt.session for attempt in state.journal.open_attempts() if attempt.backend not in kinds}
+        self.chosen = Chosen(plan, history, choice, elsewhere)
         self.signal: int | None = None
         self._settling = trio.CancelScope()
         self._untold: list[Event] = []
@@ -144,9 +134,9 @@ class Apply:
 
     def run(self) -> Applied:
         """Run the difference. Raises EnvironmentFailed; nothing that was recorded is lost by it."""
-        to_run, left = self._count()
+        to_run, left = self.chosen.count()
         try:
-            ended, usage = trio.run(self._run, to_run)
+            ended = trio.run(self._run, to_run)
         except BaseExceptionGroup as group:
             raise _first(group) from None
         finally:
@@ -155,9 +145,9 @@ class Apply:
         running = Counter(attempt.backend for attempt in left_open if attempt.backend != HERE)
         if not left_open and not self.state.journal.open_builds():
             self.state.remove_jobs()
-        return Applied(ended, usage, left, self.signal, running)
+        return Applied(ended, left, self.signal, running)
 
-    async def _run(self, to_run: int) -> tuple[ApplyEnded, Usage]:
+    async def _run(self, to_run: int) -> ApplyEnded:
         kind = self.sweep.backend.kind
         async with (
             Collector(self.sweep.metrics) as self.collector,
@@ -184,14 +174,15 @@ class Apply:
                 nursery.start_soon(self._committing, executor)
                 self._announce(to_run)
                 self.commit()
+                adopted: dict[str, str] = {}
                 with self._settling:
                     settled = await settle(self.state, backend, self.sweep.policy.grace, self.emit, self._in_plan)
-                    self.adopted = settled.adopt
+                    adopted = settled.adopt
                 if self.plan.count == 1 and self.remote:
-                    nursery.start_soon(self._refreshing, backend, executor)
-                ended = await executor.run(self._todo(to_run), to_run, self.detach)
+                    nursery.start_soon(refreshing, backend, executor)
+                ended = await executor.run(self.chosen.todo(to_run, adopted), to_run, self.detach)
                 nursery.cancel_scope.cancel()
-        return ended, executor.usage
+        return ended
 
     def _on_signal(self, executor: Executor) -> Callable[[int, str], None]:
         def interrupt(number: int, name: str) -> None:
@@ -224,20 +215,6 @@ class Apply:
                 tick()
                 await trio.sleep(seconds)
 
-    async def _refreshing(self, backend: Backend, executor: Executor) -> None:
-        """The one session's output as it runs, though it is written elsewhere; the longer it takes, the more rarely.
-
-        Where that fails, it comes at the end: nothing else depends on it.
-        """
-        seconds = REFRESH
-        with suppress(EnvironmentFailed):
-            while True:
-                await trio.sleep(seconds)
-                for running in executor.snapshot().running:
-                    if running.job is not None and running.started is not None:
-                        await backend.refresh(running.job)
-                        seconds = min(SLOWEST_REFRESH, seconds * 1.2)
-
     def _in_plan(self, sessions: frozenset[str]) -> frozenset[str]:
         """Which of these the file still has."""
         return frozenset(session.id for session in self.plan if session.id in sessions)
@@ -263,45 +240,6 @@ class Apply:
                 recipe=self.plan.recipe,
             )
         )
-
-    def _count(self) -> tuple[int, int]:
-        """How many sessions this apply will run, and how many it leaves although they have not succeeded.
-
-        The plan is walked only if that can make a difference: a fresh sweep of a million starts at once.
-        """
-        choice = self.choice
-        everything = choice.select is None and choice.shard is None and choice.only is None and not self.elsewhere
-        if everything and (choice.fresh or self.history.empty):
-            return self.plan.count, 0
-        to_run = left = 0
-        for session in self._selected():
-            status = self.history.status(session)
-            if self.choice.wants(status) and session.id not in self.elsewhere:
-                to_run += 1
-            elif status is not Status.SUCCEEDED:
-                left += 1
-        return to_run, left
-
-    def _selected(self) -> Iterator[Session]:
-        return self.plan.sessions(self.choice.select, self.choice.shard)
-
-    def _todo(self, to_run: int) -> Iterator[Todo | None]:
-        """What is to be run, adopted jobs first: their room is taken already. Looks no further than it takes to find `to_run`."""
-        if self.adopted:
-            for session in self.plan:
-                if session.id in self.adopted:
-                    yield Todo(session, self.history.next_attempt(session) - 1, self.adopted[session.id])
-        sessions = enumerate(self._selected()) if to_run else ()
-        for position, session in sessions:
-            if position % BREATH == 0:
-                yield None
-            if session.id in self.adopted or session.id in self.elsewhere:
-                continue
-            if self.choice.wants(self.history.status(session)):
-                yield Todo(session, self.history.next_attempt(session))
-                to_run -= 1
-                if not to_run:
-                    return
 
     def _prepare(self, session: Session, number: int, devices: tuple[str, ...]) -> Attempt:
         return make_attempt(

@@ -24,6 +24,8 @@ LONGEST_LINE = 400
 SHORTEST_ID = 8
 """Hex digits, some of them decimal, that count as one number: digests and ids differ like numbers do."""
 
+SILENT = "nothing on stderr"
+
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 _NUMBER = re.compile(
     rf"0x[0-9a-f]+|(?<![0-9a-z])(?=[a-f]*[0-9])[0-9a-f]{{{SHORTEST_ID},}}(?![0-9a-z])|[0-9]+(?:[.,:][0-9]+)*(?:e[-+]?[0-9]+)?",
@@ -61,8 +63,8 @@ class Cause:
 
     @property
     def text(self) -> str:
-        """The line that the example ended with, else its reason, else its outcome: one line for people."""
-        return self.example.line or self.example.reason or self.outcome.value
+        """What tells why the example ended so: one line for people."""
+        return told(self.example)
 
     @property
     def how(self) -> str:
@@ -73,6 +75,12 @@ class Cause:
 def how(outcome: Outcome, exit_code: int | None) -> str:
     """`failed (exit code 1)`."""
     return outcome.value + (f" (exit code {exit_code})" if exit_code else "")
+
+
+def told(failure: Failure) -> str:
+    """The last line that it wrote, else its reason; where that is no more than its exit code, that there is nothing else."""
+    reason = failure.reason if failure.reason != f"exit code {failure.exit_code}" else None
+    return failure.line or reason or (SILENT if failure.exit_code else failure.outcome.value)
 
 
 def key(failure: Failure) -> Key:

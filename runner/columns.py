@@ -35,6 +35,8 @@ FULL = (
 
 QUANTITIES: dict[str, Quantity] = {"duration": "duration", "cpu_time": "duration", "max_rss": "memory"}
 
+MISSING = "-"
+
 LONGEST_CELL = 40
 """Characters that a form for people shows of a text."""
 
@@ -49,20 +51,25 @@ class Column(Generic[T]):
     show: Callable[[T], str] | None = None
 
     def shown(self, row: T) -> str:
-        """The cell for people; `-` where there is nothing."""
+        """The cell for people; MISSING where there is nothing."""
         if self.show is not None:
             return _printable(self.show(row))
         value = self.of(row)
         if value.text == "" and value.data is None:
-            return "-"
+            return MISSING
         if is_number(value.data) and self.quantity is not None:
             return in_quantity(float(value.data or 0), self.quantity)
-        return _printable(value.text)
+        return _printable(apart(value.text))
 
 
 def known(data: Any) -> Value:
     """What is no text in the first place: None has none."""
     return Value("" if data is None else str(data), data)
+
+
+def apart(text: str) -> str:
+    """A text that nobody takes for a missing one."""
+    return f"'{text}'" if text in ("", MISSING) else text
 
 
 def in_quantity(amount: float, quantity: Quantity) -> str:

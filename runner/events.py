@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from runner.model import Outcome, Recipe, Resources, Scalar, Session
+from runner.model import Outcome, Recipe, Resources, Scalar, Session, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,7 @@ class ApplyEnded:
     at: float
     outcomes: Mapping[Outcome, int]
     not_run: int
+    usage: Usage
 
 
 Event: TypeAlias = (
@@ -196,6 +197,8 @@ def iso(at: float) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, Session):
         return value.id
+    if isinstance(value, Usage):
+        return asdict(value)
     if isinstance(value, Fraction):
         return int(value) if value.denominator == 1 else float(value)
     if isinstance(value, Mapping):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from runner.causes import Cause, headline
 from runner.columns import Column, Row
-from runner.diagnostics import printable
+from runner.markdown import html, inline
 from runner.tables import markdown
 from runner.units import counted
 
@@ -44,15 +44,15 @@ class Summary:
         return "".join(kept)
 
     def _head(self) -> Iterator[str]:
-        yield f"## {_inline(self.title)}\n\n{_inline(self.outcome)}\n\n"
+        yield f"## {inline(self.title)}\n\n{inline(self.outcome)}\n\n"
         if self.causes:
             yield f"### {headline(self.causes)}\n\n"
         for cause in self.causes[:MOST_CAUSES]:
             example = cause.example.session
-            yield f"- **{len(cause.failures):,} {cause.how}**: {_inline(cause.text)}"
-            yield f"<br>for example {_inline(self.named.get(example, example))}\n"
+            yield f"- **{len(cause.failures):,} {cause.how}**: {inline(cause.text)}"
+            yield f"<br>for example {inline(self.named.get(example, example))}\n"
             if tail := self.tails.get(example):
-                inner = _html("\n".join(tail))
+                inner = html("\n".join(tail))
                 yield f"  <details><summary>its last lines</summary><pre>{inner}</pre></details>\n"
         if len(self.causes) > MOST_CAUSES:
             yield f"- and {counted(len(self.causes) - MOST_CAUSES, 'more cause')}\n"
@@ -71,16 +71,3 @@ def _table_of(rows: Iterable[Row], columns: Sequence[Column[Row]]) -> str:
     out = io.StringIO()
     markdown(rows, columns, out)
     return out.getvalue()
-
-
-def _html(text: str) -> str:
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return escaped.replace("\n", "&#10;")
-
-
-_MARKS = {mark: f"&#{ord(mark)};" for mark in "\\`*_{}[]()#+!|~@:$<>&"}
-
-
-def _inline(text: str) -> str:
-    """Text that means nothing to Markdown: no link, no mention, no markup."""
-    return "".join(_MARKS.get(character, character) for character in printable(text))

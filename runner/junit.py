@@ -79,7 +79,7 @@ def _document(out: TextIO, plan: Plan, cases: Iterable[Case], counts: Counter[st
             "skipped": int(verdict == "skipped")
         }
         out.write(f"<testsuite{_attributes(name=_named(session), time=seconds, tests=1, **each)}>\n<properties>\n")
-        for key, value in _properties(case):
+        for key, value in _properties(case, plan.sweep.repeat > 1):
             out.write(f"<property{_attributes(name=key, value=value)}/>\n")
         out.write(f"</properties>\n<testcase{_attributes(name=_named(session), classname=name, time=seconds)}>\n")
         for _, element in sorted(_elements(plan, case, state), key=lambda one: _ORDER.index(one[0])):
@@ -116,11 +116,11 @@ def _elements(plan: Plan, case: Case, state: State | None) -> Iterator[tuple[str
         yield kind, f"<{kind}{attributes}>{inner}</{kind}>\n"
 
 
-def _properties(case: Case) -> Iterator[tuple[str, str]]:
+def _properties(case: Case, repeated: bool) -> Iterator[tuple[str, str]]:
     session, last = case.result.session, case.result.last
     for name, value in session.params.items():
         yield name, value.text
-    if session.repeat:
+    if repeated:
         yield "repeat", str(session.repeat)
     yield "runner.session", session.id
     yield "runner.status", case.result.status

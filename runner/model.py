@@ -143,6 +143,23 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """How busy the capacity was over `seconds`: of each limit the average share in use, and for what share of the time it was
+    what the next session lacked; the rest of the time none waited for room.
+    """
+
+    seconds: float
+    busy: Mapping[str, float]
+    limited_by: Mapping[str, float]
+
+    @property
+    def bottleneck(self) -> str | None:
+        """What limited it for most of the time: a resource or `max_parallel`; None where mostly none waited for room."""
+        name = max(self.limited_by, key=self.limited_by.__getitem__, default=None)
+        return name if name is not None and self.limited_by[name] >= 1.0 - sum(self.limited_by.values()) else None
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
     """`limit` counts retries per apply and session; the n-th waits `backoff` * 2**(n-1) seconds."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from runner.columns import Column, Row, in_quantity, known
+from runner.columns import MISSING, Column, Row, apart, in_quantity, known
 from runner.groups import AGGREGATES, Summary
 from runner.model import Value
 
@@ -46,7 +46,7 @@ class Pivot:
     def _shown(self, summary: Summary) -> str:
         value = self._value(summary)
         if not isinstance(value.data, int | float):
-            return value.text or "-"
+            return MISSING if value.data is None else apart(value.text)
         quantity = None if self.aggregate == "count" else (self.metric.quantity or "rounded")
         shown = value.text if quantity is None else in_quantity(value.data, quantity)
         partial = len(summary.numbers) < summary.size and self.aggregate != "count"

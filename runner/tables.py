@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from runner.columns import Column, T
+from runner.markdown import inline
 
 
 def table(rows: Iterable[T], columns: Sequence[Column[T]], out: TextIO) -> None:
@@ -30,9 +31,9 @@ def table(rows: Iterable[T], columns: Sequence[Column[T]], out: TextIO) -> None:
 
 def markdown(rows: Iterable[T], columns: Sequence[Column[T]], out: TextIO) -> None:
     """A GitHub table."""
-    out.write(f"| {' | '.join(_escaped(_one_line(column.name)) for column in columns)} |\n|{' --- |' * len(columns)}\n")
+    out.write(f"| {' | '.join(inline(column.name) for column in columns)} |\n|{' --- |' * len(columns)}\n")
     for row in rows:
-        out.write(f"| {' | '.join(_escaped(column.shown(row)) for column in columns)} |\n")
+        out.write(f"| {' | '.join(inline(column.shown(row)) or ' ' for column in columns)} |\n")
 
 
 def comma_separated(rows: Iterable[T], columns: Sequence[Column[T]], out: TextIO) -> None:
@@ -45,10 +46,6 @@ def comma_separated(rows: Iterable[T], columns: Sequence[Column[T]], out: TextIO
 
 def _one_line(name: str) -> str:
     return name if name.isprintable() else ascii(name)[1:-1]
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;") or " "
 
 
 def _begins_with_number(cell: str) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from runner.events import ApplyStarted, AttemptEnded, AttemptStarted, AttemptSubmitted
-from runner.model import Outcome, Recipe, Scalar, Session, Value
+from runner.events import ApplyEnded, ApplyStarted, AttemptEnded, AttemptStarted, AttemptSubmitted
+from runner.model import Outcome, Recipe, Scalar, Session, Usage, Value
+
+IDLE = Usage(0.0, {}, {})
 
 RECIPE = Recipe({"exec": ["train", ["lr"]], "files": {"train.py": "abc"}}, "digest-1", "sans-1")
 
@@ -81,3 +83,9 @@ def ended(
         metrics=metrics or {},
         retry_in=None,
     )
+
+
+def apply_ended(
+    at: float, outcomes: Mapping[Outcome, int] | None = None, not_run: int = 0, usage: Usage = IDLE
+) -> ApplyEnded:
+    return ApplyEnded(at, outcomes or {}, not_run, usage)

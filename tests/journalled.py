@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.events import ApplyEnded, ApplyStarted, AttemptEnded, AttemptStarted, AttemptSubmitted
-from runner.model import Outcome, Resources, Scalar, Session
+from runner.events import ApplyStarted, AttemptEnded, AttemptStarted, AttemptSubmitted
+from runner.model import Outcome, Resources, Scalar, Session, Usage
 from runner.plan import Plan
 from runner.state import open_for_writing
+from tests.facts import IDLE, apply_ended
 
 BEGIN = 1_790_000_000.0
 
@@ -35,6 +36,7 @@ def apply_as_told(
     slots: int = 4,
     capacity: Resources | None = None,
     host: str = "node1",
+    usage: Usage = IDLE,
 ) -> None:
     """Record an apply of the plan, `slots` sessions at a time; of what `tell` gives None, nothing was begun."""
     with open_for_writing(folder, plan.sweep.name) as state:
@@ -59,4 +61,4 @@ def apply_as_told(
             outcomes[told.outcome] = outcomes.get(told.outcome, 0) + 1
             if told.stderr:
                 state.places(session.id, 1).stderr.write_text(told.stderr)
-        record(ApplyEnded(max(free), outcomes, plan.count - sum(outcomes.values())))
+        record(apply_ended(max(free), outcomes, plan.count - sum(outcomes.values()), usage))

@@ -10,7 +10,15 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
-from runner.events import ApplyEnded, AttemptEnded, AttemptStarted, AttemptWaiting, BuildEnded, BuildStarted, Event
+from runner.events import (
+    ApplyInterrupted,
+    AttemptEnded,
+    AttemptStarted,
+    AttemptWaiting,
+    BuildEnded,
+    BuildStarted,
+    Event,
+)
 from runner.model import Outcome, Session, Value
 from runner.progress import Logs, Progress
 from runner.progress.block import fitted, render
@@ -19,6 +27,7 @@ from runner.progress.plain import EACH_CAUSE
 from runner.progress.plain import MOST_LINES as MOST_PLAIN_LINES
 from runner.progress.screen import Screen
 from runner.progress.tally import Tally
+from runner.progress.words import summary_line
 from tests import facts
 
 GIB = 1024**3
@@ -223,6 +232,22 @@ def test_what_is_handed_over_ahead_does_not_run_until_it_has_begun() -> None:
     assert not tally.running
 
 
+def test_what_waits_to_be_tried_again_is_said_with_when() -> None:
+    tally = tally_of(
+        began(3),
+        *(*start(0, 0.0), end(0, 1.0, Outcome.FAILED, 1.0, retry_in=20.0)),
+        *(*start(1, 0.0), end(1, 2.0, Outcome.FAILED, 1.0, retry_in=60.0)),
+    )
+    assert plain(tally, 80, now=9.5)[-1] == "  2 waiting to be tried again, next in 12s"
+    assert ", 2 waiting to be tried again, next in 12s; " in summary_line(tally, 9.5)
+    assert plain(tally, 80, now=21.5)[-1] == "  2 waiting to be tried again"  # and there is no room yet
+    for event in start(0, 22.0, attempt=2):
+        tally.take(event)
+    assert plain(tally, 80, now=22.0)[-1] == "  1 waiting to be tried again, next in 40s"
+    tally.take(ApplyInterrupted(23.0, "interrupted", now=False))
+    assert "again" not in "".join(plain(tally, 80, now=23.0))
+
+
 class Paper:
     """A terminal's stand-in that keeps what was written."""
 
@@ -373,8 +398,8 @@ def test_what_is_not_listed_at_the_end_was_at_least_counted() -> None:
     progress(began(10))
     for number in range(10):
         fail(progress, number, "exit code 1")
-    progress.finish(ApplyEnded(1.0, {Outcome.FAILED: 10}, 0))
-    assert paper.lines[EACH_CAUSE:] == ["  7 more failed (exit code 1): exit code 1", "10 failed in 1.0s"]
+    progress.finish(facts.apply_ended(1.0, {Outcome.FAILED: 10}, 0))
+    assert paper.lines[EACH_CAUSE:] == ["  7 more failed (exit code 1): nothing on stderr", "10 failed in 1.0s"]
 
 
 def test_at_the_end_failures_stand_by_cause() -> None:
@@ -389,14 +414,14 @@ def test_at_the_end_failures_stand_by_cause() -> None:
             progress(event)
     paper.written.clear()
     now[0] = 65.0
-    progress.finish(ApplyEnded(65.0, {Outcome.FAILED: 370, Outcome.TIMED_OUT: 2}, 2))
+    progress.finish(facts.apply_ended(65.0, {Outcome.FAILED: 370, Outcome.TIMED_OUT: 2}, 2))
     assert paper.lines == [
         "370 failed, 2 timed-out, 2 not run in 1m 05s",
         "",
         "370 failed, 2 timed-out, 2 causes",
         "",
         "370 failed (exit code 1), such as model=x lr=0.1:",
-        "    exit code 1",
+        "    nothing on stderr",
         "",
         "2 timed-out, such as model=x lr=0.1:",
         "    after 9s",
@@ -414,5 +439,5 @@ def test_a_retry_that_never_came_leaves_its_failure() -> None:
     for event in (*start(0, 2.0, attempt=2), end(0, 3.0, attempt=2)):
         progress(event)
     paper.written.clear()
-    progress.finish(ApplyEnded(4.0, {Outcome.FAILED: 1, Outcome.SUCCEEDED: 1}, 0))
+    progress.finish(facts.apply_ended(4.0, {Outcome.FAILED: 1, Outcome.SUCCEEDED: 1}, 0))
     assert [line for line in paper.lines if "cause" in line] == ["1 failed, 1 cause"]

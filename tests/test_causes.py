@@ -62,6 +62,22 @@ def test_the_most_frequent_cause_comes_first_and_keeps_the_order_of_its_failures
     assert headline([]) == ""
 
 
+@pytest.mark.parametrize(
+    ("code", "reason", "line", "text"),
+    [
+        (1, "exit code 1", "boom", "boom"),
+        (1, "exit code 1", None, "nothing on stderr"),
+        (137, "killed by SIGKILL", None, "killed by SIGKILL"),
+        (None, "after 9s", None, "after 9s"),
+        (None, None, None, "failed"),
+    ],
+)
+def test_an_exit_code_is_not_told_twice(code: int | None, reason: str | None, line: str | None, text: str) -> None:
+    """How it ended names the code already."""
+    (cause,) = by_cause([Failure("0" * 16, 1, Outcome.FAILED, code, reason, line)])
+    assert cause.text == text
+
+
 def test_without_a_line_the_reason_tells_causes_apart() -> None:
     reasons = ["used 300 MiB of its 256 MiB of memory", "used 290 MiB of its 256 MiB of memory", "no such image"]
     failures = [Failure(f"{at:016x}", 1, Outcome.REJECTED, None, reason, None) for at, reason in enumerate(reasons)]

@@ -18,7 +18,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from runner.errors import EnvironmentFailed
 from runner.events import (
-    ApplyEnded,
     ApplyInterrupted,
     AttemptAccepted,
     AttemptAdopted,
@@ -28,10 +27,10 @@ from runner.events import (
     Event,
     StopReached,
 )
-from runner.model import STATUS_AFTER, Outcome, Recipe, Scalar, Status
+from runner.model import STATUS_AFTER, Outcome, Recipe, Scalar, Status, Usage
 from runner.state.journal import Journal, open_for_reading, open_for_writing
 from runner.state.machine import here
-from tests.facts import RECIPE, apply_started, ended, session, started, submitted
+from tests.facts import RECIPE, apply_ended, apply_started, ended, session, started, submitted
 
 A, B, C = session(1), session(2), session(3)
 OTHER_FILES = Recipe({**RECIPE.parts, "files": {"train.py": "new"}}, "digest-2", RECIPE.sans_files)
@@ -114,20 +113,21 @@ def test_an_apply_comes_back_whole(journal: Journal) -> None:
     record(journal, start)
     running = journal.last_apply()
     assert running is not None
-    assert (running.ended, running.outcomes, running.not_run) == (None, {}, None)
+    assert (running.ended, running.outcomes, running.not_run, running.usage) == (None, {}, None, None)
     counts = {Outcome.SUCCEEDED: 3, Outcome.TIMED_OUT: 1}
+    usage = Usage(2.5, {"cpu": 0.75}, {"cpu": 0.5, "mem": 0.25})
     record(
         journal,
         StopReached(5.0, "3 failed"),
         ApplyInterrupted(6.0, "SIGINT", now=True),
-        ApplyEnded(7.0, counts, 2),
+        apply_ended(7.0, counts, 2, usage),
     )
     row = journal.last_apply()
     assert row is not None
     for name in start.__slots__:
         assert getattr(row, "started" if name == "at" else name) == getattr(start, name)
     assert (row.number, row.stopped, row.interrupted, row.ended) == (1, "3 failed", "SIGINT", 7.0)
-    assert (row.outcomes, row.not_run) == (counts, 2)
+    assert (row.outcomes, row.not_run, row.usage) == (counts, 2, usage)
     record(journal, apply_started(at=9.0, recipe=OTHER_FILES))
     assert [(apply.number, apply.recipe) for apply in journal.applies()] == [(2, OTHER_FILES), (1, RECIPE)]
 
@@ -334,7 +334,7 @@ EVENTS: list[Event] = [
     StopReached(5.0, "enough"),
     ApplyInterrupted(5.1, "SIGTERM", now=False),
     ended(B, Outcome.CANCELLED),
-    ApplyEnded(6.0, {Outcome.SUCCEEDED: 1, Outcome.CANCELLED: 1}, 0),
+    apply_ended(6.0, {Outcome.SUCCEEDED: 1, Outcome.CANCELLED: 1}),
 ]
 
 
@@ -538,7 +538,7 @@ def test_damaged_pages(path: Path) -> None:
     with open_for_writing(path) as journal:
         record(journal, apply_started(), *(submitted(session(at)) for at in range(200)))
     content = bytearray(path.read_bytes())
-    content[4096:] = b"\xa5" * (len(content) - 4096)
+    content[32768:] = b"\xa5" * (len(content) - 32768)  # behind the schema
     path.write_bytes(content)
     with open_for_writing(path) as journal, pytest.raises(EnvironmentFailed, match="damaged") as caught:
         journal.statuses(live=False)

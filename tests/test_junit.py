@@ -108,6 +108,13 @@ def test_variables_and_metrics_are_properties(folder: Path) -> None:
     assert 0 < case.time < 60
 
 
+def test_each_of_several_repeats_has_its_number(tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: ['true', $how]\nranges: {how: [good]}\nrepeat: 2\n")
+    assert runner(tmp_path, "results", "--junit", "junit.xml").returncode == 0
+    read = junitparser.JUnitXml.fromfile(str(tmp_path / "junit.xml"))
+    assert [properties(suite)["repeat"] for suite in read] == ["0", "1"]
+
+
 def test_a_failure_has_its_cause_and_the_end_of_its_log(folder: Path) -> None:
     found = suites(folder / "junit.xml")
     assert (

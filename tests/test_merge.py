@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,11 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.errors import EnvironmentFailed
-from runner.events import ApplyEnded, AttemptSubmitted, BuildEnded, BuildStarted
+from runner.events import AttemptSubmitted, BuildEnded, BuildStarted
 from runner.model import Outcome, Recipe, Session
 from runner.state import State, open_at, open_for_writing
 from runner.state.merge import merge
-from tests.facts import RECIPE, apply_started, ended, session, started
+from tests.facts import RECIPE, apply_ended, apply_started, ended, session, started
 from tests.test_state import mounted
 
 A, B, C = session(1), session(2), session(3)
@@ -54,7 +55,7 @@ def make(folder: Path, *tried: tuple[Session, float, Outcome | None], recipe: Re
         state.journal.record(apply_started(min((at for _, at, _ in tried), default=0), recipe))
         for one in tried:
             attempt(state, *one)
-        state.journal.record(ApplyEnded(99, {}, 0))
+        state.journal.record(apply_ended(99))
     return folder
 
 
@@ -147,6 +148,49 @@ def test_what_is_merged_once_more_changes_nothing(tmp_path: Path) -> None:
     with open_at(tmp_path / "all") as state:
         assert state is not None
         assert len(list(state.journal.applies())) == 2
+
+
+def hosts(folder: Path) -> set[str]:
+    """Of the applies that together are the last one."""
+    with open_at(folder) as state:
+        assert state is not None
+        return {apply.host for apply in state.journal.last_applies()}
+
+
+def applied(folder: Path, host: str, at: float) -> Path:
+    with writing(folder) as state:
+        state.journal.record(replace(apply_started(at), host=host))
+        state.journal.record(apply_ended(at + 1))
+    return folder
+
+
+def test_the_last_applies_are_those_of_the_shards_until_another_one_begins(tmp_path: Path) -> None:
+    one, two = applied(tmp_path / "one", "one", 1), applied(tmp_path / "two", "two", 2)
+    here = applied(tmp_path / "here", "here", 3)
+    join(here, one, two)
+    join(tmp_path / "all", here)
+    assert hosts(here) == hosts(tmp_path / "all") == {"here", "one", "two"}
+    join(here, two, one)
+    assert hosts(here) == {"here", "one", "two"}
+    applied(here, "again", 4)
+    assert hosts(here) == {"again"}
+
+
+def test_an_apply_that_another_state_went_on_from_is_not_its_last(tmp_path: Path) -> None:
+    cache = applied(tmp_path / "cache", "cache", 1)
+    one, two = copy(cache, tmp_path / "one"), copy(cache, tmp_path / "two")
+    applied(one, "one", 2)
+    applied(two, "two", 2)
+    for target in (cache, tmp_path / "new"):
+        join(target, one, two)
+        assert hosts(target) == {"one", "two"}
+    applied(one, "next one", 5)
+    join(cache, one)
+    assert hosts(cache) == {"next one", "two"}
+    join(one, copy(two, tmp_path / "copy"))
+    assert hosts(one) == {"next one", "two"}
+    join(one, tmp_path / "new")  # which knows nothing that is new
+    assert hosts(one) == {"next one", "two"}
 
 
 def test_states_that_grew_from_one_cache_share_what_it_had(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import altair
@@ -25,7 +26,8 @@ from runner.report.gathering import Material, gather
 from runner.report.markup import data_block, escaped, tag
 from runner.report.page import render
 from runner.report.sheet import Sheet, sheet
-from runner.state import open_for_reading
+from runner.state import open_for_reading, open_for_writing
+from runner.state.merge import merge
 from runner.state.records import AttemptRow
 from tests.journalled import BEGIN, Told, apply_as_told
 
@@ -179,7 +181,7 @@ def test_the_use_of_capacity_is_what_was_taken_of_it(tmp_path: Path) -> None:
     apply_as_told(plan, tmp_path, lambda _: Told(duration=2), slots=2, capacity={"cpu": 2, "mem": 1 << 30, "gpu": 0})
     material, _, _ = reported(plan, tmp_path)
     bars = timeline.bars(material.attempts, material.made, live=False)
-    used = timeline.use(bars, material.applies[0], material.resources)
+    used = timeline.use(bars, material.last, material.resources)
     assert {name: [(round(at - BEGIN, 2), share) for at, share in steps] for name, steps in used.items()} == {
         "cpu": [(0, 1.0), (2, 0.0), (2.01, 0.5), (4.01, 0.0)],
         "mem": [(0, 0.5), (2, 0.0), (2.01, 0.25), (4.01, 0.0)],
@@ -188,12 +190,60 @@ def test_the_use_of_capacity_is_what_was_taken_of_it(tmp_path: Path) -> None:
     altair.VConcatChart.from_dict(gantt.spec(bars, {}, BEGIN, {}), validate=True)
 
 
+def of_shard(shard: tuple[int, ...], session: Session) -> Told | None:
+    return Told() if session.index in shard else None
+
+
+def test_states_that_were_merged_are_one_timeline(tmp_path: Path) -> None:
+    """Two shards on machines of their own: a cpu that is idle there is one that is not in use."""
+    plan = swept(tmp_path, "a: [1, 2, 3]", "resources: {cpu: 1}")
+    for name, shard in (("one", (0, 1)), ("two", (2,))):
+        apply_as_told(plan, tmp_path / name, partial(of_shard, shard), slots=2, host=name)
+    with open_for_writing(tmp_path, "sweep") as state:
+        for name in ("one", "two"):
+            with open_for_reading(tmp_path / name, "sweep") as other:
+                assert other is not None
+                merge(state, other)
+    material, _, _ = reported(plan, tmp_path)
+    bars = timeline.bars(material.attempts, material.made, live=False)
+    assert [bar.slot for bar in bars] == [0, 1, 2]
+    used = timeline.use(bars, material.last, material.resources)
+    assert [share for _, share in used["cpu"]] == [0.75, 0]
+    assert "of 2 applies whose states were merged" in render(material, "/* plots */")
+
+
 def test_a_curve_of_many_steps_keeps_its_area() -> None:
     steps = [(float(at), float(at % 2)) for at in range(10_001)]
     thinned = timeline.thinned(steps)
     assert len(thinned) == timeline.MOST_STEPS + 1
     area = sum(level * (after - at) for (at, level), (after, _) in itertools.pairwise(thinned))
     assert area == pytest.approx(5000)
+
+
+@pytest.mark.parametrize("width", [400, 1200])
+def test_a_long_label_ends_before_the_next_axis(tmp_path: Path, width: int) -> None:
+    """None has more letters than its room holds at five pixels each."""
+    long = [f"value-of-sixty-characters-{'x' * 33}{at}" for at in range(2)]
+    plan = swept(tmp_path, f"{'v' * 60}: [{long[0]}, {long[1]}], b: [{long[1]}, z], c: [{long[0]}, y]")
+    apply_as_told(plan, tmp_path, loss)
+    _, rows, chart = reported(plan, tmp_path)
+    keys = [field.key for field in rows.fields]
+    records = [
+        {
+            key: field.values[cell].text if field.coded else cell
+            for key, field, cell in zip(keys, rows.fields, cells, strict=True)
+        }
+        for cells in rows.cells
+    ]
+    (metric,) = (field for field in rows.fields if field.label == "loss")
+    drawn = specs.spec(chart, metric)
+    assert drawn is not None
+    svg = vl_convert.vegalite_to_svg({**drawn, "width": width, "datasets": {"sessions": records}})
+    texts = set(re.findall(r"<text[^>]*>([^<]*)</text>", svg))
+    assert {"y", "z", "b", "c"} <= texts
+    cut = {text for text in texts if text.startswith(("val", "vv"))}
+    assert cut
+    assert all(text.endswith("…") and len(text) * 5 < width / 4 for text in cut)
 
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>&lt;'\"`\x1b[31m\u2028"

@@ -139,6 +139,17 @@ def test_values_read_as_on_the_terminal(show: Open) -> None:
     assert column(page, "lr")[::4] == ["0.001", "0.01", "0.1"]
 
 
+def test_a_dash_and_an_empty_text_are_told_from_what_is_missing(show: Open) -> None:
+    text = "exec: ['true', $x]\nranges: {x: ['-', '', a]}\nmetrics: {m: {last_line: m}}\n"
+    said = {0: "-", 1: "", 2: None}
+    page = show(text, lambda session: Told(metrics={"m": said[session.index]}))
+    assert column(page, "x") == ["'-'", "''", "a"]
+    assert column(page, "m") == ["'-'", "''", "–"]
+    page.run(f"{heading('m')}.click()")
+    page.run(f"{heading('m')}.click()")
+    assert column(page, "m") == ["'-'", "''", "–"]
+
+
 def _at(index: int) -> Session:
     return Session(index, "", "", 0, {}, None, {}, None, ".", None, {})
 
@@ -202,9 +213,9 @@ def test_what_sessions_print_is_text_wherever_it_shows(show: Open) -> None:
 
     page = show(text, tell)
     page.run("document.querySelector('#table tbody button').click()")
-    for name in ("image", "<b>q'\"</b>", "duration"):
+    for name, measured in (("image", ""), ("<b>q'\"</b>", ""), ("duration", " (wall time)")):
         page.run(
-            f"(s => {{ s.value = [...s.options].find(o => o.text === {json.dumps(name)}).value;"
+            f"(s => {{ s.value = [...s.options].find(o => o.text === {json.dumps(name + measured)}).value;"
             " s.dispatchEvent(new Event('change')); })(document.getElementById('metric'))"
         )
         page.wait(f"document.getElementById('chart').getAttribute('aria-label').includes({json.dumps(name)})")

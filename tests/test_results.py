@@ -9,15 +9,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from runner.columns import Column, Columns, find, known
 from runner.conditions import in_order, parse_condition, parse_order
 from runner.errors import InvalidInput
 from runner.groups import Summary, parse_aggregates
 from runner.model import Value
+from tests.test_outputs import shell
 
 SWEEP = """\
 exec:
@@ -231,6 +235,59 @@ def test_a_name_that_is_taken_is_told_apart() -> None:
 def test_names_of_any_kind_can_be_asked_for() -> None:
     columns: list[Column[Any]] = [Column("val loss-é", lambda row: known(row))]
     assert parse_condition("val loss-é <= 3", lambda name: find(name, columns))(2)
+
+
+HOSTILE = [
+    "a|b",
+    "*x*",
+    "_y_",
+    "<img src=x>",
+    "@ada",
+    "[x](http://y)",
+    "`c`",
+    "~~s~~",
+    "\\|",
+    "&lt;",
+    "www.x.org",
+    "-",
+    "",
+]
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep with values that mean something to Markdown, or look like a missing one."""
+    folder = tmp_path_factory.mktemp("hostile")
+    sweep = {"exec": ["true", "$x"], "ranges": {"x": HOSTILE}, "metrics": {"a_b": {"last_line": "m"}}}
+    (folder / "sweep.yaml").write_text(json.dumps(sweep))
+    return folder
+
+
+@pytest.mark.parametrize(("arguments", "at"), [("", 1), ("--group-by x", 0), ("--pivot x status a_b", 0)])
+def test_nothing_in_a_table_means_anything_to_markdown(hostile: Path, arguments: str, at: int) -> None:
+    text = shell(hostile, f"runner results --format md {arguments}").stdout
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
+    cells = [token.children or [] for token in tokens if token.type == "inline"]
+    assert {child.type for cell in cells for child in cell} <= {"text", "text_special"}
+    lines = [["".join(child.content for child in cell) for cell in row] for row in in_rows(tokens)]
+    assert [line[at] for line in lines[1:]] == [*HOSTILE[:-2], "'-'", "''"]
+    assert "www." not in text
+
+
+def in_rows(tokens: list[Token]) -> list[list[list[Token]]]:
+    rows: list[list[list[Token]]] = []
+    for token in tokens:
+        if token.type == "tr_open":
+            rows.append([])
+        elif token.type == "inline":
+            rows[-1].append(token.children or [])
+    return rows
+
+
+def test_a_dash_and_an_empty_text_are_told_from_what_is_missing(hostile: Path) -> None:
+    lines = shell(hostile, "runner results").stdout.splitlines()[-2:]
+    assert [line.split()[1] for line in lines] == ["'-'", "''"]
+    assert all(line.endswith(" -") for line in lines)
 
 
 def test_an_order_is_with_something(ask: Ask) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,16 @@ import pytest
 from runner.diagnostics import Source
 from runner.events import ApplyStarted, AttemptEnded, AttemptStarted, AttemptSubmitted, AttemptWaiting, Event
 from runner.loading import load
-from runner.model import Outcome, Session
+from runner.model import Outcome, Session, Usage
 from runner.plan import Plan
 from runner.progress.block import render
 from runner.progress.ending import cause_lines
 from runner.progress.standing import standing
 from runner.progress.tally import Tally
 from runner.state import open_for_reading, open_for_writing
+from runner.state.merge import merge
 from tests.journalled import BEGIN, Told, apply_as_told
+from tests.test_outputs import shell
 
 
 @pytest.fixture
@@ -66,16 +69,58 @@ def test_an_ended_sweep_has_counts_time_capacity_and_causes(tmp_path: Path, plan
             return Told(duration=9.99)
         return Told(Outcome.FAILED, 1, stderr=f"boom {session.index}\n", duration=9.99)
 
-    apply_as_told(plan, tmp_path, tell, slots=4, capacity={"cpu": 16})
+    usage = Usage(99.0, {"cpu": 0.5}, {"cpu": 0.25})
+    apply_as_told(plan, tmp_path, tell, slots=4, capacity={"cpu": 16}, usage=usage)
     with open_for_reading(tmp_path, "s") as read:
         assert read is not None
         found = standing(plan, read)
-    assert list(found.lines()) == ["30 succeeded, 10 failed in 1m 40s", "in use: cpu 50%"]
+    assert list(found.lines()) == [
+        "30 succeeded, 10 failed in 1m 40s",
+        "in use: cpu 50%; nothing waited for room",
+    ]
     lines = list(cause_lines(found.tally.kinds.values(), lambda kind: f"logs {kind.example.session}"))
     assert lines[0] == "10 failed, 1 cause"
     assert lines[2] == "10 failed (exit code 1), such as x=0:"
     assert lines[3] == "    boom 0"
     assert lines[4] == f"  see: logs {next(iter(plan)).id}"
+
+
+def test_what_is_said_of_an_ended_sweep_is_what_its_apply_said(tmp_path: Path) -> None:
+    """Three in a row on one of two cpus, and the second of them could not begin at once."""
+    (tmp_path / "sweep.yaml").write_text(
+        "exec: [sh, -c, 'sleep 0.6; exit $1', sh, $x]\nranges: {x: [0, 0, 3], y: [1]}\n"
+        "env: {Y: $y}\nresources: {cpu: 2}\ncapacity: {cpu: 2}\n"
+    )
+    said = shell(tmp_path, "runner apply").stderr.splitlines()
+    counts = next(at for at, line in enumerate(said) if line.startswith("1 succeeded, 1 failed in "))
+    assert "limited by cpu" in said[counts + 1]
+    found = shell(tmp_path, "runner status").stdout.splitlines()
+    assert said[counts:] == [line for line in found if not line.startswith(("sweep: ", "last apply: "))]
+
+
+def test_states_that_were_merged_are_told_as_one(tmp_path: Path, plan: Plan) -> None:
+    """Each session once, though one was tried in both; the time from the first beginning to the last end."""
+    halves = {"one": range(21), "two": range(20, 38)}
+    for name, half in halves.items():
+        usage = Usage(len(half), {"cpu": 0.5 if name == "one" else 1.0}, {"cpu": 0.25})
+        apply_as_told(plan, tmp_path / name, partial(tell_of, half), slots=1, host=name, usage=usage)
+    with open_for_writing(tmp_path, "s") as state:
+        for name in halves:
+            with open_for_reading(tmp_path / name, "s") as other:
+                assert other is not None
+                merge(state, other)
+    with open_for_reading(tmp_path, "s") as read:
+        assert read is not None
+        found = standing(plan, read)
+        assert {apply.host for apply in found.applies} == set(halves)
+        assert list(found.lines()) == [
+            "38 succeeded, 2 not run in 31.7s",
+            "in use: cpu 73%; nothing waited for room",
+        ]
+
+
+def tell_of(half: range, session: Session) -> Told | None:
+    return Told() if session.index in half else None
 
 
 def test_before_the_first_apply_there_is_nothing_to_say(tmp_path: Path, plan: Plan) -> None:

@@ -198,6 +198,25 @@ def test_status_watch_draws_until_the_sweep_has_ended(held: Path) -> None:
     assert re.search(r"failed \(exit code 3\): x=bad\n    boom\n  see: runner logs sweep.yaml", status.text)
 
 
+def test_status_watch_waits_for_the_first_apply(held: Path) -> None:
+    with on_a_terminal([*RUNNER, "status", "--watch"], held) as status:
+        status.wait_for("nothing has begun yet; waiting for `runner apply`")
+        with on_a_terminal([*RUNNER, "apply"], held) as apply:
+            wait_for(lambda: blocks(status) == 1)
+            go(held, apply)
+        assert status.process.wait(60) == 0
+        status.reader.join(60)
+    assert "3 succeeded, 1 failed in" in status.text
+
+
+def test_ctrl_c_ends_the_wait_for_the_first_apply(held: Path) -> None:
+    with on_a_terminal([*RUNNER, "status", "--watch"], held) as status:
+        status.wait_for("nothing has begun yet")
+        status.type("\x03")
+        assert status.process.wait(60) == 130
+    assert not (held / ".runner").exists()
+
+
 def test_a_stop_that_comes_from_elsewhere_is_drawn_below(held: Path) -> None:
     """kill -STOP cannot be heard of, kill -CONT can."""
     with on_a_terminal([*RUNNER, "apply"], held) as terminal:

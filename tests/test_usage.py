@@ -7,7 +7,6 @@ import random
 import pytest
 
 from runner.executor.queue import PASSES
-from runner.executor.usage import NOTHING
 from runner.model import Session
 from runner.progress.words import usage_line
 from tests.fake_backend import Script
@@ -57,11 +56,11 @@ def test_usage_is_the_part_of_the_time_in_which_something_is_taken() -> None:
         ({"cpu": 2, "mem": 8 * GIB}, None, {"cpu": 1, "mem": GIB}, "cpu"),
         ({"cpu": 8}, 3, {}, "max_parallel"),
         ({"license": 1, "cpu": 8}, None, {"license": 1}, "license"),
-        ({"cpu": 100}, None, {"cpu": 1}, NOTHING),
+        ({"cpu": 100}, None, {"cpu": 1}, None),
     ],
 )
 def test_the_bottleneck_is_what_the_next_one_lacked(
-    capacity: dict[str, int], parallel: int | None, needs: dict[str, int], bottleneck: str
+    capacity: dict[str, int], parallel: int | None, needs: dict[str, int], bottleneck: str | None
 ) -> None:
     run = Apply(each(Script(duration=10)), capacity=capacity, max_parallel=parallel)
     apply(run, sweep(20, **needs))

@@ -120,7 +120,7 @@ def command(
 
         def finish(applied: Applied) -> None:
             elsewhere = jobs_elsewhere(this, choice, opened)
-            progress.finish(applied.ended, applied.usage, applied.left - elsewhere, elsewhere)
+            progress.finish(applied.ended, applied.left - elsewhere, elsewhere)
             if junit:
                 write_junit(junit, this, choice, opened)
 

@@ -6,6 +6,7 @@ import json
 import shlex
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import click
 from runner.cli.buildlog import log_command
 from runner.cli.options import Given, given_with_state, state_option, sweep_argument
 from runner.cli.streams import machine_readable
-from runner.cli.watching import follow
+from runner.cli.watching import await_apply, follow
 from runner.errors import InvalidInput
 from runner.events import iso
 from runner.model import Outcome, Session, Status
@@ -33,7 +34,9 @@ SHOWN = 10
 @click.command("status")
 @sweep_argument
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("-w", "--watch", is_flag=True, help="Show it again and again, until no apply runs any more.")
+@click.option(
+    "-w", "--watch", is_flag=True, help="Show it again and again until no apply runs any more; wait for the first one."
+)
 @state_option
 def command(file: str, form: str, watch: bool, state: Path | None) -> None:
     """Show how many sessions stand where, what runs now, and what failed and why."""
@@ -45,11 +48,19 @@ def command(file: str, form: str, watch: bool, state: Path | None) -> None:
             machine_readable()
             click.echo(json.dumps(_gather(this, opened), ensure_ascii=False, indent=2))
             return
-        if watch and opened is not None:
-            follow(lambda: standing(this.plan, opened, causes=False))
-        found = _gather(this, opened)
-        for line in _told(found, standing(this.plan, opened) if opened else None, arguments):
-            click.echo(line)
+        if not watch or (opened is not None and opened.journal.last_apply() is not None):
+            _show(this, opened, watch, arguments)
+            return
+    await_apply(this.sweep, state)
+    with given_with_state(file, state) as (this, opened):  # anew: the file may have been changed before it was applied
+        _show(this, opened, watch, arguments)
+
+
+def _show(this: Given, state: State | None, watch: bool, arguments: str) -> None:
+    if watch and state is not None:
+        follow(lambda: standing(this.plan, state, causes=False))
+    for line in _told(_gather(this, state), standing(this.plan, state) if state else None, arguments):
+        click.echo(line)
 
 
 def _gather(this: Given, state: State | None) -> dict[str, Any]:
@@ -65,6 +76,7 @@ def _gather(this: Given, state: State | None) -> dict[str, Any]:
         elif result.status not in (Status.NEW, Outcome.SUCCEEDED, Outcome.CANCELLED, Outcome.LOST):
             failed.append(_failed(result, state))
     holder = state.holder if state else None
+    applies = [_apply(apply) for apply in state.journal.last_applies()] if state else []
     orphaned = sum(1 for _ in state.journal.orphans(known.__contains__, live=holder is not None)) if state else 0
     attempts = state.journal.open_attempts() if state else []
     stray = [attempt for attempt in attempts if attempt.remote and int(attempt.session, 16) not in known]
@@ -73,7 +85,8 @@ def _gather(this: Given, state: State | None) -> dict[str, Any]:
         "total": this.plan.count,
         "counts": dict(counts),
         "holder": {"pid": holder.pid, "host": holder.host, "user": holder.user} if holder else None,
-        "apply": _apply(state.journal.last_apply()) if state else None,
+        "apply": applies[0] if applies else None,
+        "merged": applies if len(applies) > 1 else [],
         "running": running,
         "failed": failed,
         "orphaned": orphaned,
@@ -104,9 +117,7 @@ def _failed(result: Result, state: State | None) -> dict[str, Any]:
     return {**_session(result.session), "outcome": result.status, "reason": result.last.reason, "stderr": stderr}
 
 
-def _apply(apply: ApplyRow | None) -> dict[str, Any] | None:
-    if apply is None:
-        return None
+def _apply(apply: ApplyRow) -> dict[str, Any]:
     return {
         "number": apply.number,
         "started": iso(apply.started),
@@ -120,6 +131,7 @@ def _apply(apply: ApplyRow | None) -> dict[str, Any] | None:
         "dirty": apply.dirty,
         "stopped": apply.stopped,
         "interrupted": apply.interrupted,
+        "usage": None if apply.usage is None else asdict(apply.usage),
     }
 
 
@@ -131,15 +143,8 @@ def _told(found: dict[str, Any], now: Standing | None, arguments: str) -> Iterat
         holder = found["holder"]
         yield f"apply runs as pid {holder['pid']} of {holder['user']} on {holder['host']}"
     elif found["apply"]:
-        apply = found["apply"]
-        how = f"took {format_duration(apply['duration'])}" if apply["ended"] else "died before its end"
-        commit = (
-            f", commit {apply['commit'][:12]}{' with changes' if apply['dirty'] else ''}" if apply["commit"] else ""
-        )
-        yield f"last apply: {apply['started']} on {apply['host']}, {how}{commit}"
-        for word in ("stopped", "interrupted"):
-            if apply[word]:
-                yield f"  {word}: {apply[word]}"
+        for apply in found["merged"] or [found["apply"]]:
+            yield from _applied(apply, "merged" if found["merged"] else "last apply")
     if now is not None:
         yield from now.lines()
     for row in found["running"][:SHOWN]:
@@ -157,6 +162,15 @@ def _told(found: dict[str, Any], now: Standing | None, arguments: str) -> Iterat
     if now is not None and now.tally.kinds:
         yield ""
         yield from cause_lines(now.tally.kinds.values(), lambda kind: log_command(kind, arguments))
+
+
+def _applied(apply: dict[str, Any], what: str) -> Iterator[str]:
+    how = f"took {format_duration(apply['duration'])}" if apply["ended"] else "died before its end"
+    commit = f", commit {apply['commit'][:12]}{' with changes' if apply['dirty'] else ''}" if apply["commit"] else ""
+    yield f"{what}: {apply['started']} on {apply['host']}, {how}{commit}"
+    for word in ("stopped", "interrupted"):
+        if apply[word]:
+            yield f"  {word}: {apply[word]}"
 
 
 def _because(reason: str | None) -> str:

@@ -7,19 +7,33 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import click
 
+from runner.cli.streams import say
 from runner.outputs import Writer
 from runner.progress import redraws
 from runner.progress.plain import QUIET_SECONDS
 from runner.progress.standing import Standing
 from runner.progress.words import summary_line
+from runner.state import open_for_reading
+from runner.sweep import Sweep
 
 LOOK_SECONDS = 1.0
 
 RESTS = 10
 """A look at a large sweep takes its time: it rests so many times as long."""
+
+
+def await_apply(sweep: Sweep, directory: Path | None) -> None:
+    """Return once the sweep's first apply has begun."""
+    say("nothing has begun yet; waiting for `runner apply`")
+    while True:
+        with open_for_reading(sweep.folder, sweep.name, directory) as state:
+            if state is not None and state.journal.last_apply() is not None:
+                return
+        time.sleep(LOOK_SECONDS)
 
 
 def follow(look: Callable[[], Standing]) -> None:

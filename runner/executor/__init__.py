@@ -2,6 +2,5 @@
 
 from runner.executor.interface import Builds, Running, Snapshot, Todo
 from runner.executor.loop import Executor
-from runner.executor.usage import Usage
 
-__all__ = ["Builds", "Executor", "Running", "Snapshot", "Todo", "Usage"]
+__all__ = ["Builds", "Executor", "Running", "Snapshot", "Todo"]

@@ -18,9 +18,9 @@ from runner.executor.job import ENDING, Job
 from runner.executor.queue import Entry
 from runner.executor.record import Record
 from runner.executor.rules import restart, retry_pause, stop_reason
-from runner.executor.usage import Meter, Usage
+from runner.executor.usage import Meter
 from runner.executor.waiting import CANCELLED, Waiting
-from runner.model import Attempt, Ended, Outcome, Policy, Resources, Scalar, Session
+from runner.model import Attempt, Ended, Outcome, Policy, Resources, Scalar, Session, Usage
 
 LOCK_POLL = 1.0
 """Seconds between two tries for a device that another process holds."""
@@ -106,7 +106,7 @@ class Executor:
                     raise
         except BaseException as error:
             raise self._error or _single(error) from None
-        summary = self._record.summary(to_run)
+        summary = self._record.summary(to_run, self.usage)
         if self._error is None:
             self._record.tell(summary)
         self._record.commit()

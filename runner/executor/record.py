@@ -21,7 +21,7 @@ from runner.events import (
     Event,
 )
 from runner.executor.queue import Entry
-from runner.model import Attempt, Ended, Outcome, Scalar
+from runner.model import Attempt, Ended, Outcome, Scalar, Usage
 
 
 class Record:
@@ -113,7 +113,7 @@ class Record:
         now = self._clock()
         self.tell(BuildEnded(now, key, ended.outcome, ended.exit_code, ended.reason, ended.duration))
 
-    def summary(self, to_run: int) -> ApplyEnded:
+    def summary(self, to_run: int, usage: Usage) -> ApplyEnded:
         """The last outcome of every session that has one; all others count as not run, also those left running."""
         outcomes = {outcome: count for outcome, count in self._last.items() if count}
-        return ApplyEnded(self._clock(), outcomes, max(0, to_run - sum(outcomes.values())))
+        return ApplyEnded(self._clock(), outcomes, max(0, to_run - sum(outcomes.values())), usage)

@@ -1,33 +1,11 @@
-"""How busy the capacity was while there was something to run, and what held the next session up."""
+"""Measures how busy the capacity is while there is something to run, and what holds the next session up."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 from runner.capacity import Capacity
-from runner.model import Resources
-
-NOTHING = "nothing"
-"""What limited it while no session waited for room."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Over `seconds`: of each limit the average share in use, and for what share of the time it was what the next session
-    lacked; the rest of the time none waited for room.
-    """
-
-    seconds: float
-    busy: Mapping[str, float]
-    limited_by: Mapping[str, float]
-
-    @property
-    def bottleneck(self) -> str:
-        """What limited it for most of the time: a resource, `max_parallel` or `nothing`."""
-        waited = {**self.limited_by, NOTHING: 1.0 - sum(self.limited_by.values())}
-        return max(waited, key=waited.__getitem__)
+from runner.model import Resources, Usage
 
 
 class Meter:

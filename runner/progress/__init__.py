@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.causes import Failure, how, key, last_line, last_lines, sans_numbers
+from runner.causes import Failure, how, key, last_line, last_lines, sans_numbers, told
 from runner.events import (
     ApplyEnded,
     ApplyInterrupted,
@@ -20,24 +20,20 @@ from runner.events import (
     Event,
     StopReached,
 )
-from runner.executor import Usage
 from runner.model import Outcome, Session
-from runner.progress.ending import TAIL_LINES, cause_lines, counts_line
+from runner.progress.ending import TAIL_LINES, cause_lines, ended_lines
 from runner.progress.plain import Plain
 from runner.progress.tally import Kind, Running, Tally
 from runner.progress.terminal import Terminal, redraws
-from runner.progress.words import end_line, named, usage_line
+from runner.progress.words import end_line, named
 
 __all__ = ["Logs", "Progress", "redraws"]
-
-WORTH_SECONDS = 1.0
-"""How long an apply takes at least for its use of the capacity to be worth a word."""
 
 
 @dataclass(frozen=True)
 class Logs:
     """Where logs lie: of an attempt, by its number and whether its command ever began, the one that tells why it failed; of a
-    build, its stderr. `command` shows a session's; without one, failures are not listed at the end.
+    build, its stderr. `command` shows a session's; without one, the end has no list of failures, nor the use of the capacity.
     """
 
     of: Callable[[Session, int, bool], Path]
@@ -60,7 +56,7 @@ class Progress:
         self._verbose = verbose
         self._clock = clock
         self._told: set[str] = set()
-        self._waiting: dict[str, tuple[Failure, str, Path]] = {}
+        self._waiting: dict[str, tuple[Failure, Session, Path]] = {}
         """Failures that are to be tried again: where that does not come about, they stand."""
         self._plain = Plain(out.write, self.tally)
         self._live = None
@@ -110,22 +106,20 @@ class Progress:
         if self._live:
             self._live.show()
 
-    def finish(self, ended: ApplyEnded, usage: Usage | None = None, left: int = 0, elsewhere: int = 0) -> None:
+    def finish(self, ended: ApplyEnded, left: int = 0, elsewhere: int = 0) -> None:
         """The summary: counts, wall time, use of the capacity, and failures by cause.
 
         `left` sessions have not succeeded, and were not to run this time; `elsewhere` more have their jobs at another backend.
         """
         self.hide()
         tally = self.tally
-        for failure, name, log in self._waiting.values():
-            tally.fails(failure, name, log)
+        for failure, session, log in self._waiting.values():
+            tally.fails(failure, session, log)
         running = len(tally.running)
-        seconds = tally.elapsed(self._clock())
         not_run = max(0, ended.not_run - running)
         counts = {"not_run": not_run, "left_running": running, "left": left, "elsewhere": elsewhere}
-        lines = [counts_line(ended.outcomes, seconds, **counts)]
-        if usage is not None and usage.seconds >= WORTH_SECONDS:
-            lines.append(usage_line(usage))
+        usage = ended.usage if self._logs.command else None
+        lines = list(ended_lines(ended.outcomes, tally.elapsed(ended.at), usage, **counts))
         if self._logs.command is not None and tally.kinds:
             lines += ["", *cause_lines(tally.kinds.values(), self._logs.command)]
         else:
@@ -149,17 +143,16 @@ class Progress:
         name = named(known.session)
         again = event.retry_in is not None
         if again:
-            self._waiting[event.session] = (failure, name, log)
+            self._waiting[event.session] = (failure, known.session, log)
         else:
-            self.tally.fails(failure, name, log)
+            self.tally.fails(failure, known.session, log)
         text = end_line(event, name, last)
         if self._verbose:
             self._say(text, "yellow" if again else "red")
         else:
             folded = how(outcome, event.exit_code) + (", tried again" if again else "")
-            about = last or event.reason
             kind = (again, key(failure))
-            self._mention(text, kind, folded + (f": {about}" if about else ""), "yellow" if again else "red")
+            self._mention(text, kind, f"{folded}: {told(failure)}", "yellow" if again else "red")
 
     def _once(self, text: str) -> None:
         if (like := sans_numbers(text)) not in self._told:

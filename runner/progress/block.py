@@ -10,7 +10,7 @@ from rich.text import Text
 
 from runner.model import Outcome
 from runner.progress.tally import Running, Tally
-from runner.progress.words import activity, coming, counts, in_use, named, pace, whole
+from runner.progress.words import activity, coming, counts, in_use, named, pace, tried_again, whole
 
 MOST_LISTED = 5
 """Running sessions, and reasons to wait, that are named."""
@@ -35,6 +35,8 @@ def render(tally: Tally, now: float, width: int, encoding: str = "utf-8") -> lis
     more = sum(1 for one in tally.running.values() if one.started is not None) - len(listed)
     if listed and more:
         lines.append(Text(f"  and {more:,} more", "dim"))
+    if again := tried_again(tally, now):
+        lines.append(Text(f"  {again}", "yellow"))
     for reason, count in tally.waiting.most_common(MOST_LISTED):
         lines.append(Text(f"  {count:,} waiting: {reason}", "yellow"))
     return [fitted(line, width, encoding) for line in lines]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from runner.causes import headline_of, how, last_lines
-from runner.model import Outcome
+from runner.causes import headline_of, how, last_lines, told
+from runner.model import Outcome, Usage
 from runner.progress.tally import Kind
+from runner.progress.words import named, usage_line
 from runner.units import format_duration
 
 MOST_CAUSES = 10
 TAIL_LINES = 5
+
+WORTH_SECONDS = 1.0
+"""How long an apply takes at least for its use of the capacity to be worth a word."""
 
 
 def counts_line(
@@ -39,9 +43,16 @@ def counts_line(
     return f"{', '.join(parts) or 'nothing to run'} in {format_duration(seconds)}"
 
 
+def ended_lines(outcomes: Mapping[Outcome, int], seconds: float, usage: Usage | None, **counts: int) -> Iterator[str]:
+    """How an apply ended: the line of its counts, and, where it took long enough for it to mean anything, of its capacity."""
+    yield counts_line(outcomes, seconds, **counts)
+    if usage is not None and usage.seconds >= WORTH_SECONDS:
+        yield usage_line(usage)
+
+
 def by_size(kinds: Iterable[Kind]) -> list[Kind]:
-    """The causes, the most frequent one first; among equals, the one that was met first."""
-    return sorted(kinds, key=lambda kind: -kind.count)
+    """The causes, the most frequent one first; among equals, the one that comes first in the plan."""
+    return sorted(kinds, key=lambda kind: (-kind.count, kind.session.index))
 
 
 def cause_lines(kinds: Iterable[Kind], command: Callable[[Kind], str]) -> Iterator[str]:
@@ -54,9 +65,15 @@ def cause_lines(kinds: Iterable[Kind], command: Callable[[Kind], str]) -> Iterat
     for kind in known[:MOST_CAUSES]:
         said = how(kind.example.outcome, kind.example.exit_code)
         yield ""
-        yield f"{kind.count:,} {said}, such as {kind.name}:" if kind.count > 1 else f"{said}: {kind.name}"
+        yield (
+            f"{kind.count:,} {said}, such as {named(kind.session)}:"
+            if kind.count > 1
+            else f"{said}: {named(kind.session)}"
+        )
         lines = last_lines(kind.log, TAIL_LINES)
-        if kind.example.reason and not (kind.example.exit_code and lines):
+        if not lines:
+            yield f"    {told(kind.example)}"
+        elif kind.example.reason and not kind.example.exit_code:
             yield f"    {kind.example.reason}"
         yield from (f"    {line}" for line in lines)
         if lines:

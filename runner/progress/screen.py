@@ -16,6 +16,11 @@ from runner.progress.terminal import Terminal
 BEGIN, END = "\x1b[?2026h", "\x1b[?2026l"
 """Around what a terminal that knows them shows at once; the others ignore them."""
 
+CLEAR_LINE = "\x1b[2K"
+"""Before a line, not behind it: until it is erased whole, a terminal that wraps anew for another width knows a line as long as
+it ever was, or as one with the next.
+"""
+
 FALLBACK = os.terminal_size((80, 24))
 
 
@@ -28,7 +33,6 @@ class Screen:
         self._out = out
         self._console = Console(file=io.StringIO(), force_terminal=True, legacy_windows=False, soft_wrap=True)
         self._shown: list[Text] = []
-        self._columns = self.size.columns
 
     @property
     def size(self) -> os.terminal_size:
@@ -51,12 +55,9 @@ class Screen:
         block = list(block)[: max(0, self.size.lines - 1)]
         if not above and block == self._shown:
             return
-        # After a resize, lines that the terminal has wrapped are marked as one with the next until they are erased whole.
-        first = "\x1b[2K" if self.size.columns != self._columns else ""
-        self._columns = self.size.columns
         frame = [BEGIN, self._to_top()]
-        frame += [first + self._painted(line) + _erase_line() + "\r\n" for line in above]
-        frame.append((_erase_line() + "\r\n").join(first + self._painted(line) for line in block))
+        frame += [CLEAR_LINE + self._painted(line) + "\r\n" for line in above]
+        frame.append("\r\n".join(CLEAR_LINE + self._painted(line) for line in block))
         frame.append("\x1b[J" + END)
         self._out.write("".join(frame))
         self._shown = block
@@ -82,7 +83,3 @@ class Screen:
         with self._console.capture() as captured:
             self._console.print(line, end="")
         return captured.get()
-
-
-def _erase_line() -> str:
-    return str(Control((ControlType.ERASE_IN_LINE, 0)))

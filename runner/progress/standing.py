@@ -3,72 +3,79 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from runner.capacity import Capacity
-from runner.model import Outcome, Resources, Status
+from runner.model import Outcome, Status, Usage
 from runner.plan import Plan
-from runner.progress.ending import counts_line
+from runner.progress.ending import ended_lines
 from runner.progress.tally import Tally
-from runner.progress.words import busy_line, in_use, named, summary_line
+from runner.progress.words import in_use, summary_line
 from runner.results import Result, results
 from runner.state import State
 from runner.state.records import ApplyRow
 from runner.tails import failure, telling_log
 
-MOST_ATTEMPTS = 50_000
-"""Of one apply; beyond, how busy its capacity was is not added up."""
-
 
 @dataclass(frozen=True)
 class Standing:
-    """A sweep's last apply, None if there was none, and how far it is. `busy` has the average share of each limit in use.
+    """A sweep's last apply, none if there was none, several where states were merged since; and how far it is, or they are.
 
     `tally` counts the failures of earlier applies to their causes, too; it cannot know of retries that are still to come.
+    `untried` counts the sessions that no apply has begun.
     """
 
     tally: Tally
-    apply: ApplyRow | None
+    applies: Sequence[ApplyRow]
     live: bool
-    busy: Mapping[str, float]
+    untried: int
+
+    @property
+    def seconds(self) -> float | None:
+        """From the first beginning to the last end; None where one has no end."""
+        ends = [apply.ended for apply in self.applies if apply.ended is not None]
+        if not ends or len(ends) < len(self.applies):
+            return None
+        return max(ends) - min(apply.started for apply in self.applies)
 
     def lines(self) -> Iterator[str]:
         """Counts, time and capacity, of what runs or of what has ended, as plain text."""
-        if self.apply is None:
-            return
-        if self.live:
+        if self.live and self.applies:
             yield summary_line(self.tally, time.time())
             if used := in_use(self.tally):
                 yield f"in use: {', '.join(used)}"
-        elif self.apply.ended is not None:
+        elif self.seconds is not None:
+            outcomes, not_run = self._counts()
             running = len(self.tally.running)
-            not_run = max(0, (self.apply.not_run or 0) - running)
-            took = self.apply.ended - self.apply.started
-            yield counts_line(self.apply.outcomes, took, not_run=not_run, left_running=running)
-            if self.busy:
-                yield busy_line(self.busy)
+            counts = {"not_run": max(0, not_run - running), "left_running": running}
+            yield from ended_lines(outcomes, self.seconds, _together(self.applies), **counts)
+
+    def _counts(self) -> tuple[Mapping[Outcome, int], int]:
+        """What became of the sessions, and how many were not run. Those that several applies had are counted once."""
+        if len(self.applies) > 1:
+            return self.tally.outcomes, self.untried
+        (apply,) = self.applies
+        return apply.outcomes, apply.not_run or 0
 
 
 def standing(plan: Plan, state: State, *, causes: bool = True) -> Standing:
     """Look at every session of the plan; with `causes` also into the log of each that failed."""
     tally = Tally()
-    apply = state.journal.last_apply()
+    applies = state.journal.last_applies()
     live = state.holder is not None
-    if apply is not None:
+    for apply in applies[:1]:
         tally.begin(apply.sweep, apply.started, apply.to_run, apply.capacity, apply.max_parallel)
-    needs: dict[str, Resources] = {}
+    numbers = frozenset(apply.number for apply in applies)
+    untried = 0
     for result in results(plan, state):
-        _count(result, tally, apply)
+        untried += result.last is None
+        _count(result, tally, numbers)
         if causes:
             _explain(result, plan, state, tally)
-        if result.last and apply and not live and result.last.apply == apply.number:
-            needs[result.session.id] = result.session.resources
-    return Standing(tally, apply, live, _busy(state, apply, needs) if apply else {})
+    return Standing(tally, applies, live, untried)
 
 
-def _count(result: Result, tally: Tally, apply: ApplyRow | None) -> None:
+def _count(result: Result, tally: Tally, applies: Container[int]) -> None:
     session, last = result.session, result.last
     if last is None:
         return
@@ -78,7 +85,7 @@ def _count(result: Result, tally: Tally, apply: ApplyRow | None) -> None:
             tally.started(session.id, last.started)
         elif last.reason is not None:
             tally.waits(session.id, last.reason)
-    elif last.outcome is not None and apply is not None and last.apply == apply.number:
+    elif last.outcome is not None and last.apply in applies:
         tally.ended_for_good(last.outcome, last.duration, last.started)
 
 
@@ -86,20 +93,16 @@ def _explain(result: Result, plan: Plan, state: State, tally: Tally) -> None:
     session, last = result.session, result.last
     if last is not None and last.outcome not in (None, Outcome.SUCCEEDED, Outcome.CANCELLED):
         found = failure(state, plan.recipe, session, last)
-        tally.fails(found, named(session), telling_log(state, plan.recipe, session, last))
+        tally.fails(found, session, telling_log(state, plan.recipe, session, last))
 
 
-def _busy(state: State, apply: ApplyRow, needs: Mapping[str, Resources]) -> dict[str, float]:
-    """Of each limit of an ended apply, the share in use on average; empty where it is not known."""
-    took = (apply.ended or apply.started) - apply.started
-    attempts = state.journal.attempts_of(apply.number, MOST_ATTEMPTS + 1) if took and needs else []
-    if not attempts or len(attempts) > MOST_ATTEMPTS:
-        return {}
-    capacity = Capacity(apply.capacity, apply.max_parallel)
-    used: defaultdict[str, float] = defaultdict(float)
-    for attempt in attempts:
-        lease = capacity.overdraw(needs.get(attempt.session, {}))
-        for name, share in capacity.shares.items():
-            used[name] += share * (attempt.duration or 0.0)
-        capacity.release(lease)
-    return {name: seconds / took for name, seconds in used.items()}
+def _together(applies: Sequence[ApplyRow]) -> Usage:
+    """Their use of the capacity, each for the time that it took: the average over all machines."""
+    usages = [apply.usage for apply in applies if apply.usage is not None]
+    seconds = sum(usage.seconds for usage in usages)
+
+    def average(of: Callable[[Usage], Mapping[str, float]]) -> dict[str, float]:
+        names = dict.fromkeys(name for usage in usages for name in of(usage))
+        return {name: sum(of(usage).get(name, 0.0) * usage.seconds for usage in usages) / seconds for name in names}
+
+    return Usage(seconds, average(lambda usage: usage.busy), average(lambda usage: usage.limited_by))

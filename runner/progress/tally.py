@@ -10,6 +10,7 @@ from pathlib import Path
 from runner.capacity import Capacity, Lease
 from runner.causes import Failure, Key, key
 from runner.events import (
+    ApplyInterrupted,
     ApplyStarted,
     AttemptAdopted,
     AttemptEnded,
@@ -19,6 +20,7 @@ from runner.events import (
     BuildEnded,
     BuildStarted,
     Event,
+    StopReached,
 )
 from runner.model import Outcome, Resources, Session
 
@@ -36,10 +38,10 @@ class Running:
 
 @dataclass(slots=True)
 class Kind:
-    """The failures of one cause: how many, and of the first one the variables and the log that tells."""
+    """The failures of one cause: how many, and of the one that comes first in the plan its session and the log that tells."""
 
     example: Failure
-    name: str
+    session: Session
     log: Path
     count: int = 0
 
@@ -48,7 +50,8 @@ class Tally:
     """All that a display of an apply needs. Times are Unix seconds, as the events have them.
 
     `to_run` counts the sessions of this apply, `outcomes` those of them that have ended for good, `retries` the attempts that
-    were followed by another. `capacity` holds what runs and what builds, as the executor counts it.
+    were followed by another; `again` has the sessions that wait for theirs, and when it is due. `capacity` holds what runs and
+    what builds, as the executor counts it.
     """
 
     def __init__(self) -> None:
@@ -58,6 +61,7 @@ class Tally:
         self.capacity = Capacity({})
         self.outcomes: Counter[Outcome] = Counter()
         self.retries = 0
+        self.again: dict[str, float] = {}
         self.running: dict[str, Running] = {}
         self.waiting: Counter[str] = Counter()
         """How many wait at the backend, by its reason."""
@@ -98,6 +102,8 @@ class Tally:
             case BuildStarted():
                 cpu = min(1, self.capacity.limits.get("cpu", 1))
                 self._builds[event.build] = self.capacity.overdraw({"cpu": cpu})
+            case ApplyInterrupted() | StopReached():
+                self.again.clear()
             case BuildEnded() if lease := self._builds.pop(event.build, None):
                 self.capacity.release(lease)
             case _:
@@ -108,6 +114,7 @@ class Tally:
         self.capacity = Capacity(capacity, max_parallel)
 
     def submitted(self, session: Session, attempt: int) -> None:
+        self.again.pop(session.id, None)
         self.running[session.id] = Running(session, attempt, self.capacity.overdraw(session.resources))
 
     def waits(self, session: str, reason: str) -> None:
@@ -129,11 +136,12 @@ class Tally:
         if started is not None:
             self._first_start = started if self._first_start is None else min(started, self._first_start)
 
-    def fails(self, failure: Failure, name: str, log: Path) -> Kind:
-        """Count a failure to its cause, and return that. `name` and `log` are kept of the first one."""
-        kind = self.kinds.setdefault(key(failure), Kind(failure, name, log))
+    def fails(self, failure: Failure, session: Session, log: Path) -> None:
+        """Count a failure to its cause."""
+        kind = self.kinds.get(key(failure))
+        if kind is None or session.index < kind.session.index:
+            kind = self.kinds[key(failure)] = Kind(failure, session, log, kind.count if kind else 0)
         kind.count += 1
-        return kind
 
     def elapsed(self, now: float) -> float:
         return 0.0 if self.began is None else max(0.0, now - self.began)
@@ -174,6 +182,7 @@ class Tally:
             self.ended_for_good(event.outcome, event.duration)
         else:
             self.retries += 1
+            self.again[event.session] = event.at + event.retry_in
             self._spent += event.duration or 0.0
 
     def _waits_no_more(self, running: Running) -> None:

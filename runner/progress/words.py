@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from runner.causes import how
 from runner.events import AttemptEnded
-from runner.executor import Usage
-from runner.model import Amount, Outcome, Session
+from runner.model import Amount, Outcome, Session, Usage
 from runner.progress.tally import Tally
 from runner.render import variables
 from runner.units import format_duration, format_memory
@@ -54,6 +52,14 @@ def activity(tally: Tally) -> list[str]:
     return parts
 
 
+def tried_again(tally: Tally, now: float) -> str | None:
+    """`3 waiting to be tried again, next in 12s`; None where none is."""
+    if not tally.again:
+        return None
+    due = min(tally.again.values()) - now
+    return f"{len(tally.again):,} waiting to be tried again" + (f", next in {whole(math.ceil(due))}" if due > 0 else "")
+
+
 def pace(tally: Tally, now: float) -> str | None:
     """`4.2/s`, `30/min`, `1.5/h`; None until a session has ended."""
     rate = tally.rate(now)
@@ -74,7 +80,8 @@ def coming(tally: Tally, now: float) -> str | None:
 
 def summary_line(tally: Tally, now: float) -> str:
     """One line, for where nothing can be redrawn: how far it is, what runs, how long it will take."""
-    far = ", ".join([f"{tally.done:,}/{tally.to_run:,} done", *counts(tally), *activity(tally)])
+    again = filter(None, [tried_again(tally, now)])
+    far = ", ".join([f"{tally.done:,}/{tally.to_run:,} done", *counts(tally), *activity(tally), *again])
     time = [whole(tally.elapsed(now)), *filter(None, (pace(tally, now), coming(tally, now)))]
     return f"{far}; {', '.join(time)}"
 
@@ -98,14 +105,10 @@ def _plain(amount: Amount) -> str:
     return f"{amount:,}" if isinstance(amount, int) else f"{float(amount):g}"
 
 
-def busy_line(busy: Mapping[str, float]) -> str:
-    """`in use: cpu 83%, mem 33%`: the average shares of an apply."""
-    used = sorted(((share, name) for name, share in busy.items() if share >= 0.005), reverse=True)
-    return "in use: " + (", ".join(f"{name} {share:.0%}" for share, name in used) or "nothing named")
-
-
 def usage_line(usage: Usage) -> str:
-    """How busy the capacity was, and what limited it, for people."""
-    share = usage.limited_by.get(usage.bottleneck)
-    limit = f"limited by {usage.bottleneck} {share:.0%} of the time" if share else "nothing waited for room"
-    return f"{busy_line(usage.busy)}; {limit}"
+    """`in use: cpu 83%, mem 33%; limited by cpu 67% of the time`: the average shares of an apply, and what held it up."""
+    used = sorted(((share, name) for name, share in usage.busy.items() if share >= 0.005), reverse=True)
+    busy = ", ".join(f"{name} {share:.0%}" for share, name in used) or "nothing named"
+    name = usage.bottleneck
+    limit = f"limited by {name} {usage.limited_by[name]:.0%} of the time" if name else "nothing waited for room"
+    return f"in use: {busy}; {limit}"

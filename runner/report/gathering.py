@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,8 +58,10 @@ class Material:
     causes: Sequence[Explained]
     applies: Sequence[ApplyRow]
     """The last one first."""
+    last: Sequence[ApplyRow]
+    """Those of them that together are the last one: several where states were merged."""
     attempts: Sequence[AttemptRow]
-    """Of the last apply that began any, those that have begun to run; the first MOST_BARS of them."""
+    """Of `last`, or of the last apply that began any, those that have begun to run; the first MOST_BARS of them."""
     resources: Mapping[str, Resources]
     """What each session of `attempts` needs, as the file says it now."""
     live: bool
@@ -94,6 +96,7 @@ def gather(plan: Plan, state: State | None, file: str, where: Path | None, made:
             failures.append(Failure(session.id, last.number, *how, last_line(log)))
             names[session.id] = variables(session.params, session.repeat)
     applies = list(state.journal.applies()) if state else []
+    last_applies = state.journal.last_applies() if state else []
     return Material(
         name=sweep.name,
         file=file,
@@ -114,7 +117,8 @@ def gather(plan: Plan, state: State | None, file: str, where: Path | None, made:
             for cause in by_cause(failures)
         ],
         applies=applies,
-        attempts=_attempts(state) if state else [],
+        last=last_applies,
+        attempts=_attempts(state, [last_applies, *([apply] for apply in applies)]) if state else [],
         resources=resources,
         live=state is not None and state.holder is not None,
         made=made,
@@ -122,9 +126,10 @@ def gather(plan: Plan, state: State | None, file: str, where: Path | None, made:
     )
 
 
-def _attempts(state: State) -> list[AttemptRow]:
-    for apply in state.journal.applies():
-        found = state.journal.attempts_of(apply.number, MOST_BARS)
+def _attempts(state: State, choices: Iterable[Sequence[ApplyRow]]) -> list[AttemptRow]:
+    """Of the first of these choices that began any."""
+    for applies in choices:
+        found = state.journal.attempts_of([apply.number for apply in applies], MOST_BARS)
         if found:
             return found
     return []

@@ -15,7 +15,7 @@ from runner.report.charts import Chart, choose
 from runner.report.gathering import MOST_BARS, Material
 from runner.report.markup import Markup, data_block, escaped, joined, tag
 from runner.report.parallel import MOST_LINES
-from runner.report.sheet import Sheet, sheet
+from runner.report.sheet import ABOUT, Field, Sheet, sheet
 from runner.report.status import COLOUR, SIGN
 from runner.units import counted
 
@@ -112,7 +112,7 @@ def _plot(material: Material, rows: Sheet, chart: Chart) -> Markup:
     metrics = [field for field in rows.of_kind("metric", "measured") if field.numeric]
     if not metrics:
         return tag("p", "No session has a metric that is a number yet.")
-    options = [tag("option", field.label, value=field.key) for field in metrics]
+    options = [tag("option", _named(field), value=field.key) for field in metrics]
     together = [one.label for one in chart.together]
     explained = EXPLAINED[chart.kind] + (SPREAD.get(chart.kind, "") if chart.spread else "")
     if chart.kind == "parallel" and chart.combinations > MOST_LINES:
@@ -129,6 +129,10 @@ def _plot(material: Material, rows: Sheet, chart: Chart) -> Markup:
         ),
         sections.numbers(chart, groups, material.columns.numbers, material.command("results")),
     )
+
+
+def _named(field: Field) -> str:
+    return f"{field.label} ({ABOUT[field.label]})" if field.kind == "measured" else field.label
 
 
 def _column(material: Material, label: str) -> Any:
@@ -181,10 +185,11 @@ def _sessions(material: Material) -> Markup:
 def _timeline(material: Material) -> Markup:
     if not material.attempts:
         return tag("p", "Nothing has begun to run yet.")
-    number = material.attempts[0].apply
+    numbers = sorted({attempt.apply for attempt in material.attempts})
+    whose = f"apply {numbers[0]}" if len(numbers) == 1 else f"{len(numbers):,} applies whose states were merged"
     cut = f" Only the first {MOST_BARS:,} attempts are drawn." if len(material.attempts) == MOST_BARS else ""
     text = (
-        f"{counted(len(material.attempts), 'attempt')} of apply {number}, each in the lowest slot that was free, and below "
+        f"{counted(len(material.attempts), 'attempt')} of {whose}, each in the lowest slot that was free, and below "
         f"them the share of the capacity in use: drag over it to look at a span closely, click to see all again.{cut}"
     )
     return tag(
@@ -210,10 +215,10 @@ def _page_data(material: Material, rows: Sheet, chart: Chart) -> dict[str, Any]:
 def _timeline_spec(material: Material, names: Mapping[str, str]) -> dict[str, Any] | None:
     if not material.attempts:
         return None
-    number = material.attempts[0].apply
-    apply = next(apply for apply in material.applies if apply.number == number)
+    numbers = {attempt.apply for attempt in material.attempts}
+    applies = [apply for apply in material.applies if apply.number in numbers]
     bars = timeline.bars(material.attempts, material.made, material.live)
-    used = timeline.use(bars, apply, material.resources)
+    used = timeline.use(bars, applies, material.resources)
     return gantt.spec(bars, used, min(bar.start for bar in bars), names)
 
 

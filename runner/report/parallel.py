@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 
+from runner.columns import apart
 from runner.report.charts import MOST_TICKS, Chart, Variable
 from runner.report.encodings import Spec, has_number, shade, together
 from runner.report.sheet import Field
 
 MOST_LINES = 2000
 """Of more combinations, some are drawn."""
+
+GAP = 14
+"""Pixels between a label and the next axis; what is longer is cut."""
 
 GOLDEN = 0.6180339887498949
 """Its multiples without their whole parts are spread evenly: what they choose has no pattern in common with a plan."""
@@ -27,15 +31,17 @@ def parallel(chart: Chart, metric: Field) -> Spec:
         for at, text in _ticks(one)
     ]
     order = [*places, "metric"]
+    room = {"expr": f"width / {len(order)} - {GAP}"}
     across = {
         "field": "axis",
         "type": "ordinal",
         "sort": order,
-        "scale": {"domain": order, "padding": 0.5},
+        "scale": {"type": "point", "domain": order, "padding": 0.5},
         "axis": {
             "labelExpr": f"({json.dumps(names)})[datum.value]",
             "title": None,
             "labelAngle": 0,
+            "labelLimit": room,
             "orient": "top",
             "labelFontWeight": "bold",
             "domain": False,
@@ -79,7 +85,7 @@ def parallel(chart: Chart, metric: Field) -> Spec:
     labels = [
         {
             "data": {"values": ticks},
-            "mark": {"type": "text", "align": "right", "dx": -7, "fontSize": 12, **style},
+            "mark": {"type": "text", "align": "left", "dx": 7, "fontSize": 12, "limit": room, **style},
             "encoding": {"x": across, "y": y, "text": {"field": "text", "type": "nominal"}},
         }
         for style in ({"style": "halo"}, {})
@@ -105,7 +111,7 @@ def _steps(variable: Variable) -> list[float] | list[str]:
 def _ticks(variable: Variable) -> list[tuple[float, str]]:
     if variable.numeric and variable.size > MOST_TICKS:
         return [(0, _text(variable.numbers[0])), (1, _text(variable.numbers[-1]))]
-    steps = [_text(step) if isinstance(step, float) else step for step in _steps(variable)]
+    steps = [_text(step) if isinstance(step, float) else apart(step) for step in _steps(variable)]
     shown = max(1, -(-len(steps) // 14))
     return [(at / (len(steps) - 1), text) for at, text in enumerate(steps) if at % shown == 0 or at == len(steps) - 1]
 

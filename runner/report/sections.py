@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from runner.causes import headline
-from runner.columns import Column, Row, in_quantity, number
+from runner.causes import SILENT, headline
+from runner.columns import Column, Row, apart, in_quantity, number
 from runner.events import iso
 from runner.groups import Group, Summary
 from runner.model import Outcome
 from runner.report.charts import Chart
 from runner.report.gathering import Explained, Material
 from runner.report.markup import Markup, joined, table, tag
+from runner.report.sheet import ABOUT
 from runner.report.status import SIGN
 from runner.units import counted, format_duration, format_memory
 
@@ -46,20 +47,33 @@ def overview(material: Material) -> Markup:
     """Tiles, then what each metric came to."""
     measured = {name: _summary(material, column) for name, column in _numbers(material)}
     cpu, memory = measured["cpu_time"], measured["max_rss"]
-    last = material.applies[0] if material.applies else None
-    took = format_duration((last.ended or material.made) - last.started) if last else "-"
     tiles = [
         ("sessions", f"{material.total:,}", f"{material.counts.get(Outcome.SUCCEEDED.value, 0):,} succeeded"),
         ("failures", *_failures_tile(material.causes)),
-        ("last apply", took, "it still runs" if material.live else (when(last.started) if last else "never")),
-        ("CPU time", format_duration(sum(cpu.numbers)) if cpu.numbers else "-", "of all last attempts"),
-        ("peak memory", format_memory(round(max(memory.numbers))) if memory.numbers else "-", "of the largest session"),
+        _last_tile(material),
+        ("CPU time", format_duration(sum(cpu.numbers)) if cpu.numbers else "-", "cpu_time of all last attempts"),
+        (
+            "peak memory",
+            format_memory(round(max(memory.numbers))) if memory.numbers else "-",
+            "max_rss of the largest session",
+        ),
     ]
     shown = [
         tag("div", tag("dt", name), tag("dd", tag("b", big), tag("small", small)), class_="tile")
         for name, big, small in tiles
     ]
     return joined(tag("dl", *shown, class_="tiles"), _metrics(material, measured))
+
+
+def _last_tile(material: Material) -> tuple[str, str, str]:
+    """How long the last apply took; of several, from the first beginning to the last end."""
+    if not material.last:
+        return "last apply", "-", "never"
+    began = min(apply.started for apply in material.last)
+    took = format_duration(max(apply.ended or material.made for apply in material.last) - began)
+    if len(material.last) > 1:
+        return "last applies", took, f"{len(material.last):,}, of states that were merged"
+    return "last apply", took, "it still runs" if material.live else when(began)
 
 
 def _failures_tile(causes: Sequence[Explained]) -> tuple[str, str]:
@@ -73,7 +87,8 @@ def _metrics(material: Material, summaries: dict[str, Summary]) -> Markup:
         summary = summaries[name]
         low, high = min(summary.numbers, default=None), max(summary.numbers, default=None)
         shown = [_amount(amount, column) for amount in (summary.mean, summary.std, low, high)]
-        rows.append([tag("code", name), *shown, len(summary.numbers), _without(summary)])
+        about = tag("small", f" {ABOUT[name]}") if name in ABOUT else ""
+        rows.append([joined(tag("code", name), about), *shown, len(summary.numbers), _without(summary)])
     header = ["metric", "mean", "standard deviation", "lowest", "highest", "numbers", "without a number"]
     return table(header, rows, "What each metric came to, over all sessions")
 
@@ -113,7 +128,7 @@ def numbers(chart: Chart, groups: Sequence[Group], columns: Sequence[Column[Row]
         return tag("p", f"The plot stands for {len(groups):,} combinations; their numbers: ", tag("code", command))
     rows = [
         [
-            *(value.text for value in group.by),
+            *(apart(value.text) for value in group.by),
             *(_spread(group.metrics[column.name], column) for column in columns),
             group.sessions,
         ]
@@ -184,10 +199,10 @@ def _card(at: int, one: Explained, material: Material) -> Markup:
 
 
 def _tail(one: Explained) -> Markup:
+    if list(one.tail) == [one.cause.text] or one.cause.text == SILENT:
+        return Markup("")
     if not one.tail:
         return tag("p", "It wrote nothing.")
-    if list(one.tail) == [one.cause.text]:
-        return Markup("")
     return tag("pre", "\n".join(one.tail), tabindex="0", role="region", aria_label="last lines of its log")
 
 

@@ -7,13 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from runner.columns import Column, Columns, Quantity, Row, number
+from runner.columns import MEASURED, Column, Columns, Quantity, Row, number
 from runner.model import Value
 
 Kind: TypeAlias = Literal["id", "variable", "status", "metric", "measured", "count", "hidden"]
 
 HIDDEN = ("reason", "started", "host", "backend", "job")
 """What a row shows only when it is opened."""
+
+
+ABOUT = {"duration": "wall time", "cpu_time": "CPU time", "max_rss": "peak memory"}
+"""What is measured of every session, in words; the names are those that `results` takes, too."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Sheet:
                     "key": field.key,
                     "name": field.label,
                     "kind": field.kind,
+                    "about": ABOUT.get(field.label) if field.kind == "measured" else None,
                     "quantity": field.quantity,
                     "numeric": field.numeric,
                     "values": [[value.text, number(value)] for value in field.values] if field.coded else None,
@@ -63,7 +68,7 @@ def sheet(rows: Sequence[Row], columns: Columns) -> Sheet:
     chosen += [("variable", "repeat", columns.find("repeat"))] if columns.repeated else []
     chosen.append(("status", "status", columns.find("status")))
     chosen += [("metric", name, columns.find(f"metrics.{name}")) for name in columns.metrics]
-    chosen += [("measured", name, columns.find(name)) for name in ("duration", "cpu_time", "max_rss")]
+    chosen += [("measured", name, columns.find(name)) for name in MEASURED]
     chosen += [("count", name, columns.find(name)) for name in ("attempts", "exit_code")]
     chosen += [("hidden", name, columns.find(name)) for name in HIDDEN]
     fields, cells = [], []

@@ -57,7 +57,7 @@ const order = () => {
     // Numbers, then text, and what is missing last, whichever way; equal rows stay in the order of the plan.
     const keyed = found.map((row) => {
       const value = number(row, at), words = text(row, at);
-      return { row, value, words, rank: value !== null ? 0 : words !== "" ? 1 : 2 };
+      return { row, value, words, rank: value !== null ? 0 : missing(row, at) ? 2 : 1 };
     });
     const collator = new Intl.Collator("en", { numeric: true });
     keyed.sort((a, b) => a.rank - b.rank
@@ -82,11 +82,11 @@ const cell = (row, at) => {
     return make("td", {}, button);
   }
   if (column.kind === "status") return make("td", {}, badge(words));
-  if (words === "" && column.kind !== "variable") return make("td", { class: "missing number" }, make("span", { title: "missing" }, "–"));
+  if (missing(row, at)) return make("td", { class: "missing number" }, make("span", { title: "missing" }, "–"));
   if (column.numeric && number(row, at) === null) {
-    return make("td", { class: "number" }, make("span", { class: "text", title: "not a number" }, words));
+    return make("td", { class: "number" }, make("span", { class: "text", title: "not a number" }, apart(words)));
   }
-  return make("td", { class: column.numeric || column.kind === "count" ? "number" : null, title: words.length > 40 ? words : null }, words);
+  return make("td", { class: column.numeric || column.kind === "count" ? "number" : null, title: words.length > 40 ? words : null }, apart(words));
 };
 const badge = (status) => make("span", { class: "status", "data-status": status },
   make("span", { "aria-hidden": "true" }, page.signs[status] ?? ""), ` ${status}`);
@@ -156,7 +156,7 @@ const drawHead = () => {
       order();
     });
     const number = column.numeric || column.kind === "count" ? "number" : null;
-    headings.append(make("th", { scope: "col", "data-at": at, "aria-sort": "none", class: number }, button));
+    headings.append(make("th", { scope: "col", "data-at": at, "aria-sort": "none", class: number, title: column.about }, button));
     filters.append(make("th", {}, filter(at)));
   }
   head.replaceChildren(headings, filters);
@@ -167,7 +167,7 @@ const filter = (at) => {
     const options = column.values.map(([words], code) => [words, code, column.values[code][1]]);
     if (column.numeric) options.sort((a, b) => a[2] - b[2]);
     const select = make("select", { "aria-label": label }, make("option", { value: "" }, "all"),
-      ...options.map(([words, code]) => make("option", { value: code }, words)));
+      ...options.map(([words, code]) => make("option", { value: code }, apart(words))));
     select.addEventListener("change", () => {
       if (select.value === "") state.filters.delete(at);
       else state.filters.set(at, { code: Number(select.value) });

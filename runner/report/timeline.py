@@ -61,19 +61,26 @@ def _end(one: AttemptRow, otherwise: float) -> float:
 
 
 def use(
-    found: Sequence[Bar], apply: ApplyRow, resources: Mapping[str, Resources]
+    found: Sequence[Bar], applies: Sequence[ApplyRow], resources: Mapping[str, Resources]
 ) -> dict[str, list[tuple[float, float]]]:
-    """For each limited resource, and for slots where `max_parallel` limits them, the share in use from each time on."""
-    limits = {name: limit for name, limit in apply.capacity.items() if limit}
-    if apply.max_parallel is not None:
-        limits["max_parallel"] = apply.max_parallel
+    """For each limited resource, and for slots where `max_parallel` limits them, the share in use from each time on: of what all
+    of the applies had together.
+    """
+    each = {apply.number: _limits(apply) for apply in applies}
+    common = [name for name in next(iter(each.values())) if all(name in limits for limits in each.values())]
+    limits = {name: total for name in common if (total := sum(limits[name] for limits in each.values()))}
+    by_number = {apply.number: apply for apply in applies}
     changes: dict[str, list[tuple[float, Fraction]]] = {}
     for bar in found:
-        for name, amount in _demand(resources.get(bar.attempt.session, {}), apply).items():
+        for name, amount in _demand(resources.get(bar.attempt.session, {}), by_number[bar.attempt.apply]).items():
             if name in limits and amount:
                 share = Fraction(amount) / Fraction(limits[name])
                 changes.setdefault(name, []).extend(((bar.start, share), (bar.end, -share)))
     return {name: thinned(_steps(changes[name])) for name in limits if name in changes}
+
+
+def _limits(apply: ApplyRow) -> dict[str, Amount]:
+    return {**apply.capacity, **({} if apply.max_parallel is None else {"max_parallel": apply.max_parallel})}
 
 
 def _demand(resources: Resources, apply: ApplyRow) -> Mapping[str, Amount]:

@@ -43,6 +43,9 @@ const text = (row, at) => {
   if (column.values) return column.values[cell][0];
   return cell === null ? "" : shown(column, cell);
 };
+// A text that nobody takes for a missing one.
+const apart = (words) => ["", "-", "–"].includes(words) ? `'${words}'` : words;
+const missing = (row, at) => !columns[at].values && sheet.rows[row][at] === null;
 const number = (row, at) => {
   const column = columns[at], cell = sheet.rows[row][at];
   if (column.values) return column.values[cell][1];
@@ -52,4 +55,4 @@ const visible = columns.map((_, at) => at).filter((at) => columns[at].kind !== "
 const place = (kind) => columns.findIndex((column) => column.kind === kind);
 const ID = place("id"), STATUS = place("status");
 const variables = visible.filter((at) => columns[at].kind === "variable");
-const sessionName = (row) => variables.map((at) => `${columns[at].name}=${text(row, at)}`).join(" ") || text(row, ID);
+const sessionName = (row) => variables.map((at) => `${columns[at].name}=${apart(text(row, at))}`).join(" ") || text(row, ID);

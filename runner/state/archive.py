@@ -7,7 +7,7 @@ import json
 import re
 import sqlite3
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
@@ -77,8 +77,6 @@ class Archive:
 
     def has_merged(self, token: str) -> bool:
         """Whether the last merge was the one that goes by this token."""
-        if self._one("SELECT 1 FROM sqlite_master WHERE name = 'merges'") is None:
-            return False
         return self._one("SELECT 1 FROM merges WHERE token = ?", token) is not None
 
     @property
@@ -154,12 +152,12 @@ class Archive:
         )
         return [attempt_row(row) for row in rows]
 
-    def attempts_of(self, apply: int, limit: int) -> list[AttemptRow]:
-        """The attempts that an apply submitted and that have begun to run, in the order in which they did."""
+    def attempts_of(self, applies: Collection[int], limit: int) -> list[AttemptRow]:
+        """The attempts that these applies submitted and that have begun to run, in the order in which they did."""
         rows = self._each(
             f"SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN sessions s ON s.n = a.session"
-            " WHERE a.apply = ? AND a.started IS NOT NULL ORDER BY a.started LIMIT ?",
-            apply,
+            f" WHERE a.apply IN ({','.join('?' * len(applies))}) AND a.started IS NOT NULL ORDER BY a.started LIMIT ?",
+            *applies,
             limit,
         )
         return [attempt_row(row) for row in rows]
@@ -207,6 +205,12 @@ class Archive:
 
     def last_apply(self) -> ApplyRow | None:
         return next(self.applies(), None)
+
+    def last_applies(self) -> list[ApplyRow]:
+        """The last apply; where states were merged since, the last one of each of them and of this one, the last one first."""
+        joined = {apply for (apply,) in self._each("SELECT apply FROM joined")}
+        applies = list(self.applies())
+        return [apply for apply in applies if apply.number in joined] if len(joined) > 1 else applies[:1]
 
     def build_succeeded(self, build: str) -> bool:
         """Whether it did so when it was last tried."""

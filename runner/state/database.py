@@ -18,7 +18,7 @@ from typing import NoReturn
 from runner.errors import EnvironmentFailed
 from runner.state.disk import FREE_SPACE, OTHER_FOLDER, guarded
 
-VERSION = 2
+VERSION = 3
 """Of the tables below; it goes up with every change of them or of the events that they hold."""
 
 _SIDE_FILE = 32 * 1024
@@ -40,7 +40,7 @@ CREATE TABLE applies (
     to_run INTEGER NOT NULL, backend TEXT NOT NULL, capacity TEXT NOT NULL, max_parallel INTEGER,
     host TEXT NOT NULL, boot TEXT, pids TEXT, user TEXT NOT NULL, pid INTEGER NOT NULL, version TEXT NOT NULL,
     revision TEXT, dirty INTEGER, text TEXT NOT NULL, recipe INTEGER NOT NULL, stopped TEXT, interrupted TEXT, outcomes TEXT,
-    not_run INTEGER
+    not_run INTEGER, usage TEXT
 );
 CREATE TABLE builds (
     build TEXT, apply INTEGER, command TEXT NOT NULL, name TEXT NOT NULL, backend TEXT NOT NULL,
@@ -59,6 +59,8 @@ CREATE TABLE attempts (
     exit_code INTEGER, reason TEXT, duration REAL, cpu_time REAL, max_rss INTEGER, metrics TEXT,
     PRIMARY KEY (session, number)
 ) WITHOUT ROWID;
+CREATE TABLE merges (token TEXT NOT NULL);
+CREATE TABLE joined (apply INTEGER PRIMARY KEY);
 """
 
 

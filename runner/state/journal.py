@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -117,7 +118,6 @@ class Journal(Archive):
         """
         try:
             with attached(self._connection, theirs), self._transaction():
-                self._connection.execute("CREATE TABLE IF NOT EXISTS merges (token TEXT NOT NULL)")
                 self._connection.execute("DELETE FROM merges")
                 self._connection.execute("INSERT INTO merges VALUES (?)", (token,))
                 yield take_in(self._connection)
@@ -174,7 +174,9 @@ class Journal(Archive):
                 self._update_apply("interrupted = ?", _text(event.reason))
             case ApplyEnded():
                 outcomes = _encode({outcome.value: count for outcome, count in event.outcomes.items()})
-                self._update_apply("ended = ?, outcomes = ?, not_run = ?", event.at, outcomes, event.not_run)
+                usage = _encode(asdict(event.usage))
+                columns = "ended = ?, outcomes = ?, not_run = ?, usage = ?"
+                self._update_apply(columns, event.at, outcomes, event.not_run, usage)
             case _:
                 assert_never(event)
 
@@ -199,6 +201,7 @@ class Journal(Archive):
             ),
         )
         self._apply = cursor.lastrowid or 0
+        self._connection.execute("DELETE FROM joined")
 
     def _submitted(self, event: AttemptSubmitted) -> None:
         session = event.session

@@ -83,7 +83,9 @@ def take_in(connection: sqlite3.Connection) -> Union:
     union, now = Union(), time.time()
     for table in ("applies_there", "twins"):
         connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
+    (before,) = connection.execute("SELECT coalesce(max(n), 0) FROM main.applies").fetchone()
     _recipes_and_applies(connection)
+    _last_applies(connection, before)
     _builds(connection, now)
     _new_sessions(connection, union, now)
     _learn(connection, union)
@@ -107,10 +109,28 @@ def _recipes_and_applies(connection: sqlite3.Connection) -> None:
         "CREATE TEMP TABLE applies_there AS SELECT a.n AS there, m.n AS here FROM theirs.applies a"
         f" JOIN main.applies m ON {same}"
     )
-    ends = ("ended", "stopped", "interrupted", "outcomes", "not_run")
+    ends = ("ended", "stopped", "interrupted", "outcomes", "not_run", "usage")
     connection.execute(
         f"UPDATE applies AS m SET {', '.join(f'{end} = a.{end}' for end in ends)} FROM theirs.applies a"
         f" WHERE {same} AND m.ended IS NULL AND a.ended IS NOT NULL"
+    )
+
+
+def _last_applies(connection: sqlite3.Connection, before: int) -> None:
+    """`joined` are the applies that together are the last one: of each state its own last, unless another grew from that. What
+    was here `before`, by its number, has had its chance.
+    """
+    last = "SELECT n FROM {}.applies WHERE n <= ? ORDER BY started DESC, n DESC LIMIT 1"
+    if connection.execute("SELECT 1 FROM main.joined").fetchone() is None:
+        connection.execute(f"INSERT INTO joined {last.format('main')}", (before,))
+    theirs = [apply for (apply,) in connection.execute("SELECT apply FROM theirs.joined")]
+    theirs = theirs or [apply for (apply,) in connection.execute(last.format("theirs"), (2**63 - 1,))]
+    among = f"there IN ({','.join('?' * len(theirs))})"
+    connection.execute(
+        f"DELETE FROM main.joined WHERE apply IN (SELECT here FROM applies_there WHERE NOT {among})", theirs
+    )
+    connection.execute(
+        f"INSERT OR IGNORE INTO joined SELECT here FROM applies_there WHERE {among} AND here > ?", (*theirs, before)
     )
 
 
