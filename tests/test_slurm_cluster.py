@@ -34,6 +34,15 @@ class TestContractOfPacks(Contract):
         return Site(lambda: Slurm({"pack": 4}, slurm.environ, tmp_path / "jobs"), tmp_path, patience=MINUTES)
 
 
+class TestContractOfPacksWithoutPython(Contract):
+    @pytest.fixture
+    def site(self, tmp_path: Path, slurm: Cluster) -> Site:
+        def slurm_without() -> Slurm:
+            return Slurm({"pack": 4}, slurm.environ, tmp_path / "jobs", python="/no/python")
+
+        return Site(slurm_without, tmp_path, patience=MINUTES)
+
+
 @pytest.fixture
 def bench(tmp_path: Path, slurm: Cluster) -> Iterator[Bench]:
     with Bench(slurm, tmp_path) as bench:
@@ -316,7 +325,7 @@ def test_max_parallel(bench: Bench) -> None:
 def test_packs_lose_nothing(bench: Bench) -> None:
     """In a pack, a session that fails or takes too long costs the next ones nothing."""
     scripts = ["exit 0", "exit 4", "sleep 1000", "kill -9 $$", "echo fine"]
-    bench.write(f"exec: [sh, -c, $script]\ntimeout: 2s\ngrace: 0s\nranges: {json.dumps({'script': scripts})}\n", pack=5)
+    bench.write(f"exec: [sh, -c, $script]\ntimeout: 2s\ngrace: 5s\nranges: {json.dumps({'script': scripts})}\n", pack=5)
     done = bench.run("apply")
     assert done.returncode == 1, done.stderr
     rows = bench.by("script")

@@ -25,7 +25,8 @@ class Rejected(Exception):
 class Started:
     """The job's command has begun, `at` (Unix time), on `host`.
 
-    `cold` is why it has an interpreter of its own, where it was to be forked from one that has imported its `preload`.
+    `cold` is why it has an interpreter of its own, where it was to be forked from one that has imported its `preload`; or why it
+    was started in some other way that is slower than what there could be.
     """
 
     at: float

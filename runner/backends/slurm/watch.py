@@ -69,8 +69,11 @@ class Job:
         """Whether its command has, as far as can be seen."""
         if self.record is not None:
             return True
-        earlier = range(self.array.mates(self.task).start, self.place)
-        return self.row is not None and self.row.began is not None and all(it in self.array.records for it in earlier)
+        if self.row is None or self.row.began is None:
+            return False
+        earlier = (self.array.records.get(it) for it in range(self.array.mates(self.task).start, self.place))
+        # After one whose end Slurm wanted, no more of a pack are begun.
+        return all(record is not None and record.why != "slurm" for record in earlier)
 
     @property
     def impossible(self) -> bool:

@@ -1,7 +1,8 @@
 # Carries out the sessions of one array task, one after the other: POSIX sh and coreutils. What goes before it sets these:
 #   dir              the array's folder
-#   block, count     in `tasks` there, each session has `block` bytes, and there are `count` sessions
+#   count            sessions in it
 #   pack             sessions in one task
+#   per_file         tasks whose sessions have their blocks in the same file, `tasks.0` and so on there
 # The block of session N defines the function `plan_N`, which sets `stdout`, `stderr`, `workdir`, `limit` (seconds it may run,
 # or nothing) and `grace` (seconds between TERM and KILL), and defines the function `command` (execs the program).
 #
@@ -77,9 +78,9 @@ record() { # record CODE WHY
     after=$ticks
     processor
     clock
-    printf 'code=%s why=%s ran=%s cpu=%s peak=%s oom=%s host=%s job=%s\n' "$1" "$2" "$((now - begun))" \
+    printf 'code=%s why=%s ran=%s cpu=%s peak=%s oom=%s host=%s job=%s by=%s\n' "$1" "$2" "$((now - begun))" \
         "${ticks:+$((ticks - after))}" "$peak" "${oom:+$((oom - before))}" "${SLURMD_NODENAME:-}" \
-        "$SLURM_ARRAY_JOB_ID" >"$dir/$index.new" && mv -f "$dir/$index.new" "$dir/$index.end"
+        "$SLURM_ARRAY_JOB_ID" "${by:-}" >"$dir/$index.new" && mv -f "$dir/$index.new" "$dir/$index.end"
 }
 
 launch() {
@@ -131,9 +132,9 @@ trap 'ask asked' USR1
 trap hurry USR2
 trap 'ask timeout' ALRM
 trap 'ask slurm' TERM
-tasks=$(dd if="$dir/tasks" bs="$((block * pack))" skip="$SLURM_ARRAY_TASK_ID" count=1 2>/dev/null)
-if [ -z "$tasks" ]; then exit 125; fi
-eval "$tasks"
+tasks=$dir/tasks.$((SLURM_ARRAY_TASK_ID / per_file))
+if [ ! -r "$tasks" ]; then exit 125; fi
+. "$tasks"
 default=''
 knows=$dir/env.${SLURMD_NODENAME:-} # what the first task on a node has found out, the others need not
 if [ -e "$knows" ] || { env --default-signal=INT true && true >"$knows"; } 2>/dev/null; then
