@@ -1,11 +1,21 @@
-# For packs: has the interpreter that runs runner carry out the task, where this node can run it. What goes before it sets these:
+# For packs: has the interpreter that runs runner carry out the task. What goes before this sets:
 #   python, entry    it, and what it shall run
 #   size             bytes that `plans` in $dir has for each task
-# Else this goes on below, and says so in each record.
-knows=$dir/python.${SLURMD_NODENAME:-} # what the first task on a node has found out, the others need not
+# Where this node cannot run it, sh goes on below, and each record says so. Is all well it ends with 0, and if not with 70.
+
 if [ ! -e "$dir/plans" ]; then exit 125; fi
-if [ -e "$knows" ] || { "$python" -I -S "$entry" && true >"$knows"; } >/dev/null 2>&1; then
-    trap '' USR1 USR2 # until it listens; whoever wants an end asks again
-    exec "$python" -I -S "$entry" "$dir" "$size" "$SLURM_ARRAY_TASK_ID"
-fi
-by=sh
+trap '' USR1 USR2 # until it listens; whoever wants an end asks again
+"$python" -I -S "$entry" "$dir" "$size" "$SLURM_ARRAY_TASK_ID" 2>/dev/null &
+carrier=$!
+trap 'kill -s USR1 "$carrier"' USR1
+trap 'kill -s USR2 "$carrier"' USR2
+trap 'kill -s TERM "$carrier"' TERM
+while :; do
+    wait "$carrier"
+    status=$?
+    kill -0 "$carrier" || break
+done 2>/dev/null
+case $status in
+    1 | 2 | 126 | 127) by=sh ;;
+    *) exit "$status" ;;
+esac

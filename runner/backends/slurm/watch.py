@@ -15,7 +15,7 @@ from runner.backends.slurm.patience import Controller, Patience
 from runner.backends.slurm.record import Record
 from runner.backends.slurm.spool import Array
 
-SHORT, GROWTH, LONG = 0.5, 1.4, 30.0
+SHORT, GROWTH, LONG = 0.5, 1.7, 30.0
 """Seconds between two looks at the queue: short after something was asked for, then growing, and a fraction of MinJobAge."""
 
 GLANCE, LONGEST_GLANCE = 0.1, 1.0

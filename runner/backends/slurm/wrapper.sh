@@ -75,7 +75,7 @@ record() { # record CODE WHY
     killed
     peak=''
     if [ -n "$peaks" ] && [ "$pack" -eq 1 ]; then read -r peak <"$peaks"; fi
-    after=$ticks
+    after=${ticks:-0}
     processor
     clock
     printf 'code=%s why=%s ran=%s cpu=%s peak=%s oom=%s host=%s job=%s by=%s\n' "$1" "$2" "$((now - begun))" \
@@ -92,10 +92,12 @@ session() { # its exit code in $code
     "plan_$index"
     why='' leader='' kills='' timer='' code=''
     clock
-    begun=$now
-    killed
-    before=${oom:-0}
-    processor
+    begun=$now before=0
+    if [ "$pack" -gt 1 ]; then # else nothing has been counted yet
+        killed
+        before=${oom:-0}
+        processor
+    fi
     if [ -e "$dir/$index.ask" ]; then
         record '' asked
         return
@@ -126,6 +128,7 @@ session() { # its exit code in $code
     record "$code" "$why"
 }
 
+ticks=0
 index=$((SLURM_ARRAY_TASK_ID * pack)) end=$((SLURM_ARRAY_TASK_ID * pack + pack)) why='' leader=''
 if [ "$end" -gt "$count" ]; then end=$count; fi
 trap 'ask asked' USR1

@@ -1,4 +1,7 @@
-"""A pack's entry on its node: `python -I -S …/pack/__main__.py FOLDER SIZE TASK`; with no words it only says that it could."""
+"""A pack's entry on its node: `python -I -S …/pack/__main__.py FOLDER SIZE TASK`.
+
+Where this interpreter cannot even import it, it has begun nothing, and ends with 1.
+"""
 
 import sys
 from types import ModuleType
@@ -21,5 +24,7 @@ if __name__ == "__main__":
 
     from runner.backends.slurm.pack.task import main
 
-    if len(sys.argv) > 1:
+    try:
         main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    except BaseException:
+        sys.exit(70)
