@@ -19,12 +19,13 @@ import trio.testing
 
 from runner.backends.base import Rejected
 from runner.backends.slurm import config, listing, outcome, signals
+from runner.backends.slurm.backend import Slurm
 from runner.backends.slurm.gather import Gathering
 from runner.backends.slurm.listing import Row
 from runner.backends.slurm.record import Record, parse
 from runner.backends.slurm.spool import Array, Spool
 from runner.backends.slurm.watch import MISSES, Job
-from runner.model import Attempt, Outcome, Resources
+from runner.model import Attempt, Ended, Outcome, Resources
 from tests.processes import wait_for
 
 SHELLS = [shell for shell in (["dash"], ["bash", "--posix"], ["busybox", "sh"]) if shutil.which(shell[0])]
@@ -273,6 +274,32 @@ def test_vanished_from_the_queue(tmp_path: Path, gap: float, vanished: bool) -> 
     assert trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0)) is vanished
 
 
+@pytest.mark.parametrize(
+    ("accounting", "log", "expected"),
+    [
+        ("echo '7_[0]|CANCELLED by 0|0:0|None assigned|Unknown'", False, (Outcome.CANCELLED, False)),
+        ("echo 'Slurm accounting storage is disabled' >&2; exit 1", False, (Outcome.LOST, False)),
+        ("echo 'Slurm accounting storage is disabled' >&2; exit 1", True, (Outcome.LOST, True)),
+    ],
+)
+def test_never_seen_in_the_queue(tmp_path: Path, accounting: str, log: bool, expected: tuple[Outcome, bool]) -> None:
+    """What was gone before the first look was cancelled if accounting says so, and has begun if it has left a log."""
+    commands = {"sbatch": "echo 7", "squeue": "exit 0", "sacct": accounting, "scontrol": "exit 0"}
+    for name, script in commands.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    one = attempt("x", tmp_path)
+    if log:
+        Path(one.stdout).touch()
+
+    async def main() -> Ended:
+        async with Slurm({}, {"PATH": f"{tmp_path}:{os.environ['PATH']}"}, tmp_path / "jobs") as backend:
+            return await backend.wait(await backend.submit(one))
+
+    ended = trio.run(main)
+    assert (ended.outcome, ended.began) == expected
+
+
 def test_lists_are_read(tmp_path: Path) -> None:
     """`squeue` and `sacct` as they print, with a task that waits, one that failed, and an array of which only one row is left."""
     lines = {
@@ -281,7 +308,8 @@ def test_lists_are_read(tmp_path: Path) -> None:
             "12  |1  |PENDING  |0  |N/A  |  |Priority  |tag  \n"
             "13  |N/A  |CANCELLED  |0  |1795632111  |  |None  |other  \n"
         ),
-        "sacct": "12_0|FAILED|9:0|n1|1795632111\n12_1|CANCELLED by 0|0:0|None assigned|Unknown\n",
+        "sacct": "12_0|FAILED|9:0|n1|1795632111\n12_1|CANCELLED by 0|0:0|None assigned|1795632111\n"
+        "14_[0-2,5%4]|CANCELLED by 0|0:0|None assigned|Unknown\n",
     }
     for name, text in lines.items():
         (tmp_path / name).write_text(f"#!/bin/sh\ncat <<'EOF'\n{text}EOF\n")
@@ -295,7 +323,8 @@ def test_lists_are_read(tmp_path: Path) -> None:
         assert queued["other"]["13", listing.REST].began is None
         accounted = await listing.accounted(environ, ["12"])
         assert (accounted["12", 0].code, accounted["12", 0].reason) == (None, "exit code 9 or 137")
-        assert accounted["12", 1].state == "CANCELLED"
+        assert (accounted["12", 1].state, accounted["12", 1].began) == ("CANCELLED", None)
+        assert accounted["14", listing.REST].state == "CANCELLED"
 
     trio.run(main)
 

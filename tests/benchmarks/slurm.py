@@ -62,10 +62,12 @@ def by_runner(pack: int) -> Callable[[Path, int, dict[str, str]], None]:
 
 
 def counting(folder: Path, environ: dict[str, str]) -> dict[str, str]:
-    """An environment in which each call of `sbatch` is counted, in the file `calls`; the folder `begun` is as old as the first."""
+    """An environment in which each call of `sbatch` is counted, in the file `calls`; `begun` is as old as the first."""
     (folder / "bin").mkdir()
     script = folder / "bin" / "sbatch"
-    script.write_text(f'#!/bin/sh\nmkdir {folder}/begun 2>&-\necho >>{folder}/calls\nexec {shutil.which("sbatch")} "$@"\n')
+    script.write_text(
+        f'#!/bin/sh\nmkdir {folder}/begun 2>&-\necho >>{folder}/calls\nexec {shutil.which("sbatch")} "$@"\n'
+    )
     script.chmod(0o755)
     return {**environ, "PATH": f"{script.parent}:{environ['PATH']}"}
 

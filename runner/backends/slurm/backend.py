@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import deque
@@ -176,7 +177,7 @@ class Slurm:
         return outcome.ended(
             it.record,
             it.row if it.row and it.row.final else None,
-            began=it.began or it.row is None,
+            began=it.began or (it.row is None and (attempt is None or os.path.lexists(attempt.stdout))),
             alone=it.array.pack == 1,
             asked=it.asked is not None,
             limit=attempt.timeout if attempt else None,

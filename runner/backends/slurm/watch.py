@@ -123,6 +123,13 @@ class Job:
             self.asked is not None and self.asked < now and not self.began and not self.misses
         )
 
+    def forgotten(self, row: Row | None, now: float) -> None:
+        """It has left the queue, and `row` is all that accounting says of it."""
+        self.row = row or self.row
+        self.absent = True
+        if row is not None and row.began is None:
+            self._overdue = now
+
     def tell(self) -> None:
         self.changed.set()
         self.changed = trio.Event()
@@ -285,11 +292,11 @@ class Watch:
                 return
             rows = {}
         for job in missing:
-            row = rows.get((job.array.job or "", job.task))
+            of = job.array.job or ""
+            row = rows.get((of, job.task)) or rows.get((of, REST))
             if row is not None and not row.final:
                 continue  # the queue was not asked rightly, or accounting is behind
-            job.row = row or job.row
-            job.absent = True
+            job.forgotten(row, trio.current_time())
             job.tell()
 
     def _tell_all(self) -> None:
