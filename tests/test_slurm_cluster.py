@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,12 @@ def task_of(bench: Bench, session: str) -> str:
             if f"-{session}-" in name and names.with_name("job").exists():
                 return f"{names.with_name('job').read_text()}_{place // told['pack']}"
     return ""
+
+
+def most_at_once(bench: Bench) -> int:
+    """Of sessions that write `+` and `-` into the file `ran`."""
+    changes = [1 if line == "+" else -1 for line in (bench.folder / "ran").read_text().split()]
+    return max(accumulate(changes))
 
 
 # How a session can end
@@ -307,19 +314,44 @@ def test_two_thousand_in_arrays(bench: Bench) -> None:
     assert names(bench) == []
 
 
-def test_max_parallel(bench: Bench) -> None:
-    """Never more at once than the file says, and those that go on at the same time go on together."""
+@pytest.mark.parametrize(
+    ("text", "options", "calls"),
+    [
+        ("repeat: 12\n", {}, 1),
+        ("repeat: 24\n", {"pack": 2}, 1),
+        ("ranges: {cpu: [1, 2], x: 'range:6'}\nresources: {cpu: $cpu}\nenv: {X: $x}\n", {}, 2),
+        ("repeat: 12\nstop: {failures: 1}\n", {}, 4),
+    ],
+)
+def test_max_parallel(bench: Bench, text: str, options: dict[str, Any], calls: int) -> None:
+    """Never more at once than the file says, in how many arrays ever; all of them are submitted at once, unless a session's end
+    decides whether there is a next.
+    """
+    counted = interposed(bench, "sbatch", 'echo >>"$0.calls"; exec $real "$@"')
     bench.write(
         f"exec: [sh, -c, 'echo + >>{bench.folder}/ran; sleep 0.5; echo - >>{bench.folder}/ran']\n"
-        "repeat: 12\nmax_parallel: 3\n"
+        f"{text}max_parallel: 3\n",
+        **options,
+    )
+    done = bench.run("apply", PATH=counted.path)
+    assert done.returncode == 0, done.stderr
+    assert most_at_once(bench) == 3
+    assert len(counted.made()) >= calls if "stop" in text else len(counted.made()) == calls
+
+
+def test_retries_wait_for_room(bench: Bench) -> None:
+    """What is tried again goes into an array of its own, and runs when `max_parallel` allows for it."""
+    script = (
+        "echo + >>$HERE/ran; sleep 0.5; echo - >>$HERE/ran; test -e $HERE/tried.$1 || { touch $HERE/tried.$1; exit 1; }"
+    )
+    bench.write(
+        f"exec: [sh, -c, {json.dumps(script.replace('$', '$$'))}, sh, $x]\nranges: {{x: 'range:6'}}\nmax_parallel: 3\n"
+        f"env: {{HERE: {bench.folder}}}\nretry: {{limit: 1, backoff: 0s}}\n"
     )
     done = bench.run("apply")
     assert done.returncode == 0, done.stderr
-    most = alive = 0
-    for line in (bench.folder / "ran").read_text().split():
-        alive += 1 if line == "+" else -1
-        most = max(most, alive)
-    assert most == 3
+    assert most_at_once(bench) == 3
+    assert [row["attempts"] for row in bench.rows()] == [2] * 6
 
 
 def test_packs_lose_nothing(bench: Bench) -> None:

@@ -111,11 +111,16 @@ class Arrays:
     async def _submit(self, attempts: Sequence[Attempt]) -> None:
         """One array of these; where Slurm's limits do not allow for so many, several."""
         await self.prepare()
-        arguments = config.arguments(self._config, attempts[0])
+        arguments, secrets = config.arguments(self._config, attempts[0]), attempts[0].secrets
+        at_once = self._config.max_parallel
         while True:
+            earlier = await self._in_the_way(-(-len(attempts) // self._config.pack)) if at_once else []
+            after = (f"--dependency=afterany:{':'.join(earlier)}",) if earlier else ()
             array = await self._laid_out(attempts)
             try:
-                job = await submission.submit(self._environ, self._controller, array, arguments, attempts[0].secrets)
+                job = await submission.submit(
+                    self._environ, self._controller, array, (*after, *arguments), secrets, at_once
+                )
             except Full as refusal:
                 self._spool.drop(array)
                 if len(attempts) > 1:
@@ -133,6 +138,18 @@ class Arrays:
                 self._accepted(array, job)
                 self._watch.look_soon()
                 return
+
+    async def _in_the_way(self, tasks: int) -> list[str]:
+        """The arrays that have to end before so many more tasks may run: all that have not, or none where there is room."""
+        assert self._config.max_parallel is not None
+        alive: dict[str, int] = {}
+        for array in self._spool.arrays:
+            if array.job is not None and len(array.records) < len(array.names):
+                await trio.to_thread.run_sync(array.collect)
+                open_ = (place for place in range(len(array.names)) if not self._watch.job(array, place).settled)
+                if count := len({place // array.pack for place in open_}):
+                    alive[array.job] = min(count, self._config.max_parallel)
+        return list(alive) if sum(alive.values()) + tasks > self._config.max_parallel else []
 
     async def _laid_out(self, attempts: Sequence[Attempt]) -> Array:
         pack, setup = self._config.pack, self._config.setup

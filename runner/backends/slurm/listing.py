@@ -55,7 +55,13 @@ NEVER = frozenset(
 )
 """Reasons for which a task would wait for ever."""
 
-_IN_WORDS = {"None": None, "Priority": "for resources", "Resources": "for resources"}
+_IN_WORDS = {
+    "None": None,
+    "Priority": "for resources",
+    "Resources": "for resources",
+    "JobArrayTaskLimit": "for `max_parallel`",
+    "Dependency": "for `max_parallel`",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,17 @@ async def submit(
     array: Array,
     arguments: Sequence[str],
     secrets: Mapping[str, str],
+    at_once: int | None = None,
 ) -> str:
-    """The id of the array at Slurm. Raises Refused, and EnvironmentFailed when nobody answers for too long."""
+    """The id of the array at Slurm, of which `at_once` tasks may run at the same time.
+
+    Raises Refused, and EnvironmentFailed when nobody answers for too long.
+    """
     command = [
         "sbatch",
         "--parsable",
         f"--job-name={array.name}",
-        f"--array=0-{array.tasks - 1}",
+        f"--array=0-{array.tasks - 1}" + (f"%{at_once}" if at_once else ""),
         "--ntasks=1",
         "--no-requeue",
         "--output=/dev/null",
