@@ -72,6 +72,7 @@ later() { # later SECONDS SIGNAL: send it to this script, and again until it is 
 } 2>/dev/null
 
 record() { # record CODE WHY
+    if [ "$2" = slurm ] && [ -e "$dir/$index.end" ]; then return; fi # begun anew on another node, which has been faster
     killed
     peak=''
     if [ -n "$peaks" ] && [ "$pack" -eq 1 ]; then read -r peak <"$peaks"; fi

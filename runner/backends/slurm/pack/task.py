@@ -197,6 +197,8 @@ class Session:
         line = (
             f"code={code} why={self.why} ran={ran} cpu={round(self.cpu * 100)} peak= oom={oom} host={node} job={job}\n"
         )
+        if self.why == "slurm" and os.path.exists(f"{self.files}.end"):
+            return  # begun anew on another node, which has been faster
         with open(f"{self.files}.new", "w") as file:
             file.write(line)
         os.rename(f"{self.files}.new", f"{self.files}.end")
