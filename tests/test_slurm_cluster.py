@@ -486,12 +486,14 @@ def test_controller_restart(lone_bench: Bench) -> None:
         _, errors = runner.communicate(timeout=MINUTES)
         assert runner.returncode == 0, errors
         late = bench.start("apply", "two.yaml")
-        bench.wait_for_files(".runner/two/journal.db")
+        assert late.stderr is not None
+        assert late.stderr.readline() == "waiting: for Slurm's controller to answer\n"
         assert late.poll() is None
     finally:
         bench.cluster.start()
     _, errors = late.communicate(timeout=MINUTES)
     assert late.returncode == 0, errors
+    assert "controller" not in errors
 
 
 @dataclass(frozen=True)

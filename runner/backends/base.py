@@ -55,8 +55,8 @@ class Backend(Protocol):
     takes: int | None
     """How many jobs that have not ended it takes at once, waiting ones too; None where it does not matter."""
 
-    async def submit(self, attempt: Attempt) -> str:
-        """Hand an attempt over and return its job id once it is accepted.
+    async def submit(self, attempt: Attempt, on_waiting: Callable[[str], None] | None = None) -> str:
+        """Hand an attempt over and return its job id once it is accepted; `on_waiting` is told of what that has to wait for.
 
         Submitting a name that the backend already has, even by a dead process, returns the existing job's id: that is how
         one is adopted, and how the backend learns where its logs and outputs belong. A program that cannot be started

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import trio
@@ -44,6 +44,7 @@ class Arrays:
         self._python = python if config.pack > 1 else ""
         self._gathering = Gathering(self._submit, MOST_IN_ARRAY * config.pack)
         self._by_id: dict[str, Job] = {}
+        self._on_waiting: dict[str, Callable[[str], None]] = {}
         self._reconciling = trio.Lock()
         self._ready = trio.Lock()
         self._prepared = False
@@ -63,11 +64,19 @@ class Arrays:
         """By its id."""
         return self._by_id.get(job)
 
-    async def add(self, attempt: Attempt) -> str:
-        """Its job's id, once the array that it goes into is accepted. Raises Rejected."""
+    async def add(self, attempt: Attempt, on_waiting: Callable[[str], None] | None = None) -> str:
+        """Its job's id, once the array that it goes into is accepted. Raises Rejected.
+
+        `on_waiting` is told what keeps it from that: one of an array's is, for all.
+        """
         arguments = config.arguments(self._config, attempt)
         secrets = tuple(sorted(attempt.secrets.items()))
-        await self._gathering.add(attempt, (arguments, secrets))
+        if on_waiting is not None:
+            self._on_waiting[attempt.name] = on_waiting
+        try:
+            await self._gathering.add(attempt, (arguments, secrets))
+        finally:
+            self._on_waiting.pop(attempt.name, None)
         found = self._spool.place(attempt.name)
         assert found is not None
         array, place = found
@@ -97,11 +106,11 @@ class Arrays:
         places = self._spool.places(prefix)
         return [(name, self._by_id[array.id(place)]) for name, array, place in places if array.job is not None]
 
-    async def prepare(self) -> None:
+    async def prepare(self, on_waiting: Callable[[str], None] | None = None) -> None:
         """Learn the cluster's limits, once."""
         async with self._ready:
             if not self._prepared:
-                limits = await submission.limits(self._environ, self._controller)
+                limits = await submission.limits(self._environ, self._controller, on_waiting)
                 largest = int(limits.get("MaxArraySize") or 1001)
                 self._gathering.most = max(1, min(MOST_IN_ARRAY, largest)) * self._config.pack
                 age = int((limits.get("MinJobAge") or "300").split()[0])
@@ -110,7 +119,8 @@ class Arrays:
 
     async def _submit(self, attempts: Sequence[Attempt]) -> None:
         """One array of these; where Slurm's limits do not allow for so many, several."""
-        await self.prepare()
+        on_waiting = self._on_waiting.get(attempts[0].name)
+        await self.prepare(on_waiting)
         arguments, secrets = config.arguments(self._config, attempts[0]), attempts[0].secrets
         at_once = self._config.max_parallel
         while True:
@@ -119,7 +129,7 @@ class Arrays:
             array = await self._laid_out(attempts)
             try:
                 job = await submission.submit(
-                    self._environ, self._controller, array, (*after, *arguments), secrets, at_once
+                    self._environ, self._controller, array, (*after, *arguments), secrets, at_once, on_waiting
                 )
             except Full as refusal:
                 self._spool.drop(array)

@@ -16,7 +16,7 @@ import trio
 from runner.backends.base import Started
 from runner.backends.slurm import config, outcome
 from runner.backends.slurm.arrays import Arrays
-from runner.backends.slurm.patience import Controller
+from runner.backends.slurm.patience import UNANSWERED, Controller
 from runner.backends.slurm.signals import Signals
 from runner.backends.slurm.watch import LONG, Job, Watch
 from runner.model import Attempt, Ended
@@ -80,8 +80,8 @@ class Slurm:
         await self._manager.__aexit__(None, None, None)
         return None
 
-    async def submit(self, attempt: Attempt) -> str:
-        job = await self._arrays.find(attempt.name) or await self._arrays.add(attempt)
+    async def submit(self, attempt: Attempt, on_waiting: Callable[[str], None] | None = None) -> str:
+        job = await self._arrays.find(attempt.name) or await self._arrays.add(attempt, on_waiting)
         self._attempts[job] = attempt
         await trio.lowlevel.checkpoint()
         return job
@@ -139,7 +139,7 @@ class Slurm:
         """News of why it waits; that the controller is away is told of one job only."""
         if self._controller.away:
             news, self._complained = not self._complained, True
-            return "for Slurm's controller to answer" if news else None
+            return UNANSWERED if news else None
         self._complained = False
         why = it.row.waits_for if it.row else None
         return why if why != told else None
