@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -361,9 +362,14 @@ def test_retries_wait_for_room(bench: Bench) -> None:
 
 
 def test_packs_lose_nothing(bench: Bench) -> None:
-    """In a pack, a session that fails or takes too long costs the next ones nothing."""
-    scripts = ["exit 0", "exit 4", "sleep 1000", "kill -9 $$", "echo fine"]
-    bench.write(f"exec: [sh, -c, $script]\ntimeout: 2s\ngrace: 5s\nranges: {json.dumps({'script': scripts})}\n", pack=5)
+    """In a pack, a session that fails, takes too long or too much memory costs the next ones nothing."""
+    memory = "python3 -c 'bytearray(300 << 20)'"
+    scripts = ["exit 0", "exit 4", "sleep 1000", memory, "kill -9 $$", "echo fine"]
+    bench.write(
+        "exec: [sh, -c, $script]\ntimeout: 5s\ngrace: 5s\nresources: {mem: 128m}\n"
+        f"ranges: {json.dumps({'script': scripts})}\n",
+        pack=6,
+    )
     done = bench.run("apply")
     assert done.returncode == 1, done.stderr
     rows = bench.by("script")
@@ -371,9 +377,52 @@ def test_packs_lose_nothing(bench: Bench) -> None:
         ("succeeded", 0),
         ("failed", 4),
         ("timed-out", 143),
+        ("out-of-memory", 137),
         ("failed", 137),
         ("succeeded", 0),
     ]
+
+
+def test_a_pack_that_dies(bench: Bench) -> None:
+    """What it was at is lost, what had ended stays, and what had not begun is submitted again, though nothing is retried."""
+    bench.write(
+        f"exec: [sh, -c, 'echo $1 >>{bench.folder}/ran; test $1 != 1 || sleep 1000', sh, $x]\nranges: {{x: 'range:4'}}\n",
+        pack=4,
+    )
+    runner = bench.start("apply")
+    wait_for(lambda: (bench.folder / "ran").exists() and (bench.folder / "ran").read_text() == "0\n1\n", MINUTES)
+    bench.cluster.insist("scancel", "--batch", "--signal=9", task_of(bench, bench.by("x")["0"]["id"]))
+    _, errors = runner.communicate(timeout=MINUTES)
+    assert runner.returncode == 1, errors
+    rows = bench.by("x")
+    assert [(rows[x]["status"], rows[x]["attempts"]) for x in "0123"] == [
+        ("succeeded", 1),
+        ("lost", 1),
+        ("succeeded", 2),
+        ("succeeded", 2),
+    ]
+    assert (bench.folder / "ran").read_text() == "0\n1\n2\n3\n"
+
+
+def test_a_pack_where_no_interpreter_is(bench: Bench) -> None:
+    """`sh` carries it out, and that is said once."""
+    elsewhere = bench.folder / "elsewhere" / "python"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text(f'#!/bin/sh\ntest -z "$SLURM_JOB_ID" || exit 127\nexec {sys.executable} "$@"\n')
+    elsewhere.chmod(0o755)
+    bench.write("exec: [sh, -c, exit 0]\nrepeat: 3\n", pack=3)
+    runner = f"import sys; sys.executable = {str(elsewhere)!r}; from runner.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", runner, "apply"],
+        cwd=bench.folder,
+        env=bench.cluster.environ,
+        capture_output=True,
+        text=True,
+        timeout=MINUTES,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("does not work on") == 1
 
 
 # Nothing twice, nothing lost

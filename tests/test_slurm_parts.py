@@ -21,10 +21,10 @@ from runner.backends.base import Rejected
 from runner.backends.slurm import config, listing, outcome, signals
 from runner.backends.slurm.backend import Slurm
 from runner.backends.slurm.gather import Gathering
+from runner.backends.slurm.job import MISSES, Job
 from runner.backends.slurm.listing import Row
 from runner.backends.slurm.record import Record, parse
 from runner.backends.slurm.spool import Array, Spool
-from runner.backends.slurm.watch import MISSES, Job
 from runner.model import Attempt, Ended, Outcome, Resources
 from tests.processes import wait_for
 

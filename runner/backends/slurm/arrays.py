@@ -12,9 +12,10 @@ from runner.backends.slurm import config, submission
 from runner.backends.slurm.commands import Full, Refused
 from runner.backends.slurm.config import Config
 from runner.backends.slurm.gather import Gathering
+from runner.backends.slurm.job import Job
 from runner.backends.slurm.patience import Controller
 from runner.backends.slurm.spool import Array, Spool
-from runner.backends.slurm.watch import LONG, Job, Watch
+from runner.backends.slurm.watch import LONG, Watch
 from runner.model import Attempt
 from runner.state.disk import guarded
 

@@ -16,9 +16,10 @@ import trio
 from runner.backends.base import Started
 from runner.backends.slurm import config, outcome
 from runner.backends.slurm.arrays import Arrays
+from runner.backends.slurm.job import Job
 from runner.backends.slurm.patience import UNANSWERED, Controller
 from runner.backends.slurm.signals import Signals
-from runner.backends.slurm.watch import LONG, Job, Watch
+from runner.backends.slurm.watch import LONG, Watch
 from runner.model import Attempt, Ended
 
 AGAIN = 3.0
