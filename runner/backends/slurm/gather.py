@@ -11,7 +11,7 @@ import trio
 
 from runner.model import Attempt
 
-QUIET, LONGEST, LONGEST_OF_MANY = 0.05, 1.0, 2.0
+QUIET, LONGEST, LONGEST_OF_MANY = 0.1, 1.0, 2.0
 """Seconds: no more is waited for when so long nothing came, or after so long; longer where many arrays go out."""
 
 MANY = 20

@@ -14,11 +14,11 @@ from runner.backends.slurm.listing import REST, Row
 from runner.backends.slurm.patience import Controller, Patience
 from runner.backends.slurm.spool import Array
 
-SHORT, GROWTH, LONG = 0.5, 1.7, 30.0
+SHORT, GROWTH, LONG = 0.5, 2.0, 30.0
 """Seconds between two looks at the queue: short after something was asked for, then growing, and a fraction of MinJobAge."""
 
-GLANCE, LONGEST_GLANCE = 0.1, 1.0
-"""Seconds between two looks at the records."""
+GLANCE, FLOW, LONGEST_GLANCE = 0.1, 0.2, 1.0
+"""Seconds between two looks at the records: at first, while they come, and when they have not for a while."""
 
 TRIES = 3
 """Questions to accounting that may stay without an answer."""
@@ -107,7 +107,7 @@ class Watch:
             except OSError as error:
                 self._fail(error)
                 return
-            pause = max(GLANCE, pause / 2) if found else min(LONGEST_GLANCE, pause * 1.2)
+            pause = FLOW if found else min(LONGEST_GLANCE, pause * 1.2)
             await trio.sleep(pause)
 
     async def _collect(self, arrays: Iterable[Array]) -> bool:
