@@ -156,7 +156,7 @@ class Arrays:
         alive: dict[str, int] = {}
         for array in self._spool.arrays:
             if array.job is not None and len(array.records) < len(array.names):
-                await trio.to_thread.run_sync(array.collect)
+                await self._watch.collect([array])
                 open_ = (place for place in range(len(array.names)) if not self._watch.job(array, place).settled)
                 if count := len({place // array.pack for place in open_}):
                     alive[array.job] = min(count, self._config.max_parallel)
@@ -173,7 +173,7 @@ class Arrays:
     async def _reconcile(self, array: Array) -> None:
         """We, or a dead runner, may have submitted it."""
         await self.prepare()
-        await trio.to_thread.run_sync(array.collect)
+        await self._watch.collect([array])
         job = await submission.look_for(self._environ, self._controller, array)
         if job is None:
             self._spool.drop(array)

@@ -41,6 +41,7 @@ class Watch:
         self._wanted_again = trio.Event()
         self._unanswered: dict[Array, int] = {}
         self._error: Exception | None = None
+        self._collecting = trio.Lock()
 
     def job(self, array: Array, place: int) -> Job:
         if (array, place) not in self._jobs:
@@ -103,16 +104,17 @@ class Watch:
                 pause = GLANCE
                 continue
             try:
-                found = await self._collect(arrays)
+                found = await self.collect(arrays)
             except OSError as error:
                 self._fail(error)
                 return
             pause = FLOW if found else min(LONGEST_GLANCE, pause * 1.2)
             await trio.sleep(pause)
 
-    async def _collect(self, arrays: Iterable[Array]) -> bool:
+    async def collect(self, arrays: Iterable[Array]) -> bool:
         """Read the new records; whether there were any."""
-        found = [(array, await trio.to_thread.run_sync(array.collect)) for array in arrays]
+        async with self._collecting:
+            found = [(array, await trio.to_thread.run_sync(array.collect)) for array in arrays]
         for array, places in found:
             # Of a pack, the next one has begun.
             for place in {*places, *(it + 1 for it in places)}:
@@ -158,7 +160,7 @@ class Watch:
         rows: dict[str, dict[listing.Task, Row]] = {}
         for start in range(0, len(names), _NAMES):
             rows.update(await listing.queued(self._environ, names[start : start + _NAMES]))
-        await self._collect(arrays.values())
+        await self.collect(arrays.values())
         for job in wanted:
             of_array, array = rows.get(job.array.name, {}), job.array.job or ""
             row = of_array.get((array, job.task)) or of_array.get((array, REST))
