@@ -101,6 +101,30 @@ def test_submissions_are_gathered(tmp_path: Path) -> None:
     assert sorted(sent) == [["0", "1", "2"], ["3", "4", "5"], ["6", "7", "8"], ["other"]]
 
 
+def test_what_waits_for_room_goes_together(tmp_path: Path) -> None:
+    """However long that takes."""
+    sent: list[list[str]] = []
+
+    async def submit(attempts: Sequence[Attempt]) -> None:
+        sent.append([attempt.session for attempt in attempts])
+
+    async def room() -> None:
+        await trio.sleep_until(100)
+
+    async def main() -> None:
+        gathering = Gathering(submit, 10, room)
+        async with trio.open_nursery() as running:
+            running.start_soon(gathering.run)
+            async with trio.open_nursery() as nursery:
+                for number in range(5):
+                    nursery.start_soon(gathering.add, attempt(str(number), tmp_path, RUNNER_INDEX=str(number)), ("a",))
+                    await trio.sleep(10)
+            running.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert sent == [["0", "1", "2", "3", "4"]]
+
+
 def test_what_is_refused_is_refused_for_each(tmp_path: Path) -> None:
     async def refuse(attempts: Sequence[Attempt]) -> None:
         raise Rejected("no")

@@ -21,6 +21,9 @@ from runner.state.disk import guarded
 
 MOST_IN_ARRAY = 1000
 
+ENOUGH = 3000
+"""Sessions at Slurm that a sweep with `max_parallel` keeps there: fewer than `Slurm.takes`, by as many as make up an array."""
+
 HELD_BACK = 10.0
 """Seconds until a submission that was one too many is tried again."""
 
@@ -43,7 +46,7 @@ class Arrays:
         self._controller = controller
         self._watch = watch
         self._python = python if config.pack > 1 else ""
-        self._gathering = Gathering(self._submit, MOST_IN_ARRAY * config.pack)
+        self._gathering = Gathering(self._submit, MOST_IN_ARRAY * config.pack, self._room)
         self._by_id: dict[str, Job] = {}
         self._on_waiting: dict[str, Callable[[str], None]] = {}
         self._reconciling = trio.Lock()
@@ -149,6 +152,17 @@ class Arrays:
                 self._accepted(array, job)
                 self._watch.look_soon()
                 return
+
+    async def _room(self) -> None:
+        """Return when the queue is worth going on with. What would wait there anyway waits here, for the next large array."""
+        await trio.lowlevel.checkpoint()
+        if self._config.max_parallel is None:
+            return
+        while True:
+            followed = sum(job.waiters > 0 and not job.settled for job in self._by_id.values())
+            if followed <= max(ENOUGH, self._config.max_parallel):
+                return
+            await trio.sleep(1)
 
     async def _in_the_way(self, tasks: int) -> list[str]:
         """The arrays that have to end before so many more tasks may run: all that have not, or none where there is room."""
