@@ -1,7 +1,7 @@
 # For packs: has the interpreter that runs runner carry out the task. What goes before this sets:
 #   python, entry    it, and what it shall run
 #   size             bytes that `plans` in $dir has for each task
-# Where this node cannot run it, sh goes on below, and each record says so. Is all well it ends with 0, and if not with 70.
+# It ends with 0, or with 70 where it broke down on the way. Where this node cannot run it, sh goes on below, and each record says so.
 
 if [ ! -e "$dir/plans" ]; then exit 125; fi
 trap '' USR1 USR2 # until it listens; whoever wants an end asks again
