@@ -126,7 +126,7 @@ class FakeBackend:
             for job in self.cluster.alive:
                 job.end_by(trio.current_time(), Outcome.FAILED, 137)
 
-    async def submit(self, attempt: Attempt) -> str:
+    async def submit(self, attempt: Attempt, on_waiting: Callable[[str], None] | None = None) -> str:
         await trio.lowlevel.checkpoint()
         if attempt.name in self.cluster.names:
             return self.cluster.names[attempt.name].id

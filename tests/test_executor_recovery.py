@@ -406,7 +406,7 @@ async def vanish(run: Apply, after: int) -> None:
             run.backend.submit = never  # type: ignore[method-assign]  # the dead submit nothing more
             gone.set()
 
-    async def never(attempt: Attempt) -> str:
+    async def never(attempt: Attempt, on_waiting: Callable[[str], None] | None = None) -> str:
         await trio.sleep_forever()
 
     async def nothing(job: str, grace: float) -> None:

@@ -7,8 +7,10 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,15 @@ class TestContractOfPacks(Contract):
     @pytest.fixture
     def site(self, tmp_path: Path, slurm: Cluster) -> Site:
         return Site(lambda: Slurm({"pack": 4}, slurm.environ, tmp_path / "jobs"), tmp_path, patience=MINUTES)
+
+
+class TestContractOfPacksWithoutPython(Contract):
+    @pytest.fixture
+    def site(self, tmp_path: Path, slurm: Cluster) -> Site:
+        def slurm_without() -> Slurm:
+            return Slurm({"pack": 4}, slurm.environ, tmp_path / "jobs", python="/no/python")
+
+        return Site(slurm_without, tmp_path, patience=MINUTES)
 
 
 @pytest.fixture
@@ -59,6 +70,12 @@ def task_of(bench: Bench, session: str) -> str:
             if f"-{session}-" in name and names.with_name("job").exists():
                 return f"{names.with_name('job').read_text()}_{place // told['pack']}"
     return ""
+
+
+def most_at_once(bench: Bench) -> int:
+    """Of sessions that write `+` and `-` into the file `ran`."""
+    changes = [1 if line == "+" else -1 for line in (bench.folder / "ran").read_text().split()]
+    return max(accumulate(changes))
 
 
 # How a session can end
@@ -196,11 +213,17 @@ def test_node_failure(lone_bench: Bench, requeue: bool) -> None:
         job = task_of(bench, bench.rows()[0]["id"])
         if requeue:
             wait_for(lambda: "PENDING" in bench.cluster.call("squeue", "-h", "-j", job, "-O", "State"), MINUTES)
-            bench.wait_for_files(".runner/*/jobs/slurm/*/0.end")
+            wait_for(lambda: not with_environment(f"{bench.folder}/began".encode()), MINUTES)
     finally:
         bench.cluster.bring_back(node)
-    if requeue:  # Slurm would wait for two minutes
-        bench.cluster.insist("scontrol", "update", f"jobid={job}", "starttime=now")
+    if requeue:  # Slurm would wait for two minutes, and says so once more when it hears that the first try is over
+        now = ["scontrol", "update", f"jobid={job}", "starttime=now"]
+
+        def again() -> bool:
+            subprocess.run(now, env=bench.cluster.environ, stderr=subprocess.DEVNULL, timeout=MINUTES, check=False)
+            return (bench.folder / "began").read_text() == "1\n1\n"
+
+        wait_for(again, MINUTES)
     _, errors = runner.communicate(timeout=MINUTES)
     assert runner.returncode == 0, errors
     assert (bench.folder / "began").read_text() == ("1\n1\n" if requeue else "1\n2\n")
@@ -298,25 +321,55 @@ def test_two_thousand_in_arrays(bench: Bench) -> None:
     assert names(bench) == []
 
 
-def test_max_parallel(bench: Bench) -> None:
-    """Never more at once than the file says, and those that go on at the same time go on together."""
+@pytest.mark.parametrize(
+    ("text", "options", "calls"),
+    [
+        ("repeat: 12\n", {}, 1),
+        ("repeat: 24\n", {"pack": 2}, 1),
+        ("ranges: {cpu: [1, 2], x: 'range:6'}\nresources: {cpu: $cpu}\nenv: {X: $x}\n", {}, 2),
+        ("repeat: 12\nstop: {failures: 1}\n", {}, 4),
+    ],
+)
+def test_max_parallel(bench: Bench, text: str, options: dict[str, Any], calls: int) -> None:
+    """Never more at once than the file says, in how many arrays ever; all of them are submitted at once, unless a session's end
+    decides whether there is a next.
+    """
+    counted = interposed(bench, "sbatch", 'echo >>"$0.calls"; exec $real "$@"')
     bench.write(
         f"exec: [sh, -c, 'echo + >>{bench.folder}/ran; sleep 0.5; echo - >>{bench.folder}/ran']\n"
-        "repeat: 12\nmax_parallel: 3\n"
+        f"{text}max_parallel: 3\n",
+        **options,
+    )
+    done = bench.run("apply", PATH=counted.path)
+    assert done.returncode == 0, done.stderr
+    assert most_at_once(bench) == 3
+    assert len(counted.made()) >= calls if "stop" in text else len(counted.made()) == calls
+
+
+def test_retries_wait_for_room(bench: Bench) -> None:
+    """What is tried again goes into an array of its own, and runs when `max_parallel` allows for it."""
+    script = (
+        "echo + >>$HERE/ran; sleep 0.5; echo - >>$HERE/ran; test -e $HERE/tried.$1 || { touch $HERE/tried.$1; exit 1; }"
+    )
+    bench.write(
+        f"exec: [sh, -c, {json.dumps(script.replace('$', '$$'))}, sh, $x]\nranges: {{x: 'range:6'}}\nmax_parallel: 3\n"
+        f"env: {{HERE: {bench.folder}}}\nretry: {{limit: 1, backoff: 0s}}\n"
     )
     done = bench.run("apply")
     assert done.returncode == 0, done.stderr
-    most = alive = 0
-    for line in (bench.folder / "ran").read_text().split():
-        alive += 1 if line == "+" else -1
-        most = max(most, alive)
-    assert most == 3
+    assert most_at_once(bench) == 3
+    assert [row["attempts"] for row in bench.rows()] == [2] * 6
 
 
 def test_packs_lose_nothing(bench: Bench) -> None:
-    """In a pack, a session that fails or takes too long costs the next ones nothing."""
-    scripts = ["exit 0", "exit 4", "sleep 1000", "kill -9 $$", "echo fine"]
-    bench.write(f"exec: [sh, -c, $script]\ntimeout: 2s\ngrace: 0s\nranges: {json.dumps({'script': scripts})}\n", pack=5)
+    """In a pack, a session that fails, takes too long or too much memory costs the next ones nothing."""
+    memory = "python3 -c 'bytearray(300 << 20)'"
+    scripts = ["exit 0", "exit 4", "sleep 1000", memory, "kill -9 $$", "echo fine"]
+    bench.write(
+        "exec: [sh, -c, $script]\ntimeout: 5s\ngrace: 5s\nresources: {mem: 128m}\n"
+        f"ranges: {json.dumps({'script': scripts})}\n",
+        pack=6,
+    )
     done = bench.run("apply")
     assert done.returncode == 1, done.stderr
     rows = bench.by("script")
@@ -324,9 +377,52 @@ def test_packs_lose_nothing(bench: Bench) -> None:
         ("succeeded", 0),
         ("failed", 4),
         ("timed-out", 143),
+        ("out-of-memory", 137),
         ("failed", 137),
         ("succeeded", 0),
     ]
+
+
+def test_a_pack_that_dies(bench: Bench) -> None:
+    """What it was at is lost, what had ended stays, and what had not begun is submitted again, though nothing is retried."""
+    bench.write(
+        f"exec: [sh, -c, 'echo $1 >>{bench.folder}/ran; test $1 != 1 || sleep 1000', sh, $x]\nranges: {{x: 'range:4'}}\n",
+        pack=4,
+    )
+    runner = bench.start("apply")
+    wait_for(lambda: (bench.folder / "ran").exists() and (bench.folder / "ran").read_text() == "0\n1\n", MINUTES)
+    bench.cluster.insist("scancel", "--batch", "--signal=9", task_of(bench, bench.by("x")["0"]["id"]))
+    _, errors = runner.communicate(timeout=MINUTES)
+    assert runner.returncode == 1, errors
+    rows = bench.by("x")
+    assert [(rows[x]["status"], rows[x]["attempts"]) for x in "0123"] == [
+        ("succeeded", 1),
+        ("lost", 1),
+        ("succeeded", 2),
+        ("succeeded", 2),
+    ]
+    assert (bench.folder / "ran").read_text() == "0\n1\n2\n3\n"
+
+
+def test_a_pack_where_no_interpreter_is(bench: Bench) -> None:
+    """`sh` carries it out, and that is said once."""
+    elsewhere = bench.folder / "elsewhere" / "python"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text(f'#!/bin/sh\ntest -z "$SLURM_JOB_ID" || exit 127\nexec {sys.executable} "$@"\n')
+    elsewhere.chmod(0o755)
+    bench.write("exec: [sh, -c, exit 0]\nrepeat: 3\n", pack=3)
+    runner = f"import sys; sys.executable = {str(elsewhere)!r}; from runner.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", runner, "apply"],
+        cwd=bench.folder,
+        env=bench.cluster.environ,
+        capture_output=True,
+        text=True,
+        timeout=MINUTES,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("does not work on") == 1
 
 
 # Nothing twice, nothing lost
@@ -439,12 +535,14 @@ def test_controller_restart(lone_bench: Bench) -> None:
         _, errors = runner.communicate(timeout=MINUTES)
         assert runner.returncode == 0, errors
         late = bench.start("apply", "two.yaml")
-        bench.wait_for_files(".runner/two/journal.db")
+        assert late.stderr is not None
+        assert late.stderr.readline() == "waiting: for Slurm's controller to answer\n"
         assert late.poll() is None
     finally:
         bench.cluster.start()
     _, errors = late.communicate(timeout=MINUTES)
     assert late.returncode == 0, errors
+    assert "controller" not in errors
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,12 +19,13 @@ import trio.testing
 
 from runner.backends.base import Rejected
 from runner.backends.slurm import config, listing, outcome, signals
+from runner.backends.slurm.backend import Slurm
 from runner.backends.slurm.gather import Gathering
+from runner.backends.slurm.job import MISSES, Job
 from runner.backends.slurm.listing import Row
 from runner.backends.slurm.record import Record, parse
 from runner.backends.slurm.spool import Array, Spool
-from runner.backends.slurm.watch import MISSES, Job
-from runner.model import Attempt, Outcome, Resources
+from runner.model import Attempt, Ended, Outcome, Resources
 from tests.processes import wait_for
 
 SHELLS = [shell for shell in (["dash"], ["bash", "--posix"], ["busybox", "sh"]) if shutil.which(shell[0])]
@@ -97,6 +99,30 @@ def test_submissions_are_gathered(tmp_path: Path) -> None:
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
     assert sorted(sent) == [["0", "1", "2"], ["3", "4", "5"], ["6", "7", "8"], ["other"]]
+
+
+def test_what_waits_for_room_goes_together(tmp_path: Path) -> None:
+    """However long that takes."""
+    sent: list[list[str]] = []
+
+    async def submit(attempts: Sequence[Attempt]) -> None:
+        sent.append([attempt.session for attempt in attempts])
+
+    async def room() -> None:
+        await trio.sleep_until(100)
+
+    async def main() -> None:
+        gathering = Gathering(submit, 10, room)
+        async with trio.open_nursery() as running:
+            running.start_soon(gathering.run)
+            async with trio.open_nursery() as nursery:
+                for number in range(5):
+                    nursery.start_soon(gathering.add, attempt(str(number), tmp_path, RUNNER_INDEX=str(number)), ("a",))
+                    await trio.sleep(10)
+            running.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert sent == [["0", "1", "2", "3", "4"]]
 
 
 def test_what_is_refused_is_refused_for_each(tmp_path: Path) -> None:
@@ -272,6 +298,32 @@ def test_vanished_from_the_queue(tmp_path: Path, gap: float, vanished: bool) -> 
     assert trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0)) is vanished
 
 
+@pytest.mark.parametrize(
+    ("accounting", "log", "expected"),
+    [
+        ("echo '7_[0]|CANCELLED by 0|0:0|None assigned|Unknown'", False, (Outcome.CANCELLED, False)),
+        ("echo 'Slurm accounting storage is disabled' >&2; exit 1", False, (Outcome.LOST, False)),
+        ("echo 'Slurm accounting storage is disabled' >&2; exit 1", True, (Outcome.LOST, True)),
+    ],
+)
+def test_never_seen_in_the_queue(tmp_path: Path, accounting: str, log: bool, expected: tuple[Outcome, bool]) -> None:
+    """What was gone before the first look was cancelled if accounting says so, and has begun if it has left a log."""
+    commands = {"sbatch": "echo 7", "squeue": "exit 0", "sacct": accounting, "scontrol": "exit 0"}
+    for name, script in commands.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    one = attempt("x", tmp_path)
+    if log:
+        Path(one.stdout).touch()
+
+    async def main() -> Ended:
+        async with Slurm({}, {"PATH": f"{tmp_path}:{os.environ['PATH']}"}, tmp_path / "jobs") as backend:
+            return await backend.wait(await backend.submit(one))
+
+    ended = trio.run(main)
+    assert (ended.outcome, ended.began) == expected
+
+
 def test_lists_are_read(tmp_path: Path) -> None:
     """`squeue` and `sacct` as they print, with a task that waits, one that failed, and an array of which only one row is left."""
     lines = {
@@ -280,7 +332,8 @@ def test_lists_are_read(tmp_path: Path) -> None:
             "12  |1  |PENDING  |0  |N/A  |  |Priority  |tag  \n"
             "13  |N/A  |CANCELLED  |0  |1795632111  |  |None  |other  \n"
         ),
-        "sacct": "12_0|FAILED|9:0|n1|1795632111\n12_1|CANCELLED by 0|0:0|None assigned|Unknown\n",
+        "sacct": "12_0|FAILED|9:0|n1|1795632111\n12_1|CANCELLED by 0|0:0|None assigned|1795632111\n"
+        "14_[0-2,5%4]|CANCELLED by 0|0:0|None assigned|Unknown\n",
     }
     for name, text in lines.items():
         (tmp_path / name).write_text(f"#!/bin/sh\ncat <<'EOF'\n{text}EOF\n")
@@ -294,7 +347,8 @@ def test_lists_are_read(tmp_path: Path) -> None:
         assert queued["other"]["13", listing.REST].began is None
         accounted = await listing.accounted(environ, ["12"])
         assert (accounted["12", 0].code, accounted["12", 0].reason) == (None, "exit code 9 or 137")
-        assert accounted["12", 1].state == "CANCELLED"
+        assert (accounted["12", 1].state, accounted["12", 1].began) == ("CANCELLED", None)
+        assert accounted["14", listing.REST].state == "CANCELLED"
 
     trio.run(main)
 
@@ -302,17 +356,32 @@ def test_lists_are_read(tmp_path: Path) -> None:
 # The wrapper
 
 
-class Task:
-    """An array task, carried out here by a shell."""
+@dataclass(frozen=True)
+class Carrier:
+    """What carries out a task: a shell, or the interpreter that it finds; that is for packs only."""
 
-    def __init__(
-        self, shell: list[str], folder: Path, attempts: Sequence[Attempt], pack: int = 1, setup: str = ""
-    ) -> None:
-        self.array = Spool(folder / "spool").make(attempts, pack, setup)
-        environ = {**os.environ, "SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_JOB_ID": "7", "SLURMD_NODENAME": "n1"}
-        self.process = subprocess.Popen(
-            [*shell, str(self.array.folder / "script")], env=environ, stderr=subprocess.PIPE
-        )
+    shell: tuple[str, ...]
+    python: str = ""
+
+    def make(self, spool: Spool, attempts: Sequence[Attempt], setup: str = "") -> Array:
+        return spool.make(attempts, 5 if self.python or len(attempts) > 1 else 1, setup, self.python)
+
+    def start(self, script: str, **environ: str) -> subprocess.Popen[bytes]:
+        environ = {
+            **os.environ,
+            "SLURM_ARRAY_TASK_ID": "0",
+            "SLURM_ARRAY_JOB_ID": "7",
+            "SLURMD_NODENAME": "n1",
+        } | environ
+        return subprocess.Popen([*self.shell, "-c", script], env=environ, stderr=subprocess.PIPE)
+
+
+class Task:
+    """An array task, carried out here."""
+
+    def __init__(self, carrier: Carrier, folder: Path, attempts: Sequence[Attempt], setup: str = "") -> None:
+        self.array = carrier.make(Spool(folder / "spool"), attempts, setup)
+        self.process = carrier.start((self.array.folder / "script").read_text())
 
     def end(self) -> list[Record]:
         self.process.communicate(timeout=60)
@@ -320,35 +389,61 @@ class Task:
         return [self.array.records[place] for place in sorted(self.array.records)]
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
-class TestWrapper:
-    def test_hostile(self, shell: list[str], tmp_path: Path) -> None:
+CARRIERS = {shell[0]: Carrier(tuple(shell)) for shell in SHELLS} | {"python": Carrier(tuple(SHELLS[0]), sys.executable)}
+
+
+@pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS)
+class TestTask:
+    def test_hostile(self, carrier: Carrier, tmp_path: Path) -> None:
         """Folders, arguments and variables are nobody's syntax."""
         odd = tmp_path / "a 'b' $(id)"
         odd.mkdir()
         hostile = "a'b\"$(id)`id`\n*;é🐍"
         one = attempt("x", odd, ("sh", "-c", 'printf "%s|%s|%s" "$PLAIN" "$1" "$PWD"', "sh", hostile), PLAIN=hostile)
-        [record] = Task(shell, odd, [one]).end()
+        [record] = Task(carrier, odd, [one]).end()
         assert (record.code, record.why, record.host, record.job) == (0, "", "n1", "7")
         assert Path(one.stdout).read_text() == f"{hostile}|{hostile}|{odd}"
 
-    def test_pack(self, shell: list[str], tmp_path: Path) -> None:
+    def test_setup(self, carrier: Carrier, tmp_path: Path) -> None:
+        """It sees the job's variables, and the session what it makes; the file's own come last."""
+        script = 'echo "$MADE|$PLAIN"'
+        one = attempt("x", tmp_path, script, PLAIN="a 'b'")
+        [record] = Task(carrier, tmp_path, [one], "export MADE=$SLURM_ARRAY_JOB_ID PLAIN=setup").end()
+        assert (record.code, Path(one.stdout).read_text()) == (0, "7|a 'b'\n")
+
+    def test_pack(self, carrier: Carrier, tmp_path: Path) -> None:
         """One after the other, each with its own end; the last task has what is left."""
-        commands = ["exit 3", "kill -9 $$", "echo fine"]
-        [first, second, third] = Task(shell, tmp_path, [attempt(c[:4], tmp_path, c) for c in commands], pack=5).end()
-        assert [record.code for record in (first, second, third)] == [3, 137, 0]
+        commands = ["exit 3", "kill -9 $$", "sleep 0.01", "echo fine"]
+        ends = Task(carrier, tmp_path, [attempt(c[:4], tmp_path, c) for c in commands]).end()
+        assert [record.code for record in ends] == [3, 137, 0, 0]
+        assert [record.by_shell for record in ends] == [False] * 4
         assert (tmp_path / "echo.out").read_text() == "fine\n"
 
-    def test_timeout(self, shell: list[str], tmp_path: Path) -> None:
+    def test_what_cannot_be_started(self, carrier: Carrier, tmp_path: Path) -> None:
+        """Its log says why, where it can be written; it costs the next one nothing."""
+        missing, folder = attempt("a", tmp_path, ("no-such-program",)), attempt("b", tmp_path, ("/dev/null",))
+        nowhere = replace(attempt("c", tmp_path), workdir=str(tmp_path / "gone"))
+        unwritable = replace(attempt("d", tmp_path), stdout=str(tmp_path / "gone" / "d.out"))
+        ends = Task(carrier, tmp_path, [missing, folder, nowhere, unwritable, attempt("e", tmp_path)]).end()
+        assert [(record.code, record.why) for record in ends] == [
+            (127, ""),
+            (126, ""),
+            (126, ""),
+            (126, "broken"),
+            (0, ""),
+        ]
+        assert "no-such-program" in Path(missing.stderr).read_text()
+
+    def test_timeout(self, carrier: Carrier, tmp_path: Path) -> None:
         """TERM to the whole tree, and KILL for what does not hear it."""
         deaf = replace(attempt("x", tmp_path, "(trap '' TERM; sleep 100); true"), timeout=0.2, grace=0.2)
-        [record] = Task(shell, tmp_path, [deaf]).end()
+        [record] = Task(carrier, tmp_path, [deaf]).end()
         assert (record.why, record.code) == ("timeout", 143)
 
-    def test_asked(self, shell: list[str], tmp_path: Path) -> None:
+    def test_asked(self, carrier: Carrier, tmp_path: Path) -> None:
         """Only a marked session ends when asked; others get the signal themselves."""
         script = "trap 'echo usr1' USR1; trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done"
-        task = Task(shell, tmp_path, [attempt("x", tmp_path, script), attempt("y", tmp_path, "echo y")], pack=2)
+        task = Task(carrier, tmp_path, [attempt("x", tmp_path, script), attempt("y", tmp_path, "echo y")])
         log = tmp_path / "x.out"
         wait_for(lambda: log.exists() and "ready" in log.read_text())
         task.process.send_signal(signal.SIGUSR1)
@@ -359,26 +454,68 @@ class TestWrapper:
         assert (first.why, first.code) == ("asked", 7)
         assert (second.why, second.code) == ("", 0)
 
-    def test_marked_before_it_began(self, shell: list[str], tmp_path: Path) -> None:
+    def test_hurried(self, carrier: Carrier, tmp_path: Path) -> None:
+        """Marked and hurried, it is killed without grace."""
+        one = replace(attempt("x", tmp_path, "trap '' TERM; echo ready; while :; do sleep 0.05; done"), grace=1000.0)
+        task = Task(carrier, tmp_path, [one])
+        log = tmp_path / "x.out"
+        wait_for(lambda: log.exists() and "ready" in log.read_text())
+        task.array.ask(0)
+        task.process.send_signal(signal.SIGUSR2)
+        [record] = task.end()
+        assert (record.why, record.code) == ("asked", 137)
+
+    def test_ended_by_slurm_and_begun_again(self, carrier: Carrier, tmp_path: Path) -> None:
+        """TERM ends what runs and begins no more; put back into the queue, the task goes on where it was."""
+        commands = [
+            f"echo a >>{tmp_path}/ran",
+            f"echo b | tee -a {tmp_path}/ran; sleep 0.05; test -e {tmp_path}/go || sleep 1000",
+        ]
+        attempts = [attempt(str(place), tmp_path, command) for place, command in enumerate([*commands, commands[0]])]
+        task = Task(carrier, tmp_path, attempts)
+        wait_for(lambda: (tmp_path / "1.out").exists() and "b" in (tmp_path / "1.out").read_text())
+        task.process.send_signal(signal.SIGTERM)
+        assert [(record.code, record.why) for record in task.end()] == [(0, ""), (143, "slurm")]
+        (tmp_path / "go").touch()
+        task.process = carrier.start((task.array.folder / "script").read_text(), SLURM_RESTART_COUNT="1")
+        assert [(record.code, record.why) for record in task.end()] == [(0, "")] * 3
+        assert (tmp_path / "ran").read_text() == "a\nb\nb\na\n"
+        assert (tmp_path / "1.out").read_text() == "b\n"
+
+    def test_marked_before_it_began(self, carrier: Carrier, tmp_path: Path) -> None:
         """It never does."""
-        array = Spool(tmp_path / "spool").make([attempt("x", tmp_path, "touch ran")], 1, "")
+        array = carrier.make(Spool(tmp_path / "spool"), [attempt("x", tmp_path, "touch ran")])
         array.ask(0)
-        environ = {**os.environ, "SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_JOB_ID": "7"}
-        subprocess.run([*shell, str(array.folder / "script")], env=environ, check=True, timeout=60)
+        carrier.start((array.folder / "script").read_text()).communicate(timeout=60)
         array.collect()
         assert (array.records[0].why, array.records[0].code) == ("asked", None)
         assert not (tmp_path / "ran").exists()
 
-    def test_without_its_folder(self, shell: list[str], tmp_path: Path) -> None:
+    def test_without_its_folder(self, carrier: Carrier, tmp_path: Path) -> None:
         """Nothing is run of an array that was dropped."""
         spool = Spool(tmp_path / "spool")
-        array = spool.make([attempt("x", tmp_path, "touch ran")], 1, "")
+        array = carrier.make(spool, [attempt("x", tmp_path, "touch ran")])
         script = (array.folder / "script").read_text()
         spool.drop(array)
-        environ = {**os.environ, "SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_JOB_ID": "7"}
-        done = subprocess.run([*shell, "-c", script], env=environ, check=False, timeout=60)
-        assert done.returncode == outcome.NO_FOLDER
+        process = carrier.start(script)
+        process.communicate(timeout=60)
+        assert process.returncode == outcome.NO_FOLDER
         assert not (tmp_path / "ran").exists()
+
+
+def test_what_a_session_of_a_pack_leaves_behind_is_ended(tmp_path: Path) -> None:
+    """Before the next one begins, which would share its cpus with it."""
+    script = f"(trap '' HUP; setsid sleep 1000 & echo $! >{tmp_path}/pid) & wait; exit 4"
+    after = attempt("y", tmp_path, f"! kill -0 $(cat {tmp_path}/pid)")
+    first, second = Task(CARRIERS["python"], tmp_path, [attempt("x", tmp_path, script), after]).end()
+    assert (first.code, first.why, second.code) == (4, "", 0)
+
+
+def test_without_an_interpreter(tmp_path: Path) -> None:
+    """`sh` carries out the pack where `python` does not work, and each record says so."""
+    broken = Carrier(tuple(SHELLS[0]), "/bin/false")
+    ends = Task(broken, tmp_path, [attempt("x", tmp_path, "exit 3"), attempt("y", tmp_path)]).end()
+    assert [(record.code, record.by_shell) for record in ends] == [(3, True), (0, True)]
 
 
 def test_record_of_nothing() -> None:

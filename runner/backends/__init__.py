@@ -44,6 +44,10 @@ def _slurm(
 BACKENDS: Mapping[str, Open] = {"local": _local, "backend.ai": _backendai, "slurm": _slurm}
 
 
+KEEP_LIMITS = frozenset(("slurm",))
+"""Those that see to it themselves that no more than so many jobs run at once, if their options say `max_parallel`."""
+
+
 def _backendai_problems(sweep: Sweep) -> Iterator[Problem]:
     from runner.backends.backendai.check import problems
 

@@ -25,7 +25,8 @@ class Rejected(Exception):
 class Started:
     """The job's command has begun, `at` (Unix time), on `host`.
 
-    `cold` is why it has an interpreter of its own, where it was to be forked from one that has imported its `preload`.
+    `cold` is why it has an interpreter of its own, where it was to be forked from one that has imported its `preload`; or why it
+    was started in some other way that is slower than what there could be.
     """
 
     at: float
@@ -56,8 +57,8 @@ class Backend(Protocol):
     ahead: int
     """How many attempts it takes ahead of their room (`Attempt.most`), so that it need not ask us before the next begins."""
 
-    async def submit(self, attempt: Attempt) -> str:
-        """Hand an attempt over and return its job id once it is accepted.
+    async def submit(self, attempt: Attempt, on_waiting: Callable[[str], None] | None = None) -> str:
+        """Hand an attempt over and return its job id once it is accepted; `on_waiting` is told of what that has to wait for.
 
         Submitting a name that the backend already has, even by a dead process, returns the existing job's id: that is how
         one is adopted, and how the backend learns where its logs and outputs belong. A program that cannot be started

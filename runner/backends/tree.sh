@@ -11,17 +11,23 @@ clock() { # now, in hundredths of a second
 
 tree() { # the processes below the program, and those of its session: their pids in $found
     found=" $leader " more=1
+    table=$(cat /proc/[0-9]*/stat) # `read` would take a system call for each character, and seconds on a busy machine
+    set -f
     while [ "$more" = 1 ]; do
         more=0
-        for stat in /proc/[0-9]*/stat; do
-            process=${stat%/stat} process=${process#/proc/}
+        IFS='
+'
+        for line in $table; do
+            IFS=' '
+            process=${line%% *}
             case $found in *" $process "*) continue ;; esac
-            read -r line <"$stat" || continue
             set -- ${line##*) }
             case $found in *" $2 "*) ;; *) [ "$4" = "$leader" ] || continue ;; esac
             found="$found$process " more=1
         done
     done
+    set +f
+    unset IFS
 } 2>/dev/null
 
 all() { # all SIGNAL: to every process of the program

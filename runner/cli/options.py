@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from runner.backends import BACKENDS, PROBLEMS
+from runner.backends import BACKENDS, KEEP_LIMITS, PROBLEMS
 from runner.capacity import Capacity
 from runner.checks import check_fits
 from runner.cli.streams import say
@@ -164,7 +164,15 @@ def override(
     if fail_fast:
         sweep = replace(sweep, policy=replace(sweep.policy, stop=Stop(failures=1)))
     check_choice(sweep)
-    return sweep
+    return _limited_there(sweep)
+
+
+def _limited_there(sweep: Sweep) -> Sweep:
+    """Where the backend can keep `max_parallel` it gets all sessions at once; not where we decide what comes next by more."""
+    at_once, there = sweep.max_parallel, sweep.backend
+    if at_once is None or there.kind not in KEEP_LIMITS or sweep.capacity or sweep.policy.stop is not None:
+        return sweep
+    return replace(sweep, max_parallel=None, backend=replace(there, options={**there.options, "max_parallel": at_once}))
 
 
 def parse_capacity(text: str) -> dict[str, Amount]:

@@ -103,7 +103,7 @@ class Job:
         if self._left or not self._record.commit():  # the intent first: else nobody would look for what a crash leaves
             return None
         try:
-            self.id = await self._backend.submit(self.attempt)
+            self.id = await self._backend.submit(self.attempt, self._wait)
         except Rejected as refusal:
             return Ended(Outcome.REJECTED, None, refusal.reason)
         if self._backend.outlives_client and not adopted:

@@ -97,7 +97,7 @@ class BackendAI:
                 for it in self._going:
                     await sessions.destroy(self._client, it.id, forced=True)
 
-    async def submit(self, attempt: Attempt) -> str:
+    async def submit(self, attempt: Attempt, on_waiting: Callable[[str], None] | None = None) -> str:
         if attempt.name not in self._ids:
             await self._room()
             if attempt.image is None:

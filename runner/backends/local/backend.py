@@ -113,7 +113,7 @@ class LocalBackend:
                 self._connection.kill()
                 await self._gone.wait()
 
-    async def submit(self, attempt: Attempt) -> str:
+    async def submit(self, attempt: Attempt, on_waiting: Callable[[str], None] | None = None) -> str:
         job = self._by_name.get(attempt.name)
         if job is None:
             if self._dead:

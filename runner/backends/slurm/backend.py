@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import trio
 
-from runner.backends.base import Rejected, Started
-from runner.backends.slurm import config, outcome, submission
-from runner.backends.slurm.commands import Full, Refused
-from runner.backends.slurm.gather import Gathering
-from runner.backends.slurm.patience import Controller
+from runner.backends.base import Started
+from runner.backends.slurm import config, outcome
+from runner.backends.slurm.arrays import Arrays
+from runner.backends.slurm.job import Job
+from runner.backends.slurm.patience import UNANSWERED, Controller
 from runner.backends.slurm.signals import Signals
-from runner.backends.slurm.spool import Array, Spool
-from runner.backends.slurm.watch import LONG, Job, Watch
+from runner.backends.slurm.watch import LONG, Watch
 from runner.model import Attempt, Ended
-from runner.state.disk import guarded
 
 AGAIN = 3.0
 """Seconds after which a job that shall end is told so again: a signal may come before its wrapper listens."""
@@ -36,11 +36,6 @@ FLUSHED_WITHIN = 5.0
 
 COLD = "at Slurm each session starts an interpreter of its own"
 
-MOST_IN_ARRAY = 1000
-
-HELD_BACK = 10.0
-"""Seconds until a submission that was one too many is tried again."""
-
 
 class Slurm:
     """Submits sessions in arrays, and follows them by the records that they leave in `folder`, which the nodes must share.
@@ -53,34 +48,27 @@ class Slurm:
     takes: int | None = 4000
     ahead = 0
 
-    def __init__(self, options: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> None:
-        self._config = config.read(options)
+    def __init__(
+        self, options: Mapping[str, Any], environ: Mapping[str, str], folder: Path, python: str = sys.executable
+    ) -> None:
         self._environ = config.surroundings(environ)
         self._controller = Controller()
-        self._folder = folder
         self._watch = Watch(self._environ, self._controller, LONG)
         self._signals = Signals(self._environ)
-        self._gathering = Gathering(self._submit, MOST_IN_ARRAY * self._config.pack)
-        self._by_id: dict[str, Job] = {}
+        self._arrays = Arrays(config.read(options), self._environ, folder, self._controller, self._watch, python)
         self._attempts: dict[str, Attempt] = {}
         self._started: dict[Job, Started] = {}
         self._ended: dict[Job, Ended] = {}
         self._told: deque[Job] = deque()
-        self._reconciling = trio.Lock()
-        self._ready = trio.Lock()
-        self._limits: Mapping[str, str] | None = None
         self._complained = False
 
     async def __aenter__(self) -> Self:
-        self._spool = await trio.to_thread.run_sync(Spool, self._folder)
-        for array in self._spool.arrays:
-            if array.job is not None:
-                self._know(array)
+        await self._arrays.open()
         self._manager = trio.open_nursery()
         nursery = await self._manager.__aenter__()
         self._scope = nursery.cancel_scope
         nursery.start_soon(self._watch.run)
-        nursery.start_soon(self._gathering.run)
+        nursery.start_soon(self._arrays.run)
         nursery.start_soon(self._signals.run)
         return self
 
@@ -94,113 +82,28 @@ class Slurm:
         await self._manager.__aexit__(None, None, None)
         return None
 
-    async def submit(self, attempt: Attempt) -> str:
-        if (job := await self._known(attempt.name)) is None:
-            arguments = config.arguments(self._config, attempt)
-            secrets = tuple(sorted(attempt.secrets.items()))
-            await self._gathering.add(attempt, (arguments, secrets))
-            array, place = self._place(attempt.name)
-            job = array.id(place)
+    async def submit(self, attempt: Attempt, on_waiting: Callable[[str], None] | None = None) -> str:
+        job = await self._arrays.find(attempt.name) or await self._arrays.add(attempt, on_waiting)
         self._attempts[job] = attempt
         await trio.lowlevel.checkpoint()
         return job
 
-    async def _submit(self, attempts: Sequence[Attempt]) -> None:
-        """One array of these; where Slurm's limits do not allow for so many, several."""
-        await self._prepare()
-        arguments = config.arguments(self._config, attempts[0])
-        while True:
-            array = await self._laid_out(attempts)
-            try:
-                job = await submission.submit(self._environ, self._controller, array, arguments, attempts[0].secrets)
-            except Full as refusal:
-                self._spool.drop(array)
-                if len(attempts) > 1:
-                    half = len(attempts) // 2
-                    await self._submit(attempts[:half])
-                    await self._submit(attempts[half:])
-                    return
-                if all(job in self._ended for job in self._by_id.values()):
-                    raise Rejected(refusal.words) from refusal
-                await trio.sleep(HELD_BACK)
-            except Refused as refusal:
-                self._spool.drop(array)
-                raise Rejected(refusal.words) from refusal
-            else:
-                array.submitted(job)
-                self._know(array)
-                self._watch.look_soon()
-                return
-
-    async def _laid_out(self, attempts: Sequence[Attempt]) -> Array:
-        try:
-            with guarded(self._folder):
-                return await trio.to_thread.run_sync(self._spool.make, attempts, self._config.pack, self._config.setup)
-        except UnicodeEncodeError as error:
-            raise Rejected(f"its variables cannot be written: {error}") from error
-
-    async def _prepare(self) -> None:
-        """Learn the cluster's limits, once."""
-        async with self._ready:
-            if self._limits is None:
-                self._limits = await submission.limits(self._environ, self._controller)
-                largest = int(self._limits.get("MaxArraySize") or 1001)
-                self._gathering.most = max(1, min(MOST_IN_ARRAY, largest)) * self._config.pack
-                age = int((self._limits.get("MinJobAge") or "300").split()[0])
-                self._watch.longest = max(1.0, min(LONG, age / 4))
-
-    def _know(self, array: Array) -> None:
-        for place in range(len(array.names)):
-            self._by_id[array.id(place)] = self._watch.job(array, place)
-
-    def _place(self, name: str) -> tuple[Array, int]:
-        found = self._spool.place(name)
-        assert found is not None
-        return found
-
     async def find(self, name: str, job: str | None = None, started: float | None = None) -> str | None:
-        await self._gathering.settle(name)
-        return await self._known(name)
-
-    async def _known(self, name: str) -> str | None:
-        """The id of the job of this name, if there is one."""
-        await trio.lowlevel.checkpoint()
-        found = self._spool.place(name)
-        if found is None:
-            return None
-        array, place = found
-        async with self._reconciling:
-            if array.job is None and self._spool.place(name) is not None:
-                await self._reconcile(array)
-        return None if array.job is None else array.id(place)
-
-    async def _reconcile(self, array: Array) -> None:
-        """We, or a dead runner, may have submitted it."""
-        await self._prepare()
-        await trio.to_thread.run_sync(array.collect)
-        job = await submission.look_for(self._environ, self._controller, array)
-        if job is None:
-            self._spool.drop(array)
-        else:
-            array.submitted(job)
-            self._know(array)
+        await self._arrays.settle(name)
+        return await self._arrays.find(name)
 
     async def living(self, prefix: str) -> Mapping[str, str]:
         found: dict[str, Job] = {}
-        for array in list(self._spool.arrays):
-            if any(name.startswith(prefix) for name in array.names):
-                await self._known(array.names[0])
-        for name, array, place in self._spool.places(prefix):
-            await trio.lowlevel.checkpoint()
-            if array.job is not None and self._by_id[array.id(place)].record is None:
-                found[name] = self._by_id[array.id(place)]
+        for name, job in await self._arrays.begun_with(prefix):
+            if job.record is None:
+                found[name] = job
         if found:
             await self._watch.look_now(found.values())
         alive = ((name, job) for name, job in found.items() if job.record is None and job.row and not job.row.final)
         return {name: job.id for name, job in alive}
 
     async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:
-        it = self._by_id.get(job)
+        it = self._arrays.job(job)
         if it is None:
             await trio.lowlevel.checkpoint()
             return Started(time.time(), None)
@@ -216,33 +119,40 @@ class Slurm:
             return False
 
         if it not in self._started:
-            await self._prepare()
+            await self._arrays.prepare()
             await self._watch.until(it, begun)
             record, row = it.record, it.row
             at = record.began if record else row.began if row else None
             host = record.host if record else row.host if row else None
-            attempt = self._attempts.get(it.id)
-            cold = COLD if attempt is not None and attempt.preload is not None else None
-            self._started[it] = Started(time.time() if at is None else at, host, cold)
+            self._started[it] = Started(time.time() if at is None else at, host, self._cold(it))
         await trio.lowlevel.checkpoint()
         return self._started[it]
+
+    def _cold(self, it: Job) -> str | None:
+        records = [record for place in it.array.mates(it.task) if (record := it.array.records.get(place))]
+        if records and records[0].by_shell:
+            return (
+                f"`{sys.executable}` does not work on {records[0].host or 'its node'}, and `sh` carries out packs there"
+            )
+        attempt = self._attempts.get(it.id)
+        return COLD if attempt is not None and attempt.preload is not None else None
 
     def _waits_for(self, it: Job, told: str | None) -> str | None:
         """News of why it waits; that the controller is away is told of one job only."""
         if self._controller.away:
             news, self._complained = not self._complained, True
-            return "for Slurm's controller to answer" if news else None
+            return UNANSWERED if news else None
         self._complained = False
         why = it.row.waits_for if it.row else None
         return why if why != told else None
 
     async def wait(self, job: str) -> Ended:
-        it = self._by_id.get(job)
+        it = self._arrays.job(job)
         if it is None:
             await trio.lowlevel.checkpoint()
             return outcome.ended(None, None, began=True, alone=True, asked=False, limit=None)
         if it not in self._ended:
-            await self._prepare()
+            await self._arrays.prepare()
             await self._watch.until(it, lambda: it.settled)
             if it.impossible and it.record is None:
                 self._signals.end((it.array, it.task))
@@ -269,7 +179,7 @@ class Slurm:
         return outcome.ended(
             it.record,
             it.row if it.row and it.row.final else None,
-            began=it.began or it.row is None,
+            began=it.began or (it.row is None and (attempt is None or os.path.lexists(attempt.stdout))),
             alone=it.array.pack == 1,
             asked=it.asked is not None,
             limit=attempt.timeout if attempt else None,
@@ -277,18 +187,18 @@ class Slurm:
 
     async def refresh(self, job: str) -> bool:
         """Jobs write into the shared folder themselves; only whether this one still does is to be found out."""
-        it = self._by_id.get(job)
+        it = self._arrays.job(job)
         if it is not None and it.record is None and not it.settled:
             await self._watch.look_now([it])
         await trio.lowlevel.checkpoint()
         return it is not None and it.record is None and not it.settled
 
     async def cancel(self, job: str, grace: float) -> None:
-        it = self._by_id.get(job)
+        it = self._arrays.job(job)
         if it is None or it in self._ended or it.record is not None:
             await trio.lowlevel.checkpoint()
             return
-        await self._prepare()
+        await self._arrays.prepare()
         task = (it.array, it.task)
         if it.asked is None:
             await trio.to_thread.run_sync(it.array.ask, it.place)

@@ -52,13 +52,14 @@ _KEPT = (
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """`arguments` go to each `sbatch`; `pack` sessions share an array task; `gres` and `licenses` name the file's custom
-    resources as the cluster does.
+    """`arguments` go to each `sbatch`; `pack` sessions share an array task, and `max_parallel` tasks may run at once; `gres` and
+    `licenses` name the file's custom resources as the cluster does.
     """
 
     arguments: tuple[str, ...]
     setup: str
     pack: int
+    max_parallel: int | None
     gres: Mapping[str, str]
     licenses: Mapping[str, str]
 
@@ -70,6 +71,7 @@ def read(options: Mapping[str, Any]) -> Config:
         arguments=(*places, *(str(option) for option in options.get("options", ()))),
         setup=str(options.get("setup") or ""),
         pack=int(options.get("pack") or 1),
+        max_parallel=options.get("max_parallel"),
         gres={"gpu": "gpu"} | {str(name): str(there) for name, there in (options.get("gres") or {}).items()},
         licenses={str(name): str(there) for name, there in (options.get("licenses") or {}).items()},
     )

@@ -11,7 +11,7 @@ import trio
 
 from runner.model import Attempt
 
-QUIET, LONGEST, LONGEST_OF_MANY = 0.05, 0.4, 2.0
+QUIET, LONGEST, LONGEST_OF_MANY = 0.1, 1.0, 2.0
 """Seconds: no more is waited for when so long nothing came, or after so long; longer where many arrays go out."""
 
 MANY = 20
@@ -33,11 +33,20 @@ class Entry:
 
 
 class Gathering:
-    """`submit` takes attempts of the same key, `most` at once; it raises what shall be raised for each of them."""
+    """`submit` takes attempts of the same key, `most` at once; it raises what shall be raised for each of them.
 
-    def __init__(self, submit: Callable[[Sequence[Attempt]], Awaitable[None]], most: int) -> None:
+    What comes before `room` returns goes together, too.
+    """
+
+    def __init__(
+        self,
+        submit: Callable[[Sequence[Attempt]], Awaitable[None]],
+        most: int,
+        room: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
+    ) -> None:
         self.most = most
         self._submit = submit
+        self._room = room
         self._entries: dict[str, Entry] = {}
         self._came = trio.Event()
         self._sent: deque[float] = deque()
@@ -67,6 +76,7 @@ class Gathering:
         while True:
             await self._came.wait()
             await self._pause()
+            await self._room()
             groups: dict[Key, list[Entry]] = {}
             for entry in self._entries.values():
                 if not entry.taken:

@@ -55,7 +55,13 @@ NEVER = frozenset(
 )
 """Reasons for which a task would wait for ever."""
 
-_IN_WORDS = {"None": None, "Priority": "for resources", "Resources": "for resources"}
+_IN_WORDS = {
+    "None": None,
+    "Priority": "for resources",
+    "Resources": "for resources",
+    "JobArrayTaskLimit": "for `max_parallel`",
+    "Dependency": "for `max_parallel`",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ Task = tuple[str, int]
 """An array's id, and the index in it."""
 
 REST = -1
-"""The index of all tasks that have no row of their own: of an array that was cancelled before they began only one is left."""
+"""The index of all tasks that have no row of their own: those of an array that were cancelled before they began share one."""
 
 
 async def queued(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, dict[Task, Row]]:
@@ -125,17 +131,18 @@ async def accounted(environ: Mapping[str, str], arrays: Iterable[str]) -> dict[T
     for line in text.splitlines():
         job, state, exit_code, host, began = line.split("|")
         array, _, task = job.partition("_")
-        if not task.isdigit():
+        if not task:
             continue
+        placed = bool(host) and host != "None assigned"
         code, _, number = exit_code.partition(":")
         # Codes above 128 are folded: `9:0` may have been 9 or 137.
         folded = int(code) > 0
-        found[array, int(task)] = Row(
+        found[array, int(task) if task.isdigit() else REST] = Row(
             state=state.split()[0],
             code=None if folded else int(code),
             signal=int(number),
-            began=float(began) if began.isdigit() else None,
-            host=host or None,
+            began=float(began) if began.isdigit() and placed else None,
+            host=host if placed else None,
             reason=f"exit code {code} or {int(code) + 128}" if folded else "",
         )
     return found

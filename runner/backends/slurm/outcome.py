@@ -90,6 +90,8 @@ def _by_slurm(row: Row, began: bool, alone: bool) -> Ended:
     """Its wrapper did not live to tell, or could not write."""
     if row.state in _STATES:
         outcome, reason = _STATES[row.state]
+        if not (began or alone or outcome is Outcome.CANCELLED):
+            return Ended(Outcome.LOST, None, f"it was still to come when its task ended: {reason}", began=False)
         return Ended(outcome, None, reason, began=began and row.state != "BOOT_FAIL")
     if row.signal == _LAUNCH:
         return Ended(Outcome.LOST, None, "the node could not start it", began=False)

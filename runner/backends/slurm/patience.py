@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import trio
 
@@ -11,6 +12,9 @@ from runner.errors import EnvironmentFailed
 
 LONGEST, AT_FIRST = 3600.0, 120.0
 """Seconds; the second for one that has never answered yet."""
+
+UNANSWERED = "for Slurm's controller to answer"
+"""What is waited for, in words."""
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 
@@ -24,17 +28,21 @@ class Controller:
 
 
 class Patience:
-    """For one question. Pauses grow, with jitter."""
+    """For one question. Pauses grow, with jitter; `on_waiting` is told of the first."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: Controller, on_waiting: Callable[[str], None] | None = None) -> None:
         self._controller = controller
+        self._on_waiting = on_waiting
         self._pause = _SHORTEST_PAUSE
         self._since: float | None = None
 
     async def wait(self, fault: Unreachable) -> None:
         """Pause before the next try. Raises EnvironmentFailed when it has been long enough."""
         now = trio.current_time()
-        self._since = now if self._since is None else self._since
+        if self._since is None:
+            self._since = now
+            if self._on_waiting is not None:
+                self._on_waiting(UNANSWERED)
         self._controller.away = True
         if now - self._since >= (LONGEST if self._controller.answered else AT_FIRST):
             raise EnvironmentFailed(

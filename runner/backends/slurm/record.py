@@ -8,7 +8,8 @@ from typing import NamedTuple
 class Record(NamedTuple):
     """`why` is nothing where it ended by itself, else `asked`, `timeout`, `slurm` (Slurm wanted it) or `broken` (its logs
     could not be written). `began` is Unix time by the file server's clock, `ran` and `cpu` seconds, `peak` bytes;
-    `killed` counts the processes that the kernel ended for want of memory, None where that cannot be told.
+    `killed` counts the processes that the kernel ended for want of memory, None where that cannot be told; `by_shell` says that
+    there was no interpreter to carry out its pack.
     """
 
     code: int | None
@@ -20,6 +21,7 @@ class Record(NamedTuple):
     killed: int | None
     host: str | None
     job: str
+    by_shell: bool = False
 
 
 def parse(text: str, written: float) -> Record:
@@ -37,6 +39,7 @@ def parse(text: str, written: float) -> Record:
         killed=_whole(values.get("oom")),
         host=values.get("host") or None,
         job=values.get("job", ""),
+        by_shell=values.get("by") == "sh",
     )
 
 

@@ -1,7 +1,7 @@
 """What arrays need and leave on the shared folder, one folder for each array:
 
     names    JSON: the attempts by their places, and how many share a task; once it is there, the array may be submitted
-    tasks    a block of sh for each attempt;  script: what `sbatch` was given
+    tasks.N  blocks of sh, one for each attempt;  plans: for packs, the same for Python;  script: what `sbatch` was given
     job      the array's id at Slurm, once it is known
     N.ask    that the attempt at place N shall end;  N.end: how it ended, written by the job itself
 
@@ -114,14 +114,17 @@ class Spool:
             if name.startswith(prefix):
                 yield name, array, place
 
-    def make(self, attempts: Sequence[Attempt], pack: int, setup: str) -> Array:
-        """Lay out an array of these attempts. Raises OSError, and UnicodeEncodeError for what no file can hold."""
-        blocks, size = script.tasks(attempts, setup)
+    def make(self, attempts: Sequence[Attempt], pack: int, setup: str, python: str = "") -> Array:
+        """Lay out an array of these attempts, whose packs `python` carries out where nodes can run that.
+
+        Raises OSError, and UnicodeEncodeError for what no file can hold.
+        """
         name = f"runner-{attempts[0].name.partition('-')[0]}-{os.urandom(5).hex()}"
         folder = self._folder / name
+        files = script.files(folder, attempts, pack, setup, python)
         folder.mkdir(parents=True)
-        (folder / "tasks").write_bytes(blocks)
-        (folder / "script").write_text(script.script(folder, size, len(attempts), pack))
+        for file, content in files.items():
+            (folder / file).write_bytes(content)
         array = Array(folder, tuple(attempt.name for attempt in attempts), pack)
         _put(folder / "names", json.dumps({"pack": pack, "names": array.names}))
         self._add(array)

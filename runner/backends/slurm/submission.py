@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import trio
 
@@ -23,13 +23,18 @@ async def submit(
     array: Array,
     arguments: Sequence[str],
     secrets: Mapping[str, str],
+    at_once: int | None = None,
+    on_waiting: Callable[[str], None] | None = None,
 ) -> str:
-    """The id of the array at Slurm. Raises Refused, and EnvironmentFailed when nobody answers for too long."""
+    """The id of the array at Slurm, of which `at_once` tasks may run at the same time.
+
+    Raises Refused, and EnvironmentFailed when nobody answers for too long.
+    """
     command = [
         "sbatch",
         "--parsable",
         f"--job-name={array.name}",
-        f"--array=0-{array.tasks - 1}",
+        f"--array=0-{array.tasks - 1}" + (f"%{at_once}" if at_once else ""),
         "--ntasks=1",
         "--no-requeue",
         "--output=/dev/null",
@@ -38,7 +43,7 @@ async def submit(
         *arguments,
         str(array.folder / "script"),
     ]
-    patience = Patience(controller)
+    patience = Patience(controller, on_waiting)
     while True:
         try:
             # What `--export=ALL` means is only this; secrets go this way, and neither into a file nor a command line.
@@ -81,9 +86,11 @@ def _first(text: str) -> str | None:
     return words[0].partition("_")[0] if words else None
 
 
-async def limits(environ: Mapping[str, str], controller: Controller) -> dict[str, str]:
+async def limits(
+    environ: Mapping[str, str], controller: Controller, on_waiting: Callable[[str], None] | None = None
+) -> dict[str, str]:
     """What `scontrol show config` says, by name. Raises EnvironmentFailed."""
-    patience = Patience(controller)
+    patience = Patience(controller, on_waiting)
     while True:
         try:
             text = await call(environ, "scontrol", "show", "config", seconds=60)

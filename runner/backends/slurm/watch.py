@@ -9,120 +9,22 @@ import trio
 
 from runner.backends.slurm import listing
 from runner.backends.slurm.commands import Refused, Unreachable
-from runner.backends.slurm.listing import NEVER, REST, Row
-from runner.backends.slurm.outcome import undecided
+from runner.backends.slurm.job import MISSES, Job
+from runner.backends.slurm.listing import REST, Row
 from runner.backends.slurm.patience import Controller, Patience
-from runner.backends.slurm.record import Record
 from runner.backends.slurm.spool import Array
 
-SHORT, GROWTH, LONG = 0.5, 1.4, 30.0
+SHORT, GROWTH, LONG = 0.5, 2.0, 30.0
 """Seconds between two looks at the queue: short after something was asked for, then growing, and a fraction of MinJobAge."""
 
-GLANCE, LONGEST_GLANCE = 0.1, 1.0
-"""Seconds between two looks at the records."""
-
-LATE = 8.0
-"""Seconds that a record gets to come after its job is over: a network's folder shows it later than its writer."""
-
-MISSES = 2
-"""Looks in a row in which a job was not in the queue, before accounting is asked."""
+GLANCE, FLOW, LONGEST_GLANCE = 0.1, 0.2, 1.0
+"""Seconds between two looks at the records: at first, while they come, and when they have not for a while."""
 
 TRIES = 3
 """Questions to accounting that may stay without an answer."""
 
 _NAMES = 200
 """Arrays in one question."""
-
-
-class Job:
-    """A session at its place in an array. `row` is its task's, as it was last seen."""
-
-    def __init__(self, array: Array, place: int) -> None:
-        self.array = array
-        self.place = place
-        self.row: Row | None = None
-        self.misses = 0
-        self.absent = False  # Slurm knows no more of it than `row`
-        self.asked: float | None = None
-        self.waiters = 0
-        self.changed = trio.Event()
-        self.vanished = False  # it left the queue before it began, and nobody keeps a record of that
-        self._seen_at = math.inf
-        self._overdue = math.inf
-        self._spared = False
-        self._doubts = 0
-
-    @property
-    def task(self) -> int:
-        return self.place // self.array.pack
-
-    @property
-    def id(self) -> str:
-        return self.array.id(self.place)
-
-    @property
-    def record(self) -> Record | None:
-        return self.array.records.get(self.place)
-
-    @property
-    def began(self) -> bool:
-        """Whether its command has, as far as can be seen."""
-        if self.record is not None:
-            return True
-        earlier = range(self.array.mates(self.task).start, self.place)
-        return self.row is not None and self.row.began is not None and all(it in self.array.records for it in earlier)
-
-    @property
-    def impossible(self) -> bool:
-        """Whether it would wait for ever."""
-        return self._doubts >= MISSES
-
-    @property
-    def settled(self) -> bool:
-        """Whether it is known how it ended, as well as it ever will be."""
-        slurm_is_done = self.absent or (self.row is not None and self.row.final)
-        if self.record is not None:
-            return not undecided(self.record) or slurm_is_done
-        return (
-            self._spared or self.vanished or self.impossible or (slurm_is_done and trio.current_time() >= self._overdue)
-        )
-
-    @property
-    def in_question(self) -> bool:
-        """Whether another look is due soon."""
-        return self.asked is not None or self.misses > 0 or self._overdue < math.inf or self.record is not None
-
-    def seen(self, row: Row | None, now: float, remembered: float) -> None:
-        """Take in what a question from `now` on was answered; the records were read after it.
-
-        What has begun is in the queue for `remembered` seconds, even if it ends at once.
-        """
-        if row is not None:
-            self.misses = 0
-            self.row = row
-            self._seen_at = now
-            self._doubts = self._doubts + 1 if row.pending and row.reason in NEVER else 0
-        elif not (self.row and self.row.final):
-            self.misses += 1
-            waited = self.row is not None and self.row.pending and now - self._seen_at < remembered
-            self.vanished = waited and self.misses >= MISSES
-        if row is not None and not row.final:
-            self._overdue = math.inf
-        elif self._overdue == math.inf and (self.misses >= MISSES or (self.row and self.row.final)):
-            row = self.row
-            # Of one that never began, or that was asked before its wrapper listened, no record will come.
-            at_once = (
-                row is not None and row.final and (row.began is None or (self.asked is not None and row.by_request))
-            )
-            self._overdue = now if at_once else now + LATE
-        # It had not begun when it was marked already: its wrapper will not begin it.
-        self._spared = self._spared or (
-            self.asked is not None and self.asked < now and not self.began and not self.misses
-        )
-
-    def tell(self) -> None:
-        self.changed.set()
-        self.changed = trio.Event()
 
 
 class Watch:
@@ -139,6 +41,7 @@ class Watch:
         self._wanted_again = trio.Event()
         self._unanswered: dict[Array, int] = {}
         self._error: Exception | None = None
+        self._collecting = trio.Lock()
 
     def job(self, array: Array, place: int) -> Job:
         if (array, place) not in self._jobs:
@@ -201,16 +104,17 @@ class Watch:
                 pause = GLANCE
                 continue
             try:
-                found = await self._collect(arrays)
+                found = await self.collect(arrays)
             except OSError as error:
                 self._fail(error)
                 return
-            pause = max(GLANCE, pause / 2) if found else min(LONGEST_GLANCE, pause * 1.2)
+            pause = FLOW if found else min(LONGEST_GLANCE, pause * 1.2)
             await trio.sleep(pause)
 
-    async def _collect(self, arrays: Iterable[Array]) -> bool:
+    async def collect(self, arrays: Iterable[Array]) -> bool:
         """Read the new records; whether there were any."""
-        found = [(array, await trio.to_thread.run_sync(array.collect)) for array in arrays]
+        async with self._collecting:
+            found = [(array, await trio.to_thread.run_sync(array.collect)) for array in arrays]
         for array, places in found:
             # Of a pack, the next one has begun.
             for place in {*places, *(it + 1 for it in places)}:
@@ -256,7 +160,7 @@ class Watch:
         rows: dict[str, dict[listing.Task, Row]] = {}
         for start in range(0, len(names), _NAMES):
             rows.update(await listing.queued(self._environ, names[start : start + _NAMES]))
-        await self._collect(arrays.values())
+        await self.collect(arrays.values())
         for job in wanted:
             of_array, array = rows.get(job.array.name, {}), job.array.job or ""
             row = of_array.get((array, job.task)) or of_array.get((array, REST))
@@ -282,11 +186,11 @@ class Watch:
                 return
             rows = {}
         for job in missing:
-            row = rows.get((job.array.job or "", job.task))
+            of = job.array.job or ""
+            row = rows.get((of, job.task)) or rows.get((of, REST))
             if row is not None and not row.final:
                 continue  # the queue was not asked rightly, or accounting is behind
-            job.row = row or job.row
-            job.absent = True
+            job.forgotten(row, trio.current_time())
             job.tell()
 
     def _tell_all(self) -> None:

@@ -1,7 +1,8 @@
 # Carries out the sessions of one array task, one after the other: POSIX sh and coreutils. What goes before it sets these:
 #   dir              the array's folder
-#   block, count     in `tasks` there, each session has `block` bytes, and there are `count` sessions
+#   count            sessions in it
 #   pack             sessions in one task
+#   per_file         tasks whose sessions have their blocks in the same file, `tasks.0` and so on there
 # The block of session N defines the function `plan_N`, which sets `stdout`, `stderr`, `workdir`, `limit` (seconds it may run,
 # or nothing) and `grace` (seconds between TERM and KILL), and defines the function `command` (execs the program).
 #
@@ -71,15 +72,16 @@ later() { # later SECONDS SIGNAL: send it to this script, and again until it is 
 } 2>/dev/null
 
 record() { # record CODE WHY
+    if [ "$2" = slurm ] && [ -e "$dir/$index.end" ]; then return; fi # begun anew on another node, which has been faster
     killed
     peak=''
     if [ -n "$peaks" ] && [ "$pack" -eq 1 ]; then read -r peak <"$peaks"; fi
-    after=$ticks
+    after=${ticks:-0}
     processor
     clock
-    printf 'code=%s why=%s ran=%s cpu=%s peak=%s oom=%s host=%s job=%s\n' "$1" "$2" "$((now - begun))" \
+    printf 'code=%s why=%s ran=%s cpu=%s peak=%s oom=%s host=%s job=%s by=%s\n' "$1" "$2" "$((now - begun))" \
         "${ticks:+$((ticks - after))}" "$peak" "${oom:+$((oom - before))}" "${SLURMD_NODENAME:-}" \
-        "$SLURM_ARRAY_JOB_ID" >"$dir/$index.new" && mv -f "$dir/$index.new" "$dir/$index.end"
+        "$SLURM_ARRAY_JOB_ID" "${by:-}" >"$dir/$index.new" && mv -f "$dir/$index.new" "$dir/$index.end"
 }
 
 launch() {
@@ -91,10 +93,12 @@ session() { # its exit code in $code
     "plan_$index"
     why='' leader='' kills='' timer='' code=''
     clock
-    begun=$now
-    killed
-    before=${oom:-0}
-    processor
+    begun=$now before=0
+    if [ "$pack" -gt 1 ]; then # else nothing has been counted yet
+        killed
+        before=${oom:-0}
+        processor
+    fi
     if [ -e "$dir/$index.ask" ]; then
         record '' asked
         return
@@ -125,15 +129,16 @@ session() { # its exit code in $code
     record "$code" "$why"
 }
 
+ticks=0
 index=$((SLURM_ARRAY_TASK_ID * pack)) end=$((SLURM_ARRAY_TASK_ID * pack + pack)) why='' leader=''
 if [ "$end" -gt "$count" ]; then end=$count; fi
 trap 'ask asked' USR1
 trap hurry USR2
 trap 'ask timeout' ALRM
 trap 'ask slurm' TERM
-tasks=$(dd if="$dir/tasks" bs="$((block * pack))" skip="$SLURM_ARRAY_TASK_ID" count=1 2>/dev/null)
-if [ -z "$tasks" ]; then exit 125; fi
-eval "$tasks"
+tasks=$dir/tasks.$((SLURM_ARRAY_TASK_ID / per_file))
+if [ ! -r "$tasks" ]; then exit 125; fi
+. "$tasks"
 default=''
 knows=$dir/env.${SLURMD_NODENAME:-} # what the first task on a node has found out, the others need not
 if [ -e "$knows" ] || { env --default-signal=INT true && true >"$knows"; } 2>/dev/null; then

@@ -1,0 +1,30 @@
+"""A pack's entry on its node: `python -I -S …/pack/__main__.py FOLDER SIZE TASK`.
+
+Where this interpreter cannot even import it, it has begun nothing, and ends with 1.
+"""
+
+import sys
+from types import ModuleType
+
+if __name__ == "__main__":
+    # As for the local spawner: without the real packages, what is imported is little and costs milliseconds.
+    here = __file__.rpartition("/")[0]
+    slurm = here.rpartition("/")[0]
+    backends = slurm.rpartition("/")[0]
+    folders = {
+        "runner": "",
+        "runner.backends": backends,
+        "runner.backends.local": f"{backends}/local",
+        "runner.backends.slurm": slurm,
+        "runner.backends.slurm.pack": here,
+    }
+    for name, folder in folders.items():
+        package = sys.modules[name] = ModuleType(name)
+        package.__path__ = [folder]
+
+    from runner.backends.slurm.pack.task import main
+
+    try:
+        main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    except BaseException:
+        sys.exit(70)
