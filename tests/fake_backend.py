@@ -9,7 +9,7 @@ from types import TracebackType
 import trio
 
 from runner.backends.base import Rejected, Started
-from runner.model import Attempt, Ended, Outcome
+from runner.model import Attempt, Ended, Outcome, Resources
 
 DYING = 0.125
 """Seconds from KILL to the end: nothing dies at the very moment it is told to."""
@@ -114,7 +114,9 @@ class FakeBackend:
         self._script = script
         self.submitted: list[str] = []
         self.graces: list[float] = []
-        self._turn = trio.StrictFIFOLock()
+        self._let_in: dict[str, Resources] = {}
+        self._line: list[str] = []
+        self._moved = trio.Event()
 
     async def __aenter__(self) -> FakeBackend:
         return self
@@ -127,6 +129,49 @@ class FakeBackend:
                 job.end_by(trio.current_time(), Outcome.FAILED, 137)
 
     async def submit(self, attempt: Attempt, on_waiting: Callable[[str], None] | None = None) -> str:
+        if attempt.most is not None:
+            await self._turn(attempt, attempt.most)
+        self._let_in[attempt.name] = attempt.resources
+        try:
+            return await self._accept(attempt)
+        finally:
+            self._let_in.pop(attempt.name, None)
+            self._move()
+
+    async def _turn(self, attempt: Attempt, most: int) -> None:
+        """In the order of the calls: a backend hears of them one after the other."""
+        self._line.append(attempt.name)
+        try:
+            while self._line[0] != attempt.name or self._running(attempt.resources) >= most:
+                await self._any_move(attempt.resources)
+        finally:
+            self._line.remove(attempt.name)
+            self._move()
+
+    def _move(self) -> None:
+        """Have all who wait in the line look again."""
+        self._moved.set()
+        self._moved = trio.Event()
+
+    def _running(self, resources: Resources) -> int:
+        alive = sum(job.attempt.resources == resources for job in self.cluster.alive)
+        return alive + sum(each == resources for each in self._let_in.values())
+
+    async def _any_move(self, resources: Resources) -> None:
+        """Return when one of these jobs has ended, however soon it is made to, or one has left the line."""
+
+        async def end(job: FakeJob) -> None:
+            await job.reach(lambda: job.ends)
+            nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            for job in self.cluster.alive:
+                if job.attempt.resources == resources:
+                    nursery.start_soon(end, job)
+            await self._moved.wait()
+            nursery.cancel_scope.cancel()
+
+    async def _accept(self, attempt: Attempt) -> str:
         await trio.lowlevel.checkpoint()
         if attempt.name in self.cluster.names:
             return self.cluster.names[attempt.name].id
@@ -135,19 +180,10 @@ class FakeBackend:
             raise Rejected(script.refuse)
         if script.submit_error is not None:
             raise script.submit_error
-        if attempt.most is not None:
-            async with self._turn:
-                while len(kin := self.kin(attempt)) >= attempt.most:
-                    await _any_end(kin)
-                return await self._accept(attempt, script)
-        return await self._accept(attempt, script)
-
-    def kin(self, attempt: Attempt) -> list[FakeJob]:
-        return [job for job in self.cluster.alive if job.attempt.resources == attempt.resources]
-
-    async def _accept(self, attempt: Attempt, script: Script) -> str:
         self.submitted.append(attempt.name)
         job = self.cluster.add(attempt, script, attempt.timeout if self.outlives_client else None)
+        del self._let_in[attempt.name]
+        self._move()
         await trio.sleep(script.accepting)
         return job.id
 
@@ -196,15 +232,3 @@ class FakeBackend:
 
     def _job(self, job: str) -> FakeJob:
         return self.cluster.jobs[job]
-
-
-async def _any_end(jobs: list[FakeJob]) -> None:
-    """Return when the first of them has ended, however soon it is made to."""
-
-    async def end(job: FakeJob) -> None:
-        await job.reach(lambda: job.ends)
-        nursery.cancel_scope.cancel()
-
-    async with trio.open_nursery() as nursery:
-        for job in jobs:
-            nursery.start_soon(end, job)

@@ -90,6 +90,7 @@ class Apply:
         builds: Builds | None = None,
         fail_after: int | None = None,
         ahead: int = 0,
+        collecting: Callable[[int], float] = lambda index: 0.0,
     ) -> None:
         self.capacity = Capacity(capacity or {}, max_parallel, devices, locks)
         self.policy = policy
@@ -97,6 +98,7 @@ class Apply:
         self.prepared: list[tuple[str, int, tuple[str, ...]]] = []
         self.ready: list[tuple[str, int, int]] = []
         self.fail_after = fail_after
+        self.collecting = collecting
         self.backend = FakeBackend(lambda attempt: scripts(index_of(attempt.session), attempt.number), cluster, ahead)
         self.executor = Executor(
             backend=self.backend,
@@ -112,6 +114,7 @@ class Apply:
         )
         self.left: list[FakeJob] = []
         self._open: dict[str, Session] = {}
+        self._ahead: dict[str, Session] = {}
 
     def emit(self, event: Event) -> None:
         if self.fail_after is not None and len(self.events) >= self.fail_after:
@@ -119,17 +122,21 @@ class Apply:
         self.events.append(event)
         if isinstance(event, AttemptSubmitted):
             assert event.session.id not in self._open
-            self._open[event.session.id] = event.session
+            assert event.session.id not in self._ahead
+            (self._ahead if event.ahead else self._open)[event.session.id] = event.session
         elif isinstance(event, AttemptStarted):
+            if ahead := self._ahead.pop(event.session, None):
+                self._open[event.session] = ahead
             self.check_capacity()
         elif isinstance(event, AttemptEnded):
             self._open.pop(event.session, None)
+            self._ahead.pop(event.session, None)
 
     def check_capacity(self) -> None:
-        """Both by what was told and by what really runs; what went ahead was told, but does not run."""
+        """Both by what was told and by what really runs."""
         running = [job.attempt.resources for job in self.backend.cluster.alive if job.starts <= trio.current_time()]
         told = [session.resources for session in self._open.values()]
-        for resources in (running,) if self.backend.ahead else (running, told):
+        for resources in (running, told):
             for name, limit in self.capacity.limits.items():
                 used = sum(each.get(name, 0) for each in resources)
                 assert used <= limit, f"{used} {name} in use, there are {limit}"
@@ -141,6 +148,8 @@ class Apply:
         return attempt_of(session, number, self.policy)
 
     async def _collect(self, attempt: Attempt, ended: Ended) -> Mapping[str, Scalar]:
+        if seconds := self.collecting(index_of(attempt.session)):
+            await trio.sleep(seconds)
         return self.collect(attempt, ended)
 
     def collect(self, attempt: Attempt, ended: Ended) -> Mapping[str, Scalar]:

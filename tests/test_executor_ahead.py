@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
 import pytest
 import trio
 from hypothesis import given, settings
@@ -124,39 +128,82 @@ def test_a_retry_comes_after_its_pause() -> None:
     assert sum(isinstance(event, AttemptSubmitted) for event in run.events) == 40
 
 
+def test_what_limits_an_apply_is_known_to_its_end() -> None:
+    """Sessions that are ahead have left the queue, but lack room all the same."""
+    limited = []
+    for ahead in (0, 2):
+        run = Apply(brief_then(LONG, 1), max_parallel=1, ahead=ahead)
+        apply(run, sweep(4))
+        limited.append(run.executor.usage.limited_by["max_parallel"])
+    assert limited[0] == pytest.approx(2 / 3, abs=0.01)
+    assert limited[1] == pytest.approx(limited[0], abs=0.01)
+
+
+def test_a_beginning_is_told_after_the_end_that_made_room_for_it() -> None:
+    """However long the metrics of the one before take to be collected."""
+    run = Apply(each(BRIEF), max_parallel=2, ahead=2, collecting=lambda index: 5.0 if index % 3 == 1 else 0.0)
+    apply(run, sweep(12))
+    assert [index for index, _ in sorted(run.starts())] == list(range(12))
+
+
 amounts = st.sampled_from([0, 1, 1, 1, 2, 4])
 needs = st.fixed_dictionaries({"cpu": amounts}, optional={"gpu": st.integers(0, 2)})
 durations = st.sampled_from([0.0, SHORT / 8, SHORT / 4, SHORT / 2, 1.0])
+alike = st.just({"cpu": 1})
+"""Nobody goes ahead but where all need the same."""
 
 
-@settings(deadline=None)
+class Trouble(NamedTuple):
+    """What happens to a session: how it ends, how long its metrics take, and when it is cancelled, if at all."""
+
+    exit_code: int
+    collecting: float
+    cancelled: float | None
+
+
+quiet = st.just(Trouble(0, 0.0, None))
+trouble = st.builds(Trouble, st.integers(0, 1), st.sampled_from([0.0, 0.03, 2.0]), st.none() | st.floats(0, 2))
+
+
+@settings(deadline=None, max_examples=300)
 @given(
-    st.lists(st.tuples(needs, durations, st.integers(0, 1)), max_size=30),
-    st.none() | st.integers(1, 3),
-    st.integers(1, 3),
+    (alike | needs).flatmap(
+        lambda one: st.lists(st.tuples(st.just(one) | needs, durations, quiet | trouble), max_size=30)
+    ),
+    st.none() | st.integers(1, 4),
+    st.integers(1, 4),
     st.none() | st.floats(0.001, 2),
+    st.integers(0, 1),
 )
 def test_the_capacity_holds_whoever_goes_ahead(
-    jobs: list[tuple[dict[str, Amount], float, int]], max_parallel: int | None, ahead: int, interrupted: float | None
+    jobs: list[tuple[dict[str, Amount], float, Trouble]],
+    max_parallel: int | None,
+    ahead: int,
+    interrupted: float | None,
+    retries: int,
 ) -> None:
     sessions: list[Session] = [session(index, **resources) for index, (resources, _, _) in enumerate(jobs)]
     run = Apply(
-        lambda index, number: Script(duration=jobs[index][1], exit_code=jobs[index][2]),
+        lambda index, number: Script(duration=jobs[index][1], exit_code=jobs[index][2].exit_code),
         capacity={"cpu": 4},
         devices=("a", "b"),
         max_parallel=max_parallel,
+        policy=Policy(retry=Retry(retries, 0.01)),
         ahead=ahead,
+        collecting=lambda index: jobs[index][2].collecting,
     )
+
+    async def at(when: float, call: Callable[[], None]) -> None:
+        await trio.sleep(when)
+        call()
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
             if interrupted is not None:
-
-                async def interrupt() -> None:
-                    await trio.sleep(interrupted)
-                    run.executor.interrupt("enough")
-
-                nursery.start_soon(interrupt)
+                nursery.start_soon(at, interrupted, lambda: run.executor.interrupt("enough"))
+            for one, (_, _, what) in zip(sessions, jobs, strict=True):
+                if what.cancelled is not None:
+                    nursery.start_soon(at, what.cancelled, partial(run.executor.cancel, [one.id]))
             ended = await run(sessions)
             nursery.cancel_scope.cancel()
         assert sum(ended.outcomes.values()) + ended.not_run == len(sessions)
@@ -164,4 +211,4 @@ def test_the_capacity_holds_whoever_goes_ahead(
     simulate(main)
     assert run.capacity.in_use == dict.fromkeys(run.capacity.limits, 0)
     assert not run.left
-    assert len(run.executor.snapshot().running) == 0
+    assert not run.executor.snapshot().running

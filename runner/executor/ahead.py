@@ -13,8 +13,9 @@ SHORT = 0.1
 
 
 class Ahead:
-    """At most `limit` of them. Room for the same resources is all alike: the backend lets the next one in when one ends, and it
-    is here that the room is passed on, once that is known. For what has room of another kind, nobody goes ahead.
+    """At most `limit` of them, and only while all that runs needs the same, as the next one does. Then any room is as good as any
+    other: the backend lets the next one in when one ends, and here the room is passed on in the same order, once that is known.
+    While one waits here, no room of its size is given back: so what it began in is always that of one whose end is to be told.
     """
 
     def __init__(self, limit: int) -> None:
@@ -26,6 +27,10 @@ class Ahead:
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    @property
+    def first(self) -> Entry | None:
+        return self._waiting[0].entry if self._waiting else None
 
     @property
     def open(self) -> bool:
@@ -42,7 +47,7 @@ class Ahead:
         self._jobs += 1
         if job.plain:
             self._alike[job.entry.shape] += 1
-        if job.lease is None:
+        if job.ahead:
             self._waiting.append(job)
 
     def ended(self, job: Job, duration: float | None) -> Lease | None:
@@ -55,8 +60,8 @@ class Ahead:
                 del self._alike[shape]
             self._short = duration is not None and duration < SHORT
             if job.lease is not None and self._waiting and self._waiting[0].entry.shape == shape:
-                self._waiting.popleft().lease, job.lease = job.lease, None
+                self._waiting.popleft().take_room(job.lease)
                 return None
-        if job.lease is None:
+        if job.ahead:
             self._waiting.remove(job)
         return job.lease

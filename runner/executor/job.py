@@ -31,8 +31,8 @@ class Job:
     that and for its timeout, as scopes are what costs most in a short session.
 
     `id` is None until the backend has accepted it, `asked` until somebody wants its end; `waiting` is why it
-    is queued at the backend. `lease` is None while it is handed over ahead of its room. `plain` is a session's whose room is like
-    any other of that size: no build, no devices, and known to the backend from its beginning.
+    is queued at the backend. `lease` is None while it is ahead of its room: then it may begin, but that is not told before it has
+    one. `plain` is one whose room can be passed on to any other with the same resources: no build, no devices, not adopted.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Job:
         self._record = record
         self._grace = attempt.grace
         self._give_up = math.inf
+        self._room = trio.Event()
         self._scope = trio.CancelScope(shield=True)
         self._following = False
         self._left = False
@@ -67,10 +68,26 @@ class Job:
             self.asked = Asked(outcome, reason)
         self._grace = min(self._grace, grace)
         self._give_up = min(self._give_up, give_up)
-        if self._following or self.lease is None or (hurry and not first):
+        if self._following or self.ahead or (hurry and not first):
             self._scope.cancel()
         else:
             self._scope.deadline = min(self._scope.deadline, self._give_up)
+
+    @property
+    def ahead(self) -> bool:
+        return self.lease is None
+
+    def take_room(self, lease: Lease) -> None:
+        """The room of another one, for one that is ahead."""
+        self.lease = lease
+        self._room.set()
+        self._tell_started()
+
+    async def has_room(self) -> None:
+        """Return when one that has begun ahead of its room has that; at once where there is nothing to wait for."""
+        if self.ahead and self.started is not None:
+            with trio.CancelScope(shield=True):
+                await self._room.wait()
 
     def leave(self) -> None:
         """Let it run on, alone."""
@@ -117,10 +134,14 @@ class Job:
             self._scope.cancel()
         self.started = await self._backend.started(job, self._wait)
         self.waiting = None
-        self._record.started(self.entry, job, self.started, self.lease.devices if self.lease else ())
+        self._tell_started()
         if timeout is not None:
             self._scope.deadline = trio.current_time() + timeout
         return await self._backend.wait(job)
+
+    def _tell_started(self) -> None:
+        if self.started is not None and self.lease is not None and self.id is not None:
+            self._record.started(self.entry, self.id, self.started, self.lease.devices)
 
     async def _cut_short(self) -> Ended | None:
         """Somebody has asked for its end, or its time is over."""

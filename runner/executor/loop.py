@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
@@ -74,6 +75,7 @@ class Executor:
         self._submitting = 0
         # With a limit on failures, the next one starts only when it is known that it may.
         self._ahead = Ahead(0 if policy.stop else backend.ahead)
+        self._going_ahead: deque[Job] = deque()
 
         self._meter = Meter()
         self._to_cancel: set[str] = set()
@@ -178,8 +180,8 @@ class Executor:
 
     def _next_needs(self) -> Resources | None:
         """What the next session to start needs, as far as it is known; None if none is left."""
-        if self._waiting.first is not None:
-            return self._waiting.first.resources
+        if first := self._ahead.first or self._waiting.first:
+            return first.resources
         return None if self._waiting.exhausted or self._closing else {}
 
     def _all_submitted(self) -> bool:
@@ -224,7 +226,7 @@ class Executor:
             entry = self._waiting.next(lambda entry: self._ahead.most(entry) is not None)
             if entry is None:
                 return
-            self._begin(entry, None, None, self._ahead.most(entry))
+            self._begin(entry, lease=None, most=self._ahead.most(entry))
 
     def _start(self, entry: Entry, lease: Lease, adopt: str | None = None) -> None:
         begun = False
@@ -234,7 +236,7 @@ class Executor:
             if not begun:
                 self._capacity.release(lease)
 
-    def _begin(self, entry: Entry, lease: Lease | None, adopt: str | None, most: int | None = None) -> bool:
+    def _begin(self, entry: Entry, lease: Lease | None, adopt: str | None = None, most: int | None = None) -> bool:
         attempt = self._attempt(entry, lease.devices if lease else ())
         if most is not None:
             attempt = replace(attempt, most=most)
@@ -250,7 +252,11 @@ class Executor:
         if entry.build is None and entry.session.id in self._to_cancel:
             job.ask(Outcome.CANCELLED, CANCELLED, attempt.grace)
         assert self._nursery is not None
-        self._nursery.start_soon(self._attend, job, name=attempt.name)
+        if job.ahead:
+            self._going_ahead.append(job)
+            self._nursery.start_soon(self._attend_ahead)
+        else:
+            self._nursery.start_soon(self._attend, job, name=attempt.name)
         return True
 
     def _attempt(self, entry: Entry, devices: tuple[str, ...]) -> Attempt:
@@ -258,6 +264,11 @@ class Executor:
             return self._prepare(entry.session, entry.attempt, devices)
         assert self._builds is not None
         return self._builds.attempt(entry.session)
+
+    async def _attend_ahead(self) -> None:
+        """See the next one through that goes ahead: the backend must get them in the order in which they will get room."""
+        await trio.lowlevel.cancel_shielded_checkpoint()  # after all that has room: else it would take theirs
+        await self._attend(self._going_ahead.popleft())
 
     async def _attend(self, job: Job) -> None:
         """See a job through. Shielded throughout: whoever wants it to end asks the job."""
@@ -268,6 +279,7 @@ class Executor:
             self._fail(error)
             ended = await job.salvage()
         try:
+            await job.has_room()
             if ended is not None:
                 await self._finish(job, ended)
         except Exception as error:

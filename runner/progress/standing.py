@@ -80,6 +80,8 @@ def _count(result: Result, tally: Tally, applies: Container[int]) -> None:
     if last is None:
         return
     if result.status == Status.RUNNING:
+        if last.started is None and last.backend == "local":
+            return  # it will have begun in a moment, or is ahead of its room
         tally.submitted(session, last.number)
         if last.started is not None:
             tally.started(session.id, last.started)

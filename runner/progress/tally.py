@@ -88,6 +88,7 @@ class Tally:
             case ApplyStarted():
                 self.begin(event.sweep, event.at, event.to_run, event.capacity, event.max_parallel)
             case AttemptSubmitted(ahead=True):
+                self.again.pop(event.session.id, None)
                 self._ahead[event.session.id] = (event.session, event.attempt)
             case AttemptSubmitted() | AttemptAdopted():
                 self.submitted(event.session, event.attempt)

@@ -32,7 +32,7 @@ from runner.backends.local.protocol import (
     SPAWNED,
 )
 from runner.errors import EnvironmentFailed
-from runner.model import Amount, Attempt, Ended, Outcome
+from runner.model import Attempt, Ended, Outcome
 
 REMEMBERED = 1000
 """How many jobs whose end has been told are kept in memory, for those who ask again."""
@@ -81,7 +81,6 @@ class LocalBackend:
         self._memory = memory
         self._host = socket.gethostname()
         self._keys = 0
-        self._kins: dict[frozenset[tuple[str, Amount]], int] = {}
         self._by_key: dict[int, _Job] = {}  # those that have not ended
         self._by_name: dict[str, _Job] = {}
         self._by_id: dict[str, _Job] = {}
@@ -122,12 +121,11 @@ class LocalBackend:
         try:
             await job.taken.wait()
         except trio.Cancelled:
-            # The caller will never know this job's id, so nobody else could end it.
+            # Whoever does not look for it by its name will never know its id. It may have begun, but we have not heard of it.
             with trio.CancelScope(shield=True):
-                self._connection.send(CANCEL, job.key, 0.0)
+                self._connection.send(CANCEL, job.key, attempt.grace)
                 with trio.move_on_after(_PATIENCE):
-                    await job.over.wait()
-                    self._tell(job)
+                    await job.taken.wait()
             raise
         if job.refused is not None:
             self._by_name.pop(job.name, None)
@@ -154,9 +152,8 @@ class LocalBackend:
                 Ended(Outcome.FAILED, 126, f"{error.object[error.start : error.end]!r} is no text for a program"),
             )
             return job
-        self._by_key[job.key] = job
-        kin = self._kins.setdefault(frozenset(attempt.resources.items()), len(self._kins))
-        message = (kin, attempt.most, job.key, job.name, *fields, job.mem, attempt.grace)
+        self._by_key[job.key] = self._by_id[job.id] = job
+        message = (_kin(attempt), attempt.most, job.key, job.name, *fields, job.mem, attempt.grace)
         if attempt.preload is None:
             self._connection.send(SPAWN, *message)
         else:
@@ -227,6 +224,7 @@ class LocalBackend:
         job = self._by_key[message[0]]
         if kind == SPAWNED:
             _, job.pid, job.at = message
+            del self._by_id[job.id]
             job.id = str(job.pid)
             self._by_id[job.id] = job
             job.taken.set()
@@ -273,6 +271,11 @@ class LocalBackend:
                 job.refused = self._death
             self._end(job, Ended(Outcome.LOST, None, "the spawner died"))
         self._gone.set()
+
+
+def _kin(attempt: Attempt) -> int:
+    """The same for all sessions that need the same; builds, which see all files there are, are apart."""
+    return hash((frozenset(attempt.resources.items()), attempt.files is None))
 
 
 def _encoded(environ: Mapping[str, str]) -> dict[bytes, bytes]:

@@ -58,8 +58,10 @@ class Spawner:
         self.line = Line(stream)
         self.environ: dict[bytes, bytes] = {}
         self.turns = Turns(self.let_in)
-        self.waiting: deque[tuple[Any, ...]] = deque()  # spawns, while something is short
+        self.waiting: deque[tuple[Any, ...]] = deque()  # spawns whose turn it is
+        self.more = False
         self.short_since = 0.0
+        self.clean_at = 0.0
         self.retry_at = 0.0
         self.jobs: dict[int, Job] = {}
         self.endings: dict[int, Job] = {}
@@ -96,8 +98,7 @@ class Spawner:
                     poll.unregister(self.line.stream)
                     self.end_all()
             self.tick()
-            self.parents.advance()
-            self.spawn_waiting()
+            self.start()
             self.line.flush()
 
     def timeout(self) -> float | None:
@@ -106,8 +107,10 @@ class Spawner:
             due.append(self.line.due)
         if self.limited:
             due.append(self.sample_at)
-        if self.waiting or self.limits.rubbish:
+        if self.waiting:
             due.append(self.retry_at)
+        if self.limits.rubbish:
+            due.append(self.clean_at)
         if (at := self.parents.due()) is not None:
             due.append(at)
         return max(0.0, min(due) - monotonic()) * 1000 if due else None
@@ -117,8 +120,8 @@ class Spawner:
         if not (self.endings or self.limited or self.limits.rubbish):
             return
         now = monotonic()
-        if self.limits.rubbish and now >= self.retry_at:
-            self.retry_at = now + 0.05
+        if self.limits.rubbish and now >= self.clean_at:
+            self.clean_at = now + 0.05
             self.limits.clean()
         sample = bool(self.limited) and now >= self.sample_at
         look = any(now >= job.look_at for job in self.endings.values())
@@ -147,6 +150,7 @@ class Spawner:
                 self.trees = Trees(self.limits)
 
     def let_in(self, kind: int, message: tuple[Any, ...]) -> None:
+        self.more = True
         if kind == SPAWN:
             self.waiting.append(message)
         else:
@@ -162,9 +166,20 @@ class Spawner:
 
     # Starting
 
+    def start(self) -> None:
+        """Begin all whose turn it is; one that cannot begin gives its turn to the next."""
+        self.more = True
+        while self.more:
+            self.more = False
+            self.parents.advance()
+            self.spawn_waiting()
+
     def spawn_waiting(self) -> None:
-        # One that lags behind must not start what runner no longer wants, or a later runner has taken over.
-        while self.waiting and self.line.up_to_date():
+        while self.waiting:
+            # One that lags behind must not start what runner no longer wants, or a later runner has taken over.
+            if not self.line.up_to_date():
+                self.retry_at = monotonic() + 0.05
+                return
             key, name, command, env, workdir, stdout, stderr, mem, grace = self.waiting[0]
             job = Job(key, name, mem, grace, monotonic())
             try:
@@ -175,11 +190,11 @@ class Spawner:
                 self.retry_at = now + 0.05
                 if self.jobs or now < self.short_since + PATIENCE:
                     return
-                self.over(REFUSED, key, f"no process could be started for {PATIENCE:.0f} seconds: {shortage}")
+                self.conclude(REFUSED, key, f"no process could be started for {PATIENCE:.0f} seconds: {shortage}")
             except LaunchError as fault:
-                self.over(ENDED, key, fault.code, str(fault), False, False, None, None, None, True)
+                self.conclude(ENDED, key, fault.code, str(fault), False, False, None, None, None, True)
             except (StreamError, UnusableError) as fault:
-                self.over(REFUSED, key, str(fault))
+                self.conclude(REFUSED, key, str(fault))
             self.short_since = 0.0
             self.waiting.popleft()
 
@@ -265,7 +280,7 @@ class Spawner:
             self.end(job, grace)
             return
         if self.turns.withdraw(key):
-            self.line.say(ENDED, key, *NEVER_BEGAN)
+            self.line.say(ENDED, key, *NEVER_BEGAN)  # it had no turn that another could have now
             return
         self.parents.cancel(key, grace)
         for request in self.waiting:
@@ -301,20 +316,20 @@ class Spawner:
         if not job.out_of_memory and (job.forked or self.floor.below(job.max_rss)):
             peak = max(peak, job.max_rss)
         said = (job.code, None, job.asked, job.out_of_memory, job.duration, job.cpu_time, peak or None)
-        over = self.trees.over(job)
+        certain = self.trees.over(job)
         del self.jobs[job.key]
         self.endings.pop(job.key, None)
         self.limited.pop(job.key, None)
         self.trees.remove(job)
-        self.over(ENDED, job.key, *said, over)
+        self.conclude(ENDED, job.key, *said, certain)
 
     def never_began(self, key: int) -> None:
-        self.over(ENDED, key, *NEVER_BEGAN)
+        self.conclude(ENDED, key, *NEVER_BEGAN)
 
-    def over(self, kind: int, key: int, *said: object) -> None:
-        """The last that is said about an attempt which could begin."""
+    def conclude(self, kind: int, key: int, *said: object) -> None:
+        """Say how an attempt has ended whose turn it was, or that it cannot begin; the next one may."""
         self.line.say(kind, key, *said)
-        self.turns.over(key)
+        self.turns.ended(key)
 
     # The very end
 

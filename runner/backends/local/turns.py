@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 class Turns:
-    """`begin` is given the kind and the rest of each message whose turn it is. A key counts from then until it is `over`."""
+    """`begin` is given the kind and the rest of each message whose turn it is. A key counts from then until it has `ended`.
+
+    All that waits at one time is of one kin (runner sees to that), so only the first has to be looked at.
+    """
 
     def __init__(self, begin: Callable[[int, tuple[Any, ...]], None]) -> None:
         self._begin = begin
@@ -26,9 +29,12 @@ class Turns:
         else:
             self._ahead.append((kind, kin, most, message))
 
-    def over(self, key: int) -> None:
-        """It has ended, or never will begin: the next one may."""
-        self._running[self._kin.pop(key)] -= 1
+    def ended(self, key: int) -> None:
+        """It has ended, or cannot begin: the next one may."""
+        kin = self._kin.pop(key)
+        self._running[kin] -= 1
+        if not self._running[kin]:
+            del self._running[kin]
         while self._ahead and self._running[self._ahead[0][1]] < self._ahead[0][2]:
             kind, kin, _, message = self._ahead.popleft()
             self._let_in(kind, kin, message)

@@ -71,9 +71,9 @@ class Host:
     def refused(self, key: int, code: int | None, reason: str) -> None:
         """It cannot begin: an exit code, None where the place is at fault and not the session."""
         if code is None:
-            self._spawner.over(REFUSED, key, reason)
+            self._spawner.conclude(REFUSED, key, reason)
         else:
-            self._spawner.over(ENDED, key, code, reason, False, False, None, None, None, True)
+            self._spawner.conclude(ENDED, key, code, reason, False, False, None, None, None, True)
 
     def never_began(self, key: int) -> None:
         self._spawner.never_began(key)
