@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pyte
 import pytest
 from rich.cells import cell_len
 from rich.text import Text
@@ -306,6 +307,21 @@ def test_a_frame_that_would_be_the_same_is_not_drawn() -> None:
     screen.forget()
     screen.draw([], render(busy(), 101.0, 79))
     assert len(paper.written) == 3
+
+
+def test_lines_that_wrap_leave_nothing_of_the_block_between_them() -> None:
+    paper = Paper()
+    screen = Screen(paper)
+    block = [Text(f"block {number} " + "=" * 60) for number in range(4)]
+    screen.draw([], block)
+    above = ["a" * 100, "b" * 200]
+    screen.draw([Text(line) for line in above], block)
+    emulator = pyte.Screen(80, 24)
+    pyte.Stream(emulator).feed("".join(paper.written))
+    seen = [line.rstrip() for line in emulator.display]
+    assert seen[:5] == ["a" * 80, "a" * 20, "b" * 80, "b" * 80, "b" * 40]
+    assert seen[5:9] == [line.plain for line in block]
+    assert not any(seen[9:])
 
 
 def test_a_frame_that_nobody_takes_is_not_drawn() -> None:
