@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from runner.causes import how
 from runner.cli.buildlog import log_command
 from runner.cli.options import Given, given_with_state, state_option, sweep_argument
 from runner.cli.streams import machine_readable
@@ -100,14 +101,17 @@ def _session(session: Session) -> dict[str, Any]:
 
 def _running(result: Result) -> dict[str, Any]:
     assert result.last is not None
-    started = result.last.started
+    last = result.last
+    started, waiting = last.started, last.reason if last.started is None else None
+    if result.again is not None and last.outcome is not None:
+        started, waiting = None, f"{how(last.outcome, last.exit_code)}, again at {iso(result.again)}"
     return {
         **_session(result.session),
-        "attempt": result.last.number,
-        "job": result.last.job,
-        "host": result.last.host,
+        "attempt": last.number,
+        "job": last.job,
+        "host": last.host,
         "started": None if started is None else iso(started),
-        "waiting": result.last.reason if started is None else None,
+        "waiting": waiting,
     }
 
 

@@ -21,7 +21,7 @@ from runner.tails import failure, telling_log
 class Standing:
     """A sweep's last apply, none if there was none, several where states were merged since; and how far it is, or they are.
 
-    `tally` counts the failures of earlier applies to their causes, too; it cannot know of retries that are still to come.
+    `tally` counts the failures of earlier applies to their causes, too.
     `untried` counts the sessions that no apply has begun.
     """
 
@@ -65,6 +65,8 @@ def standing(plan: Plan, state: State, *, causes: bool = True) -> Standing:
     live = state.holder is not None
     for apply in applies[:1]:
         tally.begin(apply.sweep, apply.started, apply.to_run, apply.capacity, apply.max_parallel)
+        if live:
+            tally.tried_again(*state.journal.retries(apply.number))
     numbers = frozenset(apply.number for apply in applies)
     untried = 0
     for result in results(plan, state):
@@ -79,7 +81,9 @@ def _count(result: Result, tally: Tally, applies: Container[int]) -> None:
     session, last = result.session, result.last
     if last is None:
         return
-    if result.status == Status.RUNNING:
+    if result.again is not None:
+        tally.again[session.id] = result.again
+    elif result.status == Status.RUNNING:
         tally.submitted(session, last.number)
         if last.started is not None:
             tally.started(session.id, last.started)
@@ -91,7 +95,7 @@ def _count(result: Result, tally: Tally, applies: Container[int]) -> None:
 
 def _explain(result: Result, plan: Plan, state: State, tally: Tally) -> None:
     session, last = result.session, result.last
-    if last is not None and last.outcome not in (None, Outcome.SUCCEEDED, Outcome.CANCELLED):
+    if last is not None and result.again is None and last.outcome not in (None, Outcome.SUCCEEDED, Outcome.CANCELLED):
         found = failure(state, plan.recipe, session, last)
         tally.fails(found, session, telling_log(state, plan.recipe, session, last))
 

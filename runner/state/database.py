@@ -57,7 +57,7 @@ CREATE TABLE attempts (
     session INTEGER, number INTEGER, apply INTEGER NOT NULL, name TEXT NOT NULL, backend TEXT NOT NULL,
     job TEXT, host TEXT, devices TEXT, submitted REAL NOT NULL, started REAL, ended REAL, outcome TEXT,
     exit_code INTEGER, reason TEXT, duration REAL, cpu_time REAL, max_rss INTEGER, metrics TEXT,
-    PRIMARY KEY (session, number)
+    retry_at REAL, PRIMARY KEY (session, number)
 ) WITHOUT ROWID;
 CREATE TABLE merges (token TEXT NOT NULL);
 CREATE TABLE joined (apply INTEGER PRIMARY KEY);

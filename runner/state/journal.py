@@ -234,10 +234,11 @@ class Journal(Archive):
         outcome = event.outcome.value
         metrics = _encode(event.metrics) if event.metrics else None
         self._update(
-            "ended = ?, outcome = ?, exit_code = ?, reason = ?, duration = ?, cpu_time = ?, max_rss = ?, metrics = ?",
+            "ended = ?, outcome = ?, exit_code = ?, reason = ?, duration = ?, cpu_time = ?, max_rss = ?, metrics = ?,"
+            " retry_at = ?",
             *(event.session, event.attempt),
             *(event.at, outcome, event.exit_code, _text(event.reason), event.duration, event.cpu_time),
-            *(event.max_rss, metrics),
+            *(event.max_rss, metrics, None if event.retry_in is None else event.at + event.retry_in),
         )
         self._connection.execute(
             "UPDATE sessions SET outcome = ? WHERE n = ? AND attempts = ?",

@@ -15,7 +15,8 @@ from runner.state.machine import Machine
 class AttemptRow(NamedTuple):
     """One attempt at a session. Times are Unix seconds, `max_rss` bytes; None where unknown or not yet.
 
-    While it has not ended, `reason` says why it waits at the backend. A tuple, as a million may be read.
+    While it has not ended, `reason` says why it waits at the backend. `retry_at` is when its apply meant to begin the next
+    attempt. A tuple, as a million may be read.
     """
 
     session: str
@@ -36,11 +37,12 @@ class AttemptRow(NamedTuple):
     cpu_time: float | None
     max_rss: int | None
     metrics: Mapping[str, Scalar]
+    retry_at: float | None = None
 
 
 ATTEMPT_COLUMNS = """
     s.id, a.number, a.apply, a.name, a.backend, a.job, a.host, a.devices, a.submitted, a.started, a.ended,
-    a.outcome, a.exit_code, a.reason, a.duration, a.cpu_time, a.max_rss, a.metrics"""
+    a.outcome, a.exit_code, a.reason, a.duration, a.cpu_time, a.max_rss, a.metrics, a.retry_at"""
 
 _OUTCOMES: Mapping[str | None, Outcome | None] = {
     None: None,
