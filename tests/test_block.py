@@ -357,7 +357,7 @@ def test_off_a_terminal_many_failures_of_one_cause_are_a_few_lines() -> None:
     progress(began(5000))
     progress.tick()
     for number in range(5000):
-        fail(progress, number, f"exit code 1 at step {number}")
+        fail(progress, number, f"no room at step {number}")
     assert len(paper.lines) == EACH_CAUSE
     now[0] = 29.9
     progress.tick()
@@ -366,7 +366,7 @@ def test_off_a_terminal_many_failures_of_one_cause_are_a_few_lines() -> None:
     progress.tick()
     assert paper.lines[EACH_CAUSE:] == [
         "5,000/5,000 done, 5,000 failed, 0 running; 30s, 167/s",
-        "  4,997 more failed (exit code 1): exit code 1 at step 3",
+        "  4,997 more failed (no room at step 3)",
     ]
 
 
@@ -439,8 +439,7 @@ def test_at_the_end_failures_stand_by_cause() -> None:
         "370 failed (exit code 1), such as model=x lr=0.1:",
         "    nothing on stderr",
         "",
-        "2 timed-out, such as model=x lr=0.1:",
-        "    after 9s",
+        "2 timed-out (after 9s), such as model=x lr=0.1",
     ]
 
 

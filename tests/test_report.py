@@ -30,6 +30,7 @@ from runner.state import open_for_reading, open_for_writing
 from runner.state.merge import merge
 from runner.state.records import AttemptRow
 from tests.journalled import BEGIN, Told, apply_as_told
+from tests.test_outputs import shell
 
 Made = tuple[Material, Sheet, Chart]
 
@@ -332,12 +333,21 @@ def test_a_failed_build_is_the_cause_of_its_sessions(tmp_path: Path) -> None:
     assert "m:1: no rule for &lt;b&gt;" in render(material, "")
 
 
-def test_what_was_cancelled_or_lost_did_not_fail(tmp_path: Path) -> None:
+def test_what_was_lost_has_a_cause_and_what_was_cancelled_has_none(tmp_path: Path) -> None:
     plan = swept(tmp_path, "a: [1, 2, 3]")
     outcomes = [Outcome.CANCELLED, Outcome.LOST, Outcome.REJECTED]
     apply_as_told(plan, tmp_path, lambda session: Told(outcomes[session.index], None, "because"))
     material, _, _ = reported(plan, tmp_path)
-    assert [one.cause.outcome for one in material.causes] == [Outcome.REJECTED]
+    assert [one.cause.title for one in material.causes] == ["lost (because)", "rejected (because)"]
+    (tmp_path / "sweep.yaml").write_text(plan.sweep.source.text)
+    found = json.loads(shell(tmp_path, "runner status --format json").stdout)
+    assert [(row["outcome"], row["reason"]) for row in found["failed"]] == [
+        ("lost", "because"),
+        ("rejected", "because"),
+    ]
+    told = shell(tmp_path, "runner status").stdout.splitlines()
+    assert "1 lost, 1 rejected, 2 causes" in told
+    assert "lost (because): a=2" in told
 
 
 def test_the_commands_that_a_page_shows_are_those_of_this_state(tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from runner import github, results
 from runner.applying import Applied
-from runner.causes import by_cause, last_lines
+from runner.causes import CAUSED, by_cause, last_lines
 from runner.cli.options import Given
 from runner.cli.streams import fault
 from runner.history import Choice
-from runner.model import Outcome, Session, Status
+from runner.model import Session
 from runner.outputs import Writer
 from runner.render import variables
 from runner.state import State
@@ -92,7 +92,7 @@ class _Told:
         failures = []
         for result in self._results():
             counts[result.status] += 1
-            if result.last and result.status not in (Outcome.SUCCEEDED, Outcome.CANCELLED, Status.NEW, Status.RUNNING):
+            if result.last and result.status in CAUSED:
                 failures.append(failure(state, this.plan.recipe, result.session, result.last))
         self.causes = by_cause(failures)
         self.outcome = ", ".join(f"{count:,} {status}" for status, count in counts.items()) or "nothing to run"

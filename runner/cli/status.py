@@ -12,14 +12,14 @@ from typing import Any
 
 import click
 
-from runner.causes import how
+from runner.causes import CAUSED, how
 from runner.cli.buildlog import log_command
 from runner.cli.options import Given, given_with_state, state_option, sweep_argument
 from runner.cli.streams import machine_readable
 from runner.cli.watching import await_apply, follow
 from runner.errors import InvalidInput
 from runner.events import iso
-from runner.model import Outcome, Session, Status
+from runner.model import Session, Status
 from runner.progress.ending import cause_lines
 from runner.progress.standing import Standing, standing
 from runner.render import variables
@@ -74,7 +74,7 @@ def _gather(this: Given, state: State | None) -> dict[str, Any]:
         known.add(int(result.session.id, 16))
         if result.status == Status.RUNNING:
             running.append(_running(result))
-        elif result.status not in (Status.NEW, Outcome.SUCCEEDED, Outcome.CANCELLED, Outcome.LOST):
+        elif result.status in CAUSED:
             failed.append(_failed(result, state))
     holder = state.holder if state else None
     applies = [_apply(apply) for apply in state.journal.last_applies()] if state else []
@@ -104,7 +104,7 @@ def _running(result: Result) -> dict[str, Any]:
     last = result.last
     started, waiting = last.started, last.reason if last.started is None else None
     if result.again is not None and last.outcome is not None:
-        started, waiting = None, f"{how(last.outcome, last.exit_code)}, again at {iso(result.again)}"
+        started, waiting = None, f"{how(last.outcome, last.exit_code, last.reason)}, again at {iso(result.again)}"
     return {
         **_session(result.session),
         "attempt": last.number,

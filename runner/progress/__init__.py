@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.causes import Failure, how, key, last_line, last_lines, sans_numbers, told
+from runner.causes import CAUSED, Failure, how, key, last_line, last_lines, sans_numbers, told
 from runner.events import (
     ApplyEnded,
     ApplyInterrupted,
@@ -133,7 +133,7 @@ class Progress:
             text = f"{outcome}: {event.session} attempt {event.attempt}{why}"
             self._mention(text, ("left over", outcome), f"{outcome} that an earlier apply had begun")
             return
-        if outcome in (Outcome.SUCCEEDED, Outcome.CANCELLED):
+        if outcome not in CAUSED:
             if self._verbose:
                 self._say(end_line(event, named(known.session), None), "" if outcome is Outcome.SUCCEEDED else "yellow")
             return
@@ -150,9 +150,9 @@ class Progress:
         if self._verbose:
             self._say(text, "yellow" if again else "red")
         else:
-            folded = how(outcome, event.exit_code) + (", tried again" if again else "")
+            folded = how(outcome, event.exit_code, event.reason) + (", tried again" if again else "")
             kind = (again, key(failure))
-            self._mention(text, kind, f"{folded}: {told(failure)}", "yellow" if again else "red")
+            self._mention(text, kind, ": ".join(filter(None, (folded, told(failure)))), "yellow" if again else "red")
 
     def _once(self, text: str) -> None:
         if (like := sans_numbers(text)) not in self._told:

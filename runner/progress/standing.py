@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from runner.causes import CAUSED
 from runner.model import Outcome, Status, Usage
 from runner.plan import Plan
 from runner.progress.ending import ended_lines
@@ -95,7 +96,7 @@ def _count(result: Result, tally: Tally, applies: Container[int]) -> None:
 
 def _explain(result: Result, plan: Plan, state: State, tally: Tally) -> None:
     session, last = result.session, result.last
-    if last is not None and result.again is None and last.outcome not in (None, Outcome.SUCCEEDED, Outcome.CANCELLED):
+    if last is not None and result.status in CAUSED:
         found = failure(state, plan.recipe, session, last)
         tally.fails(found, session, telling_log(state, plan.recipe, session, last))
 

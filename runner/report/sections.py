@@ -174,23 +174,16 @@ def _card(at: int, one: Explained, material: Material) -> Markup:
         tag("span", f"{len(cause.failures):,}×", class_="times"),
         " ",
         status(cause.outcome.value),
-        f" (exit code {cause.exit_code})" if cause.exit_code else "",
+        cause.how.removeprefix(cause.outcome.value),
     )
     names = [tag("li", tag("code", name)) for name in one.names[:MOST_NAMES]]
     more = tag("p", f"and {len(one.names) - MOST_NAMES:,} more, in the table") if len(one.names) > MOST_NAMES else ""
-    reason = cause.example.reason
-    told = reason in (None, cause.text, f"exit code {cause.exit_code}")
     option = " --stderr" if one.on_stderr else ""
     return tag(
         "article",
         title,
-        tag("p", cause.text, class_="cause"),
-        tag(
-            "p",
-            f"For example attempt {cause.example.attempt} of ",
-            tag("code", one.names[0]),
-            "" if told else f": {reason}",
-        ),
+        tag("p", cause.text, class_="cause") if cause.text else "",
+        tag("p", f"For example attempt {cause.example.attempt} of ", tag("code", one.names[0])),
         _tail(one),
         tag("p", tag("code", f"{material.command('logs')} {cause.example.session}{option}", class_="command")),
         tag("button", f"Show {counted(len(cause.failures), 'session')} in the table", type="button", data_cause=at),
