@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from runner.diagnostics import Source
 from runner.loading import load
 from runner.model import Outcome, Session
 from runner.plan import Plan
-from runner.report import gantt, specs, timeline, vega
+from runner.progress.standing import standing
+from runner.report import gantt, sections, specs, timeline, vega
 from runner.report.charts import Chart, choose
 from runner.report.gathering import Material, gather
 from runner.report.markup import data_block, escaped, tag
@@ -29,6 +31,7 @@ from runner.report.sheet import Sheet, sheet
 from runner.state import open_for_reading, open_for_writing
 from runner.state.merge import merge
 from runner.state.records import AttemptRow
+from tests.facts import apply_ended, apply_started
 from tests.journalled import BEGIN, Told, apply_as_told
 from tests.test_outputs import shell
 
@@ -211,6 +214,58 @@ def test_states_that_were_merged_are_one_timeline(tmp_path: Path) -> None:
     used = timeline.use(bars, material.last, material.resources)
     assert [share for _, share in used["cpu"]] == [0.75, 0]
     assert "of 2 applies whose states were merged" in render(material, "/* plots */")
+
+
+def test_shards_that_ran_on_different_days_have_their_own_capacity_and_time(tmp_path: Path) -> None:
+    """What is busy while it runs is not half idle because another machine is to run a day later."""
+    plan = swept(tmp_path, "a: [1, 2, 3]", "resources: {cpu: 1}")
+    day = 86400.0
+    for name, shard, begin in (("one", (0, 1), BEGIN), ("two", (2,), BEGIN + day)):
+        apply_as_told(plan, tmp_path / name, partial(of_shard, shard), slots=2, host=name, begin=begin)
+    with open_for_writing(tmp_path, "sweep") as state:
+        for name in ("one", "two"):
+            with open_for_reading(tmp_path / name, "sweep") as other:
+                assert other is not None
+                merge(state, other)
+    material, _, _ = reported(plan, tmp_path)
+    bars = timeline.bars(material.attempts, material.made, live=False)
+    used = timeline.use(bars, material.last, material.resources)
+    assert [(at - BEGIN, share) for at, share in used["cpu"]] == [(0, 1), (1.5, 0), (day, 0.5), (day + 1.5, 0)]
+    assert "<dt>last applies</dt><dd><b>3.0s</b>" in sections.overview(material)
+    with open_for_reading(tmp_path, "sweep") as state:
+        assert state is not None
+        assert list(standing(plan, state).lines()) == ["3 succeeded in 3.0s"]
+
+
+def test_a_dead_apply_takes_no_longer_the_later_one_looks(tmp_path: Path) -> None:
+    plan = swept(tmp_path, "a: [1]")
+    with open_for_writing(tmp_path, "sweep") as state:
+        state.journal.record(apply_started(BEGIN, plan.recipe))
+        material, _, _ = reported(plan, tmp_path)
+        assert "<dd><b>16m 40s</b><small>it still runs</small></dd>" in sections.overview(material)
+    material, _, _ = reported(plan, tmp_path)
+    assert "<dd><b>-</b><small>died before its end</small></dd>" in sections.overview(material)
+
+
+def test_an_apply_with_nothing_to_do_is_not_what_is_told_of(tmp_path: Path) -> None:
+    plan = swept(tmp_path, "a: [1]")
+    apply_as_told(plan, tmp_path, lambda _: Told())
+    idle(tmp_path, plan, BEGIN + 100)
+    material, _, _ = reported(plan, tmp_path)
+    assert "<dt>last apply</dt><dd><b>1.5s</b>" in sections.overview(material)
+    with open_for_reading(tmp_path, "sweep") as state:
+        assert state is not None
+        assert list(standing(plan, state).lines()) == ["1 succeeded in 1.5s"]
+    idle(tmp_path / "new", plan, BEGIN)
+    with open_for_reading(tmp_path / "new", "sweep") as state:
+        assert state is not None
+        assert list(standing(plan, state).lines()) == ["nothing to run in 4ms"]
+
+
+def idle(folder: Path, plan: Plan, at: float) -> None:
+    with open_for_writing(folder, "sweep") as state:
+        state.journal.record(replace(apply_started(at, plan.recipe), to_run=0))
+        state.journal.record(apply_ended(at + 0.004))
 
 
 def test_a_curve_of_many_steps_keeps_its_area() -> None:

@@ -142,7 +142,7 @@ def test_what_is_said_of_an_ended_sweep_is_what_its_apply_said(tmp_path: Path) -
 
 
 def test_states_that_were_merged_are_told_as_one(tmp_path: Path, plan: Plan) -> None:
-    """Each session once, though one was tried in both; the time from the first beginning to the last end."""
+    """Each session once, though one was tried in both; the time in which any of them ran."""
     halves = {"one": range(21), "two": range(20, 38)}
     for name, half in halves.items():
         usage = Usage(len(half), {"cpu": 0.5 if name == "one" else 1.0}, {"cpu": 0.25})

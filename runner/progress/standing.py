@@ -14,7 +14,7 @@ from runner.progress.tally import Tally
 from runner.progress.words import in_use, summary_line
 from runner.results import Result, results
 from runner.state import State
-from runner.state.records import ApplyRow
+from runner.state.records import ApplyRow, together
 from runner.tails import failure, telling_log
 
 
@@ -33,11 +33,8 @@ class Standing:
 
     @property
     def seconds(self) -> float | None:
-        """From the first beginning to the last end; None where one has no end."""
-        ends = [apply.ended for apply in self.applies if apply.ended is not None]
-        if not ends or len(ends) < len(self.applies):
-            return None
-        return max(ends) - min(apply.started for apply in self.applies)
+        """How long any of them ran; None where one has no end, or there is none."""
+        return together(self.applies) if self.applies else None
 
     def lines(self) -> Iterator[str]:
         """Counts, time and capacity, of what runs or of what has ended, as plain text."""

@@ -15,6 +15,7 @@ from runner.report.gathering import Explained, Material
 from runner.report.markup import Markup, joined, table, tag
 from runner.report.sheet import ABOUT
 from runner.report.status import SIGN
+from runner.state.records import together
 from runner.units import counted, format_duration, format_memory
 
 MOST_GROUPS = 200
@@ -66,14 +67,17 @@ def overview(material: Material) -> Markup:
 
 
 def _last_tile(material: Material) -> tuple[str, str, str]:
-    """How long the last apply took; of several, from the first beginning to the last end."""
+    """How long the last apply took; of several, for how long any of them ran."""
     if not material.last:
         return "last apply", "-", "never"
-    began = min(apply.started for apply in material.last)
-    took = format_duration(max(apply.ended or material.made for apply in material.last) - began)
+    seconds = together(material.last, material.made if material.live else None)
+    took = "-" if seconds is None else format_duration(seconds)
     if len(material.last) > 1:
         return "last applies", took, f"{len(material.last):,}, of states that were merged"
-    return "last apply", took, "it still runs" if material.live else when(began)
+    (apply,) = material.last
+    if material.live:
+        return "last apply", took, "it still runs" if apply.ended is None else when(apply.started)
+    return "last apply", took, when(apply.started) if seconds is not None else "died before its end"
 
 
 def _failures_tile(causes: Sequence[Explained]) -> tuple[str, str]:

@@ -222,9 +222,12 @@ class Archive:
         return next(self.applies(), None)
 
     def last_applies(self) -> list[ApplyRow]:
-        """The last apply; where states were merged since, the last one of each of them and of this one, the last one first."""
+        """The last apply that had something to do, if any had; where states were merged since, that of each of them and of this
+        one, the last one first.
+        """
         joined = {apply for (apply,) in self._each("SELECT apply FROM joined")}
-        applies = list(self.applies())
+        every = list(self.applies())
+        applies = [apply for apply in every if apply.to_run or apply.ended is None] or every
         return [apply for apply in applies if apply.number in joined] if len(joined) > 1 else applies[:1]
 
     def build_succeeded(self, build: str) -> bool:

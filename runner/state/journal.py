@@ -201,7 +201,8 @@ class Journal(Archive):
             ),
         )
         self._apply = cursor.lastrowid or 0
-        self._connection.execute("DELETE FROM joined")
+        if event.to_run:
+            self._connection.execute("DELETE FROM joined")
 
     def _submitted(self, event: AttemptSubmitted) -> None:
         session = event.session

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -200,6 +201,18 @@ def apply_row(row: tuple[Any, ...]) -> ApplyRow:
         not_run=not_run,
         usage=Usage(**json.loads(usage)) if usage else None,
     )
+
+
+def together(applies: Iterable[ApplyRow], now: float | None = None) -> float | None:
+    """For how many seconds any of them ran; None where one has no end. One that still runs does so until `now`."""
+    total, reached = 0.0, -math.inf
+    for apply in sorted(applies, key=lambda apply: apply.started):
+        end = apply.ended if apply.ended is not None else now
+        if end is None:
+            return None
+        total += max(0.0, end - max(apply.started, reached))
+        reached = max(reached, end)
+    return total
 
 
 def _amount(text: str) -> Amount:
