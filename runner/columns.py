@@ -35,8 +35,8 @@ FULL = (
 
 NUMERIC = ("index", "repeat", "exit_code", "attempts", *MEASURED)
 
-STATUSES = (*(outcome.value for outcome in Outcome), Status.NEW.value, Status.RUNNING.value)
-"""What a row of results may say of a session."""
+STATUSES = (*(outcome.value for outcome in Outcome), Status.RUNNING.value, Status.NEW.value)
+"""What a row of results may say of a session, in the order in which counts of them are told."""
 
 QUANTITIES: dict[str, Quantity] = {"duration": "duration", "cpu_time": "duration", "max_rss": "memory"}
 

@@ -390,19 +390,22 @@ def test_a_failed_build_is_the_cause_of_its_sessions(tmp_path: Path) -> None:
 
 def test_what_was_lost_has_a_cause_and_what_was_cancelled_has_none(tmp_path: Path) -> None:
     plan = swept(tmp_path, "a: [1, 2, 3]")
-    outcomes = [Outcome.CANCELLED, Outcome.LOST, Outcome.REJECTED]
+    outcomes = [Outcome.REJECTED, Outcome.LOST, Outcome.CANCELLED]
     apply_as_told(plan, tmp_path, lambda session: Told(outcomes[session.index], None, "because"))
     material, _, _ = reported(plan, tmp_path)
-    assert [one.cause.title for one in material.causes] == ["lost (because)", "rejected (because)"]
+    assert [one.cause.title for one in material.causes] == ["rejected (because)", "lost (because)"]
     (tmp_path / "sweep.yaml").write_text(plan.sweep.source.text)
     found = json.loads(shell(tmp_path, "runner status --format json").stdout)
     assert [(row["outcome"], row["reason"]) for row in found["failed"]] == [
-        ("lost", "because"),
         ("rejected", "because"),
+        ("lost", "because"),
     ]
     told = shell(tmp_path, "runner status").stdout.splitlines()
     assert "1 lost, 1 rejected, 2 causes" in told
     assert "lost (because): a=2" in told
+    assert told[0] == "sweep: 3 sessions (1 cancelled, 1 lost, 1 rejected)"
+    assert told[2].startswith("1 cancelled, 1 lost, 1 rejected in ")
+    assert "1 cancelled, 1 lost, 1 rejected" in sections.provenance(material)
 
 
 def test_the_commands_that_a_page_shows_are_those_of_this_state(tmp_path: Path) -> None:

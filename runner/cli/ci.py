@@ -15,6 +15,7 @@ from runner.applying import Applied
 from runner.causes import CAUSED, by_cause, last_lines
 from runner.cli.options import Given
 from runner.cli.streams import fault
+from runner.columns import STATUSES
 from runner.history import Choice
 from runner.model import Session
 from runner.outputs import Writer
@@ -95,7 +96,8 @@ class _Told:
             if result.last and result.status in CAUSED:
                 failures.append(failure(state, this.plan.recipe, result.session, result.last))
         self.causes = by_cause(failures)
-        self.outcome = ", ".join(f"{count:,} {status}" for status, count in counts.items()) or "nothing to run"
+        stand = [f"{count:,} {status}" for status in STATUSES if (count := counts[status])]
+        self.outcome = ", ".join(stand) or "nothing to run"
         self.named: dict[str, str] = {}
         self.tails: dict[str, list[str]] = {}
         examples = {cause.example.session for cause in self.causes}

@@ -17,6 +17,7 @@ from runner.cli.buildlog import log_command
 from runner.cli.options import Given, given_with_state, state_option, sweep_argument
 from runner.cli.streams import machine_readable
 from runner.cli.watching import await_apply, follow
+from runner.columns import STATUSES
 from runner.errors import InvalidInput
 from runner.events import iso
 from runner.model import Session, Status
@@ -84,7 +85,7 @@ def _gather(this: Given, state: State | None) -> dict[str, Any]:
     return {
         "sweep": this.sweep.name,
         "total": this.plan.count,
-        "counts": dict(counts),
+        "counts": {status: counts[status] for status in STATUSES if counts[status]},
         "holder": {"pid": holder.pid, "host": holder.host, "user": holder.user} if holder else None,
         "apply": applies[0] if applies else None,
         "merged": applies if len(applies) > 1 else [],

@@ -230,7 +230,7 @@ def provenance(material: Material) -> Markup:
             apply.host,
             tag("code", (apply.commit or "-")[:12], " + changes" if apply.dirty else ""),
             apply.version,
-            ", ".join(f"{count:,} {outcome.value}" for outcome, count in apply.outcomes.items()) or "-",
+            ", ".join(f"{count:,} {outcome}" for outcome in Outcome if (count := apply.outcomes.get(outcome))) or "-",
             apply.interrupted or apply.stopped or ("" if apply.ended else "did not end"),
         ]
         for apply in material.applies[:MOST_APPLIES]
