@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import struct
+import termios
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -322,6 +326,22 @@ def test_lines_that_wrap_leave_nothing_of_the_block_between_them() -> None:
     assert seen[:5] == ["a" * 80, "a" * 20, "b" * 80, "b" * 80, "b" * 40]
     assert seen[5:9] == [line.plain for line in block]
     assert not any(seen[9:])
+
+
+def test_a_narrow_terminal_hides_neither_a_message_nor_when_the_next_attempt_is() -> None:
+    tally = tally_of(began(1), *start(1, 0.0), end(1, 1.0, Outcome.FAILED, retry_in=3600.0))
+    assert plain(tally, 39, now=2.0)[-2:] == ["  1 waiting to be tried again, next in", "  59m 59s"]
+    paper = Paper()
+    paper.descriptor, terminal = os.openpty()
+    try:
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+        live = Live(paper, tally)
+        live.say(f"failed (exit code 1): {'model=resnet ' * 10}: boom")
+        live.tick(2.0)
+        assert [line for line in paper.lines if line.endswith(": boom")]
+    finally:
+        os.close(paper.descriptor)
+        os.close(terminal)
 
 
 def test_a_frame_that_nobody_takes_is_not_drawn() -> None:
