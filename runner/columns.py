@@ -38,6 +38,9 @@ NUMERIC = ("index", "repeat", "exit_code", "attempts", *MEASURED)
 STATUSES = (*(outcome.value for outcome in Outcome), Status.RUNNING.value, Status.NEW.value)
 """What a row of results may say of a session, in the order in which counts of them are told."""
 
+TAKEN = ("index", "id", "repeat", *FULL)
+"""Names of columns that every sweep has."""
+
 QUANTITIES: dict[str, Quantity] = {"duration": "duration", "cpu_time": "duration", "max_rss": "memory"}
 
 MISSING = "-"
@@ -160,11 +163,11 @@ class Columns:
         return find(name, self.every)
 
     def _variable(self, name: str) -> Column[Row]:
-        taken = name in ("index", "id", "repeat", *FULL)
+        taken = name in TAKEN
         return Column(f"params.{name}" if taken else name, lambda row: row[0].params[name])
 
     def _metric(self, name: str) -> Column[Row]:
-        taken = name in ("index", "id", "repeat", *FULL, *self.variables)
+        taken = name in TAKEN or name in self.variables
         return Column(
             f"metrics.{name}" if taken else name, lambda row: known(row[1]["metrics"].get(name)), numeric=True
         )
