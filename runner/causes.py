@@ -132,7 +132,7 @@ def last_line(log: Path) -> str | None:
 
 def last_lines(log: Path, count: int) -> list[str]:
     """Up to `count` lines from the end of a log, as a terminal would leave them standing: what a carriage return
-    overwrote is gone, and so are colours. Safe to show; none where there is no log.
+    overwrote is gone, and so are colours. Safe to show; none where there is no log, or nothing but blank lines there.
     """
     try:
         with log.open("rb") as file:
@@ -144,7 +144,8 @@ def last_lines(log: Path, count: int) -> list[str]:
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     if size > TAIL and len(lines) > 1:
         del lines[0]  # its beginning is out of reach
-    return [_shown(line) for line in lines[-count:]] if text else []
+    shown = [_shown(line) for line in lines[-count:]]
+    return shown if any(shown) else []
 
 
 def _shown(line: str) -> str:

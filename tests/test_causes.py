@@ -115,4 +115,6 @@ def test_last_lines_are_whole(tmp_path: Path) -> None:
     assert last_lines(tmp_path / "log", 2) == ["line 04998", "line 04999"]
     assert all(len(line) == len("line 00000") for line in last_lines(tmp_path / "log", 10_000))
     assert last_lines(tmp_path / "missing", 2) == []
+    (tmp_path / "blank").write_text("\n \n\t\n")
+    assert last_lines(tmp_path / "blank", 2) == []
     assert last_line(tmp_path) is None

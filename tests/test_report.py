@@ -453,3 +453,7 @@ def test_a_report_is_written_whole_beside_what_was_there(tmp_path: Path) -> None
     piped = runner("report", "-o", "-")
     assert piped.stdout.startswith("<!DOCTYPE html>")
     assert runner("report", "-o", "nowhere/out.html").returncode == 2
+    if sys.platform == "linux":  # where nobody can make a file, not even root
+        refused = runner("report", "-o", "/proc/out.html")
+        assert refused.returncode == 3
+        assert refused.stderr.startswith("error: cannot write `/proc/out.html`: no such file or directory\n")

@@ -170,6 +170,8 @@ def test_what_has_no_number_comes_last_whichever_way(ask: Ask) -> None:
         (["--group-by", "lr", "--agg", "mode"], "unknown aggregate `mode`", "`mean`, `std`"),
         (["--group-by", "lr", "--pivot", "lr", "opt", "loss"], "`--group-by` and `--pivot` exclude each other", ""),
         (["--pivot", "lr", "opt", "seed"], "`seed` is no metric", "`loss`, `duration`"),
+        (["--pivot", "lr", "opt", "nosuch"], "`nosuch` is no metric", "there is `loss`, `duration`"),
+        (["--pivot", "lr", "opt", "los"], "`los` is no metric", "did you mean `loss`?"),
         (["--pivot", "lr", "opt", "loss", "--agg", "min,max"], "`--pivot` shows one aggregate", "--agg mean"),
     ],
 )

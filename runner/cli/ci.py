@@ -79,7 +79,8 @@ def on_github(
         try:
             _append(environ.get("GITHUB_STEP_SUMMARY"), told)
         except OSError as error:
-            err.write(f"warning: cannot write the job summary: {fault(error)}\n")
+            where = environ.get("GITHUB_STEP_SUMMARY")
+            err.write(f"warning: cannot write the job summary `{where}`: {fault(error)}\n")
 
     return replace(look, finish=finish)
 

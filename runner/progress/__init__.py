@@ -34,11 +34,13 @@ __all__ = ["Logs", "Progress", "redraws"]
 class Logs:
     """Where logs lie: of an attempt, by its number and whether its command ever began, the one that tells why it failed; of a
     build, its stderr. `command` shows a session's; without one, the end has no list of failures, nor the use of the capacity.
+    `name` has the variables of what an earlier apply began, by its id.
     """
 
     of: Callable[[Session, int, bool], Path]
     build: Callable[[str], Path]
     command: Callable[[Kind], str] | None = None
+    name: Callable[[str], str] = str
 
 
 class Progress:
@@ -129,8 +131,7 @@ class Progress:
     def _ended(self, event: AttemptEnded, known: Running | None) -> None:
         outcome = event.outcome
         if known is None:
-            why = f": {event.reason}" if event.reason else ""
-            text = f"{outcome}: {event.session} attempt {event.attempt}{why}"
+            text = end_line(event, self._logs.name(event.session), None)
             self._mention(text, ("left over", outcome), f"{outcome} that an earlier apply had begun")
             return
         if outcome not in CAUSED:
