@@ -24,6 +24,9 @@ LONGEST_LINE = 400
 SHORTEST_ID = 8
 """Hex digits, some of them decimal, that count as one number: digests and ids differ like numbers do."""
 
+CAUSED = frozenset(Outcome) - {Outcome.SUCCEEDED, Outcome.CANCELLED}
+"""The outcomes that have a cause: what ended otherwise than it should, and nobody had asked for it."""
+
 SILENT = "nothing on stderr"
 
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
@@ -63,24 +66,30 @@ class Cause:
 
     @property
     def text(self) -> str:
-        """What tells why the example ended so: one line for people."""
+        """What more the example tells: one line for people, empty where there is nothing."""
         return told(self.example)
 
     @property
     def how(self) -> str:
-        """How all of them ended."""
-        return how(self.outcome, self.exit_code)
+        """How they ended, in the words of the example."""
+        return how(self.outcome, self.exit_code, self.example.reason)
+
+    @property
+    def title(self) -> str:
+        """`failed (exit code 1): no module named numpy`."""
+        return ": ".join(filter(None, (self.how, self.text)))
 
 
-def how(outcome: Outcome, exit_code: int | None) -> str:
-    """`failed (exit code 1)`."""
-    return outcome.value + (f" (exit code {exit_code})" if exit_code else "")
+def how(outcome: Outcome, exit_code: int | None, reason: str | None) -> str:
+    """`failed (exit code 1)`, `timed-out (ran longer than 4s)`."""
+    why = reason or (f"exit code {exit_code}" if exit_code else None)
+    return outcome.value + (f" ({why})" if why else "")
 
 
 def told(failure: Failure) -> str:
-    """The last line that it wrote, else its reason; where that is no more than its exit code, that there is nothing else."""
-    reason = failure.reason if failure.reason != f"exit code {failure.exit_code}" else None
-    return failure.line or reason or (SILENT if failure.exit_code else failure.outcome.value)
+    """What `how` does not say: the last line that it wrote; where there is none and no reason, that there is nothing else."""
+    exit_code = failure.exit_code
+    return failure.line or (SILENT if exit_code and failure.reason in (None, f"exit code {exit_code}") else "")
 
 
 def key(failure: Failure) -> Key:
@@ -123,7 +132,7 @@ def last_line(log: Path) -> str | None:
 
 def last_lines(log: Path, count: int) -> list[str]:
     """Up to `count` lines from the end of a log, as a terminal would leave them standing: what a carriage return
-    overwrote is gone, and so are colours. Safe to show; none where there is no log.
+    overwrote is gone, and so are colours. Safe to show; none where there is no log, or nothing but blank lines there.
     """
     try:
         with log.open("rb") as file:
@@ -135,7 +144,8 @@ def last_lines(log: Path, count: int) -> list[str]:
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     if size > TAIL and len(lines) > 1:
         del lines[0]  # its beginning is out of reach
-    return [_shown(line) for line in lines[-count:]] if text else []
+    shown = [_shown(line) for line in lines[-count:]]
+    return shown if any(shown) else []
 
 
 def _shown(line: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from runner.diagnostics import nearest
 from runner.errors import InvalidInput
-from runner.model import Session, Value
+from runner.model import Outcome, Session, Status, Value
 from runner.units import format_duration, format_memory
 from runner.values import is_number
 
@@ -33,6 +33,14 @@ FULL = (
     *("cpu_time", "max_rss", "output", "stdout", "stderr"),
 )
 
+NUMERIC = ("index", "repeat", "exit_code", "attempts", *MEASURED)
+
+STATUSES = (*(outcome.value for outcome in Outcome), Status.RUNNING.value, Status.NEW.value)
+"""What a row of results may say of a session, in the order in which counts of them are told."""
+
+TAKEN = ("index", "id", "repeat", *FULL)
+"""Names of columns that every sweep has."""
+
 QUANTITIES: dict[str, Quantity] = {"duration": "duration", "cpu_time": "duration", "max_rss": "memory"}
 
 MISSING = "-"
@@ -43,12 +51,17 @@ LONGEST_CELL = 40
 
 @dataclass(frozen=True)
 class Column(Generic[T]):
-    """A named value of every row; `show` makes the cell for people where that is not the value alone."""
+    """A named value of every row; `show` makes the cell for people where that is not the value alone.
+
+    `numeric` is for numbers, whatever else may have got into it; `among` has all values that there are, if that is known.
+    """
 
     name: str
     of: Callable[[T], Value]
     quantity: Quantity = None
     show: Callable[[T], str] | None = None
+    numeric: bool = False
+    among: Sequence[str] = ()
 
     def shown(self, row: T) -> str:
         """The cell for people; MISSING where there is nothing."""
@@ -150,16 +163,19 @@ class Columns:
         return find(name, self.every)
 
     def _variable(self, name: str) -> Column[Row]:
-        taken = name in ("index", "id", "repeat", *FULL)
+        taken = name in TAKEN
         return Column(f"params.{name}" if taken else name, lambda row: row[0].params[name])
 
     def _metric(self, name: str) -> Column[Row]:
-        taken = name in ("index", "id", "repeat", *FULL, *self.variables)
-        return Column(f"metrics.{name}" if taken else name, lambda row: known(row[1]["metrics"].get(name)))
+        taken = name in TAKEN or name in self.variables
+        return Column(
+            f"metrics.{name}" if taken else name, lambda row: known(row[1]["metrics"].get(name)), numeric=True
+        )
 
 
 def _fixed(name: str) -> Column[Row]:
-    return Column(name, lambda row: known(row[1][name]), QUANTITIES.get(name))
+    among = STATUSES if name == "status" else ()
+    return Column(name, lambda row: known(row[1][name]), QUANTITIES.get(name), numeric=name in NUMERIC, among=among)
 
 
 def _printable(text: str) -> str:

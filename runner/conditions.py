@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from typing import Generic
 
 from runner.columns import QUANTITIES, Column, T, number
+from runner.diagnostics import nearest
 from runner.errors import InvalidInput
 from runner.model import Value
 from runner.units import UnitError, parse_duration, parse_memory
 from runner.values import equal, is_number, resolve
 
 _CONDITION = re.compile(r"\s*(?P<name>[^<>=!]+?)\s*(?P<operator><=|>=|!=|==?|<|>)\s*(?P<value>.*?)\s*\Z", re.S)
+
+OPERATORS = "write `--where 'loss<0.3'`, with one of `=`, `!=`, `<`, `<=`, `>`, `>=`"
 
 Find = Callable[[str], Column[T]]
 
@@ -44,13 +47,33 @@ def parse_condition(text: str, find: Find[T]) -> Condition[T]:
     """`loss<0.3`, `status!=succeeded`, `duration>1m`, `loss=` (missing). Raises InvalidInput."""
     found = _CONDITION.match(text)
     if found is None:
-        raise InvalidInput(
-            f"`{text}` is no condition", "write `--where 'loss<0.3'`, with one of `=`, `!=`, `<`, `<=`, `>`, `>=`"
-        )
+        raise InvalidInput(f"`{text}` is no condition", OPERATORS)
     column = find(found["name"])
-    if found["operator"][0] in "<>" and not found["value"]:
+    value, ordered = found["value"], found["operator"][0] in "<>"
+    if value[:1] in ("<", ">", "=") and (ordered or column.numeric or is_number(resolve(value.lstrip("<>= ")))):
+        raise InvalidInput(f"`{text}` is no condition", OPERATORS)
+    if ordered and not value:
         raise InvalidInput(f"`{text}` compares with nothing", f"`--where {found['name']}=` finds what is missing")
-    return Condition(column, found["operator"], _value(column.name, found["value"]))
+    if column.among:
+        _require_known(column, text, value, ordered)
+    bound = _value(column.name, value)
+    if ordered and column.numeric and number(bound) is None:
+        hint = "write a number; for several conditions give `--where` several times"
+        raise InvalidInput(f"`{text}` compares numbers with `{value}`, which is none", hint)
+    return Condition(column, found["operator"], bound)
+
+
+def _require_known(column: Column[T], text: str, value: str, ordered: bool) -> None:
+    """That a row can have this value. Raises InvalidInput."""
+    if ordered:
+        raise InvalidInput(f"`{text}`: `{column.name}` has no order", "compare it by `=` or `!=`")
+    if value not in column.among:
+        near = nearest(value, column.among)
+        every = ", ".join(f"`{one}`" for one in column.among)
+        raise InvalidInput(
+            f"`{text}`: no row can have this `{column.name}`",
+            f"did you mean `{near}`?" if near else f"there is {every}",
+        )
 
 
 def _value(name: str, text: str) -> Value:

@@ -27,3 +27,7 @@ class EnvironmentFailed(RunnerError):
     """The world failed, not the input: a full disk, a lock held, an unreachable backend. Apply again resumes."""
 
     exit_code = 3
+
+
+class Damaged(EnvironmentFailed):
+    """A journal cannot be read any more."""

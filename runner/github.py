@@ -88,7 +88,7 @@ def cause_annotations(
     for cause in shown:
         example = cause.example.session
         text = "\n".join([f"for example {named.get(example, example)} ({example})", *tails.get(example, ())])
-        title = f"{len(cause.failures):,} {cause.how}: {cause.text}"
+        title = f"{len(cause.failures):,} {cause.title}"
         lines.append(command("error", text[:LONGEST_ANNOTATION], file=file, title=title[:LONGEST_TITLE]))
     if more:
         rest = sum(len(cause.failures) for cause in causes[len(shown) :])

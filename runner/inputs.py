@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.errors import InvalidInput
+from runner.sections import leads_out
 from runner.source.nodes import ScalarNode
 from runner.sweep import Sweep
 
@@ -29,11 +30,7 @@ def missing(sweep: Sweep) -> Iterator[ScalarNode]:
 
 def outside(sweep: Sweep) -> Iterator[ScalarNode]:
     """Entries that leave the sweep's folder."""
-    return (
-        node
-        for node in sweep.files
-        if os.path.isabs(node.value.text) or os.path.normpath(node.value.text).split(os.sep)[0] == os.pardir
-    )
+    return (node for node in sweep.files if leads_out(node.value.text))
 
 
 def digests(sweep: Sweep) -> dict[str, str]:

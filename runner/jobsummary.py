@@ -49,7 +49,8 @@ class Summary:
             yield f"### {headline(self.causes)}\n\n"
         for cause in self.causes[:MOST_CAUSES]:
             example = cause.example.session
-            yield f"- **{len(cause.failures):,} {cause.how}**: {inline(cause.text)}"
+            yield f"- **{len(cause.failures):,} {inline(cause.how)}**"
+            yield f": {inline(cause.text)}" if cause.text else ""
             yield f"<br>for example {inline(self.named.get(example, example))}\n"
             if tail := self.tails.get(example):
                 inner = html("\n".join(tail))

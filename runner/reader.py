@@ -7,6 +7,7 @@ from pathlib import Path
 
 from runner import sections
 from runner.axis import Axis, Condition
+from runner.columns import TAKEN
 from runner.diagnostics import Problem, Source, Span, nearest
 from runner.model import Policy
 from runner.ranges import Range
@@ -126,6 +127,9 @@ class Reader:
         for key, _ in sections.entries(self.document.get("metrics")):
             if key.value.text in variables:
                 self.report(f"`{key.value.text}` is a variable and a metric", key.span, "name the metric otherwise")
+            elif key.value.text in TAKEN:
+                fault = f"`{key.value.text}` is a column of `runner results` already"
+                self.warn(fault, key.span, f"the metric is called `metrics.{key.value.text}` there")
         limited = {key.value.text for key, _ in sections.entries(self.document.get("capacity"))}
         for key, _ in sections.entries(self.document.get("resources")):
             name = key.value.text

@@ -13,11 +13,13 @@ from runner.state.records import AttemptRow, runs_on
 
 class Result(NamedTuple):
     """A session and its last attempt, None if there was none yet; `running` if that has not ended, and a holder or a cluster
-    has it."""
+    has it, or if the holder is to try it again, at the Unix time `again`.
+    """
 
     session: Session
     last: AttemptRow | None
     status: str
+    again: float | None = None
 
 
 def results(sessions: Iterable[Session], state: State | None) -> Iterator[Result]:
@@ -30,8 +32,12 @@ def results(sessions: Iterable[Session], state: State | None) -> Iterator[Result
             yield Result(session, None, Status.NEW.value)
         return
     live = state.holder is not None
+    retrying = state.journal.retrying() if live else None
     for session, last in state.journal.latest(sessions):
-        yield Result(session, last, _status(last, live))
+        if last is not None and last.retry_at is not None and last.apply == retrying:
+            yield Result(session, last, Status.RUNNING.value, last.retry_at)
+        else:
+            yield Result(session, last, _status(last, live))
 
 
 def _status(last: AttemptRow | None, live: bool) -> str:

@@ -7,6 +7,7 @@ in silence, because its problem is known.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -172,10 +173,18 @@ def metrics(node: Node | None, report: Report) -> dict[str, Metric]:
             except re.error as error:
                 report(f"not a regular expression: {error}", fields["regex"].span)
         elif "json" in texts:
+            if leads_out(texts["json"]):
+                hint = "a session writes it there; `$RUNNER_OUTPUT_DIR` is that folder"
+                report(f"`{texts['json']}` lies outside the output folder", fields["json"].span, hint)
             found[name.value.text] = JsonMetric(texts["json"], texts.get("key", name.value.text))
         elif "last_line" in texts:
             found[name.value.text] = LastLineMetric(texts["last_line"])
     return found
+
+
+def leads_out(path: str) -> bool:
+    """Whether a path leaves the folder that it is looked up in."""
+    return os.path.isabs(path) or os.path.normpath(path).split(os.sep)[0] == os.pardir
 
 
 def backend(node: Node | None, folder: Path) -> BackendChoice:

@@ -37,6 +37,7 @@ def apply_as_told(
     capacity: Resources | None = None,
     host: str = "node1",
     usage: Usage = IDLE,
+    begin: float = BEGIN,
 ) -> None:
     """Record an apply of the plan, `slots` sessions at a time; of what `tell` gives None, nothing was begun."""
     with open_for_writing(folder, plan.sweep.name) as state:
@@ -44,8 +45,8 @@ def apply_as_told(
         text, recipe = plan.sweep.source.text, plan.recipe
         limits = {"cpu": slots} if capacity is None else capacity
         about = (limits, None, host, "ada", 4711, "0.1.0", "c0ffee" * 6, True)
-        record(ApplyStarted(BEGIN, plan.sweep.name, plan.count, plan.count, "local", *about, text, recipe))
-        free = [BEGIN] * slots
+        record(ApplyStarted(begin, plan.sweep.name, plan.count, plan.count, "local", *about, text, recipe))
+        free = [begin] * slots
         outcomes: dict[Outcome, int] = {}
         for session in plan:
             told = tell(session)

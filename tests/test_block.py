@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import struct
+import termios
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pyte
 import pytest
 from rich.cells import cell_len
 from rich.text import Text
@@ -308,6 +313,37 @@ def test_a_frame_that_would_be_the_same_is_not_drawn() -> None:
     assert len(paper.written) == 3
 
 
+def test_lines_that_wrap_leave_nothing_of_the_block_between_them() -> None:
+    paper = Paper()
+    screen = Screen(paper)
+    block = [Text(f"block {number} " + "=" * 60) for number in range(4)]
+    screen.draw([], block)
+    above = ["a" * 100, "b" * 200]
+    screen.draw([Text(line) for line in above], block)
+    emulator = pyte.Screen(80, 24)
+    pyte.Stream(emulator).feed("".join(paper.written))
+    seen = [line.rstrip() for line in emulator.display]
+    assert seen[:5] == ["a" * 80, "a" * 20, "b" * 80, "b" * 80, "b" * 40]
+    assert seen[5:9] == [line.plain for line in block]
+    assert not any(seen[9:])
+
+
+def test_a_narrow_terminal_hides_neither_a_message_nor_when_the_next_attempt_is() -> None:
+    tally = tally_of(began(1), *start(1, 0.0), end(1, 1.0, Outcome.FAILED, retry_in=3600.0))
+    assert plain(tally, 39, now=2.0)[-2:] == ["  1 waiting to be tried again, next in", "  59m 59s"]
+    paper = Paper()
+    paper.descriptor, terminal = os.openpty()
+    try:
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+        live = Live(paper, tally)
+        live.say(f"failed (exit code 1): {'model=resnet ' * 10}: boom")
+        live.tick(2.0)
+        assert [line for line in paper.lines if line.endswith(": boom")]
+    finally:
+        os.close(paper.descriptor)
+        os.close(terminal)
+
+
 def test_a_frame_that_nobody_takes_is_not_drawn() -> None:
     paper = Paper()
     live = Live(paper, tally_of(began(9)))
@@ -341,7 +377,7 @@ def test_off_a_terminal_many_failures_of_one_cause_are_a_few_lines() -> None:
     progress(began(5000))
     progress.tick()
     for number in range(5000):
-        fail(progress, number, f"exit code 1 at step {number}")
+        fail(progress, number, f"no room at step {number}")
     assert len(paper.lines) == EACH_CAUSE
     now[0] = 29.9
     progress.tick()
@@ -350,7 +386,7 @@ def test_off_a_terminal_many_failures_of_one_cause_are_a_few_lines() -> None:
     progress.tick()
     assert paper.lines[EACH_CAUSE:] == [
         "5,000/5,000 done, 5,000 failed, 0 running; 30s, 167/s",
-        "  4,997 more failed (exit code 1): exit code 1 at step 3",
+        "  4,997 more failed (no room at step 3)",
     ]
 
 
@@ -423,8 +459,7 @@ def test_at_the_end_failures_stand_by_cause() -> None:
         "370 failed (exit code 1), such as model=x lr=0.1:",
         "    nothing on stderr",
         "",
-        "2 timed-out, such as model=x lr=0.1:",
-        "    after 9s",
+        "2 timed-out (after 9s), such as model=x lr=0.1",
     ]
 
 

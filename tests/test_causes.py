@@ -63,25 +63,30 @@ def test_the_most_frequent_cause_comes_first_and_keeps_the_order_of_its_failures
 
 
 @pytest.mark.parametrize(
-    ("code", "reason", "line", "text"),
+    ("code", "reason", "line", "title"),
     [
-        (1, "exit code 1", "boom", "boom"),
-        (1, "exit code 1", None, "nothing on stderr"),
-        (137, "killed by SIGKILL", None, "killed by SIGKILL"),
-        (None, "after 9s", None, "after 9s"),
+        (1, "exit code 1", "boom", "failed (exit code 1): boom"),
+        (1, "exit code 1", None, "failed (exit code 1): nothing on stderr"),
+        (1, None, None, "failed (exit code 1): nothing on stderr"),
+        (137, "killed by SIGKILL", None, "failed (killed by SIGKILL)"),
+        (137, "killed by SIGKILL", "boom", "failed (killed by SIGKILL): boom"),
+        (None, "after 9s", None, "failed (after 9s)"),
         (None, None, None, "failed"),
     ],
 )
-def test_an_exit_code_is_not_told_twice(code: int | None, reason: str | None, line: str | None, text: str) -> None:
-    """How it ended names the code already."""
+def test_a_title_says_how_it_ended_and_what_more_is_known(
+    code: int | None, reason: str | None, line: str | None, title: str
+) -> None:
+    """The reason, which a line does not hide, once; a code that the reason stands for is of no use."""
     (cause,) = by_cause([Failure("0" * 16, 1, Outcome.FAILED, code, reason, line)])
-    assert cause.text == text
+    assert cause.title == title
 
 
 def test_without_a_line_the_reason_tells_causes_apart() -> None:
     reasons = ["used 300 MiB of its 256 MiB of memory", "used 290 MiB of its 256 MiB of memory", "no such image"]
     failures = [Failure(f"{at:016x}", 1, Outcome.REJECTED, None, reason, None) for at, reason in enumerate(reasons)]
-    assert [(cause.text, len(cause.failures)) for cause in by_cause(failures)] == [(reasons[0], 2), (reasons[2], 1)]
+    found = [(cause.title, len(cause.failures)) for cause in by_cause(failures)]
+    assert found == [(f"rejected ({reasons[0]})", 2), (f"rejected ({reasons[2]})", 1)]
 
 
 @pytest.mark.parametrize(
@@ -110,4 +115,6 @@ def test_last_lines_are_whole(tmp_path: Path) -> None:
     assert last_lines(tmp_path / "log", 2) == ["line 04998", "line 04999"]
     assert all(len(line) == len("line 00000") for line in last_lines(tmp_path / "log", 10_000))
     assert last_lines(tmp_path / "missing", 2) == []
+    (tmp_path / "blank").write_text("\n \n\t\n")
+    assert last_lines(tmp_path / "blank", 2) == []
     assert last_line(tmp_path) is None

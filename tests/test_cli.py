@@ -418,6 +418,25 @@ def test_cancel_tells_what_became_of_each_session_whatever_became_of_the_file(
     assert "it has not run" in run("cancel", "x=150").stderr
 
 
+def test_what_a_live_apply_is_to_try_again_has_not_failed(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: ['false', $x]\nranges: {x: [1, 2]}\nretry: {limit: 1, backoff: 1h}\n")
+    with subprocess.Popen([sys.executable, "-m", "runner", "apply"], cwd=tmp_path, stderr=subprocess.PIPE) as live:
+        try:
+            wait_for(lambda: "2 waiting to be tried again, next in " in run("status").stdout)
+            found = json.loads(run("status", "--format", "json").stdout)
+            assert (found["counts"], found["failed"]) == ({"running": 2}, [])
+            waiting = {row["waiting"].partition(" at ")[0] for row in found["running"]}
+            assert waiting == {"failed (exit code 1), again"}
+            shown = run("status").stdout
+            assert "2 failed" not in shown
+            assert "  x=1: failed (exit code 1), again at 20" in shown
+        finally:
+            live.terminate()
+            live.wait(30)
+    assert [row["status"] for row in rows(run)] == ["failed", "failed"]
+    assert "2 failed, 1 cause" in run("status").stdout
+
+
 def test_status_and_logs_go_by_the_state_when_the_file_is_broken(run: Run, sweep: Path) -> None:
     run("apply")
     sweep.write_text("exec: [\n")

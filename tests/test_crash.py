@@ -91,7 +91,9 @@ def test_killed_fifty_times_nothing_is_lost_repeated_or_left_over(tmp_path: Path
 def test_the_next_apply_ends_what_a_killed_runner_and_its_spawner_left(tmp_path: Path) -> None:
     """Not even the spawner survives here, so that sessions really are left over; they are ended, and it is said."""
     mark = f"mark-{os.getpid()}-{tmp_path.name}"
-    (tmp_path / "sweep.yaml").write_text("exec: [sh, -c, 'touch started; test -e second || setsid sleep 1000']\n")
+    (tmp_path / "sweep.yaml").write_text(
+        "exec: [sh, -c, 'touch started; test -e second || setsid sleep 1000', sh, $x]\nranges: {x: [7]}\n"
+    )
     with start(tmp_path, mark) as runner:
         wait_for(lambda: (tmp_path / "started").exists())
         wait_for(lambda: any(is_left_over(pid) for pid in with_environment(mark.encode())))
@@ -105,8 +107,7 @@ def test_the_next_apply_ends_what_a_killed_runner_and_its_spawner_left(tmp_path:
     with start(tmp_path, mark) as runner:
         _, errors = runner.communicate(timeout=60)
     assert runner.returncode == 0
-    assert b"lost" in errors
-    assert b"still ran, and was ended" in errors
+    assert b"lost (runner died before it ended; it still ran, and was ended): x=7\n" in errors
     assert with_environment(mark.encode()) == []
     assert [row["attempts"] for row in results(tmp_path)] == [2]
 

@@ -190,7 +190,7 @@ def test_a_summary_that_cannot_be_written_fails_nothing(tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: ['true']\n")
     done = runner(tmp_path, "apply", GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(tmp_path))
     assert done.returncode == 0
-    assert "warning: cannot write the job summary" in done.stderr
+    assert f"warning: cannot write the job summary `{tmp_path}`: is a directory" in done.stderr
 
 
 @pytest.mark.parametrize("form", ["github", "text"])

@@ -103,6 +103,7 @@ def test_an_attempt_comes_back_whole(journal: Journal) -> None:
         "cpu_time": 0.25,
         "max_rss": 1 << 33,
         "metrics": metrics,
+        "retry_at": None,
     }
     assert journal.row(B.id) is None
 

@@ -79,6 +79,16 @@ def children(suite: junitparser.TestSuite) -> list[tuple[str, str | None, str]]:
     return [(each.tag, each.get("type"), "".join(each.itertext())) for each in case]
 
 
+@pytest.mark.parametrize("command", ["apply", "results"])
+def test_stdout_has_other_data(tmp_path: Path, command: str) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: ['true']\n")
+    done = runner(tmp_path, command, "--junit", "-")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "error: `-` is no file to write to" in done.stderr
+    assert not (tmp_path / "-").exists()
+    assert not (tmp_path / ".runner").exists()
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("junit")

@@ -89,7 +89,7 @@ def test_logs_are_offered_only_where_something_was_written(folder: Path) -> None
 
     ids = record(folder, tell)
     shown = runner(folder, "status").stdout
-    assert "3 rejected, 1 cause\n\n3 rejected, such as k=1:\n    no such image\n" in shown
+    assert "3 rejected, 1 cause\n\n3 rejected (no such image), such as k=1\n" in shown
     assert "runner logs" not in shown
     stderr = folder / ".runner/sweep/logs" / f"{ids[1]}.1.err"
     stderr.write_text("a reason\n")

@@ -157,9 +157,9 @@ def hosts(folder: Path) -> set[str]:
         return {apply.host for apply in state.journal.last_applies()}
 
 
-def applied(folder: Path, host: str, at: float) -> Path:
+def applied(folder: Path, host: str, at: float, to_run: int = 7) -> Path:
     with writing(folder) as state:
-        state.journal.record(replace(apply_started(at), host=host))
+        state.journal.record(replace(apply_started(at), host=host, to_run=to_run))
         state.journal.record(apply_ended(at + 1))
     return folder
 
@@ -172,8 +172,17 @@ def test_the_last_applies_are_those_of_the_shards_until_another_one_begins(tmp_p
     assert hosts(here) == hosts(tmp_path / "all") == {"here", "one", "two"}
     join(here, two, one)
     assert hosts(here) == {"here", "one", "two"}
-    applied(here, "again", 4)
+    applied(here, "nothing to do", 4, to_run=0)
+    assert hosts(here) == {"here", "one", "two"}
+    applied(here, "again", 5)
     assert hosts(here) == {"again"}
+
+
+def test_an_apply_of_a_shard_that_had_nothing_to_do_is_not_its_last(tmp_path: Path) -> None:
+    one, two = applied(tmp_path / "one", "one", 1), applied(tmp_path / "two", "two", 2)
+    applied(one, "nothing to do", 3, to_run=0)
+    join(tmp_path / "all", one, two)
+    assert hosts(tmp_path / "all") == {"one", "two"}
 
 
 def test_an_apply_that_another_state_went_on_from_is_not_its_last(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from runner.diagnostics import Source
 from runner.loading import load
 from runner.model import Outcome, Session
 from runner.plan import Plan
-from runner.report import gantt, specs, timeline, vega
+from runner.progress.standing import standing
+from runner.report import gantt, sections, specs, timeline, vega
 from runner.report.charts import Chart, choose
 from runner.report.gathering import Material, gather
 from runner.report.markup import data_block, escaped, tag
@@ -29,7 +31,9 @@ from runner.report.sheet import Sheet, sheet
 from runner.state import open_for_reading, open_for_writing
 from runner.state.merge import merge
 from runner.state.records import AttemptRow
+from tests.facts import apply_ended, apply_started
 from tests.journalled import BEGIN, Told, apply_as_told
+from tests.test_outputs import shell
 
 Made = tuple[Material, Sheet, Chart]
 
@@ -212,6 +216,58 @@ def test_states_that_were_merged_are_one_timeline(tmp_path: Path) -> None:
     assert "of 2 applies whose states were merged" in render(material, "/* plots */")
 
 
+def test_shards_that_ran_on_different_days_have_their_own_capacity_and_time(tmp_path: Path) -> None:
+    """What is busy while it runs is not half idle because another machine is to run a day later."""
+    plan = swept(tmp_path, "a: [1, 2, 3]", "resources: {cpu: 1}")
+    day = 86400.0
+    for name, shard, begin in (("one", (0, 1), BEGIN), ("two", (2,), BEGIN + day)):
+        apply_as_told(plan, tmp_path / name, partial(of_shard, shard), slots=2, host=name, begin=begin)
+    with open_for_writing(tmp_path, "sweep") as state:
+        for name in ("one", "two"):
+            with open_for_reading(tmp_path / name, "sweep") as other:
+                assert other is not None
+                merge(state, other)
+    material, _, _ = reported(plan, tmp_path)
+    bars = timeline.bars(material.attempts, material.made, live=False)
+    used = timeline.use(bars, material.last, material.resources)
+    assert [(at - BEGIN, share) for at, share in used["cpu"]] == [(0, 1), (1.5, 0), (day, 0.5), (day + 1.5, 0)]
+    assert "<dt>last applies</dt><dd><b>3.0s</b>" in sections.overview(material)
+    with open_for_reading(tmp_path, "sweep") as state:
+        assert state is not None
+        assert list(standing(plan, state).lines()) == ["3 succeeded in 3.0s"]
+
+
+def test_a_dead_apply_takes_no_longer_the_later_one_looks(tmp_path: Path) -> None:
+    plan = swept(tmp_path, "a: [1]")
+    with open_for_writing(tmp_path, "sweep") as state:
+        state.journal.record(apply_started(BEGIN, plan.recipe))
+        material, _, _ = reported(plan, tmp_path)
+        assert "<dd><b>16m 40s</b><small>it still runs</small></dd>" in sections.overview(material)
+    material, _, _ = reported(plan, tmp_path)
+    assert "<dd><b>-</b><small>died before its end</small></dd>" in sections.overview(material)
+
+
+def test_an_apply_with_nothing_to_do_is_not_what_is_told_of(tmp_path: Path) -> None:
+    plan = swept(tmp_path, "a: [1]")
+    apply_as_told(plan, tmp_path, lambda _: Told())
+    idle(tmp_path, plan, BEGIN + 100)
+    material, _, _ = reported(plan, tmp_path)
+    assert "<dt>last apply</dt><dd><b>1.5s</b>" in sections.overview(material)
+    with open_for_reading(tmp_path, "sweep") as state:
+        assert state is not None
+        assert list(standing(plan, state).lines()) == ["1 succeeded in 1.5s"]
+    idle(tmp_path / "new", plan, BEGIN)
+    with open_for_reading(tmp_path / "new", "sweep") as state:
+        assert state is not None
+        assert list(standing(plan, state).lines()) == ["nothing to run in 4ms"]
+
+
+def idle(folder: Path, plan: Plan, at: float) -> None:
+    with open_for_writing(folder, "sweep") as state:
+        state.journal.record(replace(apply_started(at, plan.recipe), to_run=0))
+        state.journal.record(apply_ended(at + 0.004))
+
+
 def test_a_curve_of_many_steps_keeps_its_area() -> None:
     steps = [(float(at), float(at % 2)) for at in range(10_001)]
     thinned = timeline.thinned(steps)
@@ -332,12 +388,24 @@ def test_a_failed_build_is_the_cause_of_its_sessions(tmp_path: Path) -> None:
     assert "m:1: no rule for &lt;b&gt;" in render(material, "")
 
 
-def test_what_was_cancelled_or_lost_did_not_fail(tmp_path: Path) -> None:
+def test_what_was_lost_has_a_cause_and_what_was_cancelled_has_none(tmp_path: Path) -> None:
     plan = swept(tmp_path, "a: [1, 2, 3]")
-    outcomes = [Outcome.CANCELLED, Outcome.LOST, Outcome.REJECTED]
+    outcomes = [Outcome.REJECTED, Outcome.LOST, Outcome.CANCELLED]
     apply_as_told(plan, tmp_path, lambda session: Told(outcomes[session.index], None, "because"))
     material, _, _ = reported(plan, tmp_path)
-    assert [one.cause.outcome for one in material.causes] == [Outcome.REJECTED]
+    assert [one.cause.title for one in material.causes] == ["rejected (because)", "lost (because)"]
+    (tmp_path / "sweep.yaml").write_text(plan.sweep.source.text)
+    found = json.loads(shell(tmp_path, "runner status --format json").stdout)
+    assert [(row["outcome"], row["reason"]) for row in found["failed"]] == [
+        ("rejected", "because"),
+        ("lost", "because"),
+    ]
+    told = shell(tmp_path, "runner status").stdout.splitlines()
+    assert "1 lost, 1 rejected, 2 causes" in told
+    assert "lost (because): a=2" in told
+    assert told[0] == "sweep: 3 sessions (1 cancelled, 1 lost, 1 rejected)"
+    assert told[2].startswith("1 cancelled, 1 lost, 1 rejected in ")
+    assert "1 cancelled, 1 lost, 1 rejected" in sections.provenance(material)
 
 
 def test_the_commands_that_a_page_shows_are_those_of_this_state(tmp_path: Path) -> None:
@@ -385,3 +453,7 @@ def test_a_report_is_written_whole_beside_what_was_there(tmp_path: Path) -> None
     piped = runner("report", "-o", "-")
     assert piped.stdout.startswith("<!DOCTYPE html>")
     assert runner("report", "-o", "nowhere/out.html").returncode == 2
+    if sys.platform == "linux":  # where nobody can make a file, not even root
+        refused = runner("report", "-o", "/proc/out.html")
+        assert refused.returncode == 3
+        assert refused.stderr.startswith("error: cannot write `/proc/out.html`: no such file or directory\n")

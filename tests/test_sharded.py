@@ -172,6 +172,12 @@ def test_what_cannot_be_merged_is_said_before_anything_is_made(run: Run, tmp_pat
         done = run("merge", "one")
         assert (done.returncode, "holds the state `one/sweep`" in done.stderr) == (3, True)
     assert not (tmp_path / ".runner").exists()
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "journal.db").write_bytes(b"no database at all, but long enough to have a header" * 40)
+    done = run("merge", "one", "torn")
+    assert (done.returncode, "damaged" in done.stderr) == (3, True)
+    assert "hint: fetch `torn` anew, or merge the others without it\n" in done.stderr
+    assert not (tmp_path / ".runner").exists()
     done = run("merge", "one/sweep", "--state", "one")
     assert (done.returncode, "is the state to merge into" in done.stderr) == (2, True)
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from runner.diagnostics import Source
-from runner.events import ApplyStarted, AttemptEnded, AttemptStarted, AttemptSubmitted, AttemptWaiting, Event
+from runner.events import (
+    ApplyInterrupted,
+    ApplyStarted,
+    AttemptEnded,
+    AttemptStarted,
+    AttemptSubmitted,
+    AttemptWaiting,
+    Event,
+    StopReached,
+)
 from runner.loading import load
 from runner.model import Outcome, Session, Usage
 from runner.plan import Plan
@@ -16,6 +26,8 @@ from runner.progress.block import render
 from runner.progress.ending import cause_lines
 from runner.progress.standing import standing
 from runner.progress.tally import Tally
+from runner.report.gathering import gather
+from runner.results import results
 from runner.state import open_for_reading, open_for_writing
 from runner.state.merge import merge
 from tests.journalled import BEGIN, Told, apply_as_told
@@ -29,13 +41,13 @@ def plan(tmp_path: Path) -> Plan:
 
 
 def facts(plan: Plan) -> list[Event]:
-    """Twenty have ended, every fifth badly; four run, two wait at their backend."""
+    """Twenty have ended, every fifth badly; four run, two wait at their backend, two others to be tried again."""
     about = (40, 40, "local", {"cpu": 16}, 8, "node1", "ada", 4711, "0.1.0", None, None, "", plan.recipe)
     told: list[Event] = [ApplyStarted(BEGIN, "s", *about)]
-    for session in list(plan)[:26]:
+    for session in list(plan)[:28]:
         at = BEGIN + session.index
         told.append(AttemptSubmitted(at, session, 1, f"n-{session.id}-1", "local"))
-        if session.index < 24:
+        if session.index not in (24, 25):
             told.append(AttemptStarted(at, session.id, 1, "1:1", "node1", ()))
         else:
             told.append(AttemptWaiting(at, session.id, 1, "no room"))
@@ -43,6 +55,9 @@ def facts(plan: Plan) -> list[Event]:
             bad = session.index % 5 == 0
             outcome, reason = (Outcome.FAILED, "exit code 1") if bad else (Outcome.SUCCEEDED, None)
             told.append(AttemptEnded(at + 3, session.id, 1, outcome, int(bad), reason, 3.0, None, None, {}, None))
+        if session.index > 25:
+            failed = (Outcome.FAILED, 1, "exit code 1")
+            told.append(AttemptEnded(at + 3, session.id, 1, *failed, 3.0, None, None, {}, 100.0))
     return told
 
 
@@ -55,12 +70,40 @@ def test_a_live_sweep_looks_the_same_from_the_state(tmp_path: Path, plan: Plan) 
         with open_for_reading(tmp_path, "s") as read:
             assert read is not None
             found = standing(plan, read)
+            statuses = Counter(result.status for result in results(plan, read))
+            explained = gather(plan, read, "s.yaml", None, BEGIN + 60, "0.1.0").causes
+            planned = Counter(state.journal.statuses(live=True).values())
     assert found.live
+    assert statuses == {"succeeded": 16, "failed": 4, "running": 8, "new": 12}
+    assert planned == {"succeeded": 16, "failed": 4, "running": 8}
+    assert [len(one.cause.failures) for one in explained] == [4]
     now = BEGIN + 60
     block = [line.plain for line in render(found.tally, now, 100)]
     assert block == [line.plain for line in render(seen, now, 100)]
-    assert block[1].startswith("16 succeeded  4 failed  4 running  2 waiting")
+    assert block[1].startswith("16 succeeded  4 failed  2 retries  4 running  2 waiting")
+    assert "  2 waiting to be tried again, next in 1m 09s" in block
     assert [kind.count for kind in found.tally.kinds.values()] == [4]
+
+
+@pytest.mark.parametrize("end", ["death", "a stop", "an interruption"])
+def test_what_is_tried_again_no_more_has_failed(tmp_path: Path, plan: Plan, end: str) -> None:
+    with open_for_writing(tmp_path, "s") as state:
+        for event in facts(plan):
+            state.journal.record(event)
+        if end != "death":
+            reached = (
+                StopReached(BEGIN + 60, "4 failed") if end == "a stop" else ApplyInterrupted(BEGIN + 60, "", False)
+            )
+            state.journal.record(reached)
+            with open_for_reading(tmp_path, "s") as read:
+                assert read is not None
+                found = standing(plan, read)
+    if end == "death":
+        with open_for_reading(tmp_path, "s") as read:
+            assert read is not None
+            found = standing(plan, read)
+    assert not found.tally.again
+    assert found.tally.outcomes[Outcome.FAILED] == 6
 
 
 def test_an_ended_sweep_has_counts_time_capacity_and_causes(tmp_path: Path, plan: Plan) -> None:
@@ -99,7 +142,7 @@ def test_what_is_said_of_an_ended_sweep_is_what_its_apply_said(tmp_path: Path) -
 
 
 def test_states_that_were_merged_are_told_as_one(tmp_path: Path, plan: Plan) -> None:
-    """Each session once, though one was tried in both; the time from the first beginning to the last end."""
+    """Each session once, though one was tried in both; the time in which any of them ran."""
     halves = {"one": range(21), "two": range(20, 38)}
     for name, half in halves.items():
         usage = Usage(len(half), {"cpu": 0.5 if name == "one" else 1.0}, {"cpu": 0.25})

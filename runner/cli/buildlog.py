@@ -9,6 +9,7 @@ from runner.builds import build_key
 from runner.cli.options import Given, as_applied
 from runner.progress import Logs
 from runner.progress.tally import Kind
+from runner.render import variables
 from runner.state import State
 from runner.state.records import AttemptRow
 from runner.tails import log_of
@@ -24,7 +25,13 @@ def where_logs_lie(this: Given, state: State, arguments: str) -> Logs:
         of=lambda session, attempt, began: log_of(state, recipe, session, attempt, backend, began=began),
         build=lambda build: build_log(state, build).stderr,
         command=lambda kind: log_command(kind, arguments),
+        name=lambda session: _name(state, session),
     )
+
+
+def _name(state: State, session: str) -> str:
+    found = state.journal.sessions_matching(session, live=True)
+    return variables(found[0].params, found[0].repeat) if found else session
 
 
 def log_command(kind: Kind, arguments: str) -> str:

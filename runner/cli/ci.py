@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from runner import github, results
 from runner.applying import Applied
-from runner.causes import by_cause, last_lines
+from runner.causes import CAUSED, by_cause, last_lines
 from runner.cli.options import Given
 from runner.cli.streams import fault
+from runner.columns import STATUSES
 from runner.history import Choice
-from runner.model import Outcome, Session, Status
+from runner.model import Session
 from runner.outputs import Writer
 from runner.render import variables
 from runner.state import State
@@ -78,7 +79,8 @@ def on_github(
         try:
             _append(environ.get("GITHUB_STEP_SUMMARY"), told)
         except OSError as error:
-            err.write(f"warning: cannot write the job summary: {fault(error)}\n")
+            where = environ.get("GITHUB_STEP_SUMMARY")
+            err.write(f"warning: cannot write the job summary `{where}`: {fault(error)}\n")
 
     return replace(look, finish=finish)
 
@@ -92,10 +94,11 @@ class _Told:
         failures = []
         for result in self._results():
             counts[result.status] += 1
-            if result.last and result.status not in (Outcome.SUCCEEDED, Outcome.CANCELLED, Status.NEW, Status.RUNNING):
+            if result.last and result.status in CAUSED:
                 failures.append(failure(state, this.plan.recipe, result.session, result.last))
         self.causes = by_cause(failures)
-        self.outcome = ", ".join(f"{count:,} {status}" for status, count in counts.items()) or "nothing to run"
+        stand = [f"{count:,} {status}" for status in STATUSES if (count := counts[status])]
+        self.outcome = ", ".join(stand) or "nothing to run"
         self.named: dict[str, str] = {}
         self.tails: dict[str, list[str]] = {}
         examples = {cause.example.session for cause in self.causes}

@@ -28,6 +28,8 @@ def junit_option(function: F) -> F:
 
 def require_writable(path: Path | None) -> None:
     """Raise InvalidInput where nothing could be written: before a night's work, not after it."""
+    if path == Path("-"):
+        raise InvalidInput("`-` is no file to write to", "stdout has other data; name a file, such as `junit.xml`")
     if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
         raise InvalidInput(f"cannot write `{path}`", f"`{path.parent}` is no folder that you can write to")
     if path is not None and path.is_dir():

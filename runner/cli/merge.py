@@ -11,7 +11,7 @@ import click
 
 from runner.cli.options import load_sweep, state_option
 from runner.cli.streams import say
-from runner.errors import EnvironmentFailed, InvalidInput
+from runner.errors import Damaged, EnvironmentFailed, InvalidInput
 from runner.state import FOLDER, State, component, locate, open_at, open_for_writing
 from runner.state.merge import merge
 from runner.sweep import Sweep
@@ -55,9 +55,15 @@ def _opened(sweep: Sweep, folder: Path, target: Path) -> Iterator[State]:
         raise InvalidInput(f"there is no state of sweep `{sweep.name}` in `{folder}`", MEANT)
     if target.is_dir() and os.path.samefile(place, target):
         raise InvalidInput(f"`{folder}` is the state to merge into", MEANT)
-    with open_at(place.absolute()) as state:
-        assert state is not None
-        if (last := state.journal.last_apply()) and last.sweep != sweep.name:
+    with ExitStack() as stack:
+        try:
+            state = stack.enter_context(open_at(place.absolute()))
+            assert state is not None
+            last = state.journal.last_apply()
+        except Damaged as error:
+            hint = f"fetch `{folder}` anew, or merge the others without it"
+            raise EnvironmentFailed(error.message, hint) from error
+        if last and last.sweep != sweep.name:
             raise InvalidInput(f"`{folder}` has the state of sweep `{last.sweep}`, not of `{sweep.name}`", MEANT)
         if holder := state.holder:
             raise EnvironmentFailed(f"{holder} holds the state `{place}`", "merge it once that has ended")

@@ -13,7 +13,8 @@ import click
 import runner
 from runner.cli.junit import require_writable
 from runner.cli.options import given_with_state, state_option, sweep_argument
-from runner.cli.streams import machine_readable, say
+from runner.cli.streams import fault, machine_readable, say
+from runner.errors import EnvironmentFailed
 from runner.report import vega
 from runner.report.gathering import gather
 from runner.report.page import render
@@ -46,6 +47,14 @@ def command(file: str, output: str, state: Path | None) -> None:
 def _write(path: Path, page: str) -> int:
     """All of it or nothing: a page that is served or uploaded meanwhile is never half a one."""
     data = page.encode()
+    try:
+        _replace(path, data)
+    except OSError as error:  # which names the temporary file
+        raise EnvironmentFailed(f"cannot write `{path}`: {fault(error)}", "`-o FILE` writes it elsewhere") from error
+    return len(data)
+
+
+def _replace(path: Path, data: bytes) -> None:
     with tempfile.NamedTemporaryFile("wb", dir=path.absolute().parent, prefix=".report-", delete=False) as file:
         try:
             file.write(data)
@@ -57,4 +66,3 @@ def _write(path: Path, page: str) -> int:
         except BaseException:
             os.unlink(file.name)
             raise
-    return len(data)

@@ -16,6 +16,7 @@ from runner.cli.options import given, load_sweep, select_option, state_option, s
 from runner.cli.streams import machine_readable
 from runner.columns import Column, Columns, Row, T, find
 from runner.conditions import in_order, parse_condition, parse_order
+from runner.diagnostics import nearest
 from runner.errors import InvalidInput
 from runner.groups import AGGREGATES, for_people, group, group_columns, groups_json, parse_aggregates
 from runner.history import Choice
@@ -137,10 +138,13 @@ def _pivot(
     aggregates = parse_aggregates(agg or "mean")
     if len(aggregates) > 1:
         raise InvalidInput("`--pivot` shows one aggregate", "write `--agg mean`, or use `--group-by`")
-    row, column, metric = map(columns.find, over)
-    if metric.name not in {one.name for one in columns.numbers}:
-        names = ", ".join(f"`{one.name}`" for one in columns.numbers)
-        raise InvalidInput(f"`{metric.name}` is no metric", f"there is {names}")
+    row, column = map(columns.find, over[:2])
+    metric = next((one for one in columns.numbers if over[2] in (one.name, f"metrics.{one.name}")), None)
+    if metric is None:
+        names = [one.name for one in columns.numbers]
+        near = nearest(over[2], names)
+        hint = f"did you mean `{near}`?" if near else f"there is {', '.join(f'`{name}`' for name in names)}"
+        raise InvalidInput(f"`{over[2]}` is no metric", hint)
     made = pivot(rows, row, column, metric, aggregates[0])
     shown = made.columns()
     lines = in_order(list(made.lines), parse_order(sort, lambda name: find(name, shown)))

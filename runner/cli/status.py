@@ -12,13 +12,15 @@ from typing import Any
 
 import click
 
+from runner.causes import CAUSED, how
 from runner.cli.buildlog import log_command
 from runner.cli.options import Given, given_with_state, state_option, sweep_argument
 from runner.cli.streams import machine_readable
 from runner.cli.watching import await_apply, follow
+from runner.columns import STATUSES
 from runner.errors import InvalidInput
 from runner.events import iso
-from runner.model import Outcome, Session, Status
+from runner.model import Session, Status
 from runner.progress.ending import cause_lines
 from runner.progress.standing import Standing, standing
 from runner.render import variables
@@ -73,7 +75,7 @@ def _gather(this: Given, state: State | None) -> dict[str, Any]:
         known.add(int(result.session.id, 16))
         if result.status == Status.RUNNING:
             running.append(_running(result))
-        elif result.status not in (Status.NEW, Outcome.SUCCEEDED, Outcome.CANCELLED, Outcome.LOST):
+        elif result.status in CAUSED:
             failed.append(_failed(result, state))
     holder = state.holder if state else None
     applies = [_apply(apply) for apply in state.journal.last_applies()] if state else []
@@ -83,7 +85,7 @@ def _gather(this: Given, state: State | None) -> dict[str, Any]:
     return {
         "sweep": this.sweep.name,
         "total": this.plan.count,
-        "counts": dict(counts),
+        "counts": {status: counts[status] for status in STATUSES if counts[status]},
         "holder": {"pid": holder.pid, "host": holder.host, "user": holder.user} if holder else None,
         "apply": applies[0] if applies else None,
         "merged": applies if len(applies) > 1 else [],
@@ -100,14 +102,17 @@ def _session(session: Session) -> dict[str, Any]:
 
 def _running(result: Result) -> dict[str, Any]:
     assert result.last is not None
-    started = result.last.started
+    last = result.last
+    started, waiting = last.started, last.reason if last.started is None else None
+    if result.again is not None and last.outcome is not None:
+        started, waiting = None, f"{how(last.outcome, last.exit_code, last.reason)}, again at {iso(result.again)}"
     return {
         **_session(result.session),
-        "attempt": result.last.number,
-        "job": result.last.job,
-        "host": result.last.host,
+        "attempt": last.number,
+        "job": last.job,
+        "host": last.host,
         "started": None if started is None else iso(started),
-        "waiting": result.last.reason if started is None else None,
+        "waiting": waiting,
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.causes import Failure, how, key, last_line, last_lines, sans_numbers, told
+from runner.causes import CAUSED, Failure, how, key, last_line, last_lines, sans_numbers, told
 from runner.events import (
     ApplyEnded,
     ApplyInterrupted,
@@ -34,11 +34,13 @@ __all__ = ["Logs", "Progress", "redraws"]
 class Logs:
     """Where logs lie: of an attempt, by its number and whether its command ever began, the one that tells why it failed; of a
     build, its stderr. `command` shows a session's; without one, the end has no list of failures, nor the use of the capacity.
+    `name` has the variables of what an earlier apply began, by its id.
     """
 
     of: Callable[[Session, int, bool], Path]
     build: Callable[[str], Path]
     command: Callable[[Kind], str] | None = None
+    name: Callable[[str], str] = str
 
 
 class Progress:
@@ -129,11 +131,10 @@ class Progress:
     def _ended(self, event: AttemptEnded, known: Running | None) -> None:
         outcome = event.outcome
         if known is None:
-            why = f": {event.reason}" if event.reason else ""
-            text = f"{outcome}: {event.session} attempt {event.attempt}{why}"
+            text = end_line(event, self._logs.name(event.session), None)
             self._mention(text, ("left over", outcome), f"{outcome} that an earlier apply had begun")
             return
-        if outcome in (Outcome.SUCCEEDED, Outcome.CANCELLED):
+        if outcome not in CAUSED:
             if self._verbose:
                 self._say(end_line(event, named(known.session), None), "" if outcome is Outcome.SUCCEEDED else "yellow")
             return
@@ -150,9 +151,9 @@ class Progress:
         if self._verbose:
             self._say(text, "yellow" if again else "red")
         else:
-            folded = how(outcome, event.exit_code) + (", tried again" if again else "")
+            folded = how(outcome, event.exit_code, event.reason) + (", tried again" if again else "")
             kind = (again, key(failure))
-            self._mention(text, kind, f"{folded}: {told(failure)}", "yellow" if again else "red")
+            self._mention(text, kind, ": ".join(filter(None, (folded, told(failure)))), "yellow" if again else "red")
 
     def _once(self, text: str) -> None:
         if (like := sans_numbers(text)) not in self._told:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable
 
 from rich.cells import cell_len, set_cell_size
@@ -36,7 +37,8 @@ def render(tally: Tally, now: float, width: int, encoding: str = "utf-8") -> lis
     if listed and more:
         lines.append(Text(f"  and {more:,} more", "dim"))
     if again := tried_again(tally, now):
-        lines.append(Text(f"  {again}", "yellow"))
+        wrapped = textwrap.wrap(again, max(width, SHORTEST_BAR), initial_indent="  ", subsequent_indent="  ")
+        lines += [Text(line, "yellow") for line in wrapped]
     for reason, count in tally.waiting.most_common(MOST_LISTED):
         lines.append(Text(f"  {count:,} waiting: {reason}", "yellow"))
     return [fitted(line, width, encoding) for line in lines]

@@ -63,19 +63,13 @@ def cause_lines(kinds: Iterable[Kind], command: Callable[[Kind], str]) -> Iterat
         return
     yield headline_of([(kind.example.outcome, kind.count) for kind in known])
     for kind in known[:MOST_CAUSES]:
-        said = how(kind.example.outcome, kind.example.exit_code)
+        said = how(kind.example.outcome, kind.example.exit_code, kind.example.reason)
         yield ""
-        yield (
-            f"{kind.count:,} {said}, such as {named(kind.session)}:"
-            if kind.count > 1
-            else f"{said}: {named(kind.session)}"
-        )
         lines = last_lines(kind.log, TAIL_LINES)
-        if not lines:
-            yield f"    {told(kind.example)}"
-        elif kind.example.reason and not kind.example.exit_code:
-            yield f"    {kind.example.reason}"
-        yield from (f"    {line}" for line in lines)
+        shown = lines or list(filter(None, [told(kind.example)]))
+        several = f"{kind.count:,} {said}, such as {named(kind.session)}{':' if shown else ''}"
+        yield several if kind.count > 1 else f"{said}: {named(kind.session)}"
+        yield from (f"    {line}" for line in shown)
         if lines:
             yield f"  see: {command(kind)}"
     if len(known) > MOST_CAUSES:

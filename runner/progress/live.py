@@ -20,8 +20,8 @@ RESTS = 20
 MOST_LINES = 200
 """Lines that one frame adds above the block; nobody reads more at once."""
 
-MOST_ROWS = 3
-"""What a line above the block may take: it is not drawn again, so that it need not fit in one."""
+MOST_ROWS, MOST_CELLS = 3, 240
+"""What a line above the block may take, in a narrow terminal so many cells: it is not drawn again, and need not fit in a row."""
 
 HIDE_SECONDS = 0.5
 """How long a terminal that does not take anything is waited for."""
@@ -68,7 +68,7 @@ class Live:
     def _draw(self, now: float | None) -> None:
         width = self._screen.size.columns - 1  # a full line would leave the cursor between two
         encoding = self._out.encoding
-        above, self._above = [fitted(line, MOST_ROWS * width, encoding) for line in self._above], []
+        above, self._above = [fitted(line, max(MOST_ROWS * width, MOST_CELLS), encoding) for line in self._above], []
         if self._left_out:
             above.append(Text(f"and {self._left_out:,} more lines", "dim"))
             self._left_out = 0

@@ -21,6 +21,8 @@ CLEAR_LINE = "\x1b[2K"
 it ever was, or as one with the next.
 """
 
+CLEAR_BELOW = "\x1b[J"
+
 FALLBACK = os.terminal_size((80, 24))
 
 
@@ -56,16 +58,18 @@ class Screen:
         if not above and block == self._shown:
             return
         frame = [BEGIN, self._to_top()]
+        if above:  # a line of them may wrap over rows of the last block, and CLEAR_LINE erases but the first of its own
+            frame.append(CLEAR_BELOW)
         frame += [CLEAR_LINE + self._painted(line) + "\r\n" for line in above]
         frame.append("\r\n".join(CLEAR_LINE + self._painted(line) for line in block))
-        frame.append("\x1b[J" + END)
+        frame.append(CLEAR_BELOW + END)
         self._out.write("".join(frame))
         self._shown = block
 
     def clear(self) -> None:
         """Take the block away."""
         if self._shown:
-            self._out.write(self._to_top() + "\x1b[J")
+            self._out.write(self._to_top() + CLEAR_BELOW)
             self._shown = []
 
     def forget(self) -> None:

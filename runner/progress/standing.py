@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from runner.causes import CAUSED
 from runner.model import Outcome, Status, Usage
 from runner.plan import Plan
 from runner.progress.ending import ended_lines
@@ -13,7 +14,7 @@ from runner.progress.tally import Tally
 from runner.progress.words import in_use, summary_line
 from runner.results import Result, results
 from runner.state import State
-from runner.state.records import ApplyRow
+from runner.state.records import ApplyRow, together
 from runner.tails import failure, telling_log
 
 
@@ -21,7 +22,7 @@ from runner.tails import failure, telling_log
 class Standing:
     """A sweep's last apply, none if there was none, several where states were merged since; and how far it is, or they are.
 
-    `tally` counts the failures of earlier applies to their causes, too; it cannot know of retries that are still to come.
+    `tally` counts the failures of earlier applies to their causes, too.
     `untried` counts the sessions that no apply has begun.
     """
 
@@ -32,11 +33,8 @@ class Standing:
 
     @property
     def seconds(self) -> float | None:
-        """From the first beginning to the last end; None where one has no end."""
-        ends = [apply.ended for apply in self.applies if apply.ended is not None]
-        if not ends or len(ends) < len(self.applies):
-            return None
-        return max(ends) - min(apply.started for apply in self.applies)
+        """How long any of them ran; None where one has no end, or there is none."""
+        return together(self.applies) if self.applies else None
 
     def lines(self) -> Iterator[str]:
         """Counts, time and capacity, of what runs or of what has ended, as plain text."""
@@ -65,6 +63,8 @@ def standing(plan: Plan, state: State, *, causes: bool = True) -> Standing:
     live = state.holder is not None
     for apply in applies[:1]:
         tally.begin(apply.sweep, apply.started, apply.to_run, apply.capacity, apply.max_parallel)
+        if live:
+            tally.tried_again(*state.journal.retries(apply.number))
     numbers = frozenset(apply.number for apply in applies)
     untried = 0
     for result in results(plan, state):
@@ -79,7 +79,9 @@ def _count(result: Result, tally: Tally, applies: Container[int]) -> None:
     session, last = result.session, result.last
     if last is None:
         return
-    if result.status == Status.RUNNING:
+    if result.again is not None:
+        tally.again[session.id] = result.again
+    elif result.status == Status.RUNNING:
         if last.started is None and last.backend == "local":
             return  # it will have begun in a moment, or is ahead of its room
         tally.submitted(session, last.number)
@@ -93,7 +95,7 @@ def _count(result: Result, tally: Tally, applies: Container[int]) -> None:
 
 def _explain(result: Result, plan: Plan, state: State, tally: Tally) -> None:
     session, last = result.session, result.last
-    if last is not None and last.outcome not in (None, Outcome.SUCCEEDED, Outcome.CANCELLED):
+    if last is not None and result.status in CAUSED:
         found = failure(state, plan.recipe, session, last)
         tally.fails(found, session, telling_log(state, plan.recipe, session, last))
 

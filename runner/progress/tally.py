@@ -137,6 +137,11 @@ class Tally:
         if started is not None:
             self._first_start = started if self._first_start is None else min(started, self._first_start)
 
+    def tried_again(self, count: int, seconds: float) -> None:
+        """Count attempts that were followed by another, or are to be, and the seconds that they ran."""
+        self.retries += count
+        self._spent += seconds
+
     def fails(self, failure: Failure, session: Session, log: Path) -> None:
         """Count a failure to its cause."""
         kind = self.kinds.get(key(failure))
@@ -182,9 +187,8 @@ class Tally:
         if event.retry_in is None:
             self.ended_for_good(event.outcome, event.duration)
         else:
-            self.retries += 1
+            self.tried_again(1, event.duration or 0.0)
             self.again[event.session] = event.at + event.retry_in
-            self._spent += event.duration or 0.0
 
     def _waits_no_more(self, running: Running) -> None:
         if running.waiting is not None:

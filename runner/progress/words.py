@@ -18,7 +18,7 @@ def named(session: Session) -> str:
 
 def end_line(event: AttemptEnded, name: str, last: str | None) -> str:
     """One attempt's end: how, whether it is tried again, whose it was, and the last line of its log."""
-    said = f"{event.outcome} ({event.reason})" if event.reason else how(event.outcome, event.exit_code)
+    said = how(event.outcome, event.exit_code, event.reason)
     if event.outcome is Outcome.SUCCEEDED and event.duration is not None:
         said += f" in {format_duration(event.duration)}"
     if event.retry_in is not None:

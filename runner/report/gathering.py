@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.causes import Cause, Failure, by_cause, last_line, last_lines
+from runner.causes import CAUSED, Cause, Failure, by_cause, last_line, last_lines
 from runner.columns import Columns, Row
-from runner.model import STATUS_AFTER, Outcome, Resources, Status
+from runner.model import Outcome, Resources
 from runner.plan import Plan
 from runner.render import variables
 from runner.results import results, to_row
@@ -25,9 +25,6 @@ MOST_BARS = 20_000
 """Attempts of one apply that the timeline draws."""
 
 TAIL_LINES = 20
-
-FAILURES = frozenset(outcome.value for outcome, status in STATUS_AFTER.items() if status is Status.FAILED)
-"""The outcomes that have a cause; what was cancelled or lost was only interrupted."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ def gather(plan: Plan, state: State | None, file: str, where: Path | None, made:
             rows.append((session, to_row(result, state)))
         if last is not None:
             resources[session.id] = session.resources
-        if state is not None and last is not None and result.status in FAILURES:
+        if state is not None and last is not None and result.status in CAUSED:
             log = logs[session.id] = telling_log(state, plan.recipe, session, last)
             how = (Outcome(result.status), last.exit_code, last.reason)
             failures.append(Failure(session.id, last.number, *how, last_line(log)))

@@ -15,6 +15,7 @@ from runner.report.gathering import Explained, Material
 from runner.report.markup import Markup, joined, table, tag
 from runner.report.sheet import ABOUT
 from runner.report.status import SIGN
+from runner.state.records import together
 from runner.units import counted, format_duration, format_memory
 
 MOST_GROUPS = 200
@@ -66,14 +67,17 @@ def overview(material: Material) -> Markup:
 
 
 def _last_tile(material: Material) -> tuple[str, str, str]:
-    """How long the last apply took; of several, from the first beginning to the last end."""
+    """How long the last apply took; of several, for how long any of them ran."""
     if not material.last:
         return "last apply", "-", "never"
-    began = min(apply.started for apply in material.last)
-    took = format_duration(max(apply.ended or material.made for apply in material.last) - began)
+    seconds = together(material.last, material.made if material.live else None)
+    took = "-" if seconds is None else format_duration(seconds)
     if len(material.last) > 1:
         return "last applies", took, f"{len(material.last):,}, of states that were merged"
-    return "last apply", took, "it still runs" if material.live else when(began)
+    (apply,) = material.last
+    if material.live:
+        return "last apply", took, "it still runs" if apply.ended is None else when(apply.started)
+    return "last apply", took, when(apply.started) if seconds is not None else "died before its end"
 
 
 def _failures_tile(causes: Sequence[Explained]) -> tuple[str, str]:
@@ -174,23 +178,16 @@ def _card(at: int, one: Explained, material: Material) -> Markup:
         tag("span", f"{len(cause.failures):,}×", class_="times"),
         " ",
         status(cause.outcome.value),
-        f" (exit code {cause.exit_code})" if cause.exit_code else "",
+        cause.how.removeprefix(cause.outcome.value),
     )
     names = [tag("li", tag("code", name)) for name in one.names[:MOST_NAMES]]
     more = tag("p", f"and {len(one.names) - MOST_NAMES:,} more, in the table") if len(one.names) > MOST_NAMES else ""
-    reason = cause.example.reason
-    told = reason in (None, cause.text, f"exit code {cause.exit_code}")
     option = " --stderr" if one.on_stderr else ""
     return tag(
         "article",
         title,
-        tag("p", cause.text, class_="cause"),
-        tag(
-            "p",
-            f"For example attempt {cause.example.attempt} of ",
-            tag("code", one.names[0]),
-            "" if told else f": {reason}",
-        ),
+        tag("p", cause.text, class_="cause") if cause.text else "",
+        tag("p", f"For example attempt {cause.example.attempt} of ", tag("code", one.names[0])),
         _tail(one),
         tag("p", tag("code", f"{material.command('logs')} {cause.example.session}{option}", class_="command")),
         tag("button", f"Show {counted(len(cause.failures), 'session')} in the table", type="button", data_cause=at),
@@ -233,7 +230,7 @@ def provenance(material: Material) -> Markup:
             apply.host,
             tag("code", (apply.commit or "-")[:12], " + changes" if apply.dirty else ""),
             apply.version,
-            ", ".join(f"{count:,} {outcome.value}" for outcome, count in apply.outcomes.items()) or "-",
+            ", ".join(f"{count:,} {outcome}" for outcome in Outcome if (count := apply.outcomes.get(outcome))) or "-",
             apply.interrupted or apply.stopped or ("" if apply.ended else "did not end"),
         ]
         for apply in material.applies[:MOST_APPLIES]

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeAlias
 
 from runner.model import Amount, Outcome, Resources
 from runner.state.records import ApplyRow, AttemptRow
@@ -63,20 +64,37 @@ def _end(one: AttemptRow, otherwise: float) -> float:
 def use(
     found: Sequence[Bar], applies: Sequence[ApplyRow], resources: Mapping[str, Resources]
 ) -> dict[str, list[tuple[float, float]]]:
-    """For each limited resource, and for slots where `max_parallel` limits them, the share in use from each time on: of what all
-    of the applies had together.
+    """For each limited resource, and for slots where `max_parallel` limits them, the share in use from each time on: of what
+    those of the applies had that ran then.
     """
     each = {apply.number: _limits(apply) for apply in applies}
     common = [name for name in next(iter(each.values())) if all(name in limits for limits in each.values())]
-    limits = {name: total for name in common if (total := sum(limits[name] for limits in each.values()))}
+    names = [name for name in common if any(limits[name] for limits in each.values())]
     by_number = {apply.number: apply for apply in applies}
-    changes: dict[str, list[tuple[float, Fraction]]] = {}
+    taken: dict[str, list[Change]] = {}
     for bar in found:
         for name, amount in _demand(resources.get(bar.attempt.session, {}), by_number[bar.attempt.apply]).items():
-            if name in limits and amount:
-                share = Fraction(amount) / Fraction(limits[name])
-                changes.setdefault(name, []).extend(((bar.start, share), (bar.end, -share)))
-    return {name: thinned(_steps(changes[name])) for name in limits if name in changes}
+            if name in names and amount:
+                taken.setdefault(name, []).extend(((bar.start, amount, 0), (bar.end, -amount, 0)))
+    for apply in applies:
+        begin, end = _span(apply, found)
+        for name, changes in taken.items():
+            limit = each[apply.number][name]
+            changes.extend(((begin, 0, limit), (end, 0, -limit)))
+    return {name: thinned(_steps(taken[name])) for name in names if name in taken}
+
+
+Change: TypeAlias = tuple[float, Amount, Amount]
+"""From that time on so much more is taken, and so much more is there."""
+
+
+def _span(apply: ApplyRow, found: Sequence[Bar]) -> tuple[float, float]:
+    """When it ran, and at any rate when its attempts did."""
+    ours = [bar for bar in found if bar.attempt.apply == apply.number]
+    return (
+        min([apply.started, *(bar.start for bar in ours)]),
+        max([apply.ended or apply.started, *(bar.end for bar in ours)]),
+    )
 
 
 def _limits(apply: ApplyRow) -> dict[str, Amount]:
@@ -90,14 +108,17 @@ def _demand(resources: Resources, apply: ApplyRow) -> Mapping[str, Amount]:
     return {"cpu": min(1, apply.capacity.get("cpu", 1)), **resources}
 
 
-def _steps(changes: Iterable[tuple[float, Fraction]]) -> list[tuple[float, float]]:
-    level = Fraction(0)
+def _steps(changes: Iterable[Change]) -> list[tuple[float, float]]:
+    taken = there = Fraction(0)
+    shares: dict[float, float] = {}
+    for at, more_taken, more_there in sorted(changes, key=lambda change: change[0]):
+        taken += more_taken
+        there += more_there
+        shares[at] = float(taken / there) if there else 0.0
     steps: list[tuple[float, float]] = []
-    for at, change in sorted(changes, key=lambda pair: pair[0]):
-        level += change
-        if steps and steps[-1][0] == at:
-            steps.pop()
-        steps.append((at, float(level)))
+    for at, share in shares.items():
+        if share != (steps[-1][1] if steps else 0.0):
+            steps.append((at, share))
     return steps
 
 

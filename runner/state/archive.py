@@ -92,7 +92,22 @@ class Archive:
             ids = struct.unpack(f">{len(rows)}Q", b"".join([row[0] for row in rows]))
             found.update(zip(ids, [after[row[1]] for row in rows], strict=True))
         found.update((int(attempt.session, 16), Status.RUNNING) for attempt in self.open_attempts() if attempt.remote)
+        if live and (apply := self.retrying()) is not None:
+            again = f"SELECT s.id FROM {_LAST} WHERE a.apply = ? AND a.retry_at IS NOT NULL"
+            found.update((int.from_bytes(row[0], "big"), Status.RUNNING) for row in self._each(again, apply))
         return found
+
+    def retrying(self) -> int | None:
+        """The number of the last apply, which tries again what is to be, if it lives; None where it does so no more."""
+        found = self._one("SELECT n, ended, stopped, interrupted FROM applies ORDER BY n DESC LIMIT 1")
+        return found[0] if found and found[1:] == (None, None, None) else None
+
+    def retries(self, apply: int) -> tuple[int, float]:
+        """How many attempts of an apply were, or are to be, followed by another, and the seconds that they ran."""
+        found = self._one(
+            "SELECT count(*), total(duration) FROM attempts WHERE apply = ? AND retry_at IS NOT NULL", apply
+        )
+        return found or (0, 0.0)
 
     def next_attempt(self, session: str) -> int:
         found = self._one("SELECT attempts FROM sessions WHERE id = ?", bytes.fromhex(session))
@@ -207,9 +222,12 @@ class Archive:
         return next(self.applies(), None)
 
     def last_applies(self) -> list[ApplyRow]:
-        """The last apply; where states were merged since, the last one of each of them and of this one, the last one first."""
+        """The last apply that had something to do, if any had; where states were merged since, that of each of them and of this
+        one, the last one first.
+        """
         joined = {apply for (apply,) in self._each("SELECT apply FROM joined")}
-        applies = list(self.applies())
+        every = list(self.applies())
+        applies = [apply for apply in every if apply.to_run or apply.ended is None] or every
         return [apply for apply in applies if apply.number in joined] if len(joined) > 1 else applies[:1]
 
     def build_succeeded(self, build: str) -> bool:

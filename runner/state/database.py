@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from runner.errors import EnvironmentFailed
+from runner.errors import Damaged, EnvironmentFailed
 from runner.state.disk import FREE_SPACE, OTHER_FOLDER, guarded
 
 VERSION = 3
@@ -57,7 +57,7 @@ CREATE TABLE attempts (
     session INTEGER, number INTEGER, apply INTEGER NOT NULL, name TEXT NOT NULL, backend TEXT NOT NULL,
     job TEXT, host TEXT, devices TEXT, submitted REAL NOT NULL, started REAL, ended REAL, outcome TEXT,
     exit_code INTEGER, reason TEXT, duration REAL, cpu_time REAL, max_rss INTEGER, metrics TEXT,
-    PRIMARY KEY (session, number)
+    retry_at REAL, PRIMARY KEY (session, number)
 ) WITHOUT ROWID;
 CREATE TABLE merges (token TEXT NOT NULL);
 CREATE TABLE joined (apply INTEGER PRIMARY KEY);
@@ -107,7 +107,7 @@ def _connect(path: Path, mode: str, changes: str | None = None) -> sqlite3.Conne
                 "upgrade runner, or choose another folder with `--state DIR`",
             )
         if application != APPLICATION_ID:
-            raise EnvironmentFailed(f"`{path}` is not a journal of runner", _damaged(path))
+            raise Damaged(f"`{path}` is not a journal of runner", _damaged(path))
         if version < VERSION:
             raise EnvironmentFailed(
                 f"`{path}` was written by an older runner (journal version {version}, this one knows {VERSION})",
@@ -179,7 +179,7 @@ def explain(error: sqlite3.Error, path: Path) -> NoReturn:
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         raise EnvironmentFailed(f"cannot open or write `{path}`: {error}", OTHER_FOLDER) from error
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        raise EnvironmentFailed(f"`{path}` is damaged: {error}", _damaged(path)) from error
+        raise Damaged(f"`{path}` is damaged: {error}", _damaged(path)) from error
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         raise EnvironmentFailed(
             f"`{path}` is locked by another program", "close it and run the command again"

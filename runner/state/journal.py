@@ -201,7 +201,8 @@ class Journal(Archive):
             ),
         )
         self._apply = cursor.lastrowid or 0
-        self._connection.execute("DELETE FROM joined")
+        if event.to_run:
+            self._connection.execute("DELETE FROM joined")
 
     def _submitted(self, event: AttemptSubmitted) -> None:
         session = event.session
@@ -234,10 +235,11 @@ class Journal(Archive):
         outcome = event.outcome.value
         metrics = _encode(event.metrics) if event.metrics else None
         self._update(
-            "ended = ?, outcome = ?, exit_code = ?, reason = ?, duration = ?, cpu_time = ?, max_rss = ?, metrics = ?",
+            "ended = ?, outcome = ?, exit_code = ?, reason = ?, duration = ?, cpu_time = ?, max_rss = ?, metrics = ?,"
+            " retry_at = ?",
             *(event.session, event.attempt),
             *(event.at, outcome, event.exit_code, _text(event.reason), event.duration, event.cpu_time),
-            *(event.max_rss, metrics),
+            *(event.max_rss, metrics, None if event.retry_in is None else event.at + event.retry_in),
         )
         self._connection.execute(
             "UPDATE sessions SET outcome = ? WHERE n = ? AND attempts = ?",

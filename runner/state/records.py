@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -15,7 +16,8 @@ from runner.state.machine import Machine
 class AttemptRow(NamedTuple):
     """One attempt at a session. Times are Unix seconds, `max_rss` bytes; None where unknown or not yet.
 
-    While it has not ended, `reason` says why it waits at the backend. A tuple, as a million may be read.
+    While it has not ended, `reason` says why it waits at the backend. `retry_at` is when its apply meant to begin the next
+    attempt. A tuple, as a million may be read.
     """
 
     session: str
@@ -36,11 +38,12 @@ class AttemptRow(NamedTuple):
     cpu_time: float | None
     max_rss: int | None
     metrics: Mapping[str, Scalar]
+    retry_at: float | None = None
 
 
 ATTEMPT_COLUMNS = """
     s.id, a.number, a.apply, a.name, a.backend, a.job, a.host, a.devices, a.submitted, a.started, a.ended,
-    a.outcome, a.exit_code, a.reason, a.duration, a.cpu_time, a.max_rss, a.metrics"""
+    a.outcome, a.exit_code, a.reason, a.duration, a.cpu_time, a.max_rss, a.metrics, a.retry_at"""
 
 _OUTCOMES: Mapping[str | None, Outcome | None] = {
     None: None,
@@ -198,6 +201,18 @@ def apply_row(row: tuple[Any, ...]) -> ApplyRow:
         not_run=not_run,
         usage=Usage(**json.loads(usage)) if usage else None,
     )
+
+
+def together(applies: Iterable[ApplyRow], now: float | None = None) -> float | None:
+    """For how many seconds any of them ran; None where one has no end. One that still runs does so until `now`."""
+    total, reached = 0.0, -math.inf
+    for apply in sorted(applies, key=lambda apply: apply.started):
+        end = apply.ended if apply.ended is not None else now
+        if end is None:
+            return None
+        total += max(0.0, end - max(apply.started, reached))
+        reached = max(reached, end)
+    return total
 
 
 def _amount(text: str) -> Amount:

@@ -117,10 +117,12 @@ def _recipes_and_applies(connection: sqlite3.Connection) -> None:
 
 
 def _last_applies(connection: sqlite3.Connection, before: int) -> None:
-    """`joined` are the applies that together are the last one: of each state its own last, unless another grew from that. What
-    was here `before`, by its number, has had its chance.
+    """`joined` are the applies that together are the last one: of each state its own last that had something to do, unless
+    another grew from that. What was here `before`, by its number, has had its chance.
     """
-    last = "SELECT n FROM {}.applies WHERE n <= ? ORDER BY started DESC, n DESC LIMIT 1"
+    last = (
+        "SELECT n FROM {}.applies WHERE n <= ? ORDER BY to_run > 0 OR ended IS NULL DESC, started DESC, n DESC LIMIT 1"
+    )
     if connection.execute("SELECT 1 FROM main.joined").fetchone() is None:
         connection.execute(f"INSERT INTO joined {last.format('main')}", (before,))
     theirs = [apply for (apply,) in connection.execute("SELECT apply FROM theirs.joined")]
