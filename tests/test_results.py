@@ -221,6 +221,22 @@ def test_aggregates_are_those_of_a_sample() -> None:
     assert parse_aggregates("max, min,max") == ["max", "min"]
 
 
+@pytest.mark.parametrize(
+    ("numbers", "mean", "std"),
+    [
+        ([0.047] * 3, 0.047, 0.0),
+        ([1e308, 1.5e308], 1.25e308, pytest.approx(3.5355339e307)),
+        ([1e200, 1e200, -2e200], 0.0, pytest.approx(1.7320508e200)),
+        ([1.7e308, -1.7e308], 0.0, None),
+        ([1e-200, 3e-200], 2e-200, pytest.approx(1.4142136e-200)),
+    ],
+)
+def test_aggregates_lose_nothing_on_their_way(numbers: list[float], mean: float, std: float | None) -> None:
+    """Equal numbers have no spread, and squares that no float can hold are no reason to have none."""
+    summary = Summary(numbers)
+    assert (summary.mean, summary.std) == (mean, std)
+
+
 def test_a_name_that_is_taken_is_told_apart() -> None:
     columns = Columns(["status", "loss"], False, ["loss", "id", "acc"])
     names = [column.name for column in columns.every]
