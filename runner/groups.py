@@ -33,10 +33,10 @@ class Summary:
         amount = number(value)
         if amount is not None:
             self.numbers.append(amount)
-        elif value.text:
-            self.texts.append(value.text)
-        else:
+        elif value.data is None and not value.text:
             self.missing += 1
+        else:
+            self.texts.append(value.text)
 
     @property
     def size(self) -> int:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -251,6 +252,37 @@ def test_a_name_that_is_taken_is_told_apart() -> None:
 def test_names_of_any_kind_can_be_asked_for() -> None:
     columns: list[Column[Any]] = [Column("val loss-é", lambda row: known(row))]
     assert parse_condition("val loss-é <= 3", lambda name: find(name, columns))(2)
+
+
+@pytest.fixture(scope="module")
+def alike(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep over long names that differ late, with a metric that is the empty text, missing, or neither."""
+    folder = tmp_path_factory.mktemp("alike")
+    names = [f"resnet50-imagenet-pretrained-{at}-augmented-with-everything-there-is" for at in "abc"]
+    sweep = {
+        "exec": [sys.executable, "-c", "import sys; print(sys.argv[2])", "$model", "$said"],
+        "ranges": {"model": names, "said": ['{"m": ""}', '{"x": 1}', '{"m": 3}']},
+        "zip": [["model", "said"]],
+        "metrics": {"m": {"last_line": "m"}},
+    }
+    (folder / "sweep.yaml").write_text(json.dumps(sweep))
+    shell(folder, "runner apply")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "arguments", ["", "--group-by model", "--pivot model status m", "--format md --group-by model"]
+)
+def test_long_names_that_differ_read_differently(alike: Path, arguments: str) -> None:
+    text = shell(alike, f"runner results {arguments}").stdout
+    assert re.findall(r"resnet50\S+", text) == [f"resnet50-i...ained-{at}-augmented-with-e..." for at in "abc"]
+
+
+def test_an_empty_text_is_no_missing_value_in_a_group(alike: Path) -> None:
+    groups = json.loads(shell(alike, "runner results --group-by status --agg mean --format json").stdout)["groups"]
+    assert groups[0]["metrics"]["m"] == {"mean": 3.0, "missing": 1, "not_numbers": 1}
+    lines = shell(alike, "runner results --pivot model status m").stdout.splitlines()[1:]
+    assert [line.split()[1] for line in lines] == ["''", "-", "3"]
 
 
 HOSTILE = [
