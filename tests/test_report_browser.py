@@ -181,6 +181,24 @@ def test_filters_and_the_search_narrow_the_table_down(show: Open) -> None:
     page.wait("document.querySelector('#table tbody').textContent === 'No session is like that.'")
 
 
+def test_a_large_integer_is_a_number_that_keeps_its_digits(show: Open) -> None:
+    said = [2**53 + 1, -(2**63), 7, 10**400, 2**53, None]
+    page = show(PLAIN, lambda session: Told(metrics={"loss": said[session.index]}))
+    assert column(page, "loss") == ["9007199254740993", "-9223372036854775808", "7", "1" + "0" * 400, str(2**53), "–"]
+    assert page.run("document.querySelectorAll('#table [title=\\'not a number\\']').length") == 1
+    page.run(f"{heading('loss')}.click()")
+    assert column(page, "loss")[:3] == ["-9223372036854775808", "7", "9007199254740993"]
+    fill(page, "input[aria-label='filter by loss']", ">8")
+    page.wait("document.getElementById('shown').textContent === '2 of 6 sessions'")
+
+
+def test_a_half_rounds_as_on_the_terminal(show: Open) -> None:
+    durations, sizes = [0.0125, 3.25, 60.5, 5430, 1.75, 0.5], [53, 55, 4096, 4098, 51, 1]
+    page = show(PLAIN, lambda at: Told(duration=durations[at.index], max_rss=sizes[at.index] << 18))
+    assert column(page, "duration") == list(map(format_duration, durations))
+    assert column(page, "max_rss") == [format_memory(size << 18) for size in sizes]
+
+
 MEGABYTES = (512, 13, 40, 41, 700, 3000)
 
 

@@ -57,7 +57,7 @@ const amount = (column, words) => {
 const text = (row, at) => {
   const column = columns[at], cell = sheet.rows[row][at];
   if (column.values) return column.values[cell][0];
-  return cell === null ? "" : shown(column, cell);
+  return column.exact[row] ?? (cell === null ? "" : shown(column, cell));
 };
 // A text that nobody takes for a missing one.
 const apart = (words) => ["", "-", "–"].includes(words) ? `'${words}'` : words;
