@@ -291,7 +291,8 @@ def test_a_long_label_ends_before_the_next_axis(tmp_path: Path, width: int) -> N
     assert {"y", "z", "b", "c"} <= texts
     cut = {text for text in texts if text.startswith(("val", "vv"))}
     assert cut
-    assert all(text.endswith("…") and len(text) * 5 < width / 4 for text in cut)
+    assert all("…" in text and len(text) * 5 < width / 4 for text in cut)
+    assert width == 400 or {"value-of-six…xxxxxxxxxx0", "value-of-six…xxxxxxxxxx1"} <= cut
 
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>&lt;'\"`\x1b[31m\u2028"

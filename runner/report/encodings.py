@@ -83,7 +83,7 @@ def value_of(metric: Field, aggregate: str | None = "mean", **more: Any) -> Spec
 
 def colour_by(variable: Variable) -> Spec:
     texts = _texts(variable)
-    entry = 45 + LETTER * max(map(len, _names(variable)))
+    entry = 45 + LETTER * max(map(len, short_names(variable)))
     return {
         "field": variable.field.key,
         "type": "nominal",
@@ -103,21 +103,21 @@ def _texts(variable: Variable) -> list[str]:
     return [value.text for value in variable.field.values]
 
 
-def _names(variable: Variable) -> list[str]:
+def short_names(variable: Variable) -> list[str]:
     """What a plot has room for of each value."""
     short = shortened(_texts(variable), LONGEST_NAME, "…")
     return [apart(short[text]) for text in _texts(variable)]
 
 
 def _labels(variable: Variable) -> Spec:
-    expression = f"{json.dumps(_names(variable))}[indexof({json.dumps(_texts(variable))}, datum.value)]"
+    expression = f"{json.dumps(short_names(variable))}[indexof({json.dumps(_texts(variable))}, datum.value)]"
     return {"labelExpr": expression, "labelLimit": 220}
 
 
 def _beside_each_other(variable: Variable) -> Spec:
     """An axis of names: slanted where they have no room, upright where even lines of text have none."""
     room = f"width / {variable.size}"
-    level, slanted = f"{room} >= {LETTER * max(map(len, _names(variable))) + 10}", f"{room} >= 20"
+    level, slanted = f"{room} >= {LETTER * max(map(len, short_names(variable))) + 10}", f"{room} >= 20"
     return {
         **_labels(variable),
         "labelAngle": {"expr": f"{level} ? 0 : {slanted} ? -40 : -90"},
