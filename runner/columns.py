@@ -45,9 +45,6 @@ QUANTITIES: dict[str, Quantity] = {"duration": "duration", "cpu_time": "duration
 
 MISSING = "-"
 
-LONGEST_CELL = 40
-"""Characters that a form for people shows of a text."""
-
 
 @dataclass(frozen=True)
 class Column(Generic[T]):
@@ -64,7 +61,7 @@ class Column(Generic[T]):
     among: Sequence[str] = ()
 
     def shown(self, row: T) -> str:
-        """The cell for people; MISSING where there is nothing."""
+        """The cell for people, however long; MISSING where there is nothing."""
         if self.show is not None:
             return _printable(self.show(row))
         value = self.of(row)
@@ -179,8 +176,7 @@ def _fixed(name: str) -> Column[Row]:
 
 
 def _printable(text: str) -> str:
-    shown = text if text.isprintable() else ascii(text)[1:-1]
-    return shown if len(shown) <= LONGEST_CELL else shown[: LONGEST_CELL - 3] + "..."
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def _quoted(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -33,10 +33,10 @@ class Summary:
         amount = number(value)
         if amount is not None:
             self.numbers.append(amount)
-        elif value.text:
-            self.texts.append(value.text)
-        else:
+        elif value.data is None and not value.text:
             self.missing += 1
+        else:
+            self.texts.append(value.text)
 
     @property
     def size(self) -> int:
@@ -44,15 +44,17 @@ class Summary:
 
     @property
     def mean(self) -> float | None:
-        return math.fsum(self.numbers) / len(self.numbers) if self.numbers else None
+        return statistics.mean(self.numbers) if self.numbers else None
 
     @property
     def std(self) -> float | None:
-        """Of a sample: divided by n - 1; None below two numbers."""
-        mean = self.mean
-        if mean is None or len(self.numbers) < 2:
+        """Of a sample: divided by n - 1; None below two numbers, or where no float can hold it."""
+        if len(self.numbers) < 2:
             return None
-        return math.sqrt(math.fsum((one - mean) ** 2 for one in self.numbers) / (len(self.numbers) - 1))
+        try:
+            return statistics.stdev(self.numbers)
+        except OverflowError:
+            return None
 
     def to_json(self, aggregates: Iterable[str]) -> dict[str, Any]:
         """The aggregates, and always how many values are no part of them."""

@@ -8,6 +8,10 @@ from typing import TextIO
 
 from runner.columns import Column, T
 from runner.markdown import inline
+from runner.shortening import shortened
+
+LONGEST_CELL = 40
+"""Characters that a form for people shows of a text, unless it takes more to tell it from the others of its column."""
 
 
 def table(rows: Iterable[T], columns: Sequence[Column[T]], out: TextIO) -> None:
@@ -15,7 +19,7 @@ def table(rows: Iterable[T], columns: Sequence[Column[T]], out: TextIO) -> None:
     from rich.cells import cell_len
 
     lines = [[_one_line(column.name) for column in columns]]
-    lines += [[column.shown(row) for column in columns] for row in rows]
+    lines += _cells(rows, columns)
     widths = [max(cell_len(line[at]) for line in lines) for at in range(len(lines[0]))]
     right = [
         column.name != "id" and all(_begins_with_number(line[at]) for line in lines[1:])
@@ -32,8 +36,8 @@ def table(rows: Iterable[T], columns: Sequence[Column[T]], out: TextIO) -> None:
 def markdown(rows: Iterable[T], columns: Sequence[Column[T]], out: TextIO) -> None:
     """A GitHub table."""
     out.write(f"| {' | '.join(inline(column.name) for column in columns)} |\n|{' --- |' * len(columns)}\n")
-    for row in rows:
-        out.write(f"| {' | '.join(inline(column.shown(row)) or ' ' for column in columns)} |\n")
+    for cells in _cells(rows, columns):
+        out.write(f"| {' | '.join(inline(cell) or ' ' for cell in cells)} |\n")
 
 
 def comma_separated(rows: Iterable[T], columns: Sequence[Column[T]], out: TextIO) -> None:
@@ -42,6 +46,12 @@ def comma_separated(rows: Iterable[T], columns: Sequence[Column[T]], out: TextIO
     writer.writerow([column.name for column in columns])
     for row in rows:
         writer.writerow([column.of(row).text for column in columns])
+
+
+def _cells(rows: Iterable[T], columns: Sequence[Column[T]]) -> list[list[str]]:
+    lines = [[column.shown(row) for column in columns] for row in rows]
+    short = [shortened((line[at] for line in lines), LONGEST_CELL, "...") for at in range(len(columns))]
+    return [[short[at][cell] for at, cell in enumerate(line)] for line in lines]
 
 
 def _one_line(name: str) -> str:

@@ -87,23 +87,33 @@ def format_memory(size: int) -> str:
         number /= 1024
         if number < 1023.95 or unit == "TiB":
             break
-    return f"{number:.1f}".removesuffix(".0") + f" {unit}"
+    return _tenths(number).removesuffix(".0") + f" {unit}"
 
 
 def format_duration(seconds: float) -> str:
     """`120ms`, `3.2s`, `4m 05s`, `1h 02m`, `2d 03h`: two units at most."""
     if seconds < 0.9995:
-        return f"{round(seconds * 1000)}ms"
+        return f"{_nearest(seconds * 1000)}ms"
     if seconds < 59.95:
-        return f"{seconds:.1f}s"
-    whole = round(seconds)
+        return f"{_tenths(seconds)}s"
+    whole = _nearest(seconds)
     if whole < 3600:
         return f"{whole // 60}m {whole % 60:02}s"
-    minutes = round(seconds / 60)
+    minutes = _nearest(seconds / 60)
     if minutes < 1440:
         return f"{minutes // 60}h {minutes % 60:02}m"
-    hours = round(seconds / 3600)
+    hours = _nearest(seconds / 3600)
     return f"{hours // 24}d {hours % 24:02}h"
+
+
+def _nearest(number: float, parts: int = 1) -> int:
+    """Of its parts; a half goes up, exactly as in the scripts of a report."""
+    return math.floor(Fraction(number) * parts + Fraction(1, 2))
+
+
+def _tenths(number: float) -> str:
+    found = _nearest(number, 10)
+    return f"{found // 10}.{found % 10}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -26,6 +26,7 @@ class Told:
     metrics: Mapping[str, Scalar] = field(default_factory=dict)
     stderr: str = ""
     duration: float = 1.5
+    max_rss: int = 40 << 20
 
 
 def apply_as_told(
@@ -57,7 +58,7 @@ def apply_as_told(
             heapq.heappush(free, over + 0.01)
             record(AttemptSubmitted(begun, session, 1, f"{state.id}-{session.id}-1", "local"))
             record(AttemptStarted(begun, session.id, 1, "1:1", host, ()))
-            how = (told.outcome, told.exit_code, told.reason, told.duration, told.duration / 2, 40 << 20)
+            how = (told.outcome, told.exit_code, told.reason, told.duration, told.duration / 2, told.max_rss)
             record(AttemptEnded(over, session.id, 1, *how, told.metrics, None))
             outcomes[told.outcome] = outcomes.get(told.outcome, 0) + 1
             if told.stderr:

@@ -8,9 +8,11 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from xml.etree import ElementTree
 
 import altair
 import pytest
@@ -27,7 +29,7 @@ from runner.report.charts import Chart, choose
 from runner.report.gathering import Material, gather
 from runner.report.markup import data_block, escaped, tag
 from runner.report.page import render
-from runner.report.sheet import Sheet, sheet
+from runner.report.sheet import Field, Sheet, sheet
 from runner.state import open_for_reading, open_for_writing
 from runner.state.merge import merge
 from runner.state.records import AttemptRow
@@ -116,20 +118,8 @@ def test_without_a_number_there_is_no_plot_of_a_metric(tmp_path: Path) -> None:
     assert [row[rows.fields.index(field)] for row in rows.cells] == [None, "nan"]
 
 
-@pytest.mark.parametrize(
-    ("ranges", "texts"),
-    [
-        ("a: [0.0001, 32, 2048]", {"0.0001", "32", "2,048"}),
-        ("a: [2048, 65536], b: [0.25, 100000]", {"2,048", "65,536", "0.25", "100,000", "12,345"}),
-        ("a: [2048, 65536], b: [1, 2], c: [x, y]", {"2048", "65536", "x"}),
-    ],
-)
-def test_numbers_read_as_people_write_them(tmp_path: Path, ranges: str, texts: set[str]) -> None:
-    """Drawn by Vega itself."""
-    plan = swept(tmp_path, ranges)
-    apply_as_told(plan, tmp_path, lambda session: Told(metrics={"loss": 12345.4 + session.index}))
-    _, rows, chart = reported(plan, tmp_path)
-    (metric,) = rows.of_kind("metric")
+def drawn(rows: Sheet, chart: Chart, metric: Field, width: int) -> str:
+    """As SVG, by Vega itself."""
     records = [
         {
             field.key: (number(field.values[cell]) if field.numeric else field.values[cell].text)
@@ -139,9 +129,67 @@ def test_numbers_read_as_people_write_them(tmp_path: Path, ranges: str, texts: s
         }
         for cells in rows.cells
     ]
-    spec = {**(specs.spec(chart, metric) or {}), "width": 600, "datasets": {"sessions": records}}
-    drawn = vl_convert.vegalite_to_svg(spec, vl_version=vega.VEGA_LITE)
-    assert texts <= set(re.findall(r"<text[^>]*>([^<]*)<", drawn))
+    spec = {**(specs.spec(chart, metric) or {}), "width": width, "datasets": {"sessions": records}}
+    return str(vl_convert.vegalite_to_svg(spec, vl_version=vega.VEGA_LITE))
+
+
+@pytest.mark.parametrize(
+    ("ranges", "texts"),
+    [
+        ("a: [0.0001, 32, 2048]", {"0.0001", "32", "2,048"}),
+        ("a: [2048, 65536], b: [0.25, 100000]", {"2,048", "65,536", "0.25", "100,000", "12,345"}),
+        ("a: [2048, 65536], b: [1, 2], c: [x, y]", {"2048", "65536", "x"}),
+    ],
+)
+def test_numbers_read_as_people_write_them(tmp_path: Path, ranges: str, texts: set[str]) -> None:
+    plan = swept(tmp_path, ranges)
+    apply_as_told(plan, tmp_path, lambda session: Told(metrics={"loss": 12345.4 + session.index}))
+    _, rows, chart = reported(plan, tmp_path)
+    (metric,) = rows.of_kind("metric")
+    assert texts <= set(re.findall(r"<text[^>]*>([^<]*)<", drawn(rows, chart, metric, 600)))
+
+
+FAMILY = [f"resnet50-imagenet-{at}-pretrained-and-then-augmented" for at in (1, 2)] + ["", "-", "vit"]
+SHORT_FAMILY = ["resnet…net-1-pretrained…", "resnet…net-2-pretrained…", "''", "'-'", "vit"]
+
+
+def places(svg: str, texts: Sequence[str]) -> dict[str, tuple[float, str]]:
+    """How far to the right each text begins, or ends where it is slanted, and by which angle it is turned."""
+    found: dict[str, tuple[float, str]] = {}
+
+    def walk(node: ElementTree.Element, x: float) -> None:
+        transform = node.get("transform", "")
+        if moved := re.match(r"translate\(([^,]*),", transform):
+            x += float(moved[1])
+        if node.text is not None and node.text in texts:
+            found[node.text] = (x, "".join(re.findall(r"rotate\((.*?)\)", transform)))
+        for child in node:
+            walk(child, x)
+
+    walk(ElementTree.fromstring(svg), 0)
+    return found
+
+
+@pytest.mark.parametrize(("width", "angle"), [(300, "-40"), (70, "-90"), (1200, "")])
+def test_names_have_room_below_their_bars(tmp_path: Path, width: int, angle: str) -> None:
+    """Long ones that differ in one place show it, and each can be told from a missing one."""
+    plan = swept(tmp_path, f"opt: {json.dumps(FAMILY)}")
+    apply_as_told(plan, tmp_path, loss)
+    _, rows, chart = reported(plan, tmp_path)
+    found = places(drawn(rows, chart, rows.of_kind("metric")[0], width), SHORT_FAMILY)
+    assert {name: turned for name, (_, turned) in found.items()} == dict.fromkeys(SHORT_FAMILY, angle)
+
+
+@pytest.mark.parametrize("ranges", ["opt: {}, k: [1, 2]", "opt: {}, data: [a, b, c, d, e, f]"])
+@pytest.mark.parametrize(("width", "across"), [(340, 1), (500, 2), (1200, 5)])
+def test_a_legend_is_as_wide_as_its_picture(tmp_path: Path, ranges: str, width: int, across: int) -> None:
+    plan = swept(tmp_path, ranges.format(json.dumps(FAMILY)))
+    apply_as_told(plan, tmp_path, loss)
+    _, rows, chart = reported(plan, tmp_path)
+    found = places(drawn(rows, chart, rows.of_kind("metric")[0], width), SHORT_FAMILY)
+    assert list(found) == SHORT_FAMILY
+    assert len({x for x, _ in found.values()}) == across
+    assert max(x for x, _ in found.values()) < width
 
 
 def test_a_spread_takes_two_numbers_of_one_combination(tmp_path: Path) -> None:
@@ -299,7 +347,8 @@ def test_a_long_label_ends_before_the_next_axis(tmp_path: Path, width: int) -> N
     assert {"y", "z", "b", "c"} <= texts
     cut = {text for text in texts if text.startswith(("val", "vv"))}
     assert cut
-    assert all(text.endswith("…") and len(text) * 5 < width / 4 for text in cut)
+    assert all("…" in text and len(text) * 5 < width / 4 for text in cut)
+    assert width == 400 or {"value-of-six…xxxxxxxxxx0", "value-of-six…xxxxxxxxxx1"} <= cut
 
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>&lt;'\"`\x1b[31m\u2028"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,9 @@ ranges: {lr: [0.001, 0.01, 0.1], opt: [adam, sgd]}
 repeat: 2
 metrics: {loss: {last_line: l}}
 """
+
+
+PLAIN = "exec: ['true', $k]\nranges: {k: 'range:6'}\nmetrics: {loss: {last_line: l}}\n"
 
 
 def graded(session: Session) -> Told | None:
@@ -175,6 +179,72 @@ def test_filters_and_the_search_narrow_the_table_down(show: Open) -> None:
     assert set(column(page, "opt")) == {"sgd"}
     fill(page, "#search", "nothing like it")
     page.wait("document.querySelector('#table tbody').textContent === 'No session is like that.'")
+
+
+def test_a_large_integer_is_a_number_that_keeps_its_digits(show: Open) -> None:
+    said = [2**53 + 1, -(2**63), 7, 10**400, 2**53, None]
+    page = show(PLAIN, lambda session: Told(metrics={"loss": said[session.index]}))
+    assert column(page, "loss") == ["9007199254740993", "-9223372036854775808", "7", "1" + "0" * 400, str(2**53), "–"]
+    assert page.run("document.querySelectorAll('#table [title=\\'not a number\\']').length") == 1
+    page.run(f"{heading('loss')}.click()")
+    assert column(page, "loss")[:3] == ["-9223372036854775808", "7", "9007199254740993"]
+    fill(page, "input[aria-label='filter by loss']", ">8")
+    page.wait("document.getElementById('shown').textContent === '2 of 6 sessions'")
+
+
+def test_a_half_rounds_as_on_the_terminal(show: Open) -> None:
+    durations, sizes = [0.0125, 3.25, 60.5, 5430, 1.75, 0.5], [53, 55, 4096, 4098, 51, 1]
+    page = show(PLAIN, lambda at: Told(duration=durations[at.index], max_rss=sizes[at.index] << 18))
+    assert column(page, "duration") == list(map(format_duration, durations))
+    assert column(page, "max_rss") == [format_memory(size << 18) for size in sizes]
+
+
+MEGABYTES = (512, 13, 40, 41, 700, 3000)
+
+
+def sized(session: Session) -> Told:
+    return Told(duration=(0.3, 0.7, 0.71, 5, 245, 7300)[session.index], max_rss=MEGABYTES[session.index] << 20)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "rows"),
+    [
+        ("duration", ">700ms", 4),
+        ("duration", ">=700ms", 5),
+        ("duration", ">1s", 3),
+        ("duration", "= 4m 05s", 1),
+        ("duration", "<4m 06s", 5),
+        ("duration", "1m..3h", 2),
+        ("duration", "0.5..1", 2),
+        ("duration", "..0.5", 1),
+        ("duration", "5 ..", 3),
+        ("max_rss", ">13MiB", 5),
+        ("max_rss", ">= 1 GiB", 1),
+        ("max_rss", "<=41943040", 2),
+        ("max_rss", "40m..0.5g", 3),
+        ("max_rss", "=700 MiB", 1),
+        ("max_rss", "mib", 5),
+        ("loss", "-1.5e0..-1", 2),
+        ("loss", "!=0", 5),
+    ],
+)
+def test_a_filter_reads_what_the_cells_show(show: Open, name: str, wanted: str, rows: int) -> None:
+    page = show(PLAIN, lambda session: replace(sized(session), metrics={"loss": session.index * -0.5}))
+    fill(page, f"input[aria-label='filter by {name}']", wanted)
+    page.wait(f"document.getElementById('shown').textContent === '{rows} of 6 sessions'")
+    assert page.run("document.querySelectorAll('#table [aria-invalid]').length") == 0
+
+
+def test_a_filter_that_cannot_be_read_is_marked_and_leaves_the_rows(show: Open) -> None:
+    page = show(PLAIN, sized)
+    for wanted in (">abc", ">", "..", "1..x", "<3 parsecs", ">1MiB"):
+        fill(page, "input[aria-label='filter by duration']", "<1")
+        page.wait("document.getElementById('shown').textContent === '3 of 6 sessions'")
+        fill(page, "input[aria-label='filter by duration']", wanted)
+        page.wait("document.querySelector('#table input[aria-invalid=true]') !== null")
+        assert shown(page) == "6 sessions; not readable: the filter by duration"
+    page.run("document.getElementById('clear').click()")
+    assert (page.run("document.querySelectorAll('#table [aria-invalid]').length"), shown(page)) == (0, "6 sessions")
 
 
 def test_a_cause_leads_to_its_sessions_and_markup_shows_as_text(show: Open) -> None:

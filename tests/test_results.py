@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -239,6 +240,22 @@ def test_aggregates_are_those_of_a_sample() -> None:
     assert parse_aggregates("max, min,max") == ["max", "min"]
 
 
+@pytest.mark.parametrize(
+    ("numbers", "mean", "std"),
+    [
+        ([0.047] * 3, 0.047, 0.0),
+        ([1e308, 1.5e308], 1.25e308, pytest.approx(3.5355339e307)),
+        ([1e200, 1e200, -2e200], 0.0, pytest.approx(1.7320508e200)),
+        ([1.7e308, -1.7e308], 0.0, None),
+        ([1e-200, 3e-200], 2e-200, pytest.approx(1.4142136e-200)),
+    ],
+)
+def test_aggregates_lose_nothing_on_their_way(numbers: list[float], mean: float, std: float | None) -> None:
+    """Equal numbers have no spread, and squares that no float can hold are no reason to have none."""
+    summary = Summary(numbers)
+    assert (summary.mean, summary.std) == (mean, std)
+
+
 def test_a_name_that_is_taken_is_told_apart() -> None:
     columns = Columns(["status", "loss"], False, ["loss", "id", "acc"])
     names = [column.name for column in columns.every]
@@ -253,6 +270,37 @@ def test_a_name_that_is_taken_is_told_apart() -> None:
 def test_names_of_any_kind_can_be_asked_for() -> None:
     columns: list[Column[Any]] = [Column("val loss-é", lambda row: known(row))]
     assert parse_condition("val loss-é <= 3", lambda name: find(name, columns))(2)
+
+
+@pytest.fixture(scope="module")
+def alike(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep over long names that differ late, with a metric that is the empty text, missing, or neither."""
+    folder = tmp_path_factory.mktemp("alike")
+    names = [f"resnet50-imagenet-pretrained-{at}-augmented-with-everything-there-is" for at in "abc"]
+    sweep = {
+        "exec": [sys.executable, "-c", "import sys; print(sys.argv[2])", "$model", "$said"],
+        "ranges": {"model": names, "said": ['{"m": ""}', '{"x": 1}', '{"m": 3}']},
+        "zip": [["model", "said"]],
+        "metrics": {"m": {"last_line": "m"}},
+    }
+    (folder / "sweep.yaml").write_text(json.dumps(sweep))
+    shell(folder, "runner apply")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "arguments", ["", "--group-by model", "--pivot model status m", "--format md --group-by model"]
+)
+def test_long_names_that_differ_read_differently(alike: Path, arguments: str) -> None:
+    text = shell(alike, f"runner results {arguments}").stdout
+    assert re.findall(r"resnet50\S+", text) == [f"resnet50-i...ained-{at}-augmented-with-e..." for at in "abc"]
+
+
+def test_an_empty_text_is_no_missing_value_in_a_group(alike: Path) -> None:
+    groups = json.loads(shell(alike, "runner results --group-by status --agg mean --format json").stdout)["groups"]
+    assert groups[0]["metrics"]["m"] == {"mean": 3.0, "missing": 1, "not_numbers": 1}
+    lines = shell(alike, "runner results --pivot model status m").stdout.splitlines()[1:]
+    assert [line.split()[1] for line in lines] == ["''", "-", "3"]
 
 
 HOSTILE = [

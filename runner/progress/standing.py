@@ -82,7 +82,7 @@ def _count(result: Result, tally: Tally, applies: Container[int]) -> None:
     if result.again is not None:
         tally.again[session.id] = result.again
     elif result.status == Status.RUNNING:
-        if last.started is None and last.backend == "local":
+        if last.started is None and last.reason is None and last.backend == "local":
             return  # it will have begun in a moment, or is ahead of its room
         tally.submitted(session, last.number)
         if last.started is not None:

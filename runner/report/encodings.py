@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from runner.columns import Quantity
+from runner.columns import Quantity, apart
 from runner.report.charts import Variable
 from runner.report.sheet import Field
+from runner.shortening import shortened
 
 Spec: TypeAlias = dict[str, Any]
 
 HEIGHT = 340
+
+LONGEST_NAME = 24
+"""Characters that a plot shows of a value that is no number; its tip has all of them."""
+
+LETTER = 7
+"""Pixels that one takes up, at most on average."""
 
 ROUNDED = (
     "abs(datum.value) >= 100 && abs(datum.value) < 1e9 ? format(datum.value, ',.2~f') : format(datum.value, '.3~g')"
@@ -49,7 +57,7 @@ def across(variable: Variable, *, ordinal: bool = False) -> Spec:
     """The encoding of a variable along an axis."""
     named = {"field": variable.field.key, "title": variable.label}
     if not variable.numeric:
-        return {**named, "type": "nominal", "sort": [value.text for value in variable.field.values]}
+        return {**named, "type": "nominal", "sort": _texts(variable), "axis": _beside_each_other(variable)}
     axis: Spec = {"labelExpr": ROUNDED}
     if ordinal:
         return {
@@ -74,14 +82,48 @@ def value_of(metric: Field, aggregate: str | None = "mean", **more: Any) -> Spec
 
 
 def colour_by(variable: Variable) -> Spec:
-    texts = [value.text for value in variable.field.values]
+    texts = _texts(variable)
+    entry = 45 + LETTER * max(map(len, short_names(variable)))
     return {
         "field": variable.field.key,
         "type": "nominal",
         "title": variable.label,
         "sort": texts,
         "scale": {"domain": texts},
-        "legend": {"orient": "top", "columns": 4, "symbolOpacity": 1},
+        "legend": {
+            "orient": "top",
+            "columns": {"expr": f"max(1, floor(width / {entry}))"},
+            "symbolOpacity": 1,
+            **_labels(variable),
+        },
+    }
+
+
+def _texts(variable: Variable) -> list[str]:
+    return [value.text for value in variable.field.values]
+
+
+def short_names(variable: Variable) -> list[str]:
+    """What a plot has room for of each value."""
+    short = shortened(_texts(variable), LONGEST_NAME, "…")
+    return [apart(short[text]) for text in _texts(variable)]
+
+
+def _labels(variable: Variable) -> Spec:
+    expression = f"{json.dumps(short_names(variable))}[indexof({json.dumps(_texts(variable))}, datum.value)]"
+    return {"labelExpr": expression, "labelLimit": 220}
+
+
+def _beside_each_other(variable: Variable) -> Spec:
+    """An axis of names: slanted where they have no room, upright where even lines of text have none."""
+    room = f"width / {variable.size}"
+    level, slanted = f"{room} >= {LETTER * max(map(len, short_names(variable))) + 10}", f"{room} >= 20"
+    return {
+        **_labels(variable),
+        "labelAngle": {"expr": f"{level} ? 0 : {slanted} ? -40 : -90"},
+        "labelAlign": {"expr": f"{level} ? 'center' : 'right'"},
+        "labelBaseline": {"expr": f"{slanted} ? 'top' : 'middle'"},
+        "labelOverlap": {"expr": f"!({slanted})"},
     }
 
 

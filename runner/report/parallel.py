@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from runner.columns import apart
 from runner.report.charts import MOST_TICKS, Chart, Variable
-from runner.report.encodings import Spec, has_number, shade, together
+from runner.report.encodings import Spec, has_number, shade, short_names, together
 from runner.report.sheet import Field
 
 MOST_LINES = 2000
@@ -111,7 +110,7 @@ def _steps(variable: Variable) -> list[float] | list[str]:
 def _ticks(variable: Variable) -> list[tuple[float, str]]:
     if variable.numeric and variable.size > MOST_TICKS:
         return [(0, _text(variable.numbers[0])), (1, _text(variable.numbers[-1]))]
-    steps = [_text(step) if isinstance(step, float) else apart(step) for step in _steps(variable)]
+    steps = list(map(_text, variable.numbers)) if variable.numeric else short_names(variable)
     shown = max(1, -(-len(steps) // 14))
     return [(at / (len(steps) - 1), text) for at, text in enumerate(steps) if at % shown == 0 or at == len(steps) - 1]
 

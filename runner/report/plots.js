@@ -16,7 +16,7 @@ document.body.append(tip);
 // A tip's numbers as the table has them, and no more digits than a glance takes in.
 const told = (name, words) => {
   const value = words.trim() === "" ? NaN : Number(words);
-  if (Number.isNaN(value)) return words;
+  if (Number.isNaN(value)) return apart(words);
   const column = columns.find((one) => one.kind === "measured" && name.split(", ")[0] === one.name);
   return column ? shown(column, value) : words.length > 8 ? String(Number(value.toPrecision(6))) : words;
 };

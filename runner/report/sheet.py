@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from runner.columns import MEASURED, Column, Columns, Quantity, Row, number
 from runner.model import Value
+from runner.values import is_number
 
 Kind: TypeAlias = Literal["id", "variable", "status", "metric", "measured", "count", "hidden"]
 
@@ -32,6 +32,8 @@ class Field:
     numeric: bool
     """Whether every value is a number (of a metric: at least one)."""
     values: Sequence[Value]
+    exact: Mapping[int, str]
+    """Rows of an integer that a script would round, and how it reads; the cell is the number nearest to it."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Sheet:
                     "quantity": field.quantity,
                     "numeric": field.numeric,
                     "values": [[value.text, number(value)] for value in field.values] if field.coded else None,
+                    "exact": field.exact,
                 }
                 for field in self.fields
             ],
@@ -86,14 +89,19 @@ def _field(key: str, label: str, kind: Kind, quantity: Quantity, values: Sequenc
     distinct = list(dict.fromkeys(values)) if coded else []
     numbers = [number(value) is not None for value in (distinct or values)]
     numeric = any(numbers) if kind in ("metric", "measured") else bool(numbers) and all(numbers)
-    return Field(key, label, kind, quantity, coded, numeric, distinct)
+    exact = {} if coded else {row: value.text for row, value in enumerate(values) if _is_rounded(value)}
+    return Field(key, label, kind, quantity, coded, numeric, distinct, exact)
 
 
 def _cell(value: Value) -> Any:
     """As JSON can carry it, and a script hold it: what is no float is text."""
-    data = value.data
-    if isinstance(data, float) and not math.isfinite(data):
+    if not is_number(value.data):
+        return value.data
+    amount = number(value)
+    if amount is None:
         return value.text
-    if isinstance(data, int) and not isinstance(data, bool) and abs(data) > 2**53:
-        return value.text
-    return data
+    return amount if _is_rounded(value) else value.data
+
+
+def _is_rounded(value: Value) -> bool:
+    return isinstance(value.data, int) and abs(value.data) > 2**53 and number(value) is not None

@@ -94,7 +94,7 @@ def _line(chart: Chart, metric: Field) -> Spec:
 
 
 def _bars(chart: Chart, metric: Field) -> Spec:
-    x = {**across(chart.over[0]), "axis": {"labelAngle": 0 if chart.over[0].size <= 8 else -40, "labelLimit": 160}}
+    x = across(chart.over[0])
     by: Spec = {}
     offset: Spec = {}
     if len(chart.over) > 1:

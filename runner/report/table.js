@@ -8,32 +8,48 @@ const [head, body] = [table.tHead, table.tBodies[0]];
 const state = { sort: null, down: false, page: 0, filters: new Map(), search: "", cause: null, open: new Set() };
 let haystack = null; // what the search looks through, made when it is first used
 let found = [];
+let unread = []; // the columns whose filters cannot be read
 
+// What a filter asks of a row; null where it cannot be read.
 const test = (at, wanted) => {
-  const range = /^\s*(-?[\d.]+(?:e[-+]?\d+)?)\s*\.\.\s*(-?[\d.]+(?:e[-+]?\d+)?)\s*$/i.exec(wanted);
-  if (range) {
-    const [low, high] = [Number(range[1]), Number(range[2])];
-    return (row) => { const value = number(row, at); return value !== null && value >= low && value <= high; };
-  }
-  const comparison = /^\s*(<=|>=|!=|=|<|>)\s*(.*?)\s*$/.exec(wanted);
+  const column = columns[at], measures = column.numeric || column.kind === "count";
+  const within = (holds) => (row) => { const value = number(row, at); return value !== null && holds(value); };
+  const comparison = /^(<=|>=|!=|=|<|>)\s*(.*)$/s.exec(wanted);
   if (comparison) {
     const [, operator, right] = comparison;
-    const bound = right === "" ? NaN : Number(right);
-    const same = (row) => Number.isNaN(bound) ? text(row, at) === right : number(row, at) === bound;
+    const bound = amount(column, right);
+    const same = (row) => text(row, at) === right || bound !== null && number(row, at) === bound;
     if (operator === "=") return same;
     if (operator === "!=") return (row) => !same(row);
-    const holds = { "<": (a) => a < bound, "<=": (a) => a <= bound, ">": (a) => a > bound, ">=": (a) => a >= bound }[operator];
-    return (row) => { const value = number(row, at); return value !== null && holds(value); };
+    if (bound === null) return null;
+    return within({ "<": (a) => a < bound, "<=": (a) => a <= bound, ">": (a) => a > bound, ">=": (a) => a >= bound }[operator]);
   }
-  const part = wanted.trim().toLowerCase();
+  const range = measures ? /^(.*?)\s*\.\.\s*(.*)$/s.exec(wanted) : null;
+  if (range) {
+    const [low, high] = [range[1], range[2]].map((end, upper) => end === "" ? (upper ? Infinity : -Infinity) : amount(column, end));
+    return low === null || high === null || wanted === ".." ? null : within((value) => value >= low && value <= high);
+  }
+  const part = wanted.toLowerCase();
   return (row) => text(row, at).toLowerCase().includes(part);
+};
+
+const mark = (input, wrong) => {
+  if (wrong) input.setAttribute("aria-invalid", "true");
+  else input.removeAttribute("aria-invalid");
 };
 
 const choose = () => {
   const tests = [];
+  unread = [];
   for (const [at, wanted] of state.filters) {
-    if (wanted.code !== undefined) tests.push((row) => sheet.rows[row][at] === wanted.code);
-    else if (wanted.part) tests.push(test(at, wanted.part));
+    if (wanted.code !== undefined) {
+      tests.push((row) => sheet.rows[row][at] === wanted.code);
+      continue;
+    }
+    const holds = wanted.part ? test(at, wanted.part) : () => true;
+    if (holds) tests.push(holds);
+    else unread.push(columns[at].name);
+    mark(wanted.input, !holds);
   }
   if (state.cause !== null) {
     const ids = new Set(page.causes[state.cause]);
@@ -117,8 +133,9 @@ const draw = () => {
   }
   const total = sheet.rows.length.toLocaleString("en");
   const cause = state.cause === null ? "" : `, of cause ${state.cause + 1}`;
-  document.getElementById("shown").textContent = found.length === sheet.rows.length
-    ? `${total} sessions` : `${found.length.toLocaleString("en")} of ${total} sessions${cause}`;
+  const ignored = unread.length ? `; not readable: the filter by ${unread.join(", ")}` : "";
+  document.getElementById("shown").textContent = (found.length === sheet.rows.length
+    ? `${total} sessions` : `${found.length.toLocaleString("en")} of ${total} sessions${cause}`) + ignored;
   drawPages();
 };
 
@@ -176,7 +193,7 @@ const filter = (at) => {
     return select;
   }
   const input = make("input", { "aria-label": label, "aria-describedby": "filter-hint", autocomplete: "off", spellcheck: "false" });
-  input.addEventListener("input", () => { state.filters.set(at, { part: input.value }); chooseLater(); });
+  input.addEventListener("input", () => { state.filters.set(at, { part: input.value.trim(), input }); chooseLater(); });
   return input;
 };
 
@@ -186,7 +203,10 @@ const clear = () => {
   state.filters.clear();
   state.search = search.value = "";
   state.cause = null;
-  for (const control of head.querySelectorAll("input, select")) control.value = "";
+  for (const control of head.querySelectorAll("input, select")) {
+    control.value = "";
+    mark(control, false);
+  }
 };
 document.getElementById("clear").addEventListener("click", () => { clear(); choose(); });
 for (const button of document.querySelectorAll("button[data-cause]")) {

@@ -38,10 +38,26 @@ const shown = (column, value) => {
   return String(value);
 };
 
+// The number that is meant, in seconds or bytes where the cells show units: `4m 05s`, `13.2 MiB`; null of anything else.
+const SECONDS = { s: 1, m: 60, h: 3600, d: 86400 };
+const amount = (column, words) => {
+  if (words === "") return null;
+  if (!Number.isNaN(Number(words))) return Number(words);
+  let value = NaN;
+  if (column.quantity === "duration" && /^(?:[\d.]+\s*(?:ms|[smhd])\s*)+$/.test(words)) {
+    const parts = [...words.matchAll(/([\d.]+)\s*(ms|[smhd])/g)];
+    value = parts.reduce((sum, [, number, unit]) => sum + (unit === "ms" ? number / 1000 : number * SECONDS[unit]), 0);
+  } else if (column.quantity === "memory") {
+    const parts = /^([\d.]+)\s*(?:([kmgt])(?:i?b)?|b)$/i.exec(words);
+    if (parts) value = Number(parts[1]) * 1024 ** (" kmgt".indexOf((parts[2] ?? " ").toLowerCase()));
+  }
+  return Number.isNaN(value) ? null : value;
+};
+
 const text = (row, at) => {
   const column = columns[at], cell = sheet.rows[row][at];
   if (column.values) return column.values[cell][0];
-  return cell === null ? "" : shown(column, cell);
+  return column.exact[row] ?? (cell === null ? "" : shown(column, cell));
 };
 // A text that nobody takes for a missing one.
 const apart = (words) => ["", "-", "–"].includes(words) ? `'${words}'` : words;
