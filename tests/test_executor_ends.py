@@ -284,10 +284,15 @@ def test_an_interrupt_while_queued_at_the_backend() -> None:
     assert ended.outcomes == {Outcome.CANCELLED: 1}
 
 
-@pytest.mark.parametrize(("twice", "at"), [(False, 100.25), (True, 20.125)])
-def test_an_interrupt_while_the_backend_is_accepting(twice: bool, at: float) -> None:
-    """A submission is let through, or cut and looked for; the job is gone in both cases."""
-    run = Apply(each(Script(accepting=100, duration=500)), policy=Policy(grace=200))
+@pytest.mark.parametrize(
+    ("cluster", "twice", "at"),
+    [(Cluster(), False, 100.25), (Cluster(), True, 20.125), (None, False, 10.25), (None, True, 10.25)],
+)
+def test_an_interrupt_while_the_backend_is_accepting(cluster: Cluster | None, twice: bool, at: float) -> None:
+    """A submission to a cluster is let through, or cut and looked for; here it is cut at once: it might begin for nothing. The
+    job is gone in all cases.
+    """
+    run = Apply(each(Script(accepting=100, duration=500)), policy=Policy(grace=200), cluster=cluster)
     actions = [(10.0, lambda: run.executor.interrupt("interrupted"))]
     if twice:
         actions.append((20.0, lambda: run.executor.interrupt("interrupted")))

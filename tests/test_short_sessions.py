@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -73,3 +78,50 @@ def test_one_that_cannot_begin_gives_its_turn_to_the_next(tmp_path: Path, preloa
     counts = dict(journal.execute("SELECT exit_code, count(*) FROM attempts GROUP BY exit_code"))
     journal.close()
     assert counts == {0: 40, 127: 10}
+
+
+SLOW = """\
+import os, time
+here = os.path.dirname(__file__)
+open(here + "/importing", "w").close()
+while not os.path.exists(here + "/go"):
+    time.sleep(0.01)
+"""
+WARM = """\
+exec: [python3, -c, "import os; open('began-' + os.environ['RUNNER_INDEX'], 'w')"]
+repeat: 6
+max_parallel: 2
+python: {preload: [slow]}
+"""
+
+
+def test_what_has_room_but_has_not_begun_does_not_begin_after_an_interrupt(tmp_path: Path) -> None:
+    """As a session that waits for the interpreter which imports its modules."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    (tmp_path / "sweep.yaml").write_text(WARM)
+    runner = subprocess.Popen(
+        [sys.executable, "-m", "runner", "apply"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "importing").exists():
+            assert runner.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.kill(runner.pid, signal.SIGTERM)
+        assert runner.stderr is not None
+        while "ending what runs" not in (line := runner.stderr.readline()):
+            assert line
+        runner.communicate(timeout=60)
+    finally:
+        (tmp_path / "go").touch()
+        runner.kill()
+    assert not list(tmp_path.glob("began-*"))
+    journal = sqlite3.connect(tmp_path / ".runner/sweep/journal.db")
+    ends = journal.execute("SELECT outcome, started, exit_code FROM attempts").fetchall()
+    journal.close()
+    assert ends == [("cancelled", None, None)] * 2

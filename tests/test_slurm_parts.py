@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -392,6 +393,13 @@ class Task:
 CARRIERS = {shell[0]: Carrier(tuple(shell)) for shell in SHELLS} | {"python": Carrier(tuple(SHELLS[0]), sys.executable)}
 
 
+def taken(pid: int, number: int) -> bool:
+    """Whether a process has no such signal left to take."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    masks = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith(("SigPnd:", "ShdPnd:"))]
+    return not any(mask >> (number - 1) & 1 for mask in masks)
+
+
 @pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS)
 class TestTask:
     def test_hostile(self, carrier: Carrier, tmp_path: Path) -> None:
@@ -453,6 +461,22 @@ class TestTask:
         first, second = task.end()
         assert (first.why, first.code) == ("asked", 7)
         assert (second.why, second.code) == ("", 0)
+
+    def test_asked_for_another(self, carrier: Carrier, tmp_path: Path) -> None:
+        """What is meant for one that waits behind it never reaches the one that runs."""
+        script = "echo ready; while [ ! -e go ]; do sleep 0.05; done"
+        task = Task(carrier, tmp_path, [attempt("x", tmp_path, script), attempt("y", tmp_path, "echo y")])
+        log = tmp_path / "x.out"
+        wait_for(lambda: log.exists() and "ready" in log.read_text())
+        task.array.ask(1)
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            task.process.send_signal(number)
+            # A signal is taken before the next one is looked at; one that was passed on would end the program.
+            wait_for(partial(taken, task.process.pid, number))
+        (tmp_path / "go").touch()
+        first, second = task.end()
+        assert (first.why, first.code) == ("", 0)
+        assert (second.why, second.code) == ("asked", None)
 
     def test_hurried(self, carrier: Carrier, tmp_path: Path) -> None:
         """Marked and hurried, it is killed without grace."""

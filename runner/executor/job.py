@@ -68,7 +68,7 @@ class Job:
             self.asked = Asked(outcome, reason)
         self._grace = min(self._grace, grace)
         self._give_up = min(self._give_up, give_up)
-        if self._following or self.ahead or (hurry and not first):
+        if self._following or not self._backend.outlives_client or (hurry and not first):
             self._scope.cancel()
         else:
             self._scope.deadline = min(self._scope.deadline, self._give_up)
@@ -186,6 +186,9 @@ class Job:
             with trio.CancelScope(deadline=self._give_up, shield=True) as self._scope:
                 await self._backend.cancel(self.id, self._grace)
                 ended = await self._backend.wait(self.id)
+                if self.started is None and ended.duration is not None:  # it had begun, and nobody had heard of it
+                    self.started = await self._backend.started(self.id, self._wait)
+                    self._tell_started()
                 return _as_asked(ended, asked)
         return None
 

@@ -48,6 +48,8 @@ class Arrays:
         self._python = python if config.pack > 1 else ""
         self._gathering = Gathering(self._submit, MOST_IN_ARRAY * config.pack, self._room)
         self._by_id: dict[str, Job] = {}
+        self._submitted: set[str] = set()
+        """The arrays that are of this runner's making."""
         self._on_waiting: dict[str, Callable[[str], None]] = {}
         self._reconciling = trio.Lock()
         self._ready = trio.Lock()
@@ -79,6 +81,10 @@ class Arrays:
             self._on_waiting[attempt.name] = on_waiting
         try:
             await self._gathering.add(attempt, (arguments, secrets))
+        except Rejected:
+            # Of what went there together, a part may have been accepted before the rest was refused.
+            if (found := self._spool.place(attempt.name)) is None or found[0].job is None:
+                raise
         finally:
             self._on_waiting.pop(attempt.name, None)
         found = self._spool.place(attempt.name)
@@ -142,7 +148,7 @@ class Arrays:
                     await self._submit(attempts[:half])
                     await self._submit(attempts[half:])
                     return
-                if all(job.settled for job in self._by_id.values()):
+                if not self._submitted:  # else there was room, and there will be again
                     raise Rejected(refusal.words) from refusal
                 await trio.sleep(HELD_BACK)
             except Refused as refusal:
@@ -150,6 +156,7 @@ class Arrays:
                 raise Rejected(refusal.words) from refusal
             else:
                 self._accepted(array, job)
+                self._submitted.add(job)
                 self._watch.look_soon()
                 return
 
@@ -171,10 +178,15 @@ class Arrays:
         for array in self._spool.arrays:
             if array.job is not None and len(array.records) < len(array.names):
                 await self._watch.collect([array])
-                open_ = (place for place in range(len(array.names)) if not self._watch.job(array, place).settled)
-                if count := len({place // array.pack for place in open_}):
+                jobs = (self._watch.job(array, place) for place in range(len(array.names)))
+                if count := len({job.task for job in jobs if self._may_run(array, job)}):
                     alive[array.job] = min(count, self._config.max_parallel)
         return list(alive) if sum(alive.values()) + tasks > self._config.max_parallel else []
+
+    def _may_run(self, array: Array, job: Job) -> bool:
+        """Of a dead runner's arrays there is much that has no end on record, and that Slurm has long forgotten."""
+        known = array.job in self._submitted or job.waiters > 0 or (job.row is not None and not job.row.final)
+        return known and not job.settled
 
     async def _laid_out(self, attempts: Sequence[Attempt]) -> Array:
         pack, setup = self._config.pack, self._config.setup

@@ -37,10 +37,19 @@ processor() { # the ticks that ended children have used: $ticks
     ticks=$(($1 + $2))
 } 2>/dev/null
 
+meant() { # whether a session of this task is to end: then it is runner that signals, and not for this one
+    at=$((SLURM_ARRAY_TASK_ID * pack))
+    while [ "$at" -lt "$end" ]; do
+        if [ -e "$dir/$at.ask" ]; then return 0; fi
+        at=$((at + 1))
+    done
+    return 1
+}
+
 ask() { # ask WHY: TERM, and after the grace KILL
     signalled=1
     if [ "$1" = asked ] && [ ! -e "$dir/$index.ask" ]; then
-        if [ -n "$leader" ]; then all USR1; fi # not ours: a checkpoint, `sbatch --signal=USR1`
+        if [ -n "$leader" ] && ! meant; then all USR1; fi # not ours: a checkpoint, `sbatch --signal=USR1`
         return 0
     fi
     if [ -n "$why" ]; then return 0; fi
@@ -55,7 +64,7 @@ hurry() {
     signalled=1
     if [ -z "$why" ] && [ -e "$dir/$index.ask" ]; then why=asked; fi
     if [ -z "$leader" ]; then return 0; fi
-    if [ -n "$why" ]; then all KILL; else all USR2; fi
+    if [ -n "$why" ]; then all KILL; elif ! meant; then all USR2; fi
 }
 
 later() { # later SECONDS SIGNAL: send it to this script, and again until it is heard

@@ -22,6 +22,10 @@ if __name__ == "__main__":
         package = sys.modules[name] = ModuleType(name)
         package.__path__ = [folder]
 
+    if sys.version_info < (3, 9):  # noqa: UP036 (the node's own, at the same path)
+        sys.exit(1)
+    import ctypes  # noqa: F401 (it is needed later, and an interpreter may be without)
+
     from runner.backends.slurm.pack.task import main
 
     try:

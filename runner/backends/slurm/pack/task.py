@@ -46,13 +46,14 @@ def main(folder: str, size: int, task: int) -> None:
         environ = dict(word.split(b"=", 1) for word in file.read().split(b"\0") if b"=" in word)
     again = b"SLURM_RESTART_COUNT" in environ
     kills = Kills()
+    marks = [f"{folder}/{place}.ask" for place in range(first, first + len(plans))]
     for place, plan in enumerate(plans, first):
         if signal.SIGTERM in signal.sigpending():
             return
         # Put back into the queue, a task goes on where it was ended.
         if again and not to_do(f"{folder}/{place}.end", plan):
             continue
-        if Session(f"{folder}/{place}", environ, kills).carry_out(plan):
+        if Session(f"{folder}/{place}", environ, kills, marks).carry_out(plan):
             return
 
 
@@ -72,10 +73,11 @@ def to_do(end: str, plan: Plan) -> bool:
 
 
 class Session:
-    """`files` is where its marks and records are, without what comes after the dot."""
+    """`files` is where its marks and records are, without what comes after the dot; `marks` are those of all in this task."""
 
-    def __init__(self, files: str, environ: dict[bytes, bytes], kills: Kills) -> None:
+    def __init__(self, files: str, environ: dict[bytes, bytes], kills: Kills, marks: list[str]) -> None:
         self.files = files
+        self.marks = marks
         self.environ = environ
         self.kills = kills
         self.why = ""
@@ -129,9 +131,12 @@ class Session:
             due = min(deadline, self.look_at) if self.ending else deadline
             heard = signal.sigtimedwait(HEARD, min(LONG, max(0.0, due - monotonic())))
             now = monotonic()
-            more = self.reap()
-            if heard is not None:
+            before = self.why
+            if heard is not None:  # before its end is seen: Slurm may have signalled the program, too
                 self.hear(heard.si_signo, now)
+            more = self.reap()
+            if self.code not in (None, 128 + signal.SIGTERM) and before != "slurm" == self.why:
+                self.why = before  # it had ended by itself already
             if now >= deadline:
                 deadline = NEVER
                 self.end("timeout", now)
@@ -152,7 +157,10 @@ class Session:
         elif number != signal.SIGCHLD:
             if self.marked():
                 self.end("asked", now)
-            if self.ending is None:  # not ours: a checkpoint, `sbatch --signal=USR1`
+            if self.ending is None:
+                if any(map(os.path.exists, self.marks)):
+                    return  # for another one of this task
+                # not ours: a checkpoint, `sbatch --signal=USR1`
                 for member in self.members():
                     send(member, signal.Signals(number))
             elif number == signal.SIGUSR2:
