@@ -280,12 +280,32 @@ class Contract:
 
         site.run(body)
 
+    def test_many(self, site: Site) -> None:
+        """Many at once all end, each with its own name's job."""
+        jobs: list[str] = []
+
+        async def body(backend: Backend) -> None:
+            async def one(number: int) -> None:
+                attempt = site.attempt(site.succeeding, f"many-{number}")
+                job = await backend.submit(attempt)
+                jobs.append(job)
+                assert (await backend.wait(job)).outcome is Outcome.SUCCEEDED
+
+            async with trio.open_nursery() as nursery:
+                for number in range(site.many):
+                    nursery.start_soon(one, number)
+
+        site.run(body)
+        assert len(jobs) == site.many
+
+
+class AheadContract(Contract):
+    """And what one has to do that takes attempts ahead of their room."""
+
     def test_ahead(self, site: Site) -> None:
         """What is handed over ahead of its room begins when one of its kin has ended, in order, and no sooner."""
 
         async def body(backend: Backend) -> None:
-            if not backend.ahead:
-                pytest.skip("this backend takes nothing ahead")
             first = await backend.submit(site.attempt(site.sleeping, "first"))
             jobs: list[str] = []
 
@@ -313,8 +333,6 @@ class Contract:
         """Where fewer run by the time it arrives, it begins at once."""
 
         async def body(backend: Backend) -> Ended:
-            if not backend.ahead:
-                pytest.skip("this backend takes nothing ahead")
             return await backend.wait(await backend.submit(replace(site.attempt(site.succeeding), most=1)))
 
         assert site.run(body).outcome is Outcome.SUCCEEDED
@@ -323,8 +341,6 @@ class Contract:
         """One that nobody waits for any more never begins, and is in nobody's way."""
 
         async def body(backend: Backend) -> None:
-            if not backend.ahead:
-                pytest.skip("this backend takes nothing ahead")
             first = await backend.submit(site.attempt(site.sleeping, "first"))
             with trio.move_on_after(0.01):
                 await backend.submit(replace(site.attempt(site.sleeping, "second"), most=1))
@@ -340,24 +356,6 @@ class Contract:
             assert second is None or (await backend.wait(second)).outcome is Outcome.CANCELLED
 
         site.run(body)
-
-    def test_many(self, site: Site) -> None:
-        """Many at once all end, each with its own name's job."""
-        jobs: list[str] = []
-
-        async def body(backend: Backend) -> None:
-            async def one(number: int) -> None:
-                attempt = site.attempt(site.succeeding, f"many-{number}")
-                job = await backend.submit(attempt)
-                jobs.append(job)
-                assert (await backend.wait(job)).outcome is Outcome.SUCCEEDED
-
-            async with trio.open_nursery() as nursery:
-                for number in range(site.many):
-                    nursery.start_soon(one, number)
-
-        site.run(body)
-        assert len(jobs) == site.many
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from trio.testing import MockClock
 
 from runner.model import Attempt
-from tests.contract import Contract, Site
+from tests.contract import AheadContract, Site
 from tests.fake_backend import Cluster, FakeBackend, Script
 
 PROGRAMS = {
@@ -25,7 +25,7 @@ def pretend(attempt: Attempt) -> Script:
 
 
 @pytest.mark.parametrize("outlives_client", [False, True])
-class TestFakeBackend(Contract):
+class TestFakeBackend(AheadContract):
     @pytest.fixture
     def site(self, tmp_path: Path, outlives_client: bool) -> Site:
         cluster = Cluster() if outlives_client else None

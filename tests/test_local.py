@@ -17,11 +17,11 @@ from runner.backends.base import Backend
 from runner.backends.local.backend import LocalBackend
 from runner.errors import EnvironmentFailed
 from runner.model import Outcome
-from tests.contract import Contract, Site, until
+from tests.contract import AheadContract, Site, until
 from tests.local_host import lives, marked, parent, pids
 
 
-class TestContract(Contract):
+class TestContract(AheadContract):
     @pytest.fixture
     def site(self, tmp_path: Path) -> Site:
         return Site(lambda: LocalBackend(os.environ), tmp_path)

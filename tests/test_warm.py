@@ -20,7 +20,7 @@ from runner.backends.local.backend import LocalBackend
 from runner.backends.local.warm.parent import preload
 from runner.backends.local.warm.program import Hiding
 from runner.model import Attempt, Ended, Outcome
-from tests.contract import PATIENCE, Command, Contract, Site, ignore, until
+from tests.contract import PATIENCE, AheadContract, Command, Site, ignore, until
 from tests.local_host import children, lives, marked, parent, pids
 from tests.test_local_memory import MIB, RUNGS, groups_of
 from tests.test_local_trees import Tree, each_tree
@@ -64,7 +64,7 @@ def warm_site(folder: Path, modules: Sequence[str] = ("json",)) -> WarmSite:
     )
 
 
-class TestContract(Contract):
+class TestContract(AheadContract):
     """What every backend does, it does for warm sessions."""
 
     @pytest.fixture
