@@ -74,7 +74,7 @@ class LocalBackend:
     name = "local"
     outlives_client = False
     takes: int | None = None
-    ahead = 4
+    ahead = 8
 
     def __init__(self, environ: Mapping[str, str], *, memory: str | None = None) -> None:
         self._environ = environ

@@ -327,9 +327,13 @@ class Spawner:
         self.conclude(ENDED, key, *NEVER_BEGAN)
 
     def conclude(self, kind: int, key: int, *said: object) -> None:
-        """Say how an attempt has ended whose turn it was, or that it cannot begin; the next one may."""
-        self.line.say(kind, key, *said)
+        """Say how an attempt has ended whose turn it was, or that it cannot begin; the next one may.
+
+        While there are more to begin after that one, runner need not hear of it at once.
+        """
         self.turns.ended(key)
+        tell = self.line.mention if self.turns.waiting else self.line.say
+        tell(kind, key, *said)
 
     # The very end
 

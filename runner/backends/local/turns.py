@@ -22,6 +22,11 @@ class Turns:
         self._running: Counter[int] = Counter()
         self._ahead: deque[tuple[int, int, int, tuple[Any, ...]]] = deque()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there are attempts whose turn it is not yet."""
+        return bool(self._ahead)
+
     def take(self, kind: int, kin: int, most: int | None, *message: Any) -> None:
         """An attempt; its key is the first of `message`."""
         if most is None or self._running[kin] < most:
