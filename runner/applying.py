@@ -89,7 +89,7 @@ class Apply:
         self.capacity = capacity
         self.choice = choice
         self.provenance = provenance
-        self.environ = environ
+        self.environ = dict(environ)  # os.environ would encode each name that is looked up
         self.show = list(show)
         self.tick = tick
         self.leave_terminal = leave_terminal
@@ -241,13 +241,14 @@ class Apply:
             )
         )
 
-    def _prepare(self, session: Session, number: int, devices: tuple[str, ...]) -> Attempt:
+    def _prepare(self, session: Session, number: int, devices: tuple[str, ...], most: int | None) -> Attempt:
         return make_attempt(
             self.sweep,
             self.state,
             session,
             number,
             devices,
+            most,
             secrets=self.secrets,
             surroundings={} if self.remote else self.environ,
             root=self.builds.root(session),

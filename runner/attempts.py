@@ -28,6 +28,7 @@ def make_attempt(
     session: Session,
     number: int,
     devices: tuple[str, ...],
+    most: int | None,
     *,
     secrets: Mapping[str, str],
     surroundings: Mapping[str, str],
@@ -79,6 +80,7 @@ def make_attempt(
         root=root,
         files=files,
         preload=preload,
+        most=most,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 
 import trio
 import trio.testing
@@ -105,7 +106,7 @@ class Apply:
             capacity=self.capacity,
             policy=policy,
             emit=lambda event: self.emit(event),
-            prepare=lambda session, number, devices: self.prepare(session, number, devices),
+            prepare=lambda *needed: self.prepare(*needed),
             make_ready=lambda session, number, retries: self.ready.append((session.id, number, retries)),
             collect=self._collect,
             put_away=lambda session, number, ended: None,
@@ -143,9 +144,9 @@ class Apply:
             if self.capacity.max_parallel is not None:
                 assert len(resources) <= self.capacity.max_parallel
 
-    def prepare(self, session: Session, number: int, devices: tuple[str, ...]) -> Attempt:
+    def prepare(self, session: Session, number: int, devices: tuple[str, ...], most: int | None = None) -> Attempt:
         self.prepared.append((session.id, number, devices))
-        return attempt_of(session, number, self.policy)
+        return replace(attempt_of(session, number, self.policy), most=most)
 
     async def _collect(self, attempt: Attempt, ended: Ended) -> Mapping[str, Scalar]:
         if seconds := self.collecting(index_of(attempt.session)):

@@ -132,10 +132,10 @@ def test_an_error_of_a_part_ends_the_apply(part: str) -> None:
 
     prepare = run.prepare
 
-    def bad_prepare(session: Session, number: int, devices: tuple[str, ...]) -> Attempt:
+    def bad_prepare(session: Session, number: int, devices: tuple[str, ...], most: int | None = None) -> Attempt:
         if session.index == 1:
             raise ZeroDivisionError(part)
-        return prepare(session, number, devices)
+        return prepare(session, number, devices, most)
 
     def bad_collect(attempt: Attempt, ended: Ended) -> dict[str, Scalar]:
         raise ZeroDivisionError(part)

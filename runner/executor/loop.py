@@ -6,7 +6,6 @@ import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import replace
 
 import trio
 
@@ -31,10 +30,10 @@ class Executor:
     """Runs sessions, once, with `run`; everything that happens goes to `emit`.
 
     `commit` makes what was emitted last: it is called before the backend hears of an attempt, and at the end.
-    `prepare` makes the attempt of a session on these devices; it is called for every attempt, also for one that ends
-    before the backend hears of it. `make_ready` lays out what an attempt needs on the disk, right before it is submitted;
-    its last argument counts the retries of this apply. `collect` reads the metrics of an attempt that ended by itself,
-    None where there are none; `put_away` tidies up what is left of one on the disk, once its end has been told.
+    `prepare` makes the attempt of a session on these devices, with this `most`; it is called for every attempt, also for one
+    that ends before the backend hears of it. `make_ready` lays out what an attempt needs on the disk, right before it is
+    submitted; its last argument counts the retries of this apply. `collect` reads the metrics of an attempt that ended by
+    itself, None where there are none; `put_away` tidies up what is left of one on the disk, once its end has been told.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class Executor:
         capacity: Capacity,
         policy: Policy,
         emit: Emit,
-        prepare: Callable[[Session, int, tuple[str, ...]], Attempt],
+        prepare: Callable[[Session, int, tuple[str, ...], int | None], Attempt],
         make_ready: Callable[[Session, int, int], None],
         collect: Callable[[Attempt, Ended], Awaitable[Mapping[str, Scalar]]] | None,
         put_away: Callable[[str, int, Ended], None],
@@ -237,9 +236,7 @@ class Executor:
                 self._capacity.release(lease)
 
     def _begin(self, entry: Entry, lease: Lease | None, adopt: str | None = None, most: int | None = None) -> bool:
-        attempt = self._attempt(entry, lease.devices if lease else ())
-        if most is not None:
-            attempt = replace(attempt, most=most)
+        attempt = self._attempt(entry, lease.devices if lease else (), most)
         if adopt is None and entry.build is None:
             self._make_ready(entry.session, entry.attempt, entry.retries)
         job = Job(self._backend, entry, attempt, lease, self._record, adopt)
@@ -259,9 +256,9 @@ class Executor:
             self._nursery.start_soon(self._attend, job, name=attempt.name)
         return True
 
-    def _attempt(self, entry: Entry, devices: tuple[str, ...]) -> Attempt:
+    def _attempt(self, entry: Entry, devices: tuple[str, ...] = (), most: int | None = None) -> Attempt:
         if entry.build is None:
-            return self._prepare(entry.session, entry.attempt, devices)
+            return self._prepare(entry.session, entry.attempt, devices, most)
         assert self._builds is not None
         return self._builds.attempt(entry.session)
 
@@ -323,7 +320,7 @@ class Executor:
 
     def _end_unstarted(self, entry: Entry, outcome: Outcome, reason: str) -> None:
         """An attempt that ends before the backend hears of it."""
-        if self._record.begun(entry, self._attempt(entry, ())):
+        if self._record.begun(entry, self._attempt(entry)):
             self._end(entry, Ended(outcome, None, reason), {}, None)
 
     def _end(self, entry: Entry, ended: Ended, metrics: Mapping[str, Scalar], retry_in: float | None) -> None:

@@ -339,7 +339,8 @@ def _write(path: str, content: bytes) -> None:
         written = 0
         while written < len(content):  # a full disk takes a part, then nothing
             written += os.write(file, content[written:])
-        os.truncate(file, written)
+        if os.fstat(file).st_size > written:  # to set it to what it is costs as much as writing
+            os.truncate(file, written)
     finally:
         os.close(file)
 
