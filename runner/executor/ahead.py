@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 
 from runner.capacity import Lease
@@ -11,19 +12,22 @@ from runner.executor.queue import Entry
 SHORT = 0.1
 """Seconds: a session that takes longer does not feel the millisecond that runner takes to start the next one."""
 
+MOMENT = 0.02
+"""Seconds for which the backend is to have enough to begin: some times what runner takes to hand over the next ones."""
+
 
 class Ahead:
     """At most `limit` of them, and only while all that runs needs the same, as the next one does. Then any room is as good as any
     other: the backend lets the next one in when one ends, and here the room is passed on in the same order, once that is known.
     While one waits here, no room of its size is given back: so what it began in is always that of one whose end is to be told.
 
-    They are handed over by the half of `limit`, not one by one: to write down and to tell costs less for many at once.
+    They are as many as are likely to begin in a moment, and are handed over when half of them have: to write down and to tell
+    costs less for many at once.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._short = False
-        self._filling = limit > 0
+        self._duration = math.inf
         self._jobs = 0
         self._alike: Counter[object] = Counter()
         self._waiting: deque[Job] = deque()
@@ -36,9 +40,14 @@ class Ahead:
         return self._waiting[0].entry if self._waiting else None
 
     @property
-    def open(self) -> bool:
-        """Whether one more would be of use."""
-        return self._short and self._filling
+    def lacking(self) -> int:
+        """How many are to be handed over now."""
+        if self._duration >= SHORT:
+            return 0
+        running = self._jobs - len(self._waiting)
+        wanted = min(self._limit, math.ceil(MOMENT * running / self._duration))
+        missing = wanted - len(self._waiting)
+        return missing if 2 * missing >= wanted else 0
 
     def most(self, entry: Entry) -> int | None:
         """How many like it may run at once; None where all that runs is not like it, so that it has to wait for room."""
@@ -52,8 +61,6 @@ class Ahead:
             self._alike[job.entry.shape] += 1
         if job.ahead:
             self._waiting.append(job)
-            if len(self._waiting) == self._limit:
-                self._filling = False
 
     def ended(self, job: Job, duration: float | None) -> Lease | None:
         """Its room, unless one that went ahead has it now."""
@@ -63,17 +70,10 @@ class Ahead:
             self._alike[shape] -= 1
             if not self._alike[shape]:
                 del self._alike[shape]
-            self._short = duration is not None and duration < SHORT
+            self._duration = math.inf if duration is None else max(duration, 1e-6)
             if job.lease is not None and self._waiting and self._waiting[0].entry.shape == shape:
-                self._left(following := self._waiting[0])
-                following.take_room(job.lease)
+                self._waiting.popleft().take_room(job.lease)
                 return None
         if job.ahead:
-            self._left(job)
+            self._waiting.remove(job)
         return job.lease
-
-    def _left(self, job: Job) -> None:
-        """It waits no more."""
-        self._waiting.remove(job)
-        if len(self._waiting) <= self._limit // 2:
-            self._filling = True

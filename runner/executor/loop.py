@@ -221,8 +221,8 @@ class Executor:
 
     def _hand_ahead(self) -> None:
         """Let the backend have what is next in line before there is room for it."""
-        while self._ahead.open and not self._closing:
-            entry = self._waiting.next(lambda entry: self._ahead.most(entry) is not None)
+        for _ in range(self._ahead.lacking):
+            entry = None if self._closing else self._waiting.next(lambda it: self._ahead.most(it) is not None)
             if entry is None:
                 return
             self._begin(entry, lease=None, most=self._ahead.most(entry))

@@ -74,7 +74,7 @@ class LocalBackend:
     name = "local"
     outlives_client = False
     takes: int | None = None
-    ahead = 8
+    ahead = 32
 
     def __init__(self, environ: Mapping[str, str], *, memory: str | None = None) -> None:
         self._environ = environ
