@@ -171,7 +171,7 @@ trouble = st.builds(Trouble, st.integers(0, 1), st.sampled_from([0.0, 0.03, 2.0]
         lambda one: st.lists(st.tuples(st.just(one) | needs, durations, quiet | trouble), max_size=30)
     ),
     st.none() | st.integers(1, 4),
-    st.integers(1, 4),
+    st.integers(1, 8),
     st.none() | st.floats(0.001, 2),
     st.integers(0, 1),
 )

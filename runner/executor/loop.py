@@ -74,7 +74,7 @@ class Executor:
         self._submitting = 0
         # With a limit on failures, the next one starts only when it is known that it may.
         self._ahead = Ahead(0 if policy.stop else backend.ahead)
-        self._going_ahead: deque[Job] = deque()
+        self._begun: deque[Job] = deque()
 
         self._meter = Meter()
         self._to_cancel: set[str] = set()
@@ -249,11 +249,8 @@ class Executor:
         if entry.build is None and entry.session.id in self._to_cancel:
             job.ask(Outcome.CANCELLED, CANCELLED, attempt.grace)
         assert self._nursery is not None
-        if job.ahead:
-            self._going_ahead.append(job)
-            self._nursery.start_soon(self._attend_ahead)
-        else:
-            self._nursery.start_soon(self._attend, job, name=attempt.name)
+        self._begun.append(job)
+        self._nursery.start_soon(self._attend)
         return True
 
     def _attempt(self, entry: Entry, devices: tuple[str, ...] = (), most: int | None = None) -> Attempt:
@@ -262,13 +259,13 @@ class Executor:
         assert self._builds is not None
         return self._builds.attempt(entry.session)
 
-    async def _attend_ahead(self) -> None:
-        """See the next one through that goes ahead: the backend must get them in the order in which they will get room."""
-        await trio.lowlevel.cancel_shielded_checkpoint()  # after all that has room: else it would take theirs
-        await self._attend(self._going_ahead.popleft())
+    async def _attend(self) -> None:
+        """See the job through that has waited longest for it: trio starts tasks in any order, but the backend must get those that
+        go ahead after all that has room, and in the order in which they will get theirs.
 
-    async def _attend(self, job: Job) -> None:
-        """See a job through. Shielded throughout: whoever wants it to end asks the job."""
+        Shielded throughout: whoever wants it to end asks the job.
+        """
+        job = self._begun.popleft()
         ended: Ended | None = None
         try:
             ended = await job.run(self._submitted)
