@@ -10,7 +10,7 @@ import pytest
 
 from runner.outputs import copy_from
 from runner.state import Kept, State, open_for_writing
-from runner.state.folder import Places
+from runner.state import Places
 from tests.facts import session
 
 A, B, C = (session(n).id for n in (1, 2, 3))
