@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.outputs import copy_from
-from runner.state import Kept, State, open_for_writing
-from runner.state import Places
+from runner.state import Kept, Places, State, open_for_writing
 from tests.facts import session
 
 A, B, C = (session(n).id for n in (1, 2, 3))

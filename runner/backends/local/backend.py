@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 import time
@@ -16,7 +15,7 @@ from typing import Any, Self
 import trio
 
 from runner.backends.base import Started
-from runner.backends.local import foreign
+from runner.backends.local import foreign, outcome
 from runner.backends.local.connection import Connection
 from runner.backends.local.processes import MARK
 from runner.backends.local.protocol import (
@@ -233,7 +232,7 @@ class LocalBackend:
             self._end(job, Ended(Outcome.REJECTED, None, message[1]))
         elif kind == ENDED:
             lost = Ended(Outcome.LOST, None, job.lost) if job.lost else None
-            self._end(job, lost or _ended(job.mem, *message[1:]))
+            self._end(job, lost or outcome.ended(job.mem, *message[1:]))
         elif kind == COLD:
             job.cold = message[1]
         elif kind == LOST:
@@ -282,41 +281,3 @@ def _encoded(environ: Mapping[str, str]) -> dict[bytes, bytes]:
     """As the kernel takes it: what os.fsencode does, at a third of its cost."""
     how = (sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
     return {name.encode(*how): value.encode(*how) for name, value in environ.items()}
-
-
-def _ended(
-    mem: int | None,
-    code: int | None,
-    reason: str | None,
-    asked: bool,
-    out_of_memory: bool,
-    duration: float | None,
-    cpu_time: float | None,
-    max_rss: int | None,
-    over: bool,
-) -> Ended:
-    outcome = Outcome.CANCELLED if asked else Outcome.FAILED if code else Outcome.SUCCEEDED
-    if code is not None and code < 0:
-        reason, code = f"killed by {_signal(-code)}", 128 - code
-    elif code and reason is None:
-        reason = f"exit code {code}"
-    if out_of_memory and not asked:
-        outcome = Outcome.OUT_OF_MEMORY
-        reason = f"used {_mib(max_rss or 0)} of its {_mib(mem or 0)} of memory"
-    return Ended(outcome, code, reason, _microseconds(duration), _microseconds(cpu_time), max_rss, over=over)
-
-
-def _microseconds(seconds: float | None) -> float | None:
-    """No clock here is better than that; the digits beyond are noise."""
-    return None if seconds is None else round(seconds, 6)
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # a real-time signal has a number only
-        return f"signal {number}"
-
-
-def _mib(amount: int) -> str:
-    return f"{amount / (1 << 20):.4g} MiB"
