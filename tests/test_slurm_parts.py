@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -477,6 +478,23 @@ class TestTask:
         first, second = task.end()
         assert (first.why, first.code) == ("", 0)
         assert (second.why, second.code) == ("asked", None)
+
+    @pytest.mark.skipif(shutil.which("strace") is None, reason="strace shows the system calls")
+    def test_marks_are_looked_for_afresh(self, carrier: Carrier, tmp_path: Path) -> None:
+        """Each signal has the folder opened first: an NFS client might go by what it remembers of a mark."""
+        calls = tmp_path / "calls"
+        traced = ("strace", "-D", "-f", "-e", "trace=file", "-o", str(calls), *carrier.shell)
+        one = attempt("x", tmp_path, "echo ready; while :; do sleep 0.05; done")
+        task = Task(replace(carrier, shell=traced), tmp_path, [one])
+        log = tmp_path / "x.out"
+        wait_for(lambda: log.exists() and "ready" in log.read_text())
+        task.array.ask(0)
+        task.process.send_signal(signal.SIGUSR1)
+        [record] = task.end()
+        assert record.why == "asked"
+        folder = re.escape(str(task.array.folder))
+        looks = re.findall(rf'(open)\w*\([^"]*"{folder}"|"{folder}/0\.(ask)"', calls.read_text())
+        assert re.fullmatch("ask open( ask)+", " ".join("".join(look) for look in looks))
 
     def test_hurried(self, carrier: Carrier, tmp_path: Path) -> None:
         """Marked and hurried, it is killed without grace."""
