@@ -72,10 +72,10 @@ def task_of(bench: Bench, session: str) -> str:
     return ""
 
 
-def most_at_once(bench: Bench) -> int:
-    """Of sessions that write `+` and `-` into the file `ran`."""
+def at_once(bench: Bench) -> list[int]:
+    """How many ran when each session had begun; they write `+` and `-` into the file `ran`."""
     changes = [1 if line == "+" else -1 for line in (bench.folder / "ran").read_text().split()]
-    return max(accumulate(changes))
+    return [count for change, count in zip(changes, accumulate(changes), strict=True) if change > 0]
 
 
 # How a session can end
@@ -342,8 +342,31 @@ def test_max_parallel(bench: Bench, text: str, options: dict[str, Any], calls: i
     )
     done = bench.run("apply", PATH=counted.path)
     assert done.returncode == 0, done.stderr
-    assert most_at_once(bench) == 3
+    assert max(at_once(bench)) == 3
     assert len(counted.made()) >= calls if "stop" in text else len(counted.made()) == calls
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 1)])
+def test_another_max_parallel(bench: Bench, before: int, after: int) -> None:
+    """What waits at Slurm already goes by what the file says now."""
+    script = "echo + >>$HERE/ran; touch $HERE/began.$1; until test -e $HERE/go; do sleep 0.1; done; sleep 0.3; echo - >>$HERE/ran"
+    sweep = (
+        f"exec: [sh, -c, {json.dumps(script.replace('$', '$$'))}, sh, $x]\n"
+        f"ranges: {{x: 'range:8'}}\nenv: {{HERE: {bench.folder}}}\n"
+    )
+    bench.write(f"{sweep}max_parallel: {before}\n")
+    assert bench.run("apply", "--detach").returncode == 0
+    bench.wait_for_files("began.*", before)
+    [job] = bench.wait_for_files(".runner/sweep/jobs/slurm/*/job")
+    bench.write(f"{sweep}max_parallel: {after}\n")
+    runner = bench.start("apply")
+    show = ("scontrol", "show", "job", job.read_text())
+    wait_for(lambda: f"ArrayTaskThrottle={after}" in bench.cluster.call(*show), MINUTES)
+    bench.wait_for_files("began.*", max(before, after))
+    (bench.folder / "go").touch()
+    _, errors = runner.communicate(timeout=MINUTES)
+    assert runner.returncode == 0, errors
+    assert max(at_once(bench)[before:]) == after
 
 
 def test_retries_wait_for_room(bench: Bench) -> None:
@@ -357,7 +380,7 @@ def test_retries_wait_for_room(bench: Bench) -> None:
     )
     done = bench.run("apply")
     assert done.returncode == 0, done.stderr
-    assert most_at_once(bench) == 3
+    assert max(at_once(bench)) == 3
     assert [row["attempts"] for row in bench.rows()] == [2] * 6
 
 

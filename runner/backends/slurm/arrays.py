@@ -50,6 +50,8 @@ class Arrays:
         self._by_id: dict[str, Job] = {}
         self._submitted: set[str] = set()
         """The arrays that are of this runner's making."""
+        self._throttled: set[str] = set()
+        """Those of others that have this runner's `max_parallel`."""
         self._on_waiting: dict[str, Callable[[str], None]] = {}
         self._reconciling = trio.Lock()
         self._ready = trio.Lock()
@@ -107,6 +109,18 @@ class Arrays:
             if array.job is None and self._spool.place(name) is not None:
                 await self._reconcile(array)
         return None if array.job is None else array.id(place)
+
+    async def adopt(self, name: str) -> str | None:
+        """`find` it to go on with it: of its array, no more than may today run at the same time."""
+        job, at_once = await self.find(name), self._config.max_parallel
+        found = self._spool.place(name)
+        if job is not None and found is not None and at_once is not None:
+            array = found[0].job
+            assert array is not None
+            if array not in self._submitted | self._throttled:
+                self._throttled.add(array)
+                await submission.throttle(self._environ, self._controller, array, at_once)
+        return job
 
     async def begun_with(self, prefix: str) -> list[tuple[str, Job]]:
         """All jobs whose names begin so, with these."""
