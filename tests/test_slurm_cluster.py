@@ -340,9 +340,12 @@ def test_max_parallel(bench: Bench, text: str, options: dict[str, Any], calls: i
         f"{text}max_parallel: 3\n",
         **options,
     )
-    done = bench.run("apply", PATH=counted.path)
+    done = bench.run("apply", "--format", "jsonl", PATH=counted.path)
     assert done.returncode == 0, done.stderr
     assert max(at_once(bench)) == 3
+    began, *_, ended = map(json.loads, done.stdout.splitlines())
+    assert began["max_parallel"] == 3
+    assert 0 < ended["usage"]["busy"]["max_parallel"] <= 1
     assert len(counted.made()) >= calls if "stop" in text else len(counted.made()) == calls
 
 

@@ -27,7 +27,9 @@ from runner.backends.slurm.job import MISSES, Job
 from runner.backends.slurm.listing import Row
 from runner.backends.slurm.record import Record, parse
 from runner.backends.slurm.spool import Array, Spool
+from runner.cli.options import capacity_of, override
 from runner.model import Attempt, Ended, Outcome, Resources
+from tests.conftest import LoadText
 from tests.processes import wait_for
 
 SHELLS = [shell for shell in (["dash"], ["bash", "--posix"], ["busybox", "sh"]) if shutil.which(shell[0])]
@@ -75,6 +77,18 @@ def test_resources(tmp_path: Path) -> None:
         "--exclusive",
     )
     assert "--time=20" in config.arguments(config.read({"pack": 10}), one)
+
+
+@pytest.mark.parametrize(
+    ("more", "here", "there"),
+    [("", None, 4), ("stop: {failures: 1}", 4, None), ("capacity: {license: 2}", 4, None)],
+)
+def test_who_keeps_max_parallel(load_text: LoadText, more: str, here: int | None, there: int | None) -> None:
+    """Slurm, where that alone decides what runs next."""
+    sweep = override(load_text(f"exec: ['true']\nmax_parallel: 4\nbackend: slurm\n{more}\n"))
+    capacity = capacity_of(sweep)
+    assert (capacity.max_parallel, capacity.kept_there) == (here, there)
+    assert config.read(sweep.backend.options).max_parallel == there
 
 
 def test_half_a_gpu(tmp_path: Path) -> None:
