@@ -89,12 +89,22 @@ async def limits(
     return {name.strip(): value.strip() for name, equals, value in pairs if equals}
 
 
-async def throttle(environ: Mapping[str, str], controller: Controller, job: str, at_once: int) -> None:
-    """Have Slurm begin no more of this array's tasks while so many run. Raises EnvironmentFailed."""
+async def throttle(
+    environ: Mapping[str, str], controller: Controller, job: str, at_once: int, earlier: Sequence[str]
+) -> None:
+    """Have Slurm begin no more of this array's tasks while so many run, or any of these arrays. Raises EnvironmentFailed."""
+    after = (f"Dependency={afterany(earlier)}",) if earlier else ()
     try:
-        await _ask(environ, Patience(controller), "scontrol", "update", f"JobId={job}", f"ArrayTaskThrottle={at_once}")
+        await _ask(
+            environ, Patience(controller), "scontrol", "update", f"JobId={job}", f"ArrayTaskThrottle={at_once}", *after
+        )
     except Refused:
-        pass  # none of it waits any more
+        pass  # what waits of it has been changed; that the rest does not wait is a fault to Slurm
+
+
+def afterany(arrays: Sequence[str]) -> str:
+    """That something waits until these have ended, however they do, as Slurm words it."""
+    return f"afterany:{':'.join(arrays)}"
 
 
 async def _ask(environ: Mapping[str, str], patience: Patience, *command: str) -> str:
