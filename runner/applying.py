@@ -229,7 +229,7 @@ class Apply:
                 to_run=to_run,
                 backend=sweep.backend.kind,
                 capacity=self.capacity.limits,
-                max_parallel=self.capacity.max_parallel,
+                max_parallel=self.capacity.max_parallel or self.capacity.kept_there,
                 host=self.provenance.host,
                 user=self.provenance.user,
                 pid=self.provenance.pid,

@@ -33,6 +33,7 @@ class Capacity:
     """A resource that `limits` does not name is unlimited. `gpu` is handed out from `devices`, by name; where
     there are none, it is counted like everything else.
 
+    `kept_there` is a `max_parallel` that the backend keeps itself: nothing waits for it here.
     `contended` are the devices that another process held when last asked for: worth another try in a second.
     """
 
@@ -42,11 +43,13 @@ class Capacity:
         max_parallel: int | None = None,
         devices: Sequence[str] = (),
         locks: DeviceLocks | None = None,
+        kept_there: int | None = None,
     ) -> None:
         self.limits: dict[str, Amount] = dict(limits)
         if devices:
             self.limits["gpu"] = min(self.limits.get("gpu", len(devices)), len(devices))
         self.max_parallel = max_parallel
+        self.kept_there = kept_there
         self.contended: set[str] = set()
         self._in_use: dict[str, Amount] = dict.fromkeys(self.limits, 0)
         self._shares: dict[str, Amount] = dict.fromkeys(devices, 0)

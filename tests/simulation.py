@@ -84,6 +84,7 @@ class Apply:
         *,
         capacity: Resources | None = None,
         max_parallel: int | None = None,
+        kept_there: int | None = None,
         devices: tuple[str, ...] = (),
         locks: DeviceLocks | None = None,
         policy: Policy = Policy(),  # noqa: B008
@@ -93,7 +94,7 @@ class Apply:
         ahead: int = 0,
         collecting: Callable[[int], float] = lambda index: 0.0,
     ) -> None:
-        self.capacity = Capacity(capacity or {}, max_parallel, devices, locks)
+        self.capacity = Capacity(capacity or {}, max_parallel, devices, locks, kept_there)
         self.policy = policy
         self.events: list[Event] = []
         self.prepared: list[tuple[str, int, tuple[str, ...]]] = []

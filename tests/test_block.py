@@ -32,7 +32,7 @@ from runner.progress.plain import EACH_CAUSE
 from runner.progress.plain import MOST_LINES as MOST_PLAIN_LINES
 from runner.progress.screen import Screen
 from runner.progress.tally import Tally
-from runner.progress.words import summary_line
+from runner.progress.words import in_use, summary_line
 from tests import facts
 
 GIB = 1024**3
@@ -95,6 +95,15 @@ def busy() -> Tally:
 
 def plain(tally: Tally, width: int, encoding: str = "utf-8", now: float = 100.0) -> list[str]:
     return [line.plain.rstrip() for line in render(tally, now, width, encoding)]
+
+
+@pytest.mark.parametrize(("submitted", "expected"), [(3, "3/4"), (9, "2/4")])
+def test_what_waits_for_a_limit_that_the_backend_keeps_is_not_in_use(submitted: int, expected: str) -> None:
+    """Where runner keeps it, all that was submitted is; more than may run at once was submitted to have it kept there."""
+    events: list[Event] = [replace(facts.apply_started(0.0), capacity={}, max_parallel=4)]
+    for number in range(submitted):
+        events += start(number, 0.0) if number < 2 else [facts.submitted(session(number))]
+    assert in_use(tally_of(*events)) == [f"max_parallel {expected}"]
 
 
 def test_a_block_of_80_cells() -> None:

@@ -385,6 +385,28 @@ def test_a_phone_needs_no_sideways_scrolling_in_light_and_dark(show: Open, schem
     assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
+@pytest.mark.parametrize(
+    ("values", "tiles", "below", "note"),
+    [
+        ("[7]", ["session 1", "failure 1"], "1 session", ""),
+        ("[7, 8, 9]", ["sessions 3", "failures 2"], "3 sessions", "2 of 3 sessions have no number for loss."),
+        ("[7, 5, 9]", ["sessions 3", "failure 1"], "3 sessions", "1 of 3 sessions has no number for loss."),
+    ],
+)
+def test_one_is_singular(show: Open, values: str, tiles: list[str], below: str, note: str) -> None:
+    def tell(session: Session) -> Told:
+        failed = session.params["k"].text in ("7", "8")
+        return Told(Outcome.FAILED, 1) if failed else Told(metrics={"loss": 1})
+
+    page = show(PLAIN.replace("'range:6'", values), tell)
+    script = (
+        "[...document.querySelectorAll('.tile')].slice(0, 2)"
+        ".map(tile => [tile.querySelector('dt'), tile.querySelector('b')].map(part => part.textContent).join(' '))"
+    )
+    assert (page.run(script), shown(page)) == (tiles, below)
+    assert page.run("document.getElementById('chart-note')?.textContent ?? ''") == note
+
+
 def test_a_sweep_of_which_nothing_has_run_is_a_page_too(show: Open) -> None:
     page = show(GRID, lambda _: None)
     assert set(column(page, "status")) == {"○ new"}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -72,10 +73,15 @@ def task_of(bench: Bench, session: str) -> str:
     return ""
 
 
-def most_at_once(bench: Bench) -> int:
-    """Of sessions that write `+` and `-` into the file `ran`."""
+def at_once(bench: Bench) -> list[int]:
+    """How many ran when each session had begun; they write `+` and `-` into the file `ran`."""
     changes = [1 if line == "+" else -1 for line in (bench.folder / "ran").read_text().split()]
-    return max(accumulate(changes))
+    return [count for change, count in zip(changes, accumulate(changes), strict=True) if change > 0]
+
+
+def throttled(bench: Bench, array: str, limit: int) -> bool:
+    """Whether so many of an array's tasks may run at once, to Slurm's knowledge."""
+    return f"ArrayTaskThrottle={limit} " in bench.cluster.call("scontrol", "show", "job", array)
 
 
 # How a session can end
@@ -340,10 +346,54 @@ def test_max_parallel(bench: Bench, text: str, options: dict[str, Any], calls: i
         f"{text}max_parallel: 3\n",
         **options,
     )
-    done = bench.run("apply", PATH=counted.path)
+    done = bench.run("apply", "--format", "jsonl", PATH=counted.path)
     assert done.returncode == 0, done.stderr
-    assert most_at_once(bench) == 3
+    assert max(at_once(bench)) == 3
+    began, *_, ended = map(json.loads, done.stdout.splitlines())
+    assert began["max_parallel"] == 3
+    assert 0 < ended["usage"]["busy"]["max_parallel"] <= 1
     assert len(counted.made()) >= calls if "stop" in text else len(counted.made()) == calls
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 1)])
+def test_another_max_parallel(bench: Bench, before: int, after: int) -> None:
+    """What waits at Slurm already goes by what the file says now."""
+    script = "echo + >>$HERE/ran; touch $HERE/began.$1; until test -e $HERE/go; do sleep 0.1; done; sleep 0.3; echo - >>$HERE/ran"
+    sweep = (
+        f"exec: [sh, -c, {json.dumps(script.replace('$', '$$'))}, sh, $x]\n"
+        f"ranges: {{x: 'range:8'}}\nenv: {{HERE: {bench.folder}}}\n"
+    )
+    bench.write(f"{sweep}max_parallel: {before}\n")
+    assert bench.run("apply", "--detach").returncode == 0
+    bench.wait_for_files("began.*", before)
+    [job] = bench.wait_for_files(".runner/sweep/jobs/slurm/*/job")
+    bench.write(f"{sweep}max_parallel: {after}\n")
+    runner = bench.start("apply")
+    wait_for(partial(throttled, bench, job.read_text(), after), MINUTES)
+    bench.wait_for_files("began.*", max(before, after))
+    (bench.folder / "go").touch()
+    _, errors = runner.communicate(timeout=MINUTES)
+    assert runner.returncode == 0, errors
+    assert max(at_once(bench)[before:]) == after
+
+
+def test_max_parallel_of_several_arrays_that_had_none(bench: Bench) -> None:
+    """Those that wait already follow each other from now on."""
+    sweep = (
+        f"exec: [sh, -c, 'echo + >>{bench.folder}/ran; sleep 0.5; echo - >>{bench.folder}/ran']\n"
+        "ranges: {cpu: [1, 2], x: 'range:4'}\nresources: {cpu: $cpu}\nenv: {X: $x}\n"
+    )
+    bench.write(sweep, options=["--hold"])
+    assert bench.run("apply", "--detach").returncode == 0
+    jobs = [job.read_text() for job in bench.wait_for_files(".runner/sweep/jobs/slurm/*/job", 2)]
+    bench.write(f"{sweep}max_parallel: 2\n")
+    runner = bench.start("apply")
+    for job in jobs:
+        wait_for(partial(throttled, bench, job, 2), MINUTES)
+    bench.cluster.call("scontrol", "release", *jobs)
+    _, errors = runner.communicate(timeout=MINUTES)
+    assert runner.returncode == 0, errors
+    assert max(at_once(bench)) == 2
 
 
 def test_retries_wait_for_room(bench: Bench) -> None:
@@ -357,7 +407,7 @@ def test_retries_wait_for_room(bench: Bench) -> None:
     )
     done = bench.run("apply")
     assert done.returncode == 0, done.stderr
-    assert most_at_once(bench) == 3
+    assert max(at_once(bench)) == 3
     assert [row["attempts"] for row in bench.rows()] == [2] * 6
 
 

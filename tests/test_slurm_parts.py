@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,7 +27,9 @@ from runner.backends.slurm.job import MISSES, Job
 from runner.backends.slurm.listing import Row
 from runner.backends.slurm.record import Record, parse
 from runner.backends.slurm.spool import Array, Spool
+from runner.cli.options import capacity_of, override
 from runner.model import Attempt, Ended, Outcome, Resources
+from tests.conftest import LoadText
 from tests.processes import wait_for
 
 SHELLS = [shell for shell in (["dash"], ["bash", "--posix"], ["busybox", "sh"]) if shutil.which(shell[0])]
@@ -74,6 +77,18 @@ def test_resources(tmp_path: Path) -> None:
         "--exclusive",
     )
     assert "--time=20" in config.arguments(config.read({"pack": 10}), one)
+
+
+@pytest.mark.parametrize(
+    ("more", "here", "there"),
+    [("", None, 4), ("stop: {failures: 1}", 4, None), ("capacity: {license: 2}", 4, None)],
+)
+def test_who_keeps_max_parallel(load_text: LoadText, more: str, here: int | None, there: int | None) -> None:
+    """Slurm, where that alone decides what runs next."""
+    sweep = override(load_text(f"exec: ['true']\nmax_parallel: 4\nbackend: slurm\n{more}\n"))
+    capacity = capacity_of(sweep)
+    assert (capacity.max_parallel, capacity.kept_there) == (here, there)
+    assert config.read(sweep.backend.options).max_parallel == there
 
 
 def test_half_a_gpu(tmp_path: Path) -> None:
@@ -299,6 +314,15 @@ def test_vanished_from_the_queue(tmp_path: Path, gap: float, vanished: bool) -> 
     assert trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0)) is vanished
 
 
+def with_commands(folder: Path, **scripts: str) -> dict[str, str]:
+    """An environment in which Slurm's commands are these scripts of sh; what is not given takes all, and says nothing."""
+    commands = {"sbatch": "echo 7", "squeue": "exit 0", "sacct": "exit 0", "scontrol": "exit 0"} | scripts
+    for name, script in commands.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
 @pytest.mark.parametrize(
     ("accounting", "log", "expected"),
     [
@@ -309,20 +333,66 @@ def test_vanished_from_the_queue(tmp_path: Path, gap: float, vanished: bool) -> 
 )
 def test_never_seen_in_the_queue(tmp_path: Path, accounting: str, log: bool, expected: tuple[Outcome, bool]) -> None:
     """What was gone before the first look was cancelled if accounting says so, and has begun if it has left a log."""
-    commands = {"sbatch": "echo 7", "squeue": "exit 0", "sacct": accounting, "scontrol": "exit 0"}
-    for name, script in commands.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
-        (tmp_path / name).chmod(0o755)
+    environ = with_commands(tmp_path, sacct=accounting)
     one = attempt("x", tmp_path)
     if log:
         Path(one.stdout).touch()
 
     async def main() -> Ended:
-        async with Slurm({}, {"PATH": f"{tmp_path}:{os.environ['PATH']}"}, tmp_path / "jobs") as backend:
+        async with Slurm({}, environ, tmp_path / "jobs") as backend:
             return await backend.wait(await backend.submit(one))
 
     ended = trio.run(main)
     assert (ended.outcome, ended.began) == expected
+
+
+def test_what_was_accepted_is_not_refused_with_the_rest(tmp_path: Path) -> None:
+    """Two are too many at once; of the two halves, the second is refused for good."""
+    sbatch = (
+        "case $* in *--array=0-1*) echo 'sbatch: error: AssocMaxSubmitJobLimit' >&2; exit 1 ;; esac\n"
+        "if mkdir \"$0.once\" 2>/dev/null; then echo 7; else echo 'sbatch: error: no such account' >&2; exit 1; fi"
+    )
+    environ = with_commands(tmp_path, sbatch=sbatch)
+    came: dict[str, str] = {}
+
+    async def main() -> None:
+        async with Slurm({}, environ, tmp_path / "jobs") as backend, trio.open_nursery() as nursery:
+
+            async def submit(one: Attempt) -> None:
+                try:
+                    came[one.session] = await backend.submit(one)
+                except Rejected as refusal:
+                    came[one.session] = refusal.reason
+
+            for place, name in enumerate("xy"):
+                nursery.start_soon(submit, attempt(name, tmp_path, RUNNER_INDEX=str(place)))
+
+    trio.run(main)
+    assert came == {"x": "7_0", "y": "no such account"}
+
+
+@pytest.mark.parametrize(("state", "after"), [(None, ["", "7"]), ("RUNNING", ["5", "5:7"]), ("FAILED", ["", "7"])])
+def test_dead_arrays_keep_nobody_waiting(tmp_path: Path, state: str | None, after: list[str]) -> None:
+    """What an earlier runner has left without a record is waited for only where Slurm says that it may still run."""
+    jobs = tmp_path / "jobs"
+    left = Spool(jobs).make([attempt("left", tmp_path)], 1, "")
+    left.submitted("5")
+    row = f"5|0|{state}|0|1795632111|n1|None|{left.name}"
+    environ = with_commands(
+        tmp_path,
+        sbatch='echo "$*" >>"$0.calls"; echo $((6 + $(wc -l <"$0.calls")))',
+        squeue=f"echo '{row}'" if state else "exit 0",
+    )
+
+    async def main() -> None:
+        async with Slurm({"max_parallel": 1}, environ, jobs) as backend:
+            await backend.living("0123456789ab-")
+            for name in "xy":
+                await backend.submit(attempt(name, tmp_path))
+
+    trio.run(main)
+    calls = (tmp_path / "sbatch.calls").read_text().splitlines()
+    assert ["".join(re.findall(r"--dependency=afterany:(\S+)", call)) for call in calls] == after
 
 
 def test_lists_are_read(tmp_path: Path) -> None:
@@ -336,10 +406,7 @@ def test_lists_are_read(tmp_path: Path) -> None:
         "sacct": "12_0|FAILED|9:0|n1|1795632111\n12_1|CANCELLED by 0|0:0|None assigned|1795632111\n"
         "14_[0-2,5%4]|CANCELLED by 0|0:0|None assigned|Unknown\n",
     }
-    for name, text in lines.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\ncat <<'EOF'\n{text}EOF\n")
-        (tmp_path / name).chmod(0o755)
-    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    environ = with_commands(tmp_path, **{name: f"cat <<'EOF'\n{text}EOF" for name, text in lines.items()})
 
     async def main() -> None:
         queued = await listing.queued(environ, ["tag", "other"])
@@ -381,8 +448,15 @@ class Task:
     """An array task, carried out here."""
 
     def __init__(self, carrier: Carrier, folder: Path, attempts: Sequence[Attempt], setup: str = "") -> None:
+        self._below = bool(carrier.python)
         self.array = carrier.make(Spool(folder / "spool"), attempts, setup)
         self.process = carrier.start((self.array.folder / "script").read_text())
+
+    @property
+    def pid(self) -> int:
+        """Of what carries it out: the shell, or the interpreter below it."""
+        pid = self.process.pid
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text()) if self._below else pid
 
     def end(self) -> list[Record]:
         self.process.communicate(timeout=60)
@@ -398,6 +472,11 @@ def taken(pid: int, number: int) -> bool:
     status = Path(f"/proc/{pid}/status").read_text()
     masks = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith(("SigPnd:", "ShdPnd:"))]
     return not any(mask >> (number - 1) & 1 for mask in masks)
+
+
+def state(pid: int) -> str:
+    """A process's state in one letter, as `ps` has it."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 @pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS)
@@ -478,6 +557,57 @@ class TestTask:
         assert (first.why, first.code) == ("", 0)
         assert (second.why, second.code) == ("asked", None)
 
+    def test_asked_too_late(self, carrier: Carrier, tmp_path: Path) -> None:
+        """What is meant for one that has ended meanwhile never reaches the next one."""
+        script = "echo ready; while [ ! -e go ]; do sleep 0.05; done"
+        task = Task(carrier, tmp_path, [attempt("x", tmp_path, "exit 3"), attempt("y", tmp_path, script)])
+        log = tmp_path / "y.out"
+        wait_for(lambda: log.exists() and "ready" in log.read_text())
+        task.array.ask(0)
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            task.process.send_signal(number)
+            wait_for(partial(taken, task.pid, number))
+        (tmp_path / "go").touch()
+        assert [(record.why, record.code) for record in task.end()] == [("", 3), ("", 0)]
+
+    @pytest.mark.parametrize("by_itself", [False, True])
+    def test_ended_by_slurm_at_once(self, carrier: Carrier, tmp_path: Path, by_itself: bool) -> None:
+        """Slurm's TERM comes to the program, too: that it has died of it already does not make it a failure of its own."""
+        script = "echo $$; while [ ! -e go ]; do sleep 0.05; done; exit 3"
+        task = Task(carrier, tmp_path, [attempt("x", tmp_path, script), attempt("y", tmp_path, "echo y")])
+        log = tmp_path / "x.out"
+        wait_for(lambda: log.exists() and log.read_text().endswith("\n"))
+        carrier_pid, program = task.pid, int(log.read_text())
+        os.kill(carrier_pid, signal.SIGSTOP)
+        wait_for(lambda: state(carrier_pid) == "T")
+        if by_itself:
+            (tmp_path / "go").touch()
+        else:
+            os.kill(program, signal.SIGTERM)
+        wait_for(lambda: state(program) == "Z")
+        os.kill(carrier_pid, signal.SIGTERM)
+        os.kill(carrier_pid, signal.SIGCONT)
+        # A shell cannot tell that its program had ended before: it leaves that to what Slurm says.
+        expected = ("" if carrier.python else "slurm", 3) if by_itself else ("slurm", 143)
+        assert [(record.why, record.code) for record in task.end()] == [expected]
+
+    @pytest.mark.skipif(shutil.which("strace") is None, reason="strace shows the system calls")
+    def test_marks_are_looked_for_afresh(self, carrier: Carrier, tmp_path: Path) -> None:
+        """Each signal has the folder opened first: an NFS client might go by what it remembers of a mark."""
+        calls = tmp_path / "calls"
+        traced = ("strace", "-D", "-f", "-e", "trace=file", "-o", str(calls), *carrier.shell)
+        one = attempt("x", tmp_path, "echo ready; while :; do sleep 0.05; done")
+        task = Task(replace(carrier, shell=traced), tmp_path, [one])
+        log = tmp_path / "x.out"
+        wait_for(lambda: log.exists() and "ready" in log.read_text())
+        task.array.ask(0)
+        task.process.send_signal(signal.SIGUSR1)
+        [record] = task.end()
+        assert record.why == "asked"
+        folder = re.escape(str(task.array.folder))
+        looks = re.findall(rf'(open)\w*\([^"]*"{folder}"|"{folder}/0\.(ask)"', calls.read_text())
+        assert re.fullmatch("ask open( ask)+", " ".join("".join(look) for look in looks))
+
     def test_hurried(self, carrier: Carrier, tmp_path: Path) -> None:
         """Marked and hurried, it is killed without grace."""
         one = replace(attempt("x", tmp_path, "trap '' TERM; echo ready; while :; do sleep 0.05; done"), grace=1000.0)
@@ -540,6 +670,19 @@ def test_without_an_interpreter(tmp_path: Path) -> None:
     broken = Carrier(tuple(SHELLS[0]), "/bin/false")
     ends = Task(broken, tmp_path, [attempt("x", tmp_path, "exit 3"), attempt("y", tmp_path)]).end()
     assert [(record.code, record.by_shell) for record in ends] == [(3, True), (0, True)]
+
+
+@pytest.mark.parametrize("unlike", ["sys.version_info = (3, 8, 18)", "sys.modules['ctypes'] = None"])
+def test_an_interpreter_that_packs_cannot_use(tmp_path: Path, unlike: str) -> None:
+    """A node's own at the same path may be too old, or lack a module: `sh` carries out the pack, and nothing has begun twice."""
+    python = tmp_path / "python3"
+    program = f"import runpy, sys; {unlike}; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    python.write_text(f'#!/bin/sh\nshift 2\nexec {sys.executable} -I -S -c "{program}" "$@"\n')
+    python.chmod(0o755)
+    old = Carrier(tuple(SHELLS[0]), str(python))
+    ends = Task(old, tmp_path, [attempt("x", tmp_path, f"echo x >>{tmp_path}/ran; exit 3")]).end()
+    assert [(record.code, record.by_shell) for record in ends] == [(3, True)]
+    assert (tmp_path / "ran").read_text() == "x\n"
 
 
 def test_record_of_nothing() -> None:

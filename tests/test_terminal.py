@@ -209,6 +209,33 @@ def test_status_watch_waits_for_the_first_apply(held: Path) -> None:
     assert "3 succeeded, 1 failed in" in status.text
 
 
+def test_ctrl_z_takes_the_block_of_status_watch_away_and_fg_brings_it_back(held: Path) -> None:
+    with (
+        on_a_terminal([*RUNNER, "apply"], held) as apply,
+        on_a_terminal(["sh", "-i"], held, environ={"PS1": "% "}) as terminal,
+    ):
+        apply.wait_for("x=two")
+        terminal.wait_for("%")
+        terminal.type(" ".join([*RUNNER, "status", "--watch", "\n"]))
+        wait_for(lambda: blocks(terminal) == 1)
+        terminal.type("\x1a")
+        terminal.wait_for("Stopped")
+        assert blocks(terminal) == 0
+        terminal.type("echo in between\n")
+        terminal.wait_for("\nin between")
+        assert blocks(terminal) == 0
+        terminal.type("fg\n")
+        wait_for(lambda: blocks(terminal) == 1)
+        assert "\nin between\n" in terminal.text
+        go(held, apply)
+        terminal.wait_for("3 succeeded, 1 failed in")
+        terminal.type("echo code=$?\n")
+        terminal.wait_for("code=0")
+        assert blocks(terminal) == 0
+        terminal.type("exit\n")
+        terminal.process.wait(60)
+
+
 def test_ctrl_c_ends_the_wait_for_the_first_apply(held: Path) -> None:
     with on_a_terminal([*RUNNER, "status", "--watch"], held) as status:
         status.wait_for("nothing has begun yet")

@@ -6,10 +6,11 @@ import random
 
 import pytest
 
+from runner.backends.base import FOR_MAX_PARALLEL
 from runner.executor.queue import PASSES
 from runner.model import Session
 from runner.progress.words import usage_line
-from tests.fake_backend import Script
+from tests.fake_backend import Cluster, Script
 from tests.simulation import Apply, apply, by_index, each, session, sweep
 
 GIB = 1024**3
@@ -72,6 +73,17 @@ def test_devices_limit_too() -> None:
     apply(run, sweep(6, gpu=1))
     assert run.executor.usage.bottleneck == "gpu"
     assert run.executor.usage.busy["gpu"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("why", "limited"), [(FOR_MAX_PARALLEL, {"max_parallel": 24 / 34}), ("for resources", {})])
+def test_a_limit_that_the_backend_keeps(why: str, limited: dict[str, float]) -> None:
+    """Two run at once there, and the next two begin at 12 and 24 s: it limits while any waits for it, and for nothing else."""
+    scripts = {index: Script(duration=10, queued=index // 2 * 12, why=why) for index in range(6)}
+    run = Apply(by_index(scripts), kept_there=2, cluster=Cluster())
+    apply(run, sweep(6))
+    assert run.executor.usage.seconds == pytest.approx(34)
+    assert run.executor.usage.busy == pytest.approx({"max_parallel": 30 / 34})
+    assert run.executor.usage.limited_by == pytest.approx(limited)
 
 
 def test_what_people_are_told() -> None:

@@ -12,6 +12,9 @@ from typing import NamedTuple, Protocol
 
 from runner.model import Attempt, Ended
 
+FOR_MAX_PARALLEL = "for `max_parallel`"
+"""What a job waits for at a backend that keeps that limit itself, in the words that `on_waiting` is told."""
+
 
 class Rejected(Exception):
     """The backend refuses an attempt for good. `reason` is for people, without a full stop."""

@@ -6,8 +6,11 @@ import os
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,9 +19,13 @@ from runner.outputs import Writer
 from runner.progress import redraws
 from runner.progress.plain import QUIET_SECONDS
 from runner.progress.standing import Standing
+from runner.progress.tally import Tally
 from runner.progress.words import summary_line
 from runner.state import open_for_reading
 from runner.sweep import Sweep
+
+if TYPE_CHECKING:
+    from runner.progress.live import Live
 
 LOOK_SECONDS = 1.0
 
@@ -46,19 +53,59 @@ def follow(look: Callable[[], Standing]) -> None:
 
 
 def _draw(look: Callable[[], Standing], out: Writer) -> None:
-    from runner.progress.block import render
-    from runner.progress.screen import Screen
+    from runner.progress.live import Live
 
-    screen = Screen(out)
-    before = signal.signal(signal.SIGCONT, lambda *_: screen.forget())
+    live = Live(out, Tally())
     try:
-        for now in _while_live(look):
-            if out.idle and screen.ours:
-                screen.draw([], render(now.tally, time.time(), screen.size.columns - 1, out.encoding))
+        with _stoppable(live) as draw:
+            for now in _while_live(look):
+                live.tally = now.tally
+                draw()
     finally:
-        signal.signal(signal.SIGCONT, before)
-        screen.clear()
+        live.hide()
         out.drain(LOOK_SECONDS)
+
+
+@contextmanager
+def _stoppable(live: Live) -> Iterator[Callable[[], None]]:
+    """Have Ctrl-Z take the block away before it stops this process, as it would anyway, and draw it again when that goes on.
+
+    Yields what draws it; a signal that comes in the midst of that waits for its end.
+    """
+    drawing = False
+    heard: deque[int] = deque()
+
+    def draw() -> None:
+        nonlocal drawing
+        drawing = True
+        live.tick(time.time())
+        drawing = False
+        while heard:
+            heed(heard.popleft())
+
+    def heed(number: int) -> None:
+        if number == signal.SIGTSTP:
+            live.hide()
+            ours = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGTSTP)
+            signal.signal(signal.SIGTSTP, ours)
+        else:  # what lets us go on after a Ctrl-Z, too
+            live.show()
+            draw()
+
+    def hear(number: int, _: object) -> None:
+        if drawing:
+            heard.append(number)
+        else:
+            heed(number)
+
+    stops = signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL
+    before = {number: signal.signal(number, hear) for number in (signal.SIGCONT, *([signal.SIGTSTP] if stops else []))}
+    try:
+        yield draw
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _sum_up(look: Callable[[], Standing]) -> None:

@@ -31,8 +31,9 @@ class Job:
     that and for its timeout, as scopes are what costs most in a short session.
 
     `id` is None until the backend has accepted it, `asked` until somebody wants its end; `waiting` is why it
-    is queued at the backend. `lease` is None while it is ahead of its room: then it may begin, but that is not told before it has
-    one. `plain` is one whose room can be passed on to any other with the same resources: no build, no devices, not adopted.
+    is queued at the backend, and `on_waiting` is called when that changes. `lease` is None while it is ahead of its room: then
+    it may begin, but that is not told before it has one. `plain` is one whose room can be passed on to any other with the same
+    resources: no build, no devices, not adopted.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Job:
         attempt: Attempt,
         lease: Lease | None,
         record: Record,
+        on_waiting: Callable[[], None],
         adopt: str | None = None,
     ) -> None:
         self.entry = entry
@@ -54,6 +56,7 @@ class Job:
         self.waiting: str | None = None
         self._backend = backend
         self._record = record
+        self._on_waiting = on_waiting
         self._grace = attempt.grace
         self._give_up = math.inf
         self._room = trio.Event()
@@ -133,7 +136,9 @@ class Job:
         if self.asked is not None or self._left:
             self._scope.cancel()
         self.started = await self._backend.started(job, self._wait)
-        self.waiting = None
+        if self.waiting is not None:
+            self.waiting = None
+            self._on_waiting()
         self._tell_started()
         if timeout is not None:
             self._scope.deadline = trio.current_time() + timeout
@@ -170,6 +175,7 @@ class Job:
     def _wait(self, reason: str) -> None:
         self.waiting = reason
         self._record.waiting(self.entry, reason)
+        self._on_waiting()
 
     async def _look_for(self) -> Ended | None:
         """The submission was cut short; did the backend get it? With no answer the journal keeps it open."""

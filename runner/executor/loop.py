@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 
 import trio
 
-from runner.backends.base import Backend
+from runner.backends.base import FOR_MAX_PARALLEL, Backend
 from runner.capacity import Capacity, Lease
 from runner.events import ApplyEnded, ApplyInterrupted, Emit, StopReached
 from runner.executor.ahead import Ahead
@@ -162,7 +162,7 @@ class Executor:
             for entry, lease in self._waiting.startable(trio.current_time()):
                 self._start(entry, lease)
             self._hand_ahead()
-            self._meter.look(trio.current_time(), self._capacity, self._next_needs())
+            self._meter.look(trio.current_time(), self._capacity, self._next_needs(), self._held_there())
             if self._waiting.out_of_breath:
                 await trio.lowlevel.checkpoint()
             elif self._all_submitted() and (not self._jobs or self._may_leave()):
@@ -182,6 +182,11 @@ class Executor:
         if first := self._ahead.first or self._waiting.first:
             return first.resources
         return None if self._waiting.exhausted or self._closing else {}
+
+    def _held_there(self) -> bool:
+        """Whether any waits at the backend for the limit that it keeps."""
+        kept = self._capacity.kept_there is not None
+        return kept and any(job.waiting == FOR_MAX_PARALLEL for job in self._jobs.values())
 
     def _all_submitted(self) -> bool:
         return self._closing or self._waiting.over
@@ -239,7 +244,7 @@ class Executor:
         attempt = self._attempt(entry, lease.devices if lease else (), most)
         if adopt is None and entry.build is None:
             self._make_ready(entry.session, entry.attempt, entry.retries)
-        job = Job(self._backend, entry, attempt, lease, self._record, adopt)
+        job = Job(self._backend, entry, attempt, lease, self._record, self._changed_there, adopt)
         self._jobs[attempt.name] = job
         if not self._record.begun(entry, attempt, adopt):
             del self._jobs[attempt.name]
@@ -284,6 +289,9 @@ class Executor:
             self._capacity.release(lease)
         self._changed.set()
 
+    def _changed_there(self) -> None:
+        self._changed.set()
+
     def _submitted(self) -> None:
         self._submitting -= 1
         if self._detach:
@@ -291,6 +299,7 @@ class Executor:
 
     async def _finish(self, job: Job, ended: Ended) -> None:
         entry = job.entry
+        self._meter.ran(trio.current_time(), ended.duration or 0.0)
         if entry.build is not None:
             self._finish_build(entry.build, ended)
             return

@@ -16,11 +16,15 @@ class Meter:
         self._seen = 0.0
         self._shares: dict[str, float] = {}
         self._lacking: str | None = None
+        self._kept_there: int | None = None
+        self._ran = 0.0
         self._busy: defaultdict[str, float] = defaultdict(float)
         self._lacked: defaultdict[str, float] = defaultdict(float)
 
-    def look(self, now: float, capacity: Capacity, next_one: Resources | None) -> None:
-        """It is like this from now on. `next_one` is what the next session needs, None where none is left."""
+    def look(self, now: float, capacity: Capacity, next_one: Resources | None, held_there: bool = False) -> None:
+        """It is like this from now on. `next_one` is what the next session needs, None where none is left; `held_there` says
+        whether any waits for the `max_parallel` that the backend keeps.
+        """
         if self._began is None:
             self._began = now
         else:
@@ -32,6 +36,13 @@ class Meter:
         self._seen = now
         self._shares = capacity.shares
         self._lacking = None if next_one is None else capacity.lacking(next_one)
+        if self._lacking is None and held_there:
+            self._lacking = "max_parallel"
+        self._kept_there = capacity.kept_there
+
+    def ran(self, now: float, seconds: float) -> None:
+        """A job has ended that ran for so long; what it ran before the first look does not count."""
+        self._ran += min(seconds, now - (self._began or 0.0))
 
     @property
     def usage(self) -> Usage:
@@ -40,4 +51,6 @@ class Meter:
         if not seconds:
             return Usage(0.0, {}, {})
         busy, lacked = ({name: sum_ / seconds for name, sum_ in sums.items()} for sums in (self._busy, self._lacked))
+        if self._kept_there is not None:
+            busy["max_parallel"] = min(1.0, self._ran / (seconds * self._kept_there))
         return Usage(seconds, busy, lacked)

@@ -33,8 +33,8 @@ class Live:
     seconds = REDRAW_SECONDS
 
     def __init__(self, out: Terminal, tally: Tally) -> None:
+        self.tally = tally
         self._out = out
-        self._tally = tally
         self._screen = Screen(out)
         self._above: list[Text] = []
         self._left_out = 0
@@ -74,4 +74,4 @@ class Live:
             self._left_out = 0
         if now is None:
             self._screen.clear()
-        self._screen.draw(above, [] if now is None else render(self._tally, now, width, encoding))
+        self._screen.draw(above, [] if now is None else render(self.tally, now, width, encoding))

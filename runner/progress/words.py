@@ -90,8 +90,11 @@ def in_use(tally: Tally) -> list[str]:
     """`cpu 8/8`, `mem 12/32 GiB`: of each limit, how much is taken, those of which something is."""
     capacity = tally.capacity
     parts = [_taken(name, taken, capacity.limits[name]) for name, taken in capacity.in_use.items() if taken]
-    if capacity.max_parallel is not None:
-        parts.append(f"max_parallel {len(tally.running) + tally.building}/{capacity.max_parallel}")
+    if (limit := capacity.max_parallel) is not None:
+        taken = len(tally.running) + tally.building
+        if taken > limit:  # the backend keeps it, and has the others wait
+            taken = sum(running.started is not None for running in tally.running.values())
+        parts.append(f"max_parallel {taken:,}/{limit:,}")
     return parts
 
 

@@ -68,7 +68,7 @@ const plot = async () => {
   let without = 0;
   for (let row = 0; row < sheet.rows.length; row++) if (number(row, at) === null) without++;
   document.getElementById("chart-note").textContent = without
-    ? `${without.toLocaleString("en")} of ${sheet.rows.length.toLocaleString("en")} sessions have no number for ${columns[at].name}.` : "";
+    ? `${without.toLocaleString("en")} of ${counted(sheet.rows.length, "session")} ${without === 1 ? "has" : "have"} no number for ${columns[at].name}.` : "";
   await embed(chart, { ...spec, datasets: { sessions: sessions() } }, `plot of ${columns[at].name}; its numbers stand below it`);
 };
 const gantt = document.getElementById("gantt");

@@ -49,8 +49,12 @@ def overview(material: Material) -> Markup:
     measured = {name: _summary(material, column) for name, column in _numbers(material)}
     cpu, memory = measured["cpu_time"], measured["max_rss"]
     tiles = [
-        ("sessions", f"{material.total:,}", f"{material.counts.get(Outcome.SUCCEEDED.value, 0):,} succeeded"),
-        ("failures", *_failures_tile(material.causes)),
+        (
+            "session" if material.total == 1 else "sessions",
+            f"{material.total:,}",
+            f"{material.counts.get(Outcome.SUCCEEDED.value, 0):,} succeeded",
+        ),
+        _failures_tile(material.causes),
         _last_tile(material),
         ("CPU time", format_duration(sum(cpu.numbers)) if cpu.numbers else "-", "cpu_time of all last attempts"),
         (
@@ -80,9 +84,10 @@ def _last_tile(material: Material) -> tuple[str, str, str]:
     return "last apply", took, when(apply.started) if seconds is not None else "died before its end"
 
 
-def _failures_tile(causes: Sequence[Explained]) -> tuple[str, str]:
+def _failures_tile(causes: Sequence[Explained]) -> tuple[str, str, str]:
     total = sum(len(one.cause.failures) for one in causes)
-    return f"{total:,}", counted(len(causes), "cause") if causes else "nothing failed"
+    name = "failure" if total == 1 else "failures"
+    return name, f"{total:,}", counted(len(causes), "cause") if causes else "nothing failed"
 
 
 def _metrics(material: Material, summaries: dict[str, Summary]) -> Markup:

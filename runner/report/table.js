@@ -131,11 +131,11 @@ const draw = () => {
     header.setAttribute("aria-sort", way);
     header.querySelector("span").textContent = { none: "", ascending: " ▲", descending: " ▼" }[way];
   }
-  const total = sheet.rows.length.toLocaleString("en");
+  const total = counted(sheet.rows.length, "session");
   const cause = state.cause === null ? "" : `, of cause ${state.cause + 1}`;
   const ignored = unread.length ? `; not readable: the filter by ${unread.join(", ")}` : "";
   document.getElementById("shown").textContent = (found.length === sheet.rows.length
-    ? `${total} sessions` : `${found.length.toLocaleString("en")} of ${total} sessions${cause}`) + ignored;
+    ? total : `${found.length.toLocaleString("en")} of ${total}${cause}`) + ignored;
   drawPages();
 };
 

@@ -59,6 +59,7 @@ const text = (row, at) => {
   if (column.values) return column.values[cell][0];
   return column.exact[row] ?? (cell === null ? "" : shown(column, cell));
 };
+const counted = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 // A text that nobody takes for a missing one.
 const apart = (words) => ["", "-", "–"].includes(words) ? `'${words}'` : words;
 const missing = (row, at) => !columns[at].values && sheet.rows[row][at] === null;

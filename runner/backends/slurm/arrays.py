@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class Arrays:
         self._by_id: dict[str, Job] = {}
         self._submitted: set[str] = set()
         """The arrays that are of this runner's making."""
+        self._throttled: set[str] = set()
+        """Those of others that have this runner's `max_parallel`."""
         self._on_waiting: dict[str, Callable[[str], None]] = {}
         self._reconciling = trio.Lock()
         self._ready = trio.Lock()
@@ -108,6 +111,18 @@ class Arrays:
                 await self._reconcile(array)
         return None if array.job is None else array.id(place)
 
+    async def adopt(self, name: str) -> str | None:
+        """`find` it to go on with it: of its array, and of those before it, no more than may today run at the same time."""
+        job, found = await self.find(name), self._spool.place(name)
+        if job is not None and found is not None and (at_once := self._config.max_parallel) is not None:
+            array, _ = found
+            assert array.job is not None
+            if array.job not in self._submitted | self._throttled:
+                self._throttled.add(array.job)
+                earlier = await self._in_the_way(array.tasks, int(array.job))
+                await submission.throttle(self._environ, self._controller, array.job, at_once, earlier)
+        return job
+
     async def begun_with(self, prefix: str) -> list[tuple[str, Job]]:
         """All jobs whose names begin so, with these."""
         for array in list(self._spool.arrays):
@@ -135,7 +150,7 @@ class Arrays:
         at_once = self._config.max_parallel
         while True:
             earlier = await self._in_the_way(-(-len(attempts) // self._config.pack)) if at_once else []
-            after = (f"--dependency=afterany:{':'.join(earlier)}",) if earlier else ()
+            after = (f"--dependency={submission.afterany(earlier)}",) if earlier else ()
             array = await self._laid_out(attempts)
             try:
                 job = await submission.submit(
@@ -171,12 +186,15 @@ class Arrays:
                 return
             await trio.sleep(1)
 
-    async def _in_the_way(self, tasks: int) -> list[str]:
-        """The arrays that have to end before so many more tasks may run: all that have not, or none where there is room."""
+    async def _in_the_way(self, tasks: int, before: float = math.inf) -> list[str]:
+        """The arrays that have to end before so many more tasks may run: all that have not, or none where there is room.
+
+        Only those with ids below `before` count: two that have to wait for each other would wait for ever.
+        """
         assert self._config.max_parallel is not None
         alive: dict[str, int] = {}
         for array in self._spool.arrays:
-            if array.job is not None and len(array.records) < len(array.names):
+            if array.job is not None and int(array.job) < before and len(array.records) < len(array.names):
                 await self._watch.collect([array])
                 jobs = (self._watch.job(array, place) for place in range(len(array.names)))
                 if count := len({job.task for job in jobs if self._may_run(array, job)}):

@@ -83,7 +83,7 @@ class Slurm:
         return None
 
     async def submit(self, attempt: Attempt, on_waiting: Callable[[str], None] | None = None) -> str:
-        job = await self._arrays.find(attempt.name) or await self._arrays.add(attempt, on_waiting)
+        job = await self._arrays.adopt(attempt.name) or await self._arrays.add(attempt, on_waiting)
         self._attempts[job] = attempt
         await trio.lowlevel.checkpoint()
         return job

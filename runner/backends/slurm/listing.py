@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from runner.backends.base import FOR_MAX_PARALLEL
 from runner.backends.slurm.commands import call
 
 _COLUMNS = (
@@ -59,8 +60,8 @@ _IN_WORDS = {
     "None": None,
     "Priority": "for resources",
     "Resources": "for resources",
-    "JobArrayTaskLimit": "for `max_parallel`",
-    "Dependency": "for `max_parallel`",
+    "JobArrayTaskLimit": FOR_MAX_PARALLEL,
+    "Dependency": FOR_MAX_PARALLEL,
 }
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import trio
-
 from runner.backends.slurm.commands import Refused, Unreachable, call
 from runner.backends.slurm.patience import Controller, Patience
 from runner.backends.slurm.spool import Array
@@ -61,15 +59,8 @@ async def look_for(environ: Mapping[str, str], controller: Controller, array: Ar
     """The id of an array that may have been submitted, by the name that no other has; None if it certainly was not."""
     if array.records:
         return next(iter(array.records.values())).job
-    patience = Patience(controller)
     name = f"--name={array.name}"
-    while True:
-        try:
-            queue = await call(environ, "squeue", "-h", "-t", "all", name, "-O", "ArrayJobID:20", seconds=60)
-            break
-        except Unreachable as fault:
-            await patience.wait(fault)
-    patience.over()
+    queue = await _ask(environ, Patience(controller), "squeue", "-h", "-t", "all", name, "-O", "ArrayJobID:20")
     if job := _first(queue):
         return job
     try:
@@ -90,16 +81,39 @@ async def limits(
     environ: Mapping[str, str], controller: Controller, on_waiting: Callable[[str], None] | None = None
 ) -> dict[str, str]:
     """What `scontrol show config` says, by name. Raises EnvironmentFailed."""
-    patience = Patience(controller, on_waiting)
+    try:
+        text = await _ask(environ, Patience(controller, on_waiting), "scontrol", "show", "config")
+    except Refused:
+        return {}
+    pairs = (line.partition("=") for line in text.splitlines())
+    return {name.strip(): value.strip() for name, equals, value in pairs if equals}
+
+
+async def throttle(
+    environ: Mapping[str, str], controller: Controller, job: str, at_once: int, earlier: Sequence[str]
+) -> None:
+    """Have Slurm begin no more of this array's tasks while so many run, or any of these arrays. Raises EnvironmentFailed."""
+    after = (f"Dependency={afterany(earlier)}",) if earlier else ()
+    try:
+        await _ask(
+            environ, Patience(controller), "scontrol", "update", f"JobId={job}", f"ArrayTaskThrottle={at_once}", *after
+        )
+    except Refused:
+        pass  # what waits of it has been changed; that the rest does not wait is a fault to Slurm
+
+
+def afterany(arrays: Sequence[str]) -> str:
+    """That something waits until these have ended, however they do, as Slurm words it."""
+    return f"afterany:{':'.join(arrays)}"
+
+
+async def _ask(environ: Mapping[str, str], patience: Patience, *command: str) -> str:
+    """What a command that changes nothing when it is called again says. Raises Refused and EnvironmentFailed."""
     while True:
         try:
-            text = await call(environ, "scontrol", "show", "config", seconds=60)
+            said = await call(environ, *command, seconds=60)
         except Unreachable as fault:
             await patience.wait(fault)
-        except Refused:
-            await trio.lowlevel.checkpoint()
-            return {}
         else:
             patience.over()
-            pairs = (line.partition("=") for line in text.splitlines())
-            return {name.strip(): value.strip() for name, equals, value in pairs if equals}
+            return said

@@ -37,6 +37,10 @@ processor() { # the ticks that ended children have used: $ticks
     ticks=$(($1 + $2))
 } 2>/dev/null
 
+afresh() { # have an NFS client ask for what is in the folder: opening it does that, looking for a mark may not for a minute
+    true <"$dir"
+} 2>/dev/null
+
 meant() { # whether a session of this task is to end: then it is runner that signals, and not for this one
     at=$((SLURM_ARRAY_TASK_ID * pack))
     while [ "$at" -lt "$end" ]; do
@@ -48,6 +52,7 @@ meant() { # whether a session of this task is to end: then it is runner that sig
 
 ask() { # ask WHY: TERM, and after the grace KILL
     signalled=1
+    afresh
     if [ "$1" = asked ] && [ ! -e "$dir/$index.ask" ]; then
         if [ -n "$leader" ] && ! meant; then all USR1; fi # not ours: a checkpoint, `sbatch --signal=USR1`
         return 0
@@ -62,6 +67,7 @@ ask() { # ask WHY: TERM, and after the grace KILL
 
 hurry() {
     signalled=1
+    afresh
     if [ -z "$why" ] && [ -e "$dir/$index.ask" ]; then why=asked; fi
     if [ -z "$leader" ]; then return 0; fi
     if [ -n "$why" ]; then all KILL; elif ! meant; then all USR2; fi

@@ -155,6 +155,7 @@ class Session:
             self.stopped = True
             self.end("slurm", now)
         elif number != signal.SIGCHLD:
+            self.look_afresh()
             if self.marked():
                 self.end("asked", now)
             if self.ending is None:
@@ -194,6 +195,13 @@ class Session:
     def members(self) -> list[Process]:
         table = processes.descendants(processes.snapshot(), os.getpid())
         return [row for row in table.values() if row.alive]
+
+    def look_afresh(self) -> None:
+        """Have an NFS client ask for what is in the folder: opening it does that, looking for a mark may not for a minute."""
+        try:
+            os.close(os.open(os.path.dirname(self.files), os.O_RDONLY))
+        except OSError:
+            pass
 
     def marked(self) -> bool:
         return os.path.exists(f"{self.files}.ask")
