@@ -43,7 +43,7 @@ class Job:
         attempt: Attempt,
         lease: Lease | None,
         record: Record,
-        on_waiting: Callable[[], None],
+        on_waiting: Callable[[Job], None],
         adopt: str | None = None,
     ) -> None:
         self.entry = entry
@@ -138,7 +138,7 @@ class Job:
         self.started = await self._backend.started(job, self._wait)
         if self.waiting is not None:
             self.waiting = None
-            self._on_waiting()
+            self._on_waiting(self)
         self._tell_started()
         if timeout is not None:
             self._scope.deadline = trio.current_time() + timeout
@@ -175,7 +175,7 @@ class Job:
     def _wait(self, reason: str) -> None:
         self.waiting = reason
         self._record.waiting(self.entry, reason)
-        self._on_waiting()
+        self._on_waiting(self)
 
     async def _look_for(self) -> Ended | None:
         """The submission was cut short; did the backend get it? With no answer the journal keeps it open."""

@@ -72,6 +72,7 @@ class Executor:
         )
         self._jobs: dict[str, Job] = {}
         self._submitting = 0
+        self._held_there: set[Job] = set()  # for a `max_parallel` that the backend keeps
         # With a limit on failures, the next one starts only when it is known that it may.
         self._ahead = Ahead(0 if policy.stop else backend.ahead)
         self._begun: deque[Job] = deque()
@@ -162,7 +163,7 @@ class Executor:
             for entry, lease in self._waiting.startable(trio.current_time()):
                 self._start(entry, lease)
             self._hand_ahead()
-            self._meter.look(trio.current_time(), self._capacity, self._next_needs(), self._held_there())
+            self._meter.look(trio.current_time(), self._capacity, self._next_needs(), bool(self._held_there))
             if self._waiting.out_of_breath:
                 await trio.lowlevel.checkpoint()
             elif self._all_submitted() and (not self._jobs or self._may_leave()):
@@ -182,11 +183,6 @@ class Executor:
         if first := self._ahead.first or self._waiting.first:
             return first.resources
         return None if self._waiting.exhausted or self._closing else {}
-
-    def _held_there(self) -> bool:
-        """Whether any waits at the backend for the limit that it keeps."""
-        kept = self._capacity.kept_there is not None
-        return kept and any(job.waiting == FOR_MAX_PARALLEL for job in self._jobs.values())
 
     def _all_submitted(self) -> bool:
         return self._closing or self._waiting.over
@@ -244,7 +240,7 @@ class Executor:
         attempt = self._attempt(entry, lease.devices if lease else (), most)
         if adopt is None and entry.build is None:
             self._make_ready(entry.session, entry.attempt, entry.retries)
-        job = Job(self._backend, entry, attempt, lease, self._record, self._changed_there, adopt)
+        job = Job(self._backend, entry, attempt, lease, self._record, self._waits_there, adopt)
         self._jobs[attempt.name] = job
         if not self._record.begun(entry, attempt, adopt):
             del self._jobs[attempt.name]
@@ -284,12 +280,18 @@ class Executor:
         except Exception as error:
             self._fail(error)
         del self._jobs[job.attempt.name]
+        self._held_there.discard(job)
         lease = self._ahead.ended(job, ended.duration if ended else None)
         if lease is not None:
             self._capacity.release(lease)
         self._changed.set()
 
-    def _changed_there(self) -> None:
+    def _waits_there(self, job: Job) -> None:
+        """It waits at the backend for something, or no more."""
+        if job.waiting == FOR_MAX_PARALLEL:
+            self._held_there.add(job)
+        else:
+            self._held_there.discard(job)
         self._changed.set()
 
     def _submitted(self) -> None:
