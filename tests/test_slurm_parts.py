@@ -28,6 +28,7 @@ from runner.backends.slurm.listing import Row
 from runner.backends.slurm.record import Record, parse
 from runner.backends.slurm.spool import Array, Spool
 from runner.cli.options import capacity_of, override
+from runner.errors import EnvironmentFailed
 from runner.model import Attempt, Ended, Outcome, Resources
 from tests.conftest import LoadText
 from tests.processes import wait_for
@@ -344,6 +345,19 @@ def test_never_seen_in_the_queue(tmp_path: Path, accounting: str, log: bool, exp
 
     ended = trio.run(main)
     assert (ended.outcome, ended.began) == expected
+
+
+def test_without_a_configuration_nothing_is_refused_for_good(tmp_path: Path) -> None:
+    """It is this machine that lacks something, not the sweep."""
+    nowhere = "echo 'sbatch: fatal: Could not establish a configuration source' >&2; exit 1"
+    environ = with_commands(tmp_path, **dict.fromkeys(("sbatch", "squeue", "scontrol"), nowhere))
+
+    async def main() -> None:
+        async with Slurm({}, environ, tmp_path / "jobs") as backend:
+            await backend.submit(attempt("x", tmp_path))
+
+    with pytest.raises(EnvironmentFailed, match="finds no configuration of Slurm here"):
+        trio.run(main)
 
 
 def test_what_was_accepted_is_not_refused_with_the_rest(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ _FOR_NOW = re.compile(
     "|connection failure|connection timed out",
     re.IGNORECASE,
 )
+_NOWHERE = re.compile("configuration source", re.IGNORECASE)
 _FULL = re.compile("submit limit|MaxSubmit|job/user limit", re.IGNORECASE)
 
 _PREFIX = re.compile(r"^\w+: (error: )?(Batch job submission failed: )?")
@@ -42,7 +43,9 @@ class Unreachable(Exception):
 
 
 async def call(environ: Mapping[str, str], *command: str, seconds: float) -> str:
-    """What the command prints. Raises Refused, Unreachable, or EnvironmentFailed where there is no such command."""
+    """What the command prints. Raises Refused, Unreachable, or EnvironmentFailed where there is no such command, or no cluster
+    that it knows of.
+    """
     done = None
     try:
         with trio.move_on_after(seconds):
@@ -58,6 +61,10 @@ async def call(environ: Mapping[str, str], *command: str, seconds: float) -> str
     if done.returncode == 0:
         return done.stdout.decode(errors="replace")
     words = _PREFIX.sub("", words).rstrip(".") or f"`{command[0]}` failed with exit code {done.returncode}"
+    if _NOWHERE.search(words):
+        raise EnvironmentFailed(
+            f"`{command[0]}` finds no configuration of Slurm here", "let SLURM_CONF name its slurm.conf"
+        )
     if _FOR_NOW.search(words):
         raise Unreachable(words)
     raise Full(words) if _FULL.search(words) else Refused(words)
