@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _FLUSH_FAILED = 120
 _libc = ctypes.PyDLL(None)  # calls of it keep the GIL, so no thread runs on
+_fflush = _libc.fflush  # found here, not by each fork
 
 _LAST = ("last_type", "last_value", "last_traceback", "last_exc")
 
@@ -60,7 +61,7 @@ def finish(status: int, before: Before) -> NoReturn:
         os.kill(os.getpid(), -status)
     code = status if flushed else _FLUSH_FAILED
     if before.quiet and libraries.loaded() == before.loaded:
-        _libc.fflush(None)
+        _fflush(None)
     else:
         _libc.exit(code)
     os._exit(code)

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 READY, UNFIT, BEGUN, FAULT, ENDED = 1, 2, 3, 4, 5
 
+_kept: list[object] = []
+"""What a fork has no use for, and would free object by object: each page that it writes to is copied."""
+
 
 def serve(modules: list[str], requests: int, reports: int, bare: frozenset[str]) -> tuple[Request, Before]:
     """Serve until the requests end, which ends this process. Returns in a fork, which is to run what is returned; with
@@ -57,6 +60,7 @@ def serve(modules: list[str], requests: int, reports: int, bare: frozenset[str])
         del sys.modules[name]  # a program may have a `runner` of its own
     there = before()
     parent = _Parent(requests, reports, fresh)
+    _kept.append(parent)
     gc.collect()
     gc.freeze()  # what no collection looks at stays shared
     _report(reports, READY, _folders(bare), reads)
@@ -83,6 +87,7 @@ class _Parent:
         signal.signal(signal.SIGCHLD, _nothing)
         signal.set_wakeup_fd(clapper, warn_on_full_buffer=False)
         poll = select.poll()
+        _kept.append(poll)
         poll.register(bell, select.POLLIN)
         poll.register(self.requests, select.POLLIN)
         rest = b""
