@@ -26,7 +26,7 @@ import select
 import signal
 import sys
 
-from runner.backends.local.warm.parent.become import Fresh, Prepared
+from runner.backends.local.warm.parent.become import Fresh
 from runner.backends.local.warm.parent.finish import Before, before
 from runner.backends.local.warm.parent.preload import UnfitError, preload
 from runner.backends.local.warm.parent.request import Request
@@ -34,6 +34,8 @@ from runner.backends.local.warm.parent.request import Request
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from runner.backends.local.warm.parent.become import Prepared
 
 READY, UNFIT, BEGUN, FAULT, ENDED = 1, 2, 3, 4, 5
 
