@@ -81,37 +81,40 @@ class _Parent:
         self.reports = reports
         self.fresh = fresh
         self.keys: dict[int, int] = {}
+        self.rest = b""
+        self.bell, self.clapper = os.pipe()
+        self.poll = select.poll()
 
     def run(self) -> Request:
-        bell, clapper = os.pipe()
-        os.set_blocking(bell, False)
-        os.set_blocking(clapper, False)
+        os.set_blocking(self.bell, False)
+        os.set_blocking(self.clapper, False)
         signal.signal(signal.SIGCHLD, _nothing)
-        signal.set_wakeup_fd(clapper, warn_on_full_buffer=False)
-        poll = select.poll()
-        _kept.append(poll)
-        poll.register(bell, select.POLLIN)
-        poll.register(self.requests, select.POLLIN)
-        rest = b""
+        signal.set_wakeup_fd(self.clapper, warn_on_full_buffer=False)
+        self.poll.register(self.bell, select.POLLIN)
+        self.poll.register(self.requests, select.POLLIN)
         while True:
-            for file, _ in poll.poll():
-                if file == bell:
-                    os.read(bell, 4096)
+            self.next = self.take()
+            if self.fork(self.next[0]):
+                return self.become(*self.next)
+
+    def take(self) -> tuple[Request, Prepared]:
+        """The next request, once there is one; meanwhile, reap."""
+        while True:
+            if len(self.rest) >= 4:
+                end = 4 + int.from_bytes(self.rest[:4], "little")
+                if len(self.rest) >= end:
+                    request = Request(*marshal.loads(self.rest[4:end]))
+                    self.rest = self.rest[end:]
+                    return request, self.fresh.prepare(request)
+            for file, _ in self.poll.poll():
+                if file == self.bell:
+                    os.read(self.bell, 4096)
                     self.reap()
                     continue
                 data = os.read(self.requests, 65536)
                 if not data:
                     os._exit(0)
-                rest += data
-                while len(rest) >= 4:
-                    end = 4 + int.from_bytes(rest[:4], "little")
-                    if len(rest) < end:
-                        break
-                    request = Request(*marshal.loads(rest[4:end]))
-                    rest = rest[end:]
-                    prepared = self.fresh.prepare(request)
-                    if self.fork(request):
-                        return self.become(request, prepared, (bell, clapper))
+                self.rest += data
 
     def fork(self, request: Request) -> bool:
         """Whether this is the child."""
@@ -124,11 +127,11 @@ class _Parent:
             self.keys[pid] = request.key
         return not pid
 
-    def become(self, request: Request, prepared: Prepared, pipes: tuple[int, int]) -> Request:
+    def become(self, request: Request, prepared: Prepared) -> Request:
         """Leave everything of the parent behind; tells that the program begins, or why it cannot."""
         _signal.set_wakeup_fd(-1)
         _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
-        for file in (*pipes, self.requests):
+        for file in (self.bell, self.clapper, self.requests):
             os.close(file)
         fault = self.fresh.become(request, prepared)
         try:
