@@ -32,7 +32,7 @@ class Fresh:
     """What a fork needs to know of the parent. To be made before anything is preloaded; `settle` once everything is."""
 
     def __init__(self) -> None:
-        self._titles = Titles()
+        self.titles = Titles()
         self._sources = Sources()
         self._environ = dict(os.environb)
         self._changed: dict[bytes, bytes] = {}
@@ -43,7 +43,7 @@ class Fresh:
         now = dict(os.environb)
         self._changed = {name: value for name, value in now.items() if self._environ.get(name) != value}
         self._removed = [name for name in self._environ if name not in now]
-        self._titles.settle()
+        self.titles.settle()
         self._own = os.environ._data  # type: ignore[attr-defined]  # (to be freed by no fork)
         self._chance = Chance()
         for stream in (sys.stdout, sys.stderr):
@@ -52,14 +52,13 @@ class Fresh:
     def prepare(self, request: Request) -> Prepared:
         """In the parent: all that can be made ready there."""
         self._sources.prepare(request)
-        blocks, all_set = self._titles.prepare(request.command, request.env)
+        blocks, all_set = self.titles.prepare(request.command, request.env)
         if not all_set or self._removed:
             return blocks, None
         return blocks, {**request.env, **self._changed}
 
     def become(self, request: Request, prepared: Prepared) -> tuple[int | None, str] | None:
         """None when done; else an exit code (None if the place is at fault, not the session) and why it cannot begin."""
-        os.setsid()
         blocks, environ = prepared
         write(blocks)
         try:

@@ -29,6 +29,7 @@ import sys
 from runner.backends.local.warm.parent.become import Fresh
 from runner.backends.local.warm.parent.finish import Before, before
 from runner.backends.local.warm.parent.preload import UnfitError, preload
+from runner.backends.local.warm.parent.rehearse import rehearse
 from runner.backends.local.warm.parent.request import Request
 
 TYPE_CHECKING = False
@@ -43,11 +44,13 @@ _kept: list[object] = []
 """What a fork has no use for, and would free object by object: each page that it writes to is copied."""
 
 
-def serve(modules: list[str], requests: int, reports: int, bare: frozenset[str]) -> tuple[Request, Before]:
+def serve(
+    modules: list[str], requests: int, reports: int, bare: frozenset[str], main: dict[str, Any]
+) -> tuple[Request, Before]:
     """Serve until the requests end, which ends this process. Returns in a fork, which is to run what is returned; with
     it what was there before.
 
-    `bare` are the modules that an interpreter has without us.
+    `bare` are the modules that an interpreter has without us, and `main` is what a `__main__` begins with.
     """
     fresh = Fresh()
     _end_with(requests, True)
@@ -65,6 +68,9 @@ def serve(modules: list[str], requests: int, reports: int, bare: frozenset[str])
     _kept.append(parent)
     gc.collect()
     gc.freeze()  # what no collection looks at stays shared
+    rehearse(fresh, there, main)
+    gc.collect()
+    gc.freeze()
     _report(reports, READY, _folders(bare), reads)
     return parent.run(), there
 
@@ -133,6 +139,7 @@ class _Parent:
         _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
         for file in (self.bell, self.clapper, self.requests):
             os.close(file)
+        os.setsid()
         fault = self.fresh.become(request, prepared)
         try:
             if fault:

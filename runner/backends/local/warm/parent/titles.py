@@ -39,16 +39,16 @@ class Titles:
         for name, value in self._before.items():
             os.putenv(name, value)  # a copy of its own: what stands there now will be overwritten
         with open("/proc/self/cmdline", "rb") as cmdline:
-            own = cmdline.read().split(b"\0")
+            self.own = cmdline.read().split(b"\0")[:-2]  # without its room for others
         self._used = (len(self._command), len(self._environ))
-        write(self._strings(own[:-2], []))  # without its room for others
-        self._used = (len(b"\0".join(own[:-2])), 0)
+        write(self._strings(self.own, []))
+        self._used = (len(b"\0".join(self.own)), 0)
 
     def settle(self) -> None:
         """What has been set since, by whomever, stays as it is in each fork."""
         place = ctypes.c_void_p.in_dll(ctypes.pythonapi, "environ")
         pointers = ctypes.cast(place.value or 0, ctypes.POINTER(ctypes.c_void_p))
-        own = []
+        own: list[int] = []
         while address := pointers[len(own)]:
             own.append(address)
         texts = {text.partition(b"=")[0]: (text, at) for at in own if (text := ctypes.string_at(at))}
