@@ -28,6 +28,7 @@ import sys
 
 from runner.backends.local.warm.parent.become import Fresh
 from runner.backends.local.warm.parent.finish import Before, before
+from runner.backends.local.warm.parent.holes import fill
 from runner.backends.local.warm.parent.preload import UnfitError, preload
 from runner.backends.local.warm.parent.rehearse import rehearse
 from runner.backends.local.warm.parent.request import Request
@@ -68,6 +69,7 @@ def serve(
     _kept.append(parent)
     gc.collect()
     gc.freeze()  # what no collection looks at stays shared
+    _kept.append(fill())
     rehearse(fresh, there, main)
     gc.collect()
     gc.freeze()
