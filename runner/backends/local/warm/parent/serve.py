@@ -66,7 +66,7 @@ def serve(
         del sys.modules[name]  # a program may have a `runner` of its own
     there = before()
     parent = _Parent(requests, reports, fresh)
-    _kept.append(parent)
+    _kept.extend((parent, sys.argv, getattr(sys, "orig_argv", None)))
     gc.collect()
     gc.freeze()  # what no collection looks at stays shared
     _kept.append(fill())
@@ -116,10 +116,10 @@ class _Parent:
                     return request, self.fresh.prepare(request)
             for file, _ in self.poll.poll():
                 if file == self.bell:
-                    os.read(self.bell, 4096)
+                    os.read(self.bell, 64)
                     self.reap()
                     continue
-                data = os.read(self.requests, 65536)
+                data = os.read(self.requests, 16384)
                 if not data:
                     os._exit(0)
                 self.rest += data

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+from itertools import accumulate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ class Titles:
             os.putenv(name, value)  # a copy of its own: what stands there now will be overwritten
         with open("/proc/self/cmdline", "rb") as cmdline:
             self.own = cmdline.read().split(b"\0")[:-2]  # without its room for others
-        self._used = (len(self._command), len(self._environ))
-        write(self._strings(self.own, []))
-        self._used = (len(b"\0".join(self.own)), 0)
+        shown = b"\0".join(self.own)
+        self._used = len(shown)
+        write([_block(self._command, shown, len(self._command)), _block(self._environ, b"", len(self._environ))])
 
     def settle(self) -> None:
         """What has been set since, by whomever, stays as it is in each fork."""
@@ -66,28 +67,22 @@ class Titles:
         shown = environ
         if _MARK in environ:
             shown = {_MARK: environ[_MARK], **environ}
-        pairs = [name + b"=" + value for name, value in shown.items()]
-        blocks = self._strings(command, pairs)
-        places = dict(self._fixed)
-        at = self._address
-        for name, pair in zip(shown, pairs):
-            places.setdefault(name, at)
-            at += len(pair) + 1
-        if at > self._address + len(self._environ):
-            return blocks, False
-        order = [places[name] for name in {**environ, **self._fixed}]
-        table = _packed(order)
-        if len(table) > len(self._pointers):
+        pairs = list(map(b"=".join, shown.items()))  # (in words of C: functions are objects, too)
+        strings = b"\0".join(pairs)
+        blocks = [_block(self._command, b"\0".join(command), self._used), _block(self._environ, strings, 0)]
+        places = dict(zip(shown, accumulate(map((1).__add__, map(len, pairs)), initial=self._address)))
+        places.update(self._fixed)
+        table = _packed(list(map(places.__getitem__, {**environ, **self._fixed})))
+        if len(strings) >= len(self._environ) or len(table) > len(self._pointers):
             return blocks, False
         blocks.append((self._pointers, table))
         return blocks, self._whole
 
-    def _strings(self, command: list[bytes], pairs: list[bytes]) -> list[Block]:
-        texts = (b"\0".join(command), b"\0".join(pairs))
-        return [
-            (memory, text[: len(memory) - 1].ljust(min(used, len(memory) - 1), b"\0") + b"\0")
-            for memory, text, used in zip((self._command, self._environ), texts, self._used)
-        ]
+
+def _block(memory: memoryview, text: bytes, used: int) -> Block:
+    """`text` for the beginning of it, of which so much is to be blank but for that."""
+    last = len(memory) - 1
+    return memory, text[:last].ljust(min(used, last), b"\0") + b"\0"
 
 
 def write(blocks: list[Block]) -> None:
