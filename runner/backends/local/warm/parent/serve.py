@@ -29,6 +29,7 @@ import sys
 from runner.backends.local.warm.parent.become import Fresh
 from runner.backends.local.warm.parent.finish import Before, before
 from runner.backends.local.warm.parent.holes import fill
+from runner.backends.local.warm.parent.huge import collapse
 from runner.backends.local.warm.parent.preload import UnfitError, preload
 from runner.backends.local.warm.parent.rehearse import rehearse
 from runner.backends.local.warm.parent.request import Request
@@ -67,13 +68,15 @@ def serve(
     there = before()
     parent = _Parent(requests, reports, fresh)
     _kept.extend((parent, sys.argv, getattr(sys, "orig_argv", None)))
+    folders = _folders(bare)
+    collapse()
     gc.collect()
     gc.freeze()  # what no collection looks at stays shared
     _kept.append(fill())
     rehearse(fresh, there, main)
     gc.collect()
     gc.freeze()
-    _report(reports, READY, _folders(bare), reads)
+    _report(reports, READY, folders, reads)
     return parent.run(), there
 
 
