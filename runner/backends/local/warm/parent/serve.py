@@ -67,8 +67,9 @@ def serve(
         del sys.modules[name]  # a program may have a `runner` of its own
     there = before()
     parent = _Parent(requests, reports, fresh)
-    _kept.extend((parent, sys.argv, getattr(sys, "orig_argv", None)))
     folders = _folders(bare)
+    _kept.extend((parent, folders, reads, modules, bare, main))
+    _kept.extend((sys.modules["__main__"], sys.argv, getattr(sys, "orig_argv", None)))
     collapse()
     gc.collect()
     gc.freeze()  # what no collection looks at stays shared
