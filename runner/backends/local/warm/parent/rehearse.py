@@ -1,7 +1,7 @@
 """What every fork does, done in the parent a few times over.
 
 The interpreter then knows its way: its code is specialized, and the caches of attributes hold what it looks up. A fork that
-has to learn all of that writes to a hundred pages more, each of which is copied, and would learn it for itself alone.
+has to learn all of that writes to forty pages more, each of which is copied, and learns it for itself alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NULL = b"/dev/null"
 
 
 def rehearse(fresh: Fresh, before: Before, main: dict[str, Any]) -> None:
-    """For an empty program; this process has /dev/null for its streams. Leaves all as it was."""
+    """For an empty program; this process has /dev/null for its streams. Leaves all as it was but the working directory."""
     modules, path, words = dict(sys.modules), list(sys.path), (sys.argv, getattr(sys, "orig_argv", None))
     environ = os.environ._data  # type: ignore[attr-defined]
     for _ in range(_ROUNDS):
