@@ -192,6 +192,27 @@ def test_what_an_import_sets_in_the_environment_is_there(tmp_path: Path) -> None
     assert outputs(site, attempts) == ["by it False 0\nby it 0\n", "by it False 1\nby it 1\n"]
 
 
+@pytest.mark.parametrize("more", [{"X": "x" * 10_000}, {f"V{n}": str(n) for n in range(100)}], ids=["long", "many"])
+def test_an_environment_for_which_the_parent_has_no_room(tmp_path: Path, more: dict[str, str]) -> None:
+    """A parent has room for some more than that of the session for which it was started."""
+    site = warm_site(tmp_path)
+    code = "import os, sys; print(sorted(os.environ.items()), flush=True); os.system('env | sort')"
+    attempts = [site.attempt(python(code), f"one-{n}", **env) for n, env in enumerate(({}, more, {"X": "y"}))]
+    first, second, third = (said.replace(f"one-{n}", "one") for n, said in enumerate(outputs(site, attempts)))
+    assert all(f"{name}={value}\n" in second and repr((name, value)) in second for name, value in more.items())
+    assert third.replace("X=y\n", "").replace(", ('X', 'y')", "") == first
+
+
+def test_what_an_import_sets_for_c_alone_is_there(tmp_path: Path) -> None:
+    """Which os.environ does not know of."""
+    set_it = "import ctypes; ctypes.CDLL(None).setenv(b'SET', b'by it', 1)"
+    env = module(tmp_path, "sets", set_it)
+    site = warm_site(tmp_path, ["sets"])
+    code = "import os; print('SET' in os.environ, flush=True); os.system('echo $SET $X')"
+    attempts = [site.attempt(python(code), f"one-{n}", X=str(n), **env) for n in range(2)]
+    assert outputs(site, attempts) == ["False\nby it 0\n", "False\nby it 1\n"]
+
+
 def test_libraries_write_what_they_have_kept_back(tmp_path: Path) -> None:
     """What has been left to exit(3), by a library that the session itself has loaded, is done."""
     source = tmp_path / "late.c"

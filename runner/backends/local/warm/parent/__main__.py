@@ -26,6 +26,9 @@ if __name__ == "__main__":
     from runner.backends.local.warm.parent.finish import finish
     from runner.backends.local.warm.parent.serve import serve
 
-    _request, _before = serve(sys.argv[1].split(",") if sys.argv[1] else [], int(sys.argv[2]), int(sys.argv[3]), BARE)
+    _request = _before = None  # there is room for them: a fork would have to make some
+    _request, _before = serve(
+        sys.argv[1].split(",") if sys.argv[1] else [], int(sys.argv[2]), int(sys.argv[3]), BARE, MAIN
+    )
     # From here on this is a session.
     finish(execute(_request, MAIN), _before)

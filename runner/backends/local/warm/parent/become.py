@@ -6,16 +6,20 @@ import errno
 import io
 import os
 import sys
-from typing import NamedTuple
 
 from runner.backends.local.warm.parent.chance import Chance
 from runner.backends.local.warm.parent.request import Request
 from runner.backends.local.warm.parent.source import Sources
-from runner.backends.local.warm.parent.titles import Titles
+from runner.backends.local.warm.parent.titles import Titles, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from runner.backends.local.warm.parent.titles import Block
+
+    Prepared = tuple[list[Block], dict[bytes, bytes] | None]
+    """What to write over the parent's, and what is then in os.environ; None: each variable is yet to be set."""
 
 _STREAMS = (("stdout", sys.stdout), ("stderr", sys.stderr))
 """As this interpreter makes them, for /dev/null: encoding, errors, and buffers of so many bytes as that has blocks."""
@@ -24,21 +28,13 @@ _BLOCK = os.fstat(1).st_blksize
 _UNBUFFERED = isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase)
 
 
-class Prepared(NamedTuple):
-    """What to write into the process table, and the variables to set; None: all of them anew."""
-
-    titles: tuple[bytes, bytes]
-    changes: list[tuple[bytes, bytes]] | None
-
-
 class Fresh:
     """What a fork needs to know of the parent. To be made before anything is preloaded; `settle` once everything is."""
 
     def __init__(self) -> None:
-        self._titles = Titles()
+        self.titles = Titles()
         self._sources = Sources()
         self._environ = dict(os.environb)
-        self._names = list(self._environ)
         self._changed: dict[bytes, bytes] = {}
         self._removed: list[bytes] = []
         self._chance: Chance
@@ -47,6 +43,8 @@ class Fresh:
         now = dict(os.environb)
         self._changed = {name: value for name, value in now.items() if self._environ.get(name) != value}
         self._removed = [name for name in self._environ if name not in now]
+        self.titles.settle()
+        self._own = os.environ._data  # type: ignore[attr-defined]  # (to be freed by no fork)
         self._chance = Chance()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
@@ -54,18 +52,15 @@ class Fresh:
     def prepare(self, request: Request) -> Prepared:
         """In the parent: all that can be made ready there."""
         self._sources.prepare(request)
-        titles = self._titles.prepare(request.command, request.env)
-        if self._names != list(request.env) or self._removed:
-            return Prepared(titles, None)
-        pairs = request.env.items()
-        return Prepared(
-            titles, [pair for pair in pairs if self._environ[pair[0]] != pair[1] and pair[0] not in self._changed]
-        )
+        blocks, all_set = self.titles.prepare(request.command, request.env)
+        if not all_set or self._removed:
+            return blocks, None
+        return blocks, {**request.env, **self._changed}
 
     def become(self, request: Request, prepared: Prepared) -> tuple[int | None, str] | None:
         """None when done; else an exit code (None if the place is at fault, not the session) and why it cannot begin."""
-        os.setsid()
-        self._titles.write(prepared.titles)
+        blocks, environ = prepared
+        write(blocks)
         try:
             if request.join is not None:
                 _write(request.join, b"0")
@@ -74,7 +69,10 @@ class Fresh:
             fault = (None, f"no memory group can be joined: {error.strerror}")
         if fault:
             return fault
-        self._set_environment(request.env, prepared.changes)
+        if environ is None:
+            self._set_environment(request.env)
+        else:
+            os.environ._data = os.environb._data = environ  # type: ignore[attr-defined]
         if os.fstat(1).st_blksize != _BLOCK:
             _set_streams()
         sys.argv = request.argv
@@ -83,14 +81,8 @@ class Fresh:
         self._chance.renew()
         return None
 
-    def _set_environment(self, env: dict[bytes, bytes], changes: list[tuple[bytes, bytes]] | None) -> None:
+    def _set_environment(self, env: dict[bytes, bytes]) -> None:
         """The session's variables, and on top what the preloaded modules have set or removed, as their import would have."""
-        if changes is not None:
-            data = os.environb._data  # type: ignore[attr-defined]  # (as `os.environb[name] = value`, in fewer pages)
-            for name, value in changes:
-                os.putenv(name, value)
-                data[name] = value
-            return
         os.environb.clear()
         os.environb.update(env)
         os.environb.update(self._changed)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _FLUSH_FAILED = 120
 _libc = ctypes.PyDLL(None)  # calls of it keep the GIL, so no thread runs on
+_fflush = _libc.fflush  # found here, not by each fork
 
 _LAST = ("last_type", "last_value", "last_traceback", "last_exc")
 
@@ -52,18 +53,24 @@ def finish(status: int, before: Before) -> NoReturn:
         atexit._run_exitfuncs()
     except BaseException:  # 3.9 and older raise, once more, what they have shown
         pass
-    flushed = _flush_both()
-    _let_go(before.modules)
-    flushed = flushed and _flush_both()
+    flushed, quiet = leave(before)
     if status < 0:
         signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     code = status if flushed else _FLUSH_FAILED
-    if before.quiet and libraries.loaded() == before.loaded:
-        _libc.fflush(None)
+    if quiet:
+        _fflush(None)
     else:
         _libc.exit(code)
     os._exit(code)
+
+
+def leave(before: Before) -> tuple[bool, bool]:
+    """Let go of what is the program's; whether all that was written could be flushed, and whether no library is to be asked."""
+    flushed = _flush_both()
+    _let_go(before.modules)
+    flushed = flushed and _flush_both()
+    return flushed, before.quiet and libraries.loaded() == before.loaded
 
 
 def _let_go(preloaded: frozenset[str]) -> None:

@@ -12,11 +12,12 @@ import sys
 
 _QUIET = re.compile(
     r"(ld-linux.*|ld-musl.*|lib(c|m|dl|rt|util|pthread|nss_.*|resolv|crypt|ffi|z|bz2|lzma|expat|uuid|ssl|crypto|tinfo.*"
-    r"|ncurses.*|readline|gcc_s|stdc\+\+|gfortran|quadmath|python3.*|(scipy_)?openblas.*)(-[-0-9a-f.]+)?\.so[0-9.]*)"
+    r"|ncurses.*|readline|gcc_s|gomp|stdc\+\+|gfortran|quadmath|python3.*|(scipy_)?openblas.*)(-[-0-9a-f.]+)?\.so[0-9.]*)"
 )
 """Files of libraries that do nothing at their end but for themselves."""
 
-_PACKAGES = re.compile(r"/(lib-dynload|site-packages/numpy)/")
+_PACKAGES = re.compile(r"/(lib-dynload|site-packages/(numpy|scipy|sklearn))/")
+"""Where those are that only free their own memory."""
 
 
 def nothing_to_do() -> bool:

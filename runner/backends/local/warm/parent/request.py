@@ -39,7 +39,7 @@ class Request:
     ) -> None:
         self.key, self.mode, self.at, self.command, self.env = key, mode, at, command, env
         self.workdir, self.stdout, self.stderr, self.join = workdir, stdout, stderr, join
-        self.words = [os.fsdecode(word) for word in command]
+        self.words = list(map(os.fsdecode, command))
         self.target = self.words[at]
         self.argv = [{SCRIPT: self.target, MODULE: "-m", CODE: "-c"}[mode], *self.words[at + 1 :]]
         self.code: CodeType | None = None

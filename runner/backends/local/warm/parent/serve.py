@@ -26,23 +26,33 @@ import select
 import signal
 import sys
 
-from runner.backends.local.warm.parent.become import Fresh, Prepared
+from runner.backends.local.warm.parent.become import Fresh
 from runner.backends.local.warm.parent.finish import Before, before
+from runner.backends.local.warm.parent.holes import fill
+from runner.backends.local.warm.parent.huge import collapse
 from runner.backends.local.warm.parent.preload import UnfitError, preload
+from runner.backends.local.warm.parent.rehearse import rehearse
 from runner.backends.local.warm.parent.request import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from runner.backends.local.warm.parent.become import Prepared
+
 READY, UNFIT, BEGUN, FAULT, ENDED = 1, 2, 3, 4, 5
 
+_kept: list[object] = []
+"""What a fork has no use for, and would free object by object: each page that it writes to is copied."""
 
-def serve(modules: list[str], requests: int, reports: int, bare: frozenset[str]) -> tuple[Request, Before]:
+
+def serve(
+    modules: list[str], requests: int, reports: int, bare: frozenset[str], main: dict[str, Any]
+) -> tuple[Request, Before]:
     """Serve until the requests end, which ends this process. Returns in a fork, which is to run what is returned; with
     it what was there before.
 
-    `bare` are the modules that an interpreter has without us.
+    `bare` are the modules that an interpreter has without us, and `main` is what a `__main__` begins with.
     """
     fresh = Fresh()
     _end_with(requests, True)
@@ -57,9 +67,17 @@ def serve(modules: list[str], requests: int, reports: int, bare: frozenset[str])
         del sys.modules[name]  # a program may have a `runner` of its own
     there = before()
     parent = _Parent(requests, reports, fresh)
+    folders = _folders(bare)
+    _kept.extend((parent, folders, reads, modules, bare, main))
+    _kept.extend((sys.modules["__main__"], sys.argv, getattr(sys, "orig_argv", None)))
+    collapse()
     gc.collect()
     gc.freeze()  # what no collection looks at stays shared
-    _report(reports, READY, _folders(bare), reads)
+    _kept.append(fill())
+    rehearse(fresh, there, main)
+    gc.collect()
+    gc.freeze()
+    _report(reports, READY, folders, reads)
     return parent.run(), there
 
 
@@ -75,36 +93,40 @@ class _Parent:
         self.reports = reports
         self.fresh = fresh
         self.keys: dict[int, int] = {}
+        self.rest = b""
+        self.bell, self.clapper = os.pipe()
+        self.poll = select.poll()
 
     def run(self) -> Request:
-        bell, clapper = os.pipe()
-        os.set_blocking(bell, False)
-        os.set_blocking(clapper, False)
+        os.set_blocking(self.bell, False)
+        os.set_blocking(self.clapper, False)
         signal.signal(signal.SIGCHLD, _nothing)
-        signal.set_wakeup_fd(clapper, warn_on_full_buffer=False)
-        poll = select.poll()
-        poll.register(bell, select.POLLIN)
-        poll.register(self.requests, select.POLLIN)
-        rest = b""
+        signal.set_wakeup_fd(self.clapper, warn_on_full_buffer=False)
+        self.poll.register(self.bell, select.POLLIN)
+        self.poll.register(self.requests, select.POLLIN)
         while True:
-            for file, _ in poll.poll():
-                if file == bell:
-                    os.read(bell, 4096)
+            self.next = self.take()
+            if self.fork(self.next[0]):
+                return self.become(*self.next)
+
+    def take(self) -> tuple[Request, Prepared]:
+        """The next request, once there is one; meanwhile, reap."""
+        while True:
+            if len(self.rest) >= 4:
+                end = 4 + int.from_bytes(self.rest[:4], "little")
+                if len(self.rest) >= end:
+                    request = Request(*marshal.loads(self.rest[4:end]))
+                    self.rest = self.rest[end:]
+                    return request, self.fresh.prepare(request)
+            for file, _ in self.poll.poll():
+                if file == self.bell:
+                    os.read(self.bell, 64)
                     self.reap()
                     continue
-                data = os.read(self.requests, 65536)
+                data = os.read(self.requests, 16384)
                 if not data:
                     os._exit(0)
-                rest += data
-                while len(rest) >= 4:
-                    end = 4 + int.from_bytes(rest[:4], "little")
-                    if len(rest) < end:
-                        break
-                    request = Request(*marshal.loads(rest[4:end]))
-                    rest = rest[end:]
-                    prepared = self.fresh.prepare(request)
-                    if self.fork(request):
-                        return self.become(request, prepared, (bell, clapper))
+                self.rest += data
 
     def fork(self, request: Request) -> bool:
         """Whether this is the child."""
@@ -117,12 +139,13 @@ class _Parent:
             self.keys[pid] = request.key
         return not pid
 
-    def become(self, request: Request, prepared: Prepared, pipes: tuple[int, int]) -> Request:
+    def become(self, request: Request, prepared: Prepared) -> Request:
         """Leave everything of the parent behind; tells that the program begins, or why it cannot."""
         _signal.set_wakeup_fd(-1)
         _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
-        for file in (*pipes, self.requests):
+        for file in (self.bell, self.clapper, self.requests):
             os.close(file)
+        os.setsid()
         fault = self.fresh.become(request, prepared)
         try:
             if fault:
