@@ -224,6 +224,37 @@ def test_libraries_write_what_they_have_kept_back(tmp_path: Path) -> None:
     assert outputs(site, [site.attempt(python("import ctypes; ctypes.CDLL('./late.so')"))]) == ["done"]
 
 
+OPERATORS = """\
+import weakref
+
+class Library:
+    pass
+
+def _del_library(text):
+    print(text)
+
+def _del_other(text):
+    print(text)
+
+ours = Library()
+weakref.finalize(ours, _del_library, 'an operator')
+weakref.finalize(ours, _del_other, 'preloaded')
+"""
+
+
+def test_what_torch_would_only_take_apart_is_left(tmp_path: Path) -> None:
+    """Its operators, one by one; what is a session's own, or anything else, is finalized."""
+    env = module(tmp_path, "torch", "from torch import library")
+    library = tmp_path / "library" / "torch"
+    library.mkdir()
+    (tmp_path / "library" / "torch.py").rename(library / "__init__.py")
+    (library / "library.py").write_text(OPERATORS)
+    code = "import weakref; from torch.library import Library, _del_library"
+    own = f"{code}; own = Library(); weakref.finalize(own, _del_library, 'its own')"
+    site = warm_site(tmp_path, ["torch"])
+    assert outputs(site, [site.attempt(python(own), **env)]) == ["its own\npreloaded\n"]
+
+
 # When they are cold
 
 

@@ -1,7 +1,7 @@
 """Whether the libraries of a process leave anything to be done at its end, and whether it has loaded more of them.
 
 Most do not, and to ask each of a hundred costs more than the whole session; one that keeps data back, as HDF5 does, must be
-asked.
+asked. A GPU's driver is not among those that are known here: with it, the libraries above it are asked as well.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import weakref
 
 _QUIET = re.compile(
     r"(ld-linux.*|ld-musl.*|lib(c|m|dl|rt|util|pthread|nss_.*|resolv|crypt|ffi|z|bz2|lzma|expat|uuid|ssl|crypto|tinfo.*"
@@ -16,8 +17,18 @@ _QUIET = re.compile(
 )
 """Files of libraries that do nothing at their end but for themselves."""
 
-_PACKAGES = re.compile(r"/(lib-dynload|site-packages/(numpy|scipy|sklearn))/")
+_PACKAGES = re.compile(r"/(lib-dynload|site-packages/(numpy|scipy|sklearn|torch|nvidia|cuda))/")
 """Where those are that only free their own memory."""
+
+_IDLE = {("torch.library", "_del_library")}
+"""Finalizers, by module and name, that do nothing else: these take back some thousand operators, one by one."""
+
+
+def call_off() -> None:
+    """Have no fork call the finalizers of preloaded modules that only free their memory."""
+    for finalizer, about in weakref.finalize._registry.items():  # type: ignore[attr-defined]
+        if (getattr(about.func, "__module__", None), getattr(about.func, "__name__", None)) in _IDLE:
+            finalizer.atexit = False
 
 
 def nothing_to_do() -> bool:

@@ -30,6 +30,7 @@ from runner.backends.local.warm.parent.become import Fresh
 from runner.backends.local.warm.parent.finish import Before, before
 from runner.backends.local.warm.parent.holes import fill
 from runner.backends.local.warm.parent.huge import collapse
+from runner.backends.local.warm.parent.libraries import call_off
 from runner.backends.local.warm.parent.preload import UnfitError, preload
 from runner.backends.local.warm.parent.rehearse import rehearse
 from runner.backends.local.warm.parent.request import Request
@@ -65,6 +66,7 @@ def serve(
     fresh.settle()
     for name in [name for name in sys.modules if name.partition(".")[0] == "runner"]:
         del sys.modules[name]  # a program may have a `runner` of its own
+    call_off()
     there = before()
     parent = _Parent(requests, reports, fresh)
     folders = _folders(bare)
