@@ -20,8 +20,9 @@ class Script:
     """What a job does. Times in seconds.
 
     It is accepted `accepting` after it was submitted, starts `queued` later (`why` says what for) and runs for
-    `duration`. After TERM it takes `leaving`, or forever (None), until KILL, and ends with `exit_on_term`.
-    One that `begins` not is lost before its command began. `submit_error` and `wait_error` are raised where they say.
+    `duration`. After TERM it takes `leaving`, or forever (None), until KILL, and ends with `exit_on_term`; its end is
+    told `telling` later. One that `begins` not is lost before its command began. `submit_error` and `wait_error` are
+    raised where they say.
     """
 
     duration: float = 1.0
@@ -30,6 +31,7 @@ class Script:
     accepting: float = 0.0
     queued: float = 0.0
     why: str = "Resources"
+    telling: float = 0.0
     leaving: float | None = 0.25
     exit_on_term: int = 143
     begins: bool = True
@@ -209,6 +211,7 @@ class FakeBackend:
             await trio.lowlevel.checkpoint()
             raise it.script.wait_error
         await it.reach(lambda: it.ends)
+        await trio.sleep(it.script.telling)
         return it.ended
 
     async def refresh(self, job: str) -> bool:

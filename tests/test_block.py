@@ -437,6 +437,17 @@ def test_verbose_has_a_line_for_every_end() -> None:
     assert paper.lines == [f"succeeded in 1.0s: model=m{number} lr=0.1" for number in range(10)]
 
 
+def test_what_ends_ahead_of_its_room_is_of_this_apply() -> None:
+    paper = Paper()
+    progress = shown(paper)
+    progress(began(2))
+    for number, outcome in enumerate((Outcome.CANCELLED, Outcome.REJECTED)):
+        progress(replace(facts.submitted(session(number, "m")), ahead=True))
+        progress(end(number, 1.0, outcome, reason="interrupted", duration=None))
+    assert paper.lines == ["rejected (interrupted): model=m lr=0.1"]
+    assert progress.tally.outcomes == {Outcome.CANCELLED: 1, Outcome.REJECTED: 1}
+
+
 def test_what_is_not_listed_at_the_end_was_at_least_counted() -> None:
     paper = Paper()
     progress = Progress(paper, replace(NOWHERE, command=None), live=False, clock=lambda: 1.0)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -407,6 +408,43 @@ def test_dead_arrays_keep_nobody_waiting(tmp_path: Path, state: str | None, afte
     trio.run(main)
     calls = (tmp_path / "sbatch.calls").read_text().splitlines()
     assert ["".join(re.findall(r"--dependency=afterany:(\S+)", call)) for call in calls] == after
+
+
+@pytest.mark.parametrize(
+    ("options", "after"),
+    [
+        ({"max_parallel": 1}, [" Dependency=", " Dependency=afterany:5"]),
+        ({"max_parallel": 2}, [" Dependency=", " Dependency="]),
+        ({"max_parallel": 1, "options": ["--dependency=singleton"]}, ["", ""]),
+    ],
+)
+def test_what_is_taken_up_waits_for_no_more_than_it_has_to(
+    tmp_path: Path, options: dict[str, Any], after: list[str]
+) -> None:
+    """Of two arrays of an earlier runner the second waits for the first, unless both may run today, or the file says for what."""
+    jobs = tmp_path / "jobs"
+    left = [attempt(name, tmp_path) for name in "xy"]
+    rows = []
+    for id_, one in zip("56", left, strict=True):
+        array = Spool(jobs).make([one], 1, "")
+        array.submitted(id_)
+        rows.append(f"{id_}|0|PENDING|0|N/A||Dependency|{array.name}")
+    environ = with_commands(
+        tmp_path,
+        squeue="cat <<'EOF'\n" + "\n".join(rows) + "\nEOF",
+        scontrol='case $1 in update) echo "$*" >>"$0.calls"; esac',
+    )
+
+    async def main() -> None:
+        async with Slurm(options, environ, jobs) as backend:
+            await backend.living("0123456789ab-")
+            for one in left:
+                await backend.submit(one)
+
+    trio.run(main)
+    throttle = f"ArrayTaskThrottle={options['max_parallel']}"
+    calls = (tmp_path / "scontrol.calls").read_text().splitlines()
+    assert calls == [f"update JobId={id_} {throttle}{what}" for id_, what in zip("56", after, strict=True)]
 
 
 def test_lists_are_read(tmp_path: Path) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 
 import pytest
+import trio
 
 from runner.backends.base import FOR_MAX_PARALLEL
+from runner.executor import Todo
 from runner.executor.queue import PASSES
-from runner.model import Session
+from runner.model import Attempt, Session
 from runner.progress.words import usage_line
-from tests.fake_backend import Cluster, Script
-from tests.simulation import Apply, apply, by_index, each, session, sweep
+from tests.fake_backend import Cluster, FakeBackend, Script
+from tests.simulation import Apply, apply, by_index, each, session, simulate, sweep
 
 GIB = 1024**3
 CORES = 64
@@ -84,6 +86,26 @@ def test_a_limit_that_the_backend_keeps(why: str, limited: dict[str, float]) -> 
     assert run.executor.usage.seconds == pytest.approx(34)
     assert run.executor.usage.busy == pytest.approx({"max_parallel": 30 / 34})
     assert run.executor.usage.limited_by == pytest.approx(limited)
+
+
+def test_what_ran_before_this_apply_is_no_use_of_it() -> None:
+    """Of 20 jobs that a dead runner left, one runs on for 10 s; the others had ended before, of which is heard late."""
+    cluster = Cluster()
+
+    async def main() -> None:
+        dead = FakeBackend(by_attempt, cluster)
+        before = Apply(cluster=cluster)
+        jobs = [await dead.submit(before.prepare(session(index), 1, ())) for index in range(20)]
+        await trio.sleep(100)
+        run = Apply(kept_there=2, cluster=cluster)
+        await run([Todo(session(index), 1, job) for index, job in enumerate(jobs)], to_run=20)
+        assert run.executor.usage.seconds == pytest.approx(15)
+        assert run.executor.usage.busy == pytest.approx({"max_parallel": 10 / 30})
+
+    def by_attempt(attempt: Attempt) -> Script:
+        return Script(duration=110 if attempt.session == session(0).id else 50, telling=5)
+
+    simulate(main)
 
 
 def test_what_people_are_told() -> None:

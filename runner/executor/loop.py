@@ -301,7 +301,10 @@ class Executor:
 
     async def _finish(self, job: Job, ended: Ended) -> None:
         entry = job.entry
-        self._meter.ran(trio.current_time(), ended.duration or 0.0)
+        if job.started is not None and ended.duration is not None:
+            # That it has ended may be told late, and by a later apply than the one that began it.
+            ago = max(0.0, self._clock() - (job.started.at + ended.duration))
+            self._meter.ran(trio.current_time() - ago, ended.duration)
         if entry.build is not None:
             self._finish_build(entry.build, ended)
             return

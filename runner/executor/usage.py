@@ -40,9 +40,9 @@ class Meter:
             self._lacking = "max_parallel"
         self._kept_there = capacity.kept_there
 
-    def ran(self, now: float, seconds: float) -> None:
-        """A job has ended that ran for so long; what it ran before the first look does not count."""
-        self._ran += min(seconds, now - (self._began or 0.0))
+    def ran(self, until: float, seconds: float) -> None:
+        """A job ran for so long until then; what it ran before the first look does not count."""
+        self._ran += min(seconds, max(0.0, until - (self._began or 0.0)))
 
     @property
     def usage(self) -> Usage:

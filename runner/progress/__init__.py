@@ -71,7 +71,7 @@ class Progress:
     def __call__(self, event: Event) -> None:
         match event:
             case AttemptEnded():
-                self._ended(event, self.tally.running.get(event.session))
+                self._ended(event, self.tally.known(event.session))
             case AttemptSubmitted():
                 self._waiting.pop(event.session.id, None)
             case AttemptWaiting() if self._live is None:  # where the block shows it

@@ -83,6 +83,11 @@ class Tally:
     def building(self) -> int:
         return len(self._builds)
 
+    def known(self, session: str) -> Running | None:
+        """The attempt of this apply that has no end yet, if there is one; while it is ahead of its room it takes none."""
+        ahead = self._ahead.get(session)
+        return self.running.get(session) if ahead is None else Running(*ahead, Lease({}))
+
     def take(self, event: Event) -> None:
         match event:
             case ApplyStarted():

@@ -112,14 +112,14 @@ class Arrays:
         return None if array.job is None else array.id(place)
 
     async def adopt(self, name: str) -> str | None:
-        """`find` it to go on with it: of its array, and of those before it, no more than may today run at the same time."""
+        """`find` it to go on with it: of its array, and of those before it, as many as may today run at the same time."""
         job, found = await self.find(name), self._spool.place(name)
         if job is not None and found is not None and (at_once := self._config.max_parallel) is not None:
             array, _ = found
             assert array.job is not None
             if array.job not in self._submitted | self._throttled:
                 self._throttled.add(array.job)
-                earlier = await self._in_the_way(array.tasks, int(array.job))
+                earlier = None if self._config.says_when else await self._in_the_way(array.tasks, int(array.job))
                 await submission.throttle(self._environ, self._controller, array.job, at_once, earlier)
         return job
 

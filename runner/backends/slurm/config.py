@@ -63,6 +63,11 @@ class Config:
     gres: Mapping[str, str]
     licenses: Mapping[str, str]
 
+    @property
+    def says_when(self) -> bool:
+        """Whether the file's own options say what its jobs wait for."""
+        return any(option.startswith(("--dep", "-d")) for option in self.arguments)
+
 
 def read(options: Mapping[str, Any]) -> Config:
     """The options, in the shape that the schema allows."""

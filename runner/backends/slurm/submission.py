@@ -90,10 +90,12 @@ async def limits(
 
 
 async def throttle(
-    environ: Mapping[str, str], controller: Controller, job: str, at_once: int, earlier: Sequence[str]
+    environ: Mapping[str, str], controller: Controller, job: str, at_once: int, earlier: Sequence[str] | None
 ) -> None:
-    """Have Slurm begin no more of this array's tasks while so many run, or any of these arrays. Raises EnvironmentFailed."""
-    after = (f"Dependency={afterany(earlier)}",) if earlier else ()
+    """Have Slurm begin no more of this array's tasks while so many run, or any of these arrays, and wait for nothing else; with
+    None for whatever it waits for. Raises EnvironmentFailed.
+    """
+    after = () if earlier is None else (f"Dependency={afterany(earlier) if earlier else ''}",)
     try:
         await _ask(
             environ, Patience(controller), "scontrol", "update", f"JobId={job}", f"ArrayTaskThrottle={at_once}", *after
