@@ -60,6 +60,38 @@ def test_long_sessions_wait_for_their_room() -> None:
     simulate(main)
 
 
+def submitted_after(seconds: float, run: Apply) -> int:
+    """How many have been handed over by then."""
+    found = 0
+
+    async def main() -> None:
+        nonlocal found
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run, sweep(40))
+            await trio.sleep(seconds)
+            found = len(run.submitted())
+            run.executor.interrupt("enough")
+
+    simulate(main)
+    return found
+
+
+@pytest.mark.parametrize("briefs", [1, 2, 3])
+def test_no_more_go_ahead_than_were_short_in_a_row(briefs: int) -> None:
+    run = Apply(brief_then(LONG, briefs), max_parallel=4, ahead=8)
+    assert submitted_after(50, run) == briefs + 4 + briefs
+
+
+def test_a_failure_that_is_tried_again_does_not_promise_that_others_are_short() -> None:
+    """They may be long: then it would wait behind all of them."""
+
+    def scripts(index: int, number: int) -> Script:
+        return Script(duration=SHORT / 4, exit_code=1) if index < 4 and number == 1 else LONG
+
+    run = Apply(scripts, max_parallel=4, policy=Policy(retry=Retry(1, 0.5)), ahead=8)
+    assert submitted_after(50, run) == 8
+
+
 def test_those_ahead_wait_as_all_others_do() -> None:
     """They are shown as waiting, and take no room that is not there."""
     run = Apply(brief_then(LONG, 4), max_parallel=4, ahead=2)

@@ -21,13 +21,14 @@ class Ahead:
     other: the backend lets the next one in when one ends, and here the room is passed on in the same order, once that is known.
     While one waits here, no room of its size is given back: so what it began in is always that of one whose end is to be told.
 
-    They are as many as are likely to begin in a moment, and are handed over when half of them have: to write down and to tell
-    costs less for many at once.
+    They are as many as are likely to begin in a moment, and no more than were short in a row, as what comes again waits behind
+    them. They are handed over when half of them have begun: to write down and to tell costs less for many at once.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._duration = math.inf
+        self._short = 0  # so many in a row
         self._jobs = 0
         self._alike: Counter[object] = Counter()
         self._waiting: deque[Job] = deque()
@@ -42,10 +43,8 @@ class Ahead:
     @property
     def lacking(self) -> int:
         """How many are to be handed over now."""
-        if self._duration >= SHORT:
-            return 0
         running = self._jobs - len(self._waiting)
-        wanted = min(self._limit, math.ceil(MOMENT * running / self._duration))
+        wanted = min(self._limit, self._short, math.ceil(MOMENT * running / self._duration))
         missing = wanted - len(self._waiting)
         return missing if 2 * missing >= wanted else 0
 
@@ -63,7 +62,7 @@ class Ahead:
             self._waiting.append(job)
 
     def ended(self, job: Job, duration: float | None) -> Lease | None:
-        """Its room, unless one that went ahead has it now."""
+        """Its room, unless one that went ahead has it now. `duration` is None where it says nothing about those to come."""
         self._jobs -= 1
         if job.plain:
             shape = job.entry.shape
@@ -71,6 +70,7 @@ class Ahead:
             if not self._alike[shape]:
                 del self._alike[shape]
             self._duration = math.inf if duration is None else max(duration, 1e-6)
+            self._short = self._short + 1 if self._duration < SHORT else 0
             if job.lease is not None and self._waiting and self._waiting[0].entry.shape == shape:
                 self._waiting.popleft().take_room(job.lease)
                 return None

@@ -268,6 +268,7 @@ class Executor:
         """
         job = self._begun.popleft()
         ended: Ended | None = None
+        again = False
         try:
             ended = await job.run(self._submitted)
         except Exception as error:
@@ -276,12 +277,12 @@ class Executor:
         try:
             await job.has_room()
             if ended is not None:
-                await self._finish(job, ended)
+                again = await self._finish(job, ended)
         except Exception as error:
             self._fail(error)
         del self._jobs[job.attempt.name]
         self._held_there.discard(job)
-        lease = self._ahead.ended(job, ended.duration if ended else None)
+        lease = self._ahead.ended(job, ended.duration if ended and not again else None)
         if lease is not None:
             self._capacity.release(lease)
         self._changed.set()
@@ -299,15 +300,16 @@ class Executor:
         if self._detach:
             self._changed.set()
 
-    async def _finish(self, job: Job, ended: Ended) -> None:
+    async def _finish(self, job: Job, ended: Ended) -> bool:
+        """Whether it is to be tried again."""
         entry = job.entry
-        if job.started is not None and ended.duration is not None:
+        if self._capacity.kept_there is not None and job.started is not None and ended.duration is not None:
             # That it has ended may be told late, and by a later apply than the one that began it.
             ago = max(0.0, self._clock() - (job.started.at + ended.duration))
             self._meter.ran(trio.current_time() - ago, ended.duration)
         if entry.build is not None:
             self._finish_build(entry.build, ended)
-            return
+            return False
         metrics: Mapping[str, Scalar] = {}
         if self._collect is not None and ended.outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
             with trio.CancelScope(shield=True):
@@ -319,6 +321,7 @@ class Executor:
         self._end(entry, ended, metrics, pause)
         if pause is not None:
             self._waiting.again(entry, trio.current_time() + pause, ended.outcome, charged=charged)
+        return pause is not None
 
     def _finish_build(self, key: str, ended: Ended) -> None:
         assert self._builds is not None

@@ -181,9 +181,10 @@ class Spawner:
                 self.retry_at = monotonic() + 0.05
                 return
             key, name, command, env, workdir, stdout, stderr, mem, grace = self.waiting[0]
+            at = time()  # before the monotonic clock: no session seems to have ended later than it has
             job = Job(key, name, mem, grace, monotonic())
             try:
-                self.spawn(job, time(), command, {**self.environ, **env}, (workdir, stdout, stderr))
+                self.spawn(job, at, command, {**self.environ, **env}, (workdir, stdout, stderr))
             except ShortageError as shortage:
                 now = monotonic()
                 self.short_since = self.short_since or now

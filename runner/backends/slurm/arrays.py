@@ -119,8 +119,12 @@ class Arrays:
             assert array.job is not None
             if array.job not in self._submitted | self._throttled:
                 self._throttled.add(array.job)
-                earlier = None if self._config.says_when else await self._in_the_way(array.tasks, int(array.job))
-                await submission.throttle(self._environ, self._controller, array.job, at_once, earlier)
+                try:
+                    earlier = None if self._config.says_when else await self._in_the_way(array.tasks, int(array.job))
+                    await submission.throttle(self._environ, self._controller, array.job, at_once, earlier)
+                except BaseException:  # as of one of its sessions that is cancelled meanwhile
+                    self._throttled.discard(array.job)
+                    raise
         return job
 
     async def begun_with(self, prefix: str) -> list[tuple[str, Job]]:

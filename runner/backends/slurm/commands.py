@@ -42,10 +42,12 @@ class Unreachable(Exception):
         self.words = words
 
 
+class Unconfigured(Unreachable):
+    """The command does not know where to ask: a fault of this machine, unless that is what the controller tells it."""
+
+
 async def call(environ: Mapping[str, str], *command: str, seconds: float) -> str:
-    """What the command prints. Raises Refused, Unreachable, or EnvironmentFailed where there is no such command, or no cluster
-    that it knows of.
-    """
+    """What the command prints. Raises Refused, Unreachable, or EnvironmentFailed where there is no such command."""
     done = None
     try:
         with trio.move_on_after(seconds):
@@ -62,9 +64,7 @@ async def call(environ: Mapping[str, str], *command: str, seconds: float) -> str
         return done.stdout.decode(errors="replace")
     words = _PREFIX.sub("", words).rstrip(".") or f"`{command[0]}` failed with exit code {done.returncode}"
     if _NOWHERE.search(words):
-        raise EnvironmentFailed(
-            f"`{command[0]}` finds no configuration of Slurm here", "let SLURM_CONF name its slurm.conf"
-        )
+        raise Unconfigured(f"`{command[0]}` finds no configuration of Slurm here")
     if _FOR_NOW.search(words):
         raise Unreachable(words)
     raise Full(words) if _FULL.search(words) else Refused(words)

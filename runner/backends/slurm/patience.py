@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import trio
 
-from runner.backends.slurm.commands import Unreachable
+from runner.backends.slurm.commands import Unconfigured, Unreachable
 from runner.errors import EnvironmentFailed
 
 LONGEST, AT_FIRST = 3600.0, 120.0
@@ -38,6 +38,8 @@ class Patience:
 
     async def wait(self, fault: Unreachable) -> None:
         """Pause before the next try. Raises EnvironmentFailed when it has been long enough."""
+        if isinstance(fault, Unconfigured) and not self._controller.answered:
+            raise EnvironmentFailed(fault.words, "let SLURM_CONF name its slurm.conf") from fault
         now = trio.current_time()
         if self._since is None:
             self._since = now

@@ -119,7 +119,7 @@ class Parents:
         if folder is not None and (hidden := self._hiding(folder, parent.loaded)):
             name = f"`{os.fsdecode(hidden)}`"
             raise UnfitError(f"{name} in `{os.fsdecode(folder)}` would be hidden by the preloaded module {name}")
-        request.job.begun, request.at = monotonic(), time()
+        request.at, request.job.begun = time(), monotonic()
         parent.send(request, self._host.limits.prepare(request.job))
         return True
 
