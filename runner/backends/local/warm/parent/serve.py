@@ -32,7 +32,7 @@ from runner.backends.local.warm.parent.holes import fill
 from runner.backends.local.warm.parent.huge import collapse
 from runner.backends.local.warm.parent.preload import UnfitError, preload
 from runner.backends.local.warm.parent.rehearse import rehearse
-from runner.backends.local.warm.parent.request import Request
+from runner.backends.local.warm.parent.request import Request, looks_beside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def serve(
         del sys.modules[name]  # a program may have a `runner` of its own
     there = before()
     parent = _Parent(requests, reports, fresh)
-    folders = _folders(bare)
+    folders = _folders(bare) if looks_beside() else {}
     _kept.extend((parent, folders, reads, modules, bare, main))
     _kept.extend((sys.modules["__main__"], sys.argv, getattr(sys, "orig_argv", None)))
     collapse()
