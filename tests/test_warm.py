@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gzip
 import os
 import signal
 import subprocess
@@ -222,6 +223,16 @@ def test_libraries_write_what_they_have_kept_back(tmp_path: Path) -> None:
     subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "late.so", source], check=True)
     site = warm_site(tmp_path)
     assert outputs(site, [site.attempt(python("import ctypes; ctypes.CDLL('./late.so')"))]) == ["done"]
+
+
+def test_a_file_that_an_import_has_opened_is_written(tmp_path: Path) -> None:
+    """What a session has yet to write to it, each by itself."""
+    env = module(tmp_path, "keeps", "import gzip\nplain = open('plain', 'a'); packed = gzip.open('packed', 'ab')")
+    site = warm_site(tmp_path, ["keeps"])
+    code = "import keeps, sys; keeps.plain.write(sys.argv[1]); keeps.packed.write(sys.argv[1].encode())"
+    outputs(site, [site.attempt(python(code, word), word, **env) for word in ("one", "two")])
+    assert (tmp_path / "plain").read_text() == "onetwo"
+    assert gzip.decompress((tmp_path / "packed").read_bytes()) == b"onetwo"
 
 
 # When they are cold

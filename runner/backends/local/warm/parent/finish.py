@@ -5,6 +5,7 @@ That would touch every page that is shared, for ten times the cost of the whole 
 
 from __future__ import annotations
 
+import _io
 import atexit
 import ctypes
 import gc
@@ -14,10 +15,11 @@ import sys
 import weakref
 from typing import NamedTuple
 
-from runner.backends.local.warm.parent import libraries
+from runner.backends.local.warm.parent import ignored, libraries
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
     from typing import Any, NoReturn
 
@@ -25,20 +27,27 @@ _FLUSH_FAILED = 120
 _libc = ctypes.PyDLL(None)  # calls of it keep the GIL, so no thread runs on
 _fflush = _libc.fflush  # found here, not by each fork
 
+_BY_NAME = sys.version_info < (3, 13)
+"""Whether what has failed is named by itself, and not what was being done."""
+
+_FLUSHING = f"Exception ignored {'on' if sys.version_info < (3, 14) else 'while'} flushing sys.stdout"
+
+_STREAMS = ("stdout", "stderr")
 _LAST = ("last_type", "last_value", "last_traceback", "last_exc")
 
 
 class Before(NamedTuple):
-    """What a fork has found: the `modules` that are not its program's own, and of its libraries whether they are `quiet`
-    at the end, and their measure `loaded`."""
+    """What a fork has found: the `modules` that are not its program's own, the `files` that these have open, and of its
+    libraries whether they are `quiet` at the end, and their measure `loaded`."""
 
     modules: frozenset[str]
+    files: list[Any]
     quiet: bool
     loaded: bytes
 
 
 def before() -> Before:
-    return Before(frozenset(sys.modules) - {"__main__"}, libraries.nothing_to_do(), libraries.loaded())
+    return Before(frozenset(sys.modules) - {"__main__"}, _files(), libraries.nothing_to_do(), libraries.loaded())
 
 
 def finish(status: int, before: Before) -> NoReturn:
@@ -48,7 +57,7 @@ def finish(status: int, before: Before) -> NoReturn:
         try:
             threading._shutdown()
         except BaseException as error:
-            _ignored(error, threading)
+            ignored.report(error, *((None, threading) if _BY_NAME else ("Exception ignored on threading shutdown",)))
     try:
         atexit._run_exitfuncs()
     except BaseException:  # 3.9 and older raise, once more, what they have shown
@@ -68,7 +77,12 @@ def finish(status: int, before: Before) -> NoReturn:
 def leave(before: Before) -> tuple[bool, bool]:
     """Let go of what is the program's; whether all that was written could be flushed, and whether no library is to be asked."""
     flushed = _flush_both()
+    for name in _STREAMS:
+        original = getattr(sys, f"__{name}__", None)
+        if getattr(sys, name, None) is not original:
+            setattr(sys, name, original)
     _let_go(before.modules)
+    _write_out(before.files + _files())
     flushed = flushed and _flush_both()
     return flushed, before.quiet and libraries.loaded() == before.loaded
 
@@ -107,22 +121,49 @@ def _empty(module: ModuleType) -> None:
                 scope[name] = None
 
 
+def _files() -> list[Any]:
+    """All that the collector knows of, which is what has been made since the fork, or in the parent everything."""
+    return [one for one in gc.get_objects() if issubclass(type(one), _io._IOBase)]
+
+
+def _write_out(files: list[Any]) -> None:
+    """What modules still hold, which would be taken apart now: those in Python are made of others, texts of bytes."""
+    for file in files:
+        if type(file).__module__ != "_io":
+            _quietly(file.__del__)
+    for kind in (_io.TextIOWrapper, _io.BufferedWriter, _io.BufferedRandom):
+        for file in files:
+            if type(file) is kind:
+                _quietly(file.flush)
+
+
+def _quietly(write: Callable[[], object]) -> None:
+    try:
+        write()
+    except BaseException:  # nobody hears of it, as ever
+        pass
+
+
 def _flush_both() -> bool:
     """Whether all that was written could be flushed."""
-    return _flush(sys.stdout) & _flush(sys.stderr)
+    return _flush("stdout") & _flush("stderr")
 
 
-def _flush(stream: Any) -> bool:
-    if stream is None or getattr(stream, "closed", False):
+def _flush(name: str) -> bool:
+    stream: Any = getattr(sys, name, None)
+    if stream is None or _closed(stream):
         return True
     try:
         stream.flush()
     except BaseException as error:
-        if stream is sys.stdout:
-            _ignored(error, stream)
+        if name == "stdout":
+            ignored.report(error, *((None, stream) if _BY_NAME else (_FLUSHING,)))
         return False
     return True
 
 
-def _ignored(error: BaseException, where: object) -> None:
-    print(f"Exception ignored in: {where!r}\n{type(error).__name__}: {error}", file=sys.stderr)
+def _closed(stream: Any) -> bool:
+    try:
+        return bool(stream.closed)
+    except BaseException:
+        return False

@@ -26,6 +26,7 @@ def rehearse(fresh: Fresh, before: Before, main: dict[str, Any]) -> None:
     """For an empty program; this process has /dev/null for its streams. Leaves all as it was but the working directory."""
     modules, path, words = dict(sys.modules), list(sys.path), (sys.argv, getattr(sys, "orig_argv", None))
     environ = os.environ._data  # type: ignore[attr-defined]
+    before = before._replace(files=[])  # which stay open
     for _ in range(_ROUNDS):
         request = Request(0, CODE, 0, fresh.titles.own, {}, b"/", _NULL, _NULL, None)
         prepared = fresh.prepare(request)
