@@ -363,6 +363,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 ENVIRONMENTS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "hash seed": ({"PYTHONHASHSEED": "0"}, ("-c", "print(hash('x'))")),
     "C locale": ({"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}, ("encodings.py",)),
+    "coerced locale": (
+        {"LC_ALL": "", "LC_CTYPE": "", "LANG": "C"},
+        ("-c", "import os; print(os.environ['LC_CTYPE'], flush=True); os.system('echo $LC_CTYPE')"),
+    ),
     "POSIX without UTF-8": (
         {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
         ("-c", "import sys; print(sys.stdout.encoding, sys.stdout.errors, sys.stdin.errors)"),

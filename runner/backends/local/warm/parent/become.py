@@ -34,15 +34,14 @@ class Fresh:
     def __init__(self) -> None:
         self.titles = Titles()
         self._sources = Sources()
-        self._environ = dict(os.environb)
         self._changed: dict[bytes, bytes] = {}
         self._removed: list[bytes] = []
         self._chance: Chance
 
     def settle(self) -> None:
-        now = dict(os.environb)
-        self._changed = {name: value for name, value in now.items() if self._environ.get(name) != value}
-        self._removed = [name for name in self._environ if name not in now]
+        now = dict(os.environb)  # (an interpreter itself sets LC_CTYPE in the C locale, PEP 538)
+        self._changed = {name: value for name, value in now.items() if self.titles.given.get(name) != value}
+        self._removed = [name for name in self.titles.given if name not in now]
         self.titles.settle()
         self._own = os.environ._data  # type: ignore[attr-defined]  # (to be freed by no fork)
         self._chance = Chance()

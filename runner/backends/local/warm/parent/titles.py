@@ -28,7 +28,10 @@ _SPARE = 64
 
 
 class Titles:
-    """To be made before anything can have changed the process's original environment; `settle` once nothing will any more."""
+    """To be made before anything is imported that could write to where they stand; `settle` once nothing will any more.
+
+    `own` is the command line and `given` the environment that the process was started with.
+    """
 
     def __init__(self) -> None:
         with open("/proc/self/stat", "rb") as stat:
@@ -36,8 +39,9 @@ class Titles:
         command, end, self._address, environ_end = (int(word) for word in words[_FIRST - 3 : _FIRST + 1])
         self._command = _memory(command, end - command)
         self._environ = _memory(self._address, environ_end - self._address)
-        self._before = dict(os.environb)
-        for name, value in self._before.items():
+        given = (text.partition(b"=") for text in bytes(self._environ).split(b"\0") if b"=" in text)
+        self.given = {name: value for name, _, value in given}
+        for name, value in os.environb.items():
             os.putenv(name, value)  # a copy of its own: what stands there now will be overwritten
         with open("/proc/self/cmdline", "rb") as cmdline:
             self.own = cmdline.read().split(b"\0")[:-2]  # without its room for others
@@ -54,9 +58,9 @@ class Titles:
             own.append(address)
         texts = {text.partition(b"=")[0]: (text, at) for at in own if (text := ctypes.string_at(at))}
         self._fixed = {
-            name: at for name, (text, at) in texts.items() if text.partition(b"=")[2] != self._before.get(name)
+            name: at for name, (text, at) in texts.items() if text.partition(b"=")[2] != self.given.get(name)
         }
-        self._whole = texts.keys() >= self._before.keys()
+        self._whole = texts.keys() >= self.given.keys()
         table = bytearray((len(own) + _SPARE) * _POINTER)
         self._pointers = memoryview(table)
         write([(self._pointers, _packed(own))])
