@@ -235,6 +235,19 @@ def test_a_file_that_an_import_has_opened_is_written(tmp_path: Path) -> None:
     assert gzip.decompress((tmp_path / "packed").read_bytes()) == b"onetwo"
 
 
+def test_a_library_with_a_function_that_is_nowhere(tmp_path: Path) -> None:
+    """It can be loaded as long as nobody calls that, before the fork as after it."""
+    source = tmp_path / "lacks.c"
+    source.write_text("int nowhere(void); int lacks(void) { return nowhere(); }\n")
+    subprocess.run(["cc", "-shared", "-fPIC", "-Wl,-z,lazy", "-o", tmp_path / "lacks.so", source], check=True)
+    load = "import ctypes, os; LOADED = ctypes.PyDLL(None).dlopen(os.environb[b'LACKS'], os.RTLD_LAZY) != 0"
+    env = {**module(tmp_path, "loads", load), "LACKS": str(tmp_path / "lacks.so")}
+    site = warm_site(tmp_path, ["loads"])
+    assert outputs(site, [site.attempt(python(f"import loads; {load}; print(loads.LOADED, LOADED)"), **env)]) == [
+        "True True\n"
+    ]
+
+
 # When they are cold
 
 
