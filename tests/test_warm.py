@@ -204,14 +204,36 @@ def test_an_environment_for_which_the_parent_has_no_room(tmp_path: Path, more: d
     assert third.replace("X=y\n", "").replace(", ('X', 'y')", "") == first
 
 
-def test_what_an_import_sets_for_c_alone_is_there(tmp_path: Path) -> None:
-    """Which os.environ does not know of."""
-    set_it = "import ctypes; ctypes.CDLL(None).setenv(b'SET', b'by it', 1)"
-    env = module(tmp_path, "sets", set_it)
+@pytest.mark.parametrize(
+    "more", [{}, {"LONG": "x" * 10_000}, {f"V{n}": "" for n in range(100)}], ids=["", "long", "many"]
+)
+def test_what_an_import_sets_for_c_alone_is_there(tmp_path: Path, more: dict[str, str]) -> None:
+    """Which os.environ does not know of; and what it removes there is gone, whatever room there is."""
+    text = "import ctypes, os; C = ctypes.CDLL(None); C.setenv(b'SET', b'by it', 1); C.unsetenv(b'GONE'); os.putenv('PUT', 'too')"
+    env = {**module(tmp_path, "sets", text), "GONE": "g", "PUT": "p"}
     site = warm_site(tmp_path, ["sets"])
-    code = "import os; print('SET' in os.environ, flush=True); os.system('echo $SET $X')"
-    attempts = [site.attempt(python(code), f"one-{n}", X=str(n), **env) for n in range(2)]
-    assert outputs(site, attempts) == ["False\nby it 0\n", "False\nby it 1\n"]
+    code = """
+import os
+print('SET' in os.environ, os.environ['PUT'], os.environ['GONE'], flush=True)
+os.system('echo $SET $PUT $GONE $X')
+"""
+    attempts = [site.attempt(python(code), f"one-{n}", X=str(n), **env, **(more if n else {})) for n in range(2)]
+    assert outputs(site, attempts) == [f"False p g\nby it too {n}\n" for n in range(2)]
+
+
+def test_what_an_import_sets_to_what_the_first_session_has(tmp_path: Path) -> None:
+    env = module(tmp_path, "sets", "import os; os.environ['MODE'] = 'a'")
+    site = warm_site(tmp_path, ["sets"])
+    code = "import os; print(os.environ['MODE'], flush=True); os.system('echo $MODE')"
+    attempts = [site.attempt(python(code), f"one-{mode}", MODE=mode, **env) for mode in "ab"]
+    assert outputs(site, attempts) == ["a\na\n"] * 2
+
+
+def test_an_import_that_clears_the_environment(tmp_path: Path) -> None:
+    env = module(tmp_path, "clears", "import ctypes; ctypes.CDLL(None).clearenv()")
+    site = warm_site(tmp_path, ["clears"])
+    code = "import os; print(os.environ['X'], flush=True); os.system('echo $X')"
+    assert outputs(site, [site.attempt(python(code), X="x", **env)]) == ["x\n\n"]
 
 
 def test_libraries_write_what_they_have_kept_back(tmp_path: Path) -> None:

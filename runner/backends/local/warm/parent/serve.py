@@ -57,18 +57,18 @@ def serve(
     fresh = Fresh()
     _end_with(requests, True)
     try:
-        reads = preload(modules)
+        reads, written = preload(modules)
     except UnfitError as reason:
         _report(reports, UNFIT, str(reason))
         os._exit(0)
     _end_with(requests, False)
-    fresh.settle()
+    fresh.settle(written)
     for name in [name for name in sys.modules if name.partition(".")[0] == "runner"]:
         del sys.modules[name]  # a program may have a `runner` of its own
     there = before()
     parent = _Parent(requests, reports, fresh)
     folders = _folders(bare) if looks_beside() else {}
-    _kept.extend((parent, folders, reads, modules, bare, main))
+    _kept.extend((parent, folders, reads, written, modules, bare, main))
     _kept.extend((sys.modules["__main__"], sys.argv, getattr(sys, "orig_argv", None)))
     collapse()
     gc.collect()
