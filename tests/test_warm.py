@@ -18,7 +18,8 @@ import trio
 from runner.backends.base import Backend
 from runner.backends.local import foreign
 from runner.backends.local.backend import LocalBackend
-from runner.backends.local.warm.parent import preload
+from runner.backends.local.warm.parent import huge, preload
+from runner.backends.local.warm.parent.titles import Titles
 from runner.backends.local.warm.program import Hiding
 from runner.model import Attempt, Ended, Outcome
 from tests.contract import PATIENCE, AheadContract, Command, Site, ignore, until
@@ -311,6 +312,18 @@ def test_a_gpu_that_an_import_has_opened(tmp_path: Path) -> None:
     assert preload.gpu(str(tmp_path)) is None
     (tmp_path / "4").symlink_to("/dev/nvidiactl")
     assert preload.gpu(str(tmp_path)) == "/dev/nvidiactl"
+
+
+def test_a_kernel_that_tells_less(tmp_path: Path) -> None:
+    """Without a list of its memory a parent does without huge pages; without its environment's place it is of no use."""
+    (tmp_path / "stat").write_text("1 (python) R" + 49 * " 0")
+    huge.collapse(str(tmp_path / "smaps"))
+    for file, reason in (
+        ("stat", "does not tell where the environment stands"),
+        ("no", "cannot be read: No such file or directory"),
+    ):
+        with pytest.raises(preload.UnfitError, match=f"^`{tmp_path}/{file}` {reason}$"):
+            Titles(str(tmp_path / file))
 
 
 def test_no_interpreter(site: WarmSite) -> None:

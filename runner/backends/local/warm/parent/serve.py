@@ -54,9 +54,9 @@ def serve(
 
     `bare` are the modules that an interpreter has without us, and `main` is what a `__main__` begins with.
     """
-    fresh = Fresh()
     _end_with(requests, True)
     try:
+        fresh = Fresh()
         reads, written = preload(modules)
     except UnfitError as reason:
         _report(reports, UNFIT, str(reason))

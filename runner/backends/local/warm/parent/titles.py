@@ -12,6 +12,8 @@ import os
 import struct
 from itertools import accumulate
 
+from runner.backends.local.warm.parent.preload import UnfitError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     Block = tuple[memoryview, bytes]
@@ -33,10 +35,16 @@ class Titles:
     `own` is the command line and `given` the environment that the process was started with.
     """
 
-    def __init__(self) -> None:
-        with open("/proc/self/stat", "rb") as stat:
-            words = stat.read().rpartition(b")")[2].split()
+    def __init__(self, stat: str = "/proc/self/stat") -> None:
+        """Raises UnfitError where the kernel does not tell where they stand."""
+        try:
+            with open(stat, "rb") as file:
+                words = file.read().rpartition(b")")[2].split()
+        except OSError as error:
+            raise UnfitError(f"`{stat}` cannot be read: {error.strerror}") from None
         command, end, self._address, environ_end = (int(word) for word in words[_FIRST - 3 : _FIRST + 1])
+        if not command or not self._address:
+            raise UnfitError(f"`{stat}` does not tell where the environment stands")
         self._command = _memory(command, end - command)
         self._environ = _memory(self._address, environ_end - self._address)
         given = (text.partition(b"=") for text in bytes(self._environ).split(b"\0") if b"=" in text)
