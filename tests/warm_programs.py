@@ -79,14 +79,16 @@ os.dup2(os.open('/dev/full', os.O_WRONLY), 1); print('lost')
 """,
     "stdout is another": "import io, sys; print('out'); sys.stdout = io.StringIO(); print('nowhere')",
     "files left open": """
-import gzip, json, os
+import gzip, json, os, zipfile
 if pid := os.fork():
     os.waitpid(pid, 0)
-    print(os.path.getsize('of main'), os.path.getsize('of a library'), gzip.open('packed').read())
+    print(os.path.getsize('of main'), os.path.getsize('of a library'))
+    print(gzip.open('packed').read(), zipfile.ZipFile('archive').namelist())
 else:
     mine = open('of main', 'w'); mine.write('mine')
     json.theirs = open('of a library', 'w'); json.theirs.write('theirs')
     json.packed = gzip.open('packed', 'w'); json.packed.write(b'x')
+    json.archive = zipfile.ZipFile('archive', 'w'); json.archive.writestr('a', 'b')
 """,
     "unencodable": "import sys; sys.stdout.reconfigure(encoding='ascii'); print('é')",
     "surrogates": "print('\\udcff')",
@@ -189,6 +191,19 @@ class Cycle(A): pass
 cycle = Cycle('cycle'); cycle.itself = cycle
 print('end')
 """,
+    "del of what a library holds": """
+import json
+class A:
+    def __del__(self): print('gone')
+class Fails:
+    def __del__(self): raise ValueError
+json.a, json.b = A(), Fails()
+def left_open():
+    try: yield
+    finally: print('closed')
+json.c = left_open(); next(json.c)
+""",
+    "del fails at the end": "class A:\n    def __del__(self): raise ValueError\na = A()",
     "finalize": "import weakref\nclass A: pass\na = A()\nweakref.finalize(a, print, 'finalized')\nprint('end')",
     "generator left open": "def g():\n    try: yield\n    finally: print('closed')\nx = g(); next(x); print('end')",
     "thread": """

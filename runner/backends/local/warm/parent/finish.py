@@ -5,7 +5,6 @@ That would touch every page that is shared, for ten times the cost of the whole 
 
 from __future__ import annotations
 
-import _io
 import atexit
 import ctypes
 import gc
@@ -15,11 +14,10 @@ import sys
 import weakref
 from typing import NamedTuple
 
-from runner.backends.local.warm.parent import ignored, libraries
+from runner.backends.local.warm.parent import held, ignored, libraries
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import ModuleType
     from typing import Any, NoReturn
 
@@ -47,7 +45,7 @@ class Before(NamedTuple):
 
 
 def before() -> Before:
-    return Before(frozenset(sys.modules) - {"__main__"}, _files(), libraries.nothing_to_do(), libraries.loaded())
+    return Before(frozenset(sys.modules) - {"__main__"}, held.files(), libraries.nothing_to_do(), libraries.loaded())
 
 
 def finish(status: int, before: Before) -> NoReturn:
@@ -81,19 +79,20 @@ def leave(before: Before) -> tuple[bool, bool]:
         original = getattr(sys, f"__{name}__", None)
         if getattr(sys, name, None) is not original:
             setattr(sys, name, original)
-    _let_go(before.modules)
-    _write_out(before.files + _files())
+    _let_go(before)
     flushed = flushed and _flush_both()
     return flushed, before.quiet and libraries.loaded() == before.loaded
 
 
-def _let_go(preloaded: frozenset[str]) -> None:
+def _let_go(before: Before) -> None:
     """Drop the program's modules, so that `__del__` runs; those which something else holds are emptied."""
     for name in _LAST:
         if hasattr(sys, name):
             setattr(sys, name, None)
-    kept = [weakref.ref(sys.modules.pop(name)) for name in _own(preloaded)]
+    kept = [weakref.ref(sys.modules.pop(name)) for name in _own(before.modules)]
+    sys.modules["io"] = None  # type: ignore[assignment]  # as it is by then: no lines of the source are shown any more
     gc.collect()
+    held.finalize(before.files)
     for reference in reversed(kept):
         module = reference()
         if module is not None:
@@ -119,29 +118,6 @@ def _empty(module: ModuleType) -> None:
         for name in [name for name in scope if (name[:1] == "_" and name[1:2] != "_") is private]:
             if name != "__builtins__":
                 scope[name] = None
-
-
-def _files() -> list[Any]:
-    """All that the collector knows of, which is what has been made since the fork, or in the parent everything."""
-    return [one for one in gc.get_objects() if issubclass(type(one), _io._IOBase)]
-
-
-def _write_out(files: list[Any]) -> None:
-    """What modules still hold, which would be taken apart now: those in Python are made of others, texts of bytes."""
-    for file in files:
-        if type(file).__module__ != "_io":
-            _quietly(file.__del__)
-    for kind in (_io.TextIOWrapper, _io.BufferedWriter, _io.BufferedRandom):
-        for file in files:
-            if type(file) is kind:
-                _quietly(file.flush)
-
-
-def _quietly(write: Callable[[], object]) -> None:
-    try:
-        write()
-    except BaseException:  # nobody hears of it, as ever
-        pass
 
 
 def _flush_both() -> bool:
