@@ -9,10 +9,14 @@ import _io
 import _thread
 import ctypes
 import gc
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+_BUFFERED = (_io.TextIOWrapper, _io.BufferedWriter, _io.BufferedRandom)
+"""Those in C that keep data back, in the order in which they pass it on."""
 
 _call_finalizer = ctypes.pythonapi.PyObject_CallFinalizer
 """Once for each object; what it raises is reported as ever."""
@@ -21,18 +25,29 @@ _call_finalizer.restype = None
 
 
 def files() -> list[Any]:
-    """Those that are open, before any program has begun."""
-    return [one for one in gc.get_objects() if issubclass(type(one), _io._IOBase)]
+    """Those that an import has opened, before any program has begun."""
+    standard = set(map(id, (sys.stdin, sys.stdout, sys.stderr)))
+    return [
+        one
+        for one in gc.get_objects()
+        if issubclass(type(one), _io._IOBase)
+        and (type(one).__module__ != "_io" or type(one) in _BUFFERED)
+        and id(one) not in standard
+    ]
 
 
 def finalize(before: list[Any]) -> None:
-    """`before` are the files of the parent; of what has been made since the collector knows all else."""
-    found = [*before, *(one for one in gc.get_objects() if _is_to_hear(one))]
+    """`before` are the files of the parent; of what has been made since, the collector knows all else."""
+    made = gc.get_objects()
+    kinds = set(filter(_has_to_hear, set(map(type, made))))
+    if not kinds and not before:
+        return
+    found = [*before, *(one for one in made if type(one) in kinds)]
     if not _thread._count():  # else it may be in use
         for one in found:
             if type(one).__module__ != "_io":
                 _call_finalizer(one)
-    for kind in (_io.TextIOWrapper, _io.BufferedWriter, _io.BufferedRandom):  # texts are made of bytes
+    for kind in _BUFFERED:
         for one in found:
             if type(one) is kind:
                 try:
@@ -41,8 +56,8 @@ def finalize(before: list[Any]) -> None:
                     pass
 
 
-def _is_to_hear(one: object) -> bool:
+def _has_to_hear(kind: type) -> bool:
     try:
-        return hasattr(type(one), "__del__")
+        return hasattr(kind, "__del__")
     except BaseException:
         return False
