@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gzip
 import os
 import signal
 import subprocess
@@ -17,7 +18,8 @@ import trio
 from runner.backends.base import Backend
 from runner.backends.local import foreign
 from runner.backends.local.backend import LocalBackend
-from runner.backends.local.warm.parent import preload
+from runner.backends.local.warm.parent import huge, preload
+from runner.backends.local.warm.parent.titles import Titles
 from runner.backends.local.warm.program import Hiding
 from runner.model import Attempt, Ended, Outcome
 from tests.contract import PATIENCE, AheadContract, Command, Site, ignore, until
@@ -203,14 +205,36 @@ def test_an_environment_for_which_the_parent_has_no_room(tmp_path: Path, more: d
     assert third.replace("X=y\n", "").replace(", ('X', 'y')", "") == first
 
 
-def test_what_an_import_sets_for_c_alone_is_there(tmp_path: Path) -> None:
-    """Which os.environ does not know of."""
-    set_it = "import ctypes; ctypes.CDLL(None).setenv(b'SET', b'by it', 1)"
-    env = module(tmp_path, "sets", set_it)
+@pytest.mark.parametrize(
+    "more", [{}, {"LONG": "x" * 10_000}, {f"V{n}": "" for n in range(100)}], ids=["", "long", "many"]
+)
+def test_what_an_import_sets_for_c_alone_is_there(tmp_path: Path, more: dict[str, str]) -> None:
+    """Which os.environ does not know of; and what it removes there is gone, whatever room there is."""
+    text = "import ctypes, os; C = ctypes.CDLL(None); C.setenv(b'SET', b'by it', 1); C.unsetenv(b'GONE'); os.putenv('PUT', 'too')"
+    env = {**module(tmp_path, "sets", text), "GONE": "g", "PUT": "p"}
     site = warm_site(tmp_path, ["sets"])
-    code = "import os; print('SET' in os.environ, flush=True); os.system('echo $SET $X')"
-    attempts = [site.attempt(python(code), f"one-{n}", X=str(n), **env) for n in range(2)]
-    assert outputs(site, attempts) == ["False\nby it 0\n", "False\nby it 1\n"]
+    code = """
+import os
+print('SET' in os.environ, os.environ['PUT'], os.environ['GONE'], flush=True)
+os.system('echo $SET $PUT $GONE $X')
+"""
+    attempts = [site.attempt(python(code), f"one-{n}", X=str(n), **env, **(more if n else {})) for n in range(2)]
+    assert outputs(site, attempts) == [f"False p g\nby it too {n}\n" for n in range(2)]
+
+
+def test_what_an_import_sets_to_what_the_first_session_has(tmp_path: Path) -> None:
+    env = module(tmp_path, "sets", "import os; os.environ['MODE'] = 'a'")
+    site = warm_site(tmp_path, ["sets"])
+    code = "import os; print(os.environ['MODE'], flush=True); os.system('echo $MODE')"
+    attempts = [site.attempt(python(code), f"one-{mode}", MODE=mode, **env) for mode in "ab"]
+    assert outputs(site, attempts) == ["a\na\n"] * 2
+
+
+def test_an_import_that_clears_the_environment(tmp_path: Path) -> None:
+    env = module(tmp_path, "clears", "import ctypes; ctypes.CDLL(None).clearenv()")
+    site = warm_site(tmp_path, ["clears"])
+    code = "import os; print(os.environ['X'], flush=True); os.system('echo $X')"
+    assert outputs(site, [site.attempt(python(code), X="x", **env)]) == ["x\n\n"]
 
 
 def test_libraries_write_what_they_have_kept_back(tmp_path: Path) -> None:
@@ -255,6 +279,29 @@ def test_what_torch_would_only_take_apart_is_left(tmp_path: Path) -> None:
     assert outputs(site, [site.attempt(python(own), **env)]) == ["its own\npreloaded\n"]
 
 
+def test_a_file_that_an_import_has_opened_is_written(tmp_path: Path) -> None:
+    """What a session has yet to write to it, each by itself."""
+    env = module(tmp_path, "keeps", "import gzip\nplain = open('plain', 'a'); packed = gzip.open('packed', 'ab')")
+    site = warm_site(tmp_path, ["keeps"])
+    code = "import keeps, sys; keeps.plain.write(sys.argv[1]); keeps.packed.write(sys.argv[1].encode())"
+    outputs(site, [site.attempt(python(code, word), word, **env) for word in ("one", "two")])
+    assert (tmp_path / "plain").read_text() == "onetwo"
+    assert gzip.decompress((tmp_path / "packed").read_bytes()) == b"onetwo"
+
+
+def test_a_library_with_a_function_that_is_nowhere(tmp_path: Path) -> None:
+    """It can be loaded as long as nobody calls that, before the fork as after it."""
+    source = tmp_path / "lacks.c"
+    source.write_text("int nowhere(void); int lacks(void) { return nowhere(); }\n")
+    subprocess.run(["cc", "-shared", "-fPIC", "-Wl,-z,lazy", "-o", tmp_path / "lacks.so", source], check=True)
+    load = "import ctypes, os; LOADED = ctypes.PyDLL(None).dlopen(os.environb[b'LACKS'], os.RTLD_LAZY) != 0"
+    env = {**module(tmp_path, "loads", load), "LACKS": str(tmp_path / "lacks.so")}
+    site = warm_site(tmp_path, ["loads"])
+    assert outputs(site, [site.attempt(python(f"import loads; {load}; print(loads.LOADED, LOADED)"), **env)]) == [
+        "True True\n"
+    ]
+
+
 # When they are cold
 
 
@@ -296,6 +343,18 @@ def test_a_gpu_that_an_import_has_opened(tmp_path: Path) -> None:
     assert preload.gpu(str(tmp_path)) is None
     (tmp_path / "4").symlink_to("/dev/nvidiactl")
     assert preload.gpu(str(tmp_path)) == "/dev/nvidiactl"
+
+
+def test_a_kernel_that_tells_less(tmp_path: Path) -> None:
+    """Without a list of its memory a parent does without huge pages; without its environment's place it is of no use."""
+    (tmp_path / "stat").write_text("1 (python) R" + 49 * " 0")
+    huge.collapse(str(tmp_path / "smaps"))
+    for file, reason in (
+        ("stat", "does not tell where the environment stands"),
+        ("no", "cannot be read: No such file or directory"),
+    ):
+        with pytest.raises(preload.UnfitError, match=f"^`{tmp_path}/{file}` {reason}$"):
+            Titles(str(tmp_path / file))
 
 
 def test_no_interpreter(site: WarmSite) -> None:

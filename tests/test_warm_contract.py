@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -23,9 +24,16 @@ ADDRESS = re.compile(rb" at 0x[0-9a-f]+| started [0-9]+")
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm sessions are for Linux")
 
+PYTHON = os.environ.get("RUNNER_TEST_PYTHON", sys.executable)
+"""Whose sessions they are."""
+
 WITH_NUMPY = {"numpy", "threads of libraries"}
 
+OLD = subprocess.run([PYTHON, "-P", "-c", ""], check=False, stderr=subprocess.DEVNULL).returncode != 0
+"""Whether it is older than 3.11, which knows `-P`."""
+
 COLD = {
+    *(["option for a safe path", "safe path beside a preloaded name"] if OLD else []),
     "script hides a preloaded module",
     "developing",
     "unknown option",
@@ -42,7 +50,7 @@ def both(
     """How a command line ends cold and warm, and why it was cold even so. Streams go to `cold.*` and `warm.*`."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     site = Site(lambda: LocalBackend(environ), folder)
-    arguments = tuple(word.replace("{folder}", str(folder)) for word in (sys.executable, *command))
+    arguments = tuple(word.replace("{folder}", str(folder)) for word in (PYTHON, *command))
     env = {name: value.replace("{folder}", str(folder)) for name, value in env.items()}
     cold, warm = (site.attempt(arguments, name, **env, RUNNER_SESSION="1") for name in ("cold", "warm"))
 

@@ -59,6 +59,37 @@ print('no newline', end='')
     "stdout cannot be flushed after an error": (
         "import os, sys; os.dup2(os.open('/dev/full', os.O_WRONLY), 1); print('lost'); sys.exit(3)"
     ),
+    "stdout fails in Python": """
+import sys
+class Fails:
+    closed = property(lambda self: 1 / 0)
+    def flush(self): raise OSError('no')
+sys.stdout = Fails()
+""",
+    "stdout fails and a hook hears": """
+import os, sys
+sys.unraisablehook = lambda seen: os.write(2, repr((seen.exc_type, seen.err_msg, seen.exc_traceback)).encode())
+os.dup2(os.open('/dev/full', os.O_WRONLY), 1); print('lost')
+""",
+    "stdout fails and the hook, too": """
+import os, sys
+def hook(seen): raise ValueError
+sys.unraisablehook = hook
+os.dup2(os.open('/dev/full', os.O_WRONLY), 1); print('lost')
+""",
+    "stdout is another": "import io, sys; print('out'); sys.stdout = io.StringIO(); print('nowhere')",
+    "files left open": """
+import gzip, json, os, zipfile
+if pid := os.fork():
+    os.waitpid(pid, 0)
+    print(os.path.getsize('of main'), os.path.getsize('of a library'))
+    print(gzip.open('packed').read(), zipfile.ZipFile('archive').namelist())
+else:
+    mine = open('of main', 'w'); mine.write('mine')
+    json.theirs = open('of a library', 'w'); json.theirs.write('theirs')
+    json.packed = gzip.open('packed', 'w'); json.packed.write(b'x')
+    json.archive = zipfile.ZipFile('archive', 'w'); json.archive.writestr('a', 'b')
+""",
     "unencodable": "import sys; sys.stdout.reconfigure(encoding='ascii'); print('é')",
     "surrogates": "print('\\udcff')",
     "exit": "import sys; sys.exit()",
@@ -74,6 +105,17 @@ print('no newline', end='')
     "exit list": "import sys; sys.exit([1, 'two'])",
     "exit object": "class Why:\n    def __str__(self): return 'why'\nraise SystemExit(Why())",
     "exit unprintable": "class Why:\n    def __str__(self): raise ValueError\nraise SystemExit(Why())",
+    "exit -2**70": "import sys; sys.exit(-2**70)",
+    "exit without a code": "class Fails(SystemExit): code = property(lambda self: 1 / 0)\nraise Fails('why')",
+    "exit text without stderr": "import sys; sys.stderr = None; sys.exit('été')",
+    "exit text and stderr fails": """
+import sys
+class Fails:
+    def write(self, text): raise OSError('no')
+    def flush(self): raise OSError('no')
+sys.stderr = Fails()
+sys.exit('why')
+""",
     "exit builtin": "exit(4)",
     "exit at once": "import os; print('lost'); os._exit(5)",
     "exit in a thread": "import threading, sys; threading.Thread(target=sys.exit, args=(7,)).start()",
@@ -102,6 +144,11 @@ atexit.register(lambda: print(sys.last_type, sys.last_value, sys.last_traceback.
     "hook": "import sys; sys.excepthook = lambda *args: print('hooked', args[0], args[2].tb_lineno); 1 / 0",
     "hook fails": "import sys\ndef hook(*args): raise OSError('in the hook')\nsys.excepthook = hook\n1 / 0",
     "hook exits": "import sys; sys.excepthook = lambda *args: sys.exit(9)\n1 / 0",
+    "hook is gone": "import sys; del sys.excepthook; 1 / 0",
+    "hook is None": "import sys; sys.excepthook = None; 1 / 0",
+    "hook fails without stderr": "import sys; sys.excepthook = sys.stderr = None; 1 / 0",
+    "stdout is gone": "import sys; print('out'); del sys.stdout",
+    "error without stderr": "import sys; sys.stderr = None; 1 / 0",
     "unraisable": "class A:\n    def __del__(self): raise ValueError('in del')\na = A()\ndel a\nprint('on')",
     "warnings": """
 import warnings
@@ -144,6 +191,19 @@ class Cycle(A): pass
 cycle = Cycle('cycle'); cycle.itself = cycle
 print('end')
 """,
+    "del of what a library holds": """
+import json
+class A:
+    def __del__(self): print('gone')
+class Fails:
+    def __del__(self): raise ValueError
+json.a, json.b = A(), Fails()
+def left_open():
+    try: yield
+    finally: print('closed')
+json.c = left_open(); next(json.c)
+""",
+    "del fails at the end": "class A:\n    def __del__(self): raise ValueError\na = A()",
     "finalize": "import weakref\nclass A: pass\na = A()\nweakref.finalize(a, print, 'finalized')\nprint('end')",
     "generator left open": "def g():\n    try: yield\n    finally: print('closed')\nx = g(); next(x); print('end')",
     "thread": """
@@ -274,6 +334,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "import sibling, sys; print(sibling.__file__, sys.modules['__main__'].__loader__)",
     ),
     "code fails": ("-c", "def f():\n    1 / 0\nf()"),
+    "code of many lines fails": (
+        "-c",
+        "import sys, linecache\n\ndef f(): 1 / 0\nprint(linecache.getline('<string>', 1))\nf()",
+    ),
     "code with a syntax error": ("-c", "print('a'\nx"),
     "code exits": ("-c", "import sys; sys.exit('no')"),
     "code with surrogates": ("-c", "print('\udcff'.encode('utf-8', 'surrogateescape'))"),
@@ -303,7 +367,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "warnings are errors": ("-W", "error", "-c", "import warnings; warnings.warn('x')"),
     "isolated": ("-I", "-c", "import sys; print(sys.path, sys.flags.isolated)"),
-    "safe path": ("-P", "package/alone.py"),
+    "option for a safe path": ("-P", "package/alone.py"),
     "no site": ("-S", "-c", "import sys; print(sys.path, 'site' in sys.modules)"),
     "no bytecode": ("-B", "-c", "import sys; print(sys.dont_write_bytecode)"),
     "developing": ("-X", "dev", "-c", "import sys; print(sys.flags.dev_mode)"),
@@ -314,6 +378,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 ENVIRONMENTS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "hash seed": ({"PYTHONHASHSEED": "0"}, ("-c", "print(hash('x'))")),
     "C locale": ({"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}, ("encodings.py",)),
+    "coerced locale": (
+        {"LC_ALL": "", "LC_CTYPE": "", "LANG": "C"},
+        ("-c", "import os; print(os.environ['LC_CTYPE'], flush=True); os.system('echo $LC_CTYPE')"),
+    ),
     "POSIX without UTF-8": (
         {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
         ("-c", "import sys; print(sys.stdout.encoding, sys.stdout.errors, sys.stdin.errors)"),
@@ -323,6 +391,7 @@ ENVIRONMENTS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "path": ({"PYTHONPATH": "{folder}/package"}, ("-c", "import alone, sys; print(sys.path)")),
     "relative path": ({"PYTHONPATH": "package"}, ("-c", "import alone, sys; print(sys.path)")),
     "safe path": ({"PYTHONSAFEPATH": "1"}, ("package/alone.py",)),
+    "safe path beside a preloaded name": ({"PYTHONSAFEPATH": "1"}, ("hides/prog.py",)),
     "optimized": ({"PYTHONOPTIMIZE": "1"}, ("-c", "assert False; print(__debug__)")),
     "warnings": ({"PYTHONWARNINGS": "error"}, ("-c", "import warnings; warnings.warn('x')")),
     "time zone": ({"TZ": "Asia/Seoul"}, ("-c", "import time; print(time.tzname, time.localtime(0).tm_hour)")),

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 _ROOM = 2048
 """Bytes by which a session's command line and environment may be longer than the parent's, to be shown in full."""
 
-_BOUND = {b"LD_BIND_NOW": b"1"}
-"""For the parent alone, of which no session inherits it: else each fork would look up the functions that only forks call."""
-
 _PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "parent", "__main__.py").encode()
 
 
@@ -53,7 +50,7 @@ class Parent:
                 *(request.command[0], *request.program.flags, _PROGRAM, b",".join(_modules(request))),
                 *(str(request_end).encode(), str(report_end).encode(), b" " * _ROOM),
             ]
-            env = {**request.env, MARK.encode(): b"-" * _ROOM, **_BOUND}
+            env = {**request.env, MARK.encode(): b"-" * _ROOM}
             self.pid = launch(command, env, request.workdir, b"/dev/null", b"/dev/null")
         except BaseException:
             self.close()

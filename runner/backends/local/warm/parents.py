@@ -115,8 +115,8 @@ class Parents:
             return False
         if parent.loaded is None:
             return False
-        folder = first_folder(request.program, request.command, request.env, request.workdir)
-        if folder is not None and (hidden := self._hiding(folder, parent.loaded)):
+        folder = first_folder(request.program, request.command, request.workdir)
+        if parent.loaded and (hidden := self._hiding(folder, parent.loaded)):
             name = f"`{os.fsdecode(hidden)}`"
             raise UnfitError(f"{name} in `{os.fsdecode(folder)}` would be hidden by the preloaded module {name}")
         request.at, request.job.begun = time(), monotonic()

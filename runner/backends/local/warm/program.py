@@ -75,10 +75,8 @@ def startup(env: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     return {name: value for name, value in env.items() if name.startswith(_PREFIXES) or name in _NAMES}
 
 
-def first_folder(program: Program, command: list[bytes], env: Mapping[bytes, bytes], workdir: bytes) -> bytes | None:
-    """Where the program's imports look first, ahead of what is installed; None if they do not."""
-    if b"-I" in program.flags or b"-P" in program.flags or (env.get(b"PYTHONSAFEPATH") and b"-E" not in program.flags):
-        return None
+def first_folder(program: Program, command: list[bytes], workdir: bytes) -> bytes:
+    """Where the program's imports look first, ahead of what is installed, unless it is told not to."""
     if program.mode != SCRIPT:
         return workdir
     return os.path.dirname(os.path.realpath(os.path.join(workdir, command[program.at])))

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from runner.backends.local.warm.parent.titles import Block
 
-    Prepared = tuple[list[Block], dict[bytes, bytes] | None]
-    """What to write over the parent's, and what is then in os.environ; None: each variable is yet to be set."""
+    Prepared = tuple[list[Block], dict[bytes, bytes]]
+    """What to write over the parent's, and what is then in os.environ."""
 
 _STREAMS = (("stdout", sys.stdout), ("stderr", sys.stderr))
 """As this interpreter makes them, for /dev/null: encoding, errors, and buffers of so many bytes as that has blocks."""
@@ -34,16 +34,17 @@ class Fresh:
     def __init__(self) -> None:
         self.titles = Titles()
         self._sources = Sources()
-        self._environ = dict(os.environb)
         self._changed: dict[bytes, bytes] = {}
         self._removed: list[bytes] = []
         self._chance: Chance
 
-    def settle(self) -> None:
-        now = dict(os.environb)
-        self._changed = {name: value for name, value in now.items() if self._environ.get(name) != value}
-        self._removed = [name for name in self._environ if name not in now]
-        self.titles.settle()
+    def settle(self, written: set[bytes]) -> None:
+        """`written` are the variables that certainly have been set meanwhile."""
+        now = dict(os.environb)  # (an interpreter itself sets LC_CTYPE in the C locale, PEP 538)
+        given = self.titles.given
+        self._changed = {name: value for name, value in now.items() if name in written or given.get(name) != value}
+        self._removed = [name for name in given if name not in now]
+        self.titles.settle(written)
         self._own = os.environ._data  # type: ignore[attr-defined]  # (to be freed by no fork)
         self._chance = Chance()
         for stream in (sys.stdout, sys.stderr):
@@ -52,10 +53,10 @@ class Fresh:
     def prepare(self, request: Request) -> Prepared:
         """In the parent: all that can be made ready there."""
         self._sources.prepare(request)
-        blocks, all_set = self.titles.prepare(request.command, request.env)
-        if not all_set or self._removed:
-            return blocks, None
-        return blocks, {**request.env, **self._changed}
+        environ = {**request.env, **self._changed}
+        for name in self._removed:
+            environ.pop(name, None)
+        return self.titles.prepare(request.command, request.env), environ
 
     def become(self, request: Request, prepared: Prepared) -> tuple[int | None, str] | None:
         """None when done; else an exit code (None if the place is at fault, not the session) and why it cannot begin."""
@@ -69,10 +70,7 @@ class Fresh:
             fault = (None, f"no memory group can be joined: {error.strerror}")
         if fault:
             return fault
-        if environ is None:
-            self._set_environment(request.env)
-        else:
-            os.environ._data = os.environb._data = environ  # type: ignore[attr-defined]
+        os.environ._data = os.environb._data = environ  # type: ignore[attr-defined]
         if os.fstat(1).st_blksize != _BLOCK:
             _set_streams()
         sys.argv = request.argv
@@ -80,14 +78,6 @@ class Fresh:
             sys.orig_argv = request.words
         self._chance.renew()
         return None
-
-    def _set_environment(self, env: dict[bytes, bytes]) -> None:
-        """The session's variables, and on top what the preloaded modules have set or removed, as their import would have."""
-        os.environb.clear()
-        os.environb.update(env)
-        os.environb.update(self._changed)
-        for name in self._removed:
-            os.environb.pop(name, None)
 
 
 def _write(path: bytes, data: bytes) -> None:

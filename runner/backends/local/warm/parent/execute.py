@@ -13,15 +13,18 @@ import signal
 import sys
 from types import ModuleType
 
+from runner.backends.local.warm.parent.ignored import outside, report
 from runner.backends.local.warm.parent.request import CODE, MODULE, SCRIPT, Request, looks_beside
-from runner.backends.local.warm.parent.source import compiled, path_of
+from runner.backends.local.warm.parent.source import compiled, path_of, show_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType, TracebackType
+    from types import CodeType
     from typing import Any, NoReturn
 
-_HERE = os.path.dirname(os.path.abspath(__file__))
+_LEAVES = (3, 12) <= sys.version_info < (3, 12, 8) or (3, 13) <= sys.version_info < (3, 13, 1)
+"""Whether what fails as a SystemExit is looked at is reported later, at the first occasion (gh-125842)."""
+
 _frozen: Any = sys.modules["_frozen_importlib"]
 _external: Any = sys.modules["_frozen_importlib_external"]
 
@@ -71,6 +74,7 @@ def _code(request: Request, scope: dict[str, Any]) -> CodeType:
     if request.mode == CODE:
         sys.path[:0] = [""] if looks_beside() else []
         scope["__loader__"] = _frozen.BuiltinImporter
+        show_lines(request.target, code)
         return code
     path = path_of(request, cwd)
     sys.path[:0] = [os.path.dirname(os.path.realpath(request.target))] if looks_beside() else []
@@ -86,45 +90,69 @@ def _start_afresh(request: Request) -> NoReturn:
 
 def _asked(error: SystemExit) -> int:
     """The exit status of a SystemExit."""
-    code = error.code
+    try:
+        code = error.code
+    except BaseException:
+        code = error  # type: ignore[assignment]
     if code is None:
         return 0
     if isinstance(code, int):
-        return code & 0xFF if -(1 << 63) <= code < 1 << 63 else 0xFF
-    try:
-        sys.stderr.write(str(code))
-    except Exception:
-        pass
-    try:
-        sys.stderr.write("\n")
-    except Exception:
-        pass
+        if -(1 << 63) <= code < 1 << 63:
+            return code & 0xFF
+        _left(OverflowError("Python int too large to convert to C long"))
+        return 0xFF
+    _say(code)
     return 1
+
+
+def _say(code: object) -> None:
+    """A line to stderr, or past it where there is none."""
+    left = None
+    try:
+        text = str(code)
+        if getattr(sys, "stderr", None) is None:
+            os.write(2, text.encode(errors="backslashreplace"))
+        else:
+            sys.stderr.write(text)
+    except BaseException as failed:
+        left = failed
+    _write("\n")
+    if left is not None:
+        _left(left)
+
+
+def _write(text: str) -> None:
+    """To stderr, or past it where that fails."""
+    try:
+        sys.stderr.write(text)
+    except BaseException:
+        os.write(2, text.encode())
+
+
+def _left(error: BaseException) -> None:
+    if _LEAVES:
+        report(error, "Exception ignored on threading shutdown" if sys.version_info >= (3, 13) else None)
 
 
 def _uncaught(error: BaseException) -> int:
     """Show it as the interpreter does; the exit status."""
-    trace = _outside(error.__traceback__)
+    trace = outside(error.__traceback__)
     kind = type(error)
     error.__traceback__ = trace
     sys.last_type, sys.last_value, sys.last_traceback = kind, error, trace
     if sys.version_info >= (3, 12):
         sys.last_exc = error
+    if not hasattr(sys, "excepthook"):
+        _write("sys.excepthook is missing\n")
+        sys.excepthook = sys.__excepthook__
     try:
         sys.excepthook(kind, error, trace)
     except SystemExit as instead:
         return _asked(instead)
     except BaseException as instead:
-        instead.__traceback__ = _outside(instead.__traceback__)
-        sys.stderr.write("Error in sys.excepthook:\n")
+        instead.__traceback__ = outside(instead.__traceback__)
+        _write("Error in sys.excepthook:\n")
         sys.__excepthook__(type(instead), instead, instead.__traceback__)
-        sys.stderr.write("\nOriginal exception was:\n")
+        _write("\nOriginal exception was:\n")
         sys.__excepthook__(kind, error, trace)
     return -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
-
-
-def _outside(trace: TracebackType | None) -> TracebackType | None:
-    """A traceback without our own frames, which are its first."""
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_HERE):
-        trace = trace.tb_next
-    return trace

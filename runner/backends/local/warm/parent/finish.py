@@ -14,7 +14,7 @@ import sys
 import weakref
 from typing import NamedTuple
 
-from runner.backends.local.warm.parent import libraries
+from runner.backends.local.warm.parent import held, ignored, libraries
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,20 +25,27 @@ _FLUSH_FAILED = 120
 _libc = ctypes.PyDLL(None)  # calls of it keep the GIL, so no thread runs on
 _fflush = _libc.fflush  # found here, not by each fork
 
+_BY_NAME = sys.version_info < (3, 13)
+"""Whether what has failed is named by itself, and not what was being done."""
+
+_FLUSHING = f"Exception ignored {'on' if sys.version_info < (3, 14) else 'while'} flushing sys.stdout"
+
+_STREAMS = ("stdout", "stderr")
 _LAST = ("last_type", "last_value", "last_traceback", "last_exc")
 
 
 class Before(NamedTuple):
-    """What a fork has found: the `modules` that are not its program's own, and of its libraries whether they are `quiet`
-    at the end, and their measure `loaded`."""
+    """What a fork has found: the `modules` that are not its program's own, the `files` that these have open, and of its
+    libraries whether they are `quiet` at the end, and their measure `loaded`."""
 
     modules: frozenset[str]
+    files: list[Any]
     quiet: bool
     loaded: bytes
 
 
 def before() -> Before:
-    return Before(frozenset(sys.modules) - {"__main__"}, libraries.nothing_to_do(), libraries.loaded())
+    return Before(frozenset(sys.modules) - {"__main__"}, held.files(), libraries.nothing_to_do(), libraries.loaded())
 
 
 def finish(status: int, before: Before) -> NoReturn:
@@ -48,7 +55,7 @@ def finish(status: int, before: Before) -> NoReturn:
         try:
             threading._shutdown()
         except BaseException as error:
-            _ignored(error, threading)
+            ignored.report(error, *((None, threading) if _BY_NAME else ("Exception ignored on threading shutdown",)))
     try:
         atexit._run_exitfuncs()
     except BaseException:  # 3.9 and older raise, once more, what they have shown
@@ -68,18 +75,24 @@ def finish(status: int, before: Before) -> NoReturn:
 def leave(before: Before) -> tuple[bool, bool]:
     """Let go of what is the program's; whether all that was written could be flushed, and whether no library is to be asked."""
     flushed = _flush_both()
-    _let_go(before.modules)
+    for name in _STREAMS:
+        original = getattr(sys, f"__{name}__", None)
+        if getattr(sys, name, None) is not original:
+            setattr(sys, name, original)
+    _let_go(before)
     flushed = flushed and _flush_both()
     return flushed, before.quiet and libraries.loaded() == before.loaded
 
 
-def _let_go(preloaded: frozenset[str]) -> None:
+def _let_go(before: Before) -> None:
     """Drop the program's modules, so that `__del__` runs; those which something else holds are emptied."""
     for name in _LAST:
         if hasattr(sys, name):
             setattr(sys, name, None)
-    kept = [weakref.ref(sys.modules.pop(name)) for name in _own(preloaded)]
+    kept = [weakref.ref(sys.modules.pop(name)) for name in _own(before.modules)]
+    sys.modules["io"] = None  # type: ignore[assignment]  # as it is by then: no lines of the source are shown any more
     gc.collect()
+    held.finalize(before.files)
     for reference in reversed(kept):
         module = reference()
         if module is not None:
@@ -109,20 +122,24 @@ def _empty(module: ModuleType) -> None:
 
 def _flush_both() -> bool:
     """Whether all that was written could be flushed."""
-    return _flush(sys.stdout) & _flush(sys.stderr)
+    return _flush("stdout") & _flush("stderr")
 
 
-def _flush(stream: Any) -> bool:
-    if stream is None or getattr(stream, "closed", False):
+def _flush(name: str) -> bool:
+    stream: Any = getattr(sys, name, None)
+    if stream is None or _closed(stream):
         return True
     try:
         stream.flush()
     except BaseException as error:
-        if stream is sys.stdout:
-            _ignored(error, stream)
+        if name == "stdout":
+            ignored.report(error, *((None, stream) if _BY_NAME else (_FLUSHING,)))
         return False
     return True
 
 
-def _ignored(error: BaseException, where: object) -> None:
-    print(f"Exception ignored in: {where!r}\n{type(error).__name__}: {error}", file=sys.stderr)
+def _closed(stream: Any) -> bool:
+    try:
+        return bool(stream.closed)
+    except BaseException:
+        return False

@@ -20,16 +20,17 @@ class UnfitError(Exception):
     """Why no session can be forked from this process; for people, without a full stop."""
 
 
-def preload(modules: list[str]) -> list[bytes]:
-    """Import them; the environment variables that were looked at meanwhile. Raises UnfitError."""
+def preload(modules: list[str]) -> tuple[list[bytes], set[bytes]]:
+    """Import them; the environment variables that were looked at meanwhile, and those that were set. Raises UnfitError."""
     if sys.implementation.name != "cpython" or sys.version_info < (3, 8):
         raise UnfitError(f"{sys.version.split()[0]} of {sys.implementation.name} is not CPython 3.8 or newer")
     seen: set[Any] = set()
-    with _Watch(seen):
+    written: set[Any] = set()
+    with _Watch(seen, written):
         for name in modules:
             _import(name)
             _check(name)
-    return sorted(seen)
+    return sorted(seen), written
 
 
 def _import(name: str) -> None:
@@ -86,11 +87,12 @@ def _threads() -> int:
 
 
 class _Recorder(dict):  # type: ignore[type-arg]
-    """The content of os.environ, which notes what is looked up in it; to copy all of it is to look up nothing."""
+    """The content of os.environ, which notes what is looked up and set in it; to copy all of it is to look up nothing."""
 
-    def __init__(self, content: dict[Any, Any], seen: set[Any]) -> None:
+    def __init__(self, content: dict[Any, Any], seen: set[Any], written: set[Any]) -> None:
         super().__init__(content)
         self._seen = seen
+        self._written = written
         self._copied: list[Any] = []
 
     def __iter__(self) -> Any:
@@ -105,15 +107,20 @@ class _Recorder(dict):  # type: ignore[type-arg]
             self._seen.add(name)
         return super().__getitem__(name)
 
+    def __setitem__(self, name: Any, value: Any) -> None:
+        self._written.add(name)
+        super().__setitem__(name, value)
+
 
 class _Watch:
-    """Notes the names that are looked up in os.environ: a library has decided something by their values."""
+    """Notes the names that are looked up in os.environ, as a library has decided something by their values, and those set."""
 
-    def __init__(self, seen: set[Any]) -> None:
+    def __init__(self, seen: set[Any], written: set[Any]) -> None:
         self._seen = seen
+        self._written = written
 
     def __enter__(self) -> None:
-        self._set(_Recorder(os.environ._data, self._seen))  # type: ignore[attr-defined]
+        self._set(_Recorder(os.environ._data, self._seen, self._written))  # type: ignore[attr-defined]
 
     def __exit__(self, *_: object) -> None:
         self._set(dict(dict.items(os.environ._data)))  # type: ignore[attr-defined]

@@ -23,13 +23,14 @@ _NULL = b"/dev/null"
 
 
 def rehearse(fresh: Fresh, before: Before, main: dict[str, Any]) -> None:
-    """For an empty program; this process has /dev/null for its streams. Leaves all as it was but the working directory."""
+    """For a program that prints; this process has /dev/null for its streams. Leaves all as it was but the working directory."""
     modules, path, words = dict(sys.modules), list(sys.path), (sys.argv, getattr(sys, "orig_argv", None))
     environ = os.environ._data  # type: ignore[attr-defined]
+    before = before._replace(files=[])  # which stay open
     for _ in range(_ROUNDS):
         request = Request(0, CODE, 0, fresh.titles.own, {}, b"/", _NULL, _NULL, None)
         prepared = fresh.prepare(request)
-        request.code = compile("", "<string>", "exec")
+        request.code = compile("import os; print(os.getcwd())", "<string>", "exec")
         fresh.become(request, prepared)
         execute(request, main)
         leave(before)

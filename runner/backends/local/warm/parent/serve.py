@@ -33,7 +33,7 @@ from runner.backends.local.warm.parent.huge import collapse
 from runner.backends.local.warm.parent.libraries import call_off
 from runner.backends.local.warm.parent.preload import UnfitError, preload
 from runner.backends.local.warm.parent.rehearse import rehearse
-from runner.backends.local.warm.parent.request import Request
+from runner.backends.local.warm.parent.request import Request, looks_beside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,22 +55,22 @@ def serve(
 
     `bare` are the modules that an interpreter has without us, and `main` is what a `__main__` begins with.
     """
-    fresh = Fresh()
     _end_with(requests, True)
     try:
-        reads = preload(modules)
+        fresh = Fresh()
+        reads, written = preload(modules)
     except UnfitError as reason:
         _report(reports, UNFIT, str(reason))
         os._exit(0)
     _end_with(requests, False)
-    fresh.settle()
+    fresh.settle(written)
     for name in [name for name in sys.modules if name.partition(".")[0] == "runner"]:
         del sys.modules[name]  # a program may have a `runner` of its own
     call_off()
     there = before()
     parent = _Parent(requests, reports, fresh)
-    folders = _folders(bare)
-    _kept.extend((parent, folders, reads, modules, bare, main))
+    folders = _folders(bare) if looks_beside() else {}
+    _kept.extend((parent, folders, reads, written, modules, bare, main))
     _kept.extend((sys.modules["__main__"], sys.argv, getattr(sys, "orig_argv", None)))
     collapse()
     gc.collect()

@@ -9,6 +9,9 @@ import warnings
 
 from runner.backends.local.warm.parent.request import CODE, SCRIPT, Request
 
+if sys.version_info >= (3, 13):
+    import linecache
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
@@ -64,6 +67,13 @@ def compiled(request: Request, cwd: str) -> CodeType:
 def path_of(request: Request, cwd: str) -> str:
     """What `__file__` is."""
     return os.path.join(cwd, request.target) if sys.version_info >= (3, 9) else request.target
+
+
+def show_lines(text: str, code: CodeType) -> None:
+    """Of a program of `-c`, in tracebacks, where they are shown."""
+    if sys.version_info >= (3, 13):
+        key = code if hasattr(linecache, "_interactive_cache") else "<string>"
+        linecache._register_code(key, _dedented(text) + "\n", "<string>")  # type: ignore[attr-defined]
 
 
 def _dedented(text: str) -> str:

@@ -12,6 +12,8 @@ import os
 import struct
 from itertools import accumulate
 
+from runner.backends.local.warm.parent.preload import UnfitError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     Block = tuple[memoryview, bytes]
@@ -28,16 +30,26 @@ _SPARE = 64
 
 
 class Titles:
-    """To be made before anything can have changed the process's original environment; `settle` once nothing will any more."""
+    """To be made before anything is imported that could write to where they stand; `settle` once nothing will any more.
 
-    def __init__(self) -> None:
-        with open("/proc/self/stat", "rb") as stat:
-            words = stat.read().rpartition(b")")[2].split()
+    `own` is the command line and `given` the environment that the process was started with.
+    """
+
+    def __init__(self, stat: str = "/proc/self/stat") -> None:
+        """Raises UnfitError where the kernel does not tell where they stand."""
+        try:
+            with open(stat, "rb") as file:
+                words = file.read().rpartition(b")")[2].split()
+        except OSError as error:
+            raise UnfitError(f"`{stat}` cannot be read: {error.strerror}") from None
         command, end, self._address, environ_end = (int(word) for word in words[_FIRST - 3 : _FIRST + 1])
+        if not command or not self._address:
+            raise UnfitError(f"`{stat}` does not tell where the environment stands")
         self._command = _memory(command, end - command)
         self._environ = _memory(self._address, environ_end - self._address)
-        self._before = dict(os.environb)
-        for name, value in self._before.items():
+        given = (text.partition(b"=") for text in bytes(self._environ).split(b"\0") if b"=" in text)
+        self.given = {name: value for name, _, value in given}
+        for name, value in os.environb.items():
             os.putenv(name, value)  # a copy of its own: what stands there now will be overwritten
         with open("/proc/self/cmdline", "rb") as cmdline:
             self.own = cmdline.read().split(b"\0")[:-2]  # without its room for others
@@ -45,38 +57,47 @@ class Titles:
         self._used = len(shown)
         write([_block(self._command, shown, len(self._command)), _block(self._environ, b"", len(self._environ))])
 
-    def settle(self) -> None:
-        """What has been set since, by whomever, stays as it is in each fork."""
-        place = ctypes.c_void_p.in_dll(ctypes.pythonapi, "environ")
-        pointers = ctypes.cast(place.value or 0, ctypes.POINTER(ctypes.c_void_p))
-        own: list[int] = []
-        while address := pointers[len(own)]:
-            own.append(address)
+    def settle(self, written: set[bytes]) -> None:
+        """What has been set or removed since, by whomever, stays so in each fork; `written` are names that certainly were."""
+        self._environ_of_c = ctypes.c_void_p.in_dll(ctypes.pythonapi, "environ")
+        own = _strings(self._environ_of_c.value)
         texts = {text.partition(b"=")[0]: (text, at) for at in own if (text := ctypes.string_at(at))}
         self._fixed = {
-            name: at for name, (text, at) in texts.items() if text.partition(b"=")[2] != self._before.get(name)
+            name: at
+            for name, (text, at) in texts.items()
+            if name in written or text.partition(b"=")[2] != self.given.get(name)
         }
-        self._whole = texts.keys() >= self._before.keys()
+        self._removed = [name for name in self.given if name not in texts]
         table = bytearray((len(own) + _SPARE) * _POINTER)
         self._pointers = memoryview(table)
         write([(self._pointers, _packed(own))])
-        place.value = ctypes.addressof(ctypes.c_char.from_buffer(table))
+        self._environ_of_c.value = _address(table)
+        self._place = _memory(ctypes.addressof(self._environ_of_c), _POINTER)
 
-    def prepare(self, command: list[bytes], environ: dict[bytes, bytes]) -> tuple[list[Block], bool]:
-        """What to `write`: as much of them as there is room for, the mark first; whether that sets C's environment, too."""
+    def prepare(self, command: list[bytes], environ: dict[bytes, bytes]) -> list[Block]:
+        """What to `write`: as much of them as there is room for, the mark first, and C's environment."""
         shown = environ
         if _MARK in environ:
             shown = {_MARK: environ[_MARK], **environ}
         pairs = list(map(b"=".join, shown.items()))  # (in words of C: functions are objects, too)
         strings = b"\0".join(pairs)
         blocks = [_block(self._command, b"\0".join(command), self._used), _block(self._environ, strings, 0)]
-        places = dict(zip(shown, accumulate(map((1).__add__, map(len, pairs)), initial=self._address)))
+        address = self._address
+        if len(strings) >= len(self._environ):
+            self._strings = bytearray(strings + b"\0")  # of this request, as long as it is the last
+            address = _address(self._strings)
+        places = dict(zip(shown, accumulate(map((1).__add__, map(len, pairs)), initial=address)))
         places.update(self._fixed)
-        table = _packed(list(map(places.__getitem__, {**environ, **self._fixed})))
-        if len(strings) >= len(self._environ) or len(table) > len(self._pointers):
-            return blocks, False
-        blocks.append((self._pointers, table))
-        return blocks, self._whole
+        names = {**environ, **self._fixed}
+        for name in self._removed:
+            names.pop(name, None)
+        table = _packed(list(map(places.__getitem__, names)))
+        if len(table) <= len(self._pointers):
+            blocks.append((self._pointers, table))
+        else:
+            self._table = bytearray(table)
+            blocks.append((self._place, _packed([_address(self._table)])[:_POINTER]))
+        return blocks
 
 
 def _block(memory: memoryview, text: bytes, used: int) -> Block:
@@ -93,6 +114,19 @@ def write(blocks: list[Block]) -> None:
 def _packed(pointers: list[int]) -> bytes:
     """As C's `environ` has them, with the null pointer at their end."""
     return struct.pack(f"{len(pointers) + 1}P", *pointers, 0)
+
+
+def _strings(environ: int | None) -> list[int]:
+    """Where those are that C's `environ` points to, which may be null."""
+    pointers = ctypes.cast(environ or 0, ctypes.POINTER(ctypes.c_void_p))
+    found: list[int] = []
+    while environ and (address := pointers[len(found)]):
+        found.append(address)
+    return found
+
+
+def _address(memory: bytearray) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
 def _memory(address: int, size: int) -> memoryview:
