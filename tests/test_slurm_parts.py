@@ -9,10 +9,10 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -510,7 +510,22 @@ class Task:
         pid = self.process.pid
         return int(Path(f"/proc/{pid}/task/{pid}/children").read_text()) if self._below else pid
 
-    def end(self) -> list[Record]:
+    def send(self, number: signal.Signals, heard: Callable[[], object]) -> None:
+        """Send this until it has been heard, as runner does: bash hears only of the second, where the first comes at the very
+        moment at which it begins to wait.
+        """
+        for _ in range(60):
+            self.process.send_signal(number)
+            for _ in range(100):
+                if heard():
+                    return
+                time.sleep(0.01)
+        raise AssertionError(f"{number.name} was not heard")
+
+    def end(self, number: signal.Signals | None = None) -> list[Record]:
+        """What it has recorded, once it has ended, perhaps of this signal."""
+        if number is not None:
+            self.send(number, lambda: self.process.poll() is not None)
         self.process.communicate(timeout=60)
         self.array.collect()
         return [self.array.records[place] for place in sorted(self.array.records)]
@@ -579,17 +594,25 @@ class TestTask:
         [record] = Task(carrier, tmp_path, [deaf]).end()
         assert (record.why, record.code) == ("timeout", 143)
 
+    def test_a_timeout_that_is_not_reached_where_hangups_are_ignored(self, carrier: Carrier, tmp_path: Path) -> None:
+        """As below `nohup`, which no trap of a shell can undo."""
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            task = Task(carrier, tmp_path, [replace(attempt("x", tmp_path, "sleep 0.1"), timeout=100)])
+        finally:
+            signal.signal(signal.SIGHUP, before)
+        [record] = task.end()
+        assert (record.why, record.code) == ("", 0)
+
     def test_asked(self, carrier: Carrier, tmp_path: Path) -> None:
         """Only a marked session ends when asked; others get the signal themselves."""
         script = "trap 'echo usr1' USR1; trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done"
         task = Task(carrier, tmp_path, [attempt("x", tmp_path, script), attempt("y", tmp_path, "echo y")])
         log = tmp_path / "x.out"
         wait_for(lambda: log.exists() and "ready" in log.read_text())
-        task.process.send_signal(signal.SIGUSR1)
-        wait_for(lambda: "usr1" in log.read_text())
+        task.send(signal.SIGUSR1, lambda: "usr1" in log.read_text())
         task.array.ask(0)
-        task.process.send_signal(signal.SIGUSR1)
-        first, second = task.end()
+        first, second = task.end(signal.SIGUSR1)
         assert (first.why, first.code) == ("asked", 7)
         assert (second.why, second.code) == ("", 0)
 
@@ -602,8 +625,8 @@ class TestTask:
         task.array.ask(1)
         for number in (signal.SIGUSR1, signal.SIGUSR2):
             task.process.send_signal(number)
-            # A signal is taken before the next one is looked at; one that was passed on would end the program.
-            wait_for(partial(taken, task.process.pid, number))
+            # It has been taken and dealt with before the next one comes; one that was passed on would end the program.
+            wait_for(lambda: taken(task.pid, number) and state(task.pid) == "S")  # noqa: B023
         (tmp_path / "go").touch()
         first, second = task.end()
         assert (first.why, first.code) == ("", 0)
@@ -618,7 +641,7 @@ class TestTask:
         task.array.ask(0)
         for number in (signal.SIGUSR1, signal.SIGUSR2):
             task.process.send_signal(number)
-            wait_for(partial(taken, task.pid, number))
+            wait_for(lambda: taken(task.pid, number) and state(task.pid) == "S")  # noqa: B023
         (tmp_path / "go").touch()
         assert [(record.why, record.code) for record in task.end()] == [("", 3), ("", 0)]
 
@@ -653,8 +676,7 @@ class TestTask:
         log = tmp_path / "x.out"
         wait_for(lambda: log.exists() and "ready" in log.read_text())
         task.array.ask(0)
-        task.process.send_signal(signal.SIGUSR1)
-        [record] = task.end()
+        [record] = task.end(signal.SIGUSR1)
         assert record.why == "asked"
         folder = re.escape(str(task.array.folder))
         looks = re.findall(rf'(open)\w*\([^"]*"{folder}"|"{folder}/0\.(ask)"', calls.read_text())
@@ -667,8 +689,7 @@ class TestTask:
         log = tmp_path / "x.out"
         wait_for(lambda: log.exists() and "ready" in log.read_text())
         task.array.ask(0)
-        task.process.send_signal(signal.SIGUSR2)
-        [record] = task.end()
+        [record] = task.end(signal.SIGUSR2)
         assert (record.why, record.code) == ("asked", 137)
 
     def test_ended_by_slurm_and_begun_again(self, carrier: Carrier, tmp_path: Path) -> None:
@@ -680,8 +701,7 @@ class TestTask:
         attempts = [attempt(str(place), tmp_path, command) for place, command in enumerate([*commands, commands[0]])]
         task = Task(carrier, tmp_path, attempts)
         wait_for(lambda: (tmp_path / "1.out").exists() and "b" in (tmp_path / "1.out").read_text())
-        task.process.send_signal(signal.SIGTERM)
-        assert [(record.code, record.why) for record in task.end()] == [(0, ""), (143, "slurm")]
+        assert [(record.code, record.why) for record in task.end(signal.SIGTERM)] == [(0, ""), (143, "slurm")]
         (tmp_path / "go").touch()
         task.process = carrier.start((task.array.folder / "script").read_text(), SLURM_RESTART_COUNT="1")
         assert [(record.code, record.why) for record in task.end()] == [(0, "")] * 3

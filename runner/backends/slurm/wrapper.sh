@@ -75,7 +75,7 @@ hurry() {
 
 later() { # later SECONDS SIGNAL: send it to this script, and again until it is heard
     trap '' USR1 USR2 # whoever signals all that belongs to the job shall not stop the clock
-    trap 'kill "$nap"; exit' HUP
+    trap 'kill "$nap"; exit' VTALRM
     sleep "$1" &
     nap=$!
     wait "$nap"
@@ -138,9 +138,10 @@ session() { # its exit code in $code
         [ -n "$signalled" ] || break
     done
     leader=''
-    # HUP, because this script has no trap for it: any other signal is lost on a child that is still being forked. None of
-    # them is alive when the next session begins, which would get their signals.
-    for pid in $timer $kills; do kill -s HUP "$pid" && wait "$pid"; done 2>/dev/null
+    # VTALRM, because this script has no trap for it, as such a signal is lost on a child that is still being forked, and
+    # because nobody ignores it, as `nohup` does HUP, which no trap can undo. None of them is alive when the next session begins,
+    # which would get their signals.
+    for pid in $timer $kills; do kill -s VTALRM "$pid" && wait "$pid"; done 2>/dev/null
     record "$code" "$why"
 }
 
