@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,6 +114,15 @@ def mark(pid: int) -> str | None:
         if entry.startswith(_MARK):
             return os.fsdecode(entry[len(_MARK) :])
     return None
+
+
+def settled_mark(pid: int) -> str | None:
+    """As `mark`, but of one that may just be becoming another program: it shows no environment for a moment."""
+    for _ in range(5):
+        if not LINUX or read(f"/proc/{pid}/environ") != b"":
+            break
+        time.sleep(0.001)
+    return mark(pid)
 
 
 def descendants(table: Table, root: int) -> Table:

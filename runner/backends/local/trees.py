@@ -102,7 +102,7 @@ class Trees:
         job = self._leaders.get(orphan.sid) or self._leaders.get(orphan.pgid)
         if job:
             return job
-        name = processes.mark(orphan.pid)
+        name = processes.settled_mark(orphan.pid)
         for job in self._jobs.values():
             if job.name == name or orphan.pid in self._limits.pids(job):
                 return job
