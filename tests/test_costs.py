@@ -16,8 +16,8 @@ import pytest
 
 from tests.benchmarks.measured import environ
 
-SIZES = (100, 500)
-"""Counted between these, so that the start does not count."""
+SIZES = (100, 1200)
+"""Counted between these, so that the start does not count; nor how many are ahead at once, which differs from run to run."""
 
 COUNTING = """
 import collections, functools, json, resource, sqlite3, sys
@@ -81,13 +81,11 @@ def test_what_is_written_about_a_session_shares_its_commits(costs: dict[str, flo
 
 
 def test_a_silent_session_makes_and_removes_nothing(costs: dict[str, float]) -> None:
-    """Its logs, output folder and params file are those of one that has ended. How many there are in all, 4 that run and up to
-    32 that are ahead, differs from run to run by up to a quarter of a file or folder for each session that is counted here.
-    """
+    """Its logs, output folder and params file are those of one that has ended."""
     assert costs["os.rename"] <= 4.1
     assert costs["open"] <= 1.1
     for event in ("os.mkdir", "os.rmdir", "os.remove", "os.chmod"):
-        assert costs[event] <= 0.3, event
+        assert costs[event] <= 0.1, event
     assert costs["os.scandir"] <= 1.1
     assert costs["subprocess.Popen"] == 0
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -546,6 +547,11 @@ def state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
+def dealt_with(pid: int, number: int) -> bool:
+    """Whether a process has taken all such signals, and waits again."""
+    return taken(pid, number) and state(pid) == "S"
+
+
 @pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS)
 class TestTask:
     def test_hostile(self, carrier: Carrier, tmp_path: Path) -> None:
@@ -626,7 +632,7 @@ class TestTask:
         for number in (signal.SIGUSR1, signal.SIGUSR2):
             task.process.send_signal(number)
             # It has been taken and dealt with before the next one comes; one that was passed on would end the program.
-            wait_for(lambda: taken(task.pid, number) and state(task.pid) == "S")  # noqa: B023
+            wait_for(partial(dealt_with, task.pid, number))
         (tmp_path / "go").touch()
         first, second = task.end()
         assert (first.why, first.code) == ("", 0)
@@ -641,7 +647,7 @@ class TestTask:
         task.array.ask(0)
         for number in (signal.SIGUSR1, signal.SIGUSR2):
             task.process.send_signal(number)
-            wait_for(lambda: taken(task.pid, number) and state(task.pid) == "S")  # noqa: B023
+            wait_for(partial(dealt_with, task.pid, number))
         (tmp_path / "go").touch()
         assert [(record.why, record.code) for record in task.end()] == [("", 3), ("", 0)]
 
