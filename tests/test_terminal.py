@@ -84,19 +84,24 @@ def test_it_fits_a_terminal_of_few_lines(held: Path) -> None:
     assert "held  " not in text
 
 
+def stop_and_go_on(terminal: Terminal) -> None:
+    """Ctrl-Z, a command of the shell, and `fg`: the block is away meanwhile."""
+    terminal.type("\x1a")
+    terminal.wait_for("Stopped")
+    assert blocks(terminal) == 0
+    terminal.type("echo in between\n")
+    terminal.wait_for("\nin between")
+    assert blocks(terminal) == 0
+    terminal.type("fg\n")
+    wait_for(lambda: blocks(terminal) == 1)
+
+
 def test_ctrl_z_leaves_a_clean_terminal_and_fg_brings_the_block_back(held: Path) -> None:
     with on_a_terminal(["sh", "-i"], held, environ={"PS1": "% "}) as terminal:
         terminal.wait_for("%")
         terminal.type(" ".join([*RUNNER, "apply", "\n"]))
         terminal.wait_for("x=two")
-        terminal.type("\x1a")
-        terminal.wait_for("Stopped")
-        assert blocks(terminal) == 0
-        terminal.type("echo in between\n")
-        terminal.wait_for("\nin between")
-        assert blocks(terminal) == 0
-        terminal.type("fg\n")
-        wait_for(lambda: blocks(terminal) == 1)
+        stop_and_go_on(terminal)
         terminal.wait_for("x=two")
         assert "\nin between\n" in terminal.text
         (held / "go").touch()
@@ -218,14 +223,7 @@ def test_ctrl_z_takes_the_block_of_status_watch_away_and_fg_brings_it_back(held:
         terminal.wait_for("%")
         terminal.type(" ".join([*RUNNER, "status", "--watch", "\n"]))
         wait_for(lambda: blocks(terminal) == 1)
-        terminal.type("\x1a")
-        terminal.wait_for("Stopped")
-        assert blocks(terminal) == 0
-        terminal.type("echo in between\n")
-        terminal.wait_for("\nin between")
-        assert blocks(terminal) == 0
-        terminal.type("fg\n")
-        wait_for(lambda: blocks(terminal) == 1)
+        stop_and_go_on(terminal)
         assert "\nin between\n" in terminal.text
         go(held, apply)
         terminal.wait_for("3 succeeded, 1 failed in")
