@@ -11,7 +11,7 @@ from typing import Any
 from runner.errors import InvalidInput
 from runner.ranges import RangeError, parse_expression
 from runner.template import parse
-from runner.values import resolve
+from runner.scalars import resolve
 
 _PLAIN = re.compile(r"[A-Za-z_/.$][A-Za-z0-9_/.$@%+=-]*\Z", re.ASCII)
 _VARIABLE = re.compile(r"\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))", re.ASCII)

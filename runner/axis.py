@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Protocol, TypeAlias
 
 from runner.model import Value
-from runner.values import equal
+from runner.scalars import equal
 
 Point: TypeAlias = tuple[Value, ...]
 Condition: TypeAlias = Mapping[str, Value]

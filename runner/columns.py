@@ -12,7 +12,7 @@ from runner.diagnostics import nearest
 from runner.errors import InvalidInput
 from runner.model import Outcome, Session, Status, Value
 from runner.units import format_duration, format_memory
-from runner.values import is_number
+from runner.scalars import is_number
 
 T = TypeVar("T")
 

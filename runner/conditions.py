@@ -12,7 +12,7 @@ from runner.diagnostics import nearest
 from runner.errors import InvalidInput
 from runner.model import Value
 from runner.units import UnitError, parse_duration, parse_memory
-from runner.values import equal, is_number, resolve
+from runner.scalars import equal, is_number, resolve
 
 _CONDITION = re.compile(r"\s*(?P<name>[^<>=!]+?)\s*(?P<operator><=|>=|!=|==?|<|>)\s*(?P<value>.*?)\s*\Z", re.S)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from runner.model import Scalar
-from runner.values import resolve_number
+from runner.scalars import resolve_number
 
 LARGEST_JSON = 16 * 1024 * 1024
 """Bytes; a larger file counts as missing."""

@@ -16,7 +16,7 @@ from runner.model import Amount, Recipe, Session, Value
 from runner.sections import Placed, amount
 from runner.sharding import Shard
 from runner.sweep import REPEAT, Sweep
-from runner.values import equal, resolve
+from runner.scalars import equal, resolve
 
 KEPT_REPEATS = 1000
 """More of them take longer to walk than to make, and would be most of what an apply holds."""

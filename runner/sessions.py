@@ -8,7 +8,7 @@ import re
 from runner.errors import InvalidInput
 from runner.model import Session
 from runner.plan import Plan, parse_selection
-from runner.render import variables
+from runner.text import variables
 from runner.state import State
 
 SHOWN = 5

@@ -7,7 +7,7 @@ import re
 from fractions import Fraction
 from typing import Literal
 
-from runner import values
+from runner import scalars
 
 _QUANTITY = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z]*)\s*\Z", re.ASCII)
 _SECONDS = {
@@ -70,7 +70,7 @@ def _split(quantity: str | int | float, kind: str, hint: str) -> tuple[Fraction,
     if isinstance(quantity, bool):
         raise UnitError(f"`{str(quantity).lower()}` is no {kind}", hint)
     found = _QUANTITY.match(str(quantity))
-    number = values.exact(found[1]) if found else None
+    number = scalars.exact(found[1]) if found else None
     if found is None or number is None:
         raise UnitError(f"`{quantity}` is no {kind}", hint)
     if number < 0:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from runner.model import Scalar, Value
 from runner.ranges import HELD, MOST, Range, RangeError, from_mapping, from_values, parse_expression
-from runner.values import equal, resolve_number
+from runner.scalars import equal, resolve_number
 
 
 def texts(expression: str) -> list[str]:

@@ -12,7 +12,7 @@ from runner.axis import Axis, Condition, Point
 from runner.model import Value
 from runner.ranges import from_values, parse_expression
 from runner.space import Space
-from runner.values import equal
+from runner.scalars import equal
 
 
 def value(text: str) -> Value:

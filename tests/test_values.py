@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.model import Scalar, Value
-from runner.values import LONGEST_INT, equal, exact, resolve
+from runner.scalars import LONGEST_INT, equal, exact, resolve
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from runner.builds import build_key
 from runner.cli.options import Given, as_applied
 from runner.progress import Logs
 from runner.progress.tally import Kind
-from runner.render import variables
+from runner.text import variables
 from runner.state import State
 from runner.state.records import AttemptRow
 from runner.tails import log_of

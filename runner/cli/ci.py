@@ -19,7 +19,7 @@ from runner.columns import STATUSES
 from runner.history import Choice
 from runner.model import Session
 from runner.outputs import Writer
-from runner.render import variables
+from runner.text import variables
 from runner.state import State
 from runner.tails import failure, telling_log
 

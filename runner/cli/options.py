@@ -27,7 +27,7 @@ from runner.state import State, open_for_reading
 from runner.state.records import ApplyRow
 from runner.sweep import Sweep
 from runner.units import UnitError
-from runner.values import equal
+from runner.scalars import equal
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -26,8 +26,8 @@ from runner.cli.streams import machine_readable
 from runner.errors import InvalidInput
 from runner.history import Choice, History, Planned
 from runner.model import Session, Status
-from runner.render import command as command_line
-from runner.render import plan_row, variables
+from runner.text import command as command_line
+from runner.text import plan_row, variables
 from runner.state import open_for_reading
 from runner.units import counted
 

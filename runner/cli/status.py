@@ -23,7 +23,7 @@ from runner.events import iso
 from runner.model import Session, Status
 from runner.progress.ending import cause_lines
 from runner.progress.standing import Standing, standing
-from runner.render import variables
+from runner.text import variables
 from runner.results import Result, results, to_row
 from runner.state import State
 from runner.state.records import ApplyRow

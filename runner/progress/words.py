@@ -8,7 +8,7 @@ from runner.causes import how
 from runner.events import AttemptEnded
 from runner.model import Amount, Outcome, Session, Usage
 from runner.progress.tally import Tally
-from runner.render import variables
+from runner.text import variables
 from runner.units import format_duration, format_memory
 
 

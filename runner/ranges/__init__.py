@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import repeat
 
-from runner import values
+from runner import scalars
 from runner.diagnostics import nearest
 from runner.model import Scalar, Value
 from runner.ranges.progressions import Progression, arithmetic, geometric, power_of_ten, powers_of_ten
@@ -113,7 +113,7 @@ class _Listed(Range):
         return self._positions.get(_identity(value))
 
     def indices_equal(self, value: Value) -> Sequence[int]:
-        return [position for position, own in enumerate(self._values) if values.equal(own, value)]
+        return [position for position, own in enumerate(self._values) if scalars.equal(own, value)]
 
     def longest_text(self) -> int:
         return max(len(value.text.encode("utf-8", "surrogatepass")) for value in self._values)
@@ -149,10 +149,10 @@ class _Computed(Range):
         return None
 
     def indices_equal(self, value: Value) -> Sequence[int]:
-        return [position for position in self._near(value) if values.equal(self._compute(position), value)]
+        return [position for position in self._near(value) if scalars.equal(self._compute(position), value)]
 
     def _near(self, value: Value) -> Iterator[int]:
-        number = value.data if values.is_number(value.data) else values.resolve_number(value.text)
+        number = value.data if scalars.is_number(value.data) else scalars.resolve_number(value.text)
         if isinstance(number, int | float) and not math.isnan(number):
             position = bisect_left(
                 range(self._count), self._sign * number, key=lambda i: self._sign * _number(self._compute(i))
@@ -185,9 +185,9 @@ def parse_expression(text: str) -> Range:
         raise RangeError(f"`{_short(text)}` is no range expression", f"write `case:{_short(text)}` or a list")
     if kind != "case":
         return from_mapping(
-            kind, [Value(item, values.resolve_number(item)) for item in map(str.strip, rest.split(","))]
+            kind, [Value(item, scalars.resolve_number(item)) for item in map(str.strip, rest.split(","))]
         )
-    items = (Value(item, values.resolve_number(item)) for item in rest.split(","))
+    items = (Value(item, scalars.resolve_number(item)) for item in rest.split(","))
     return from_values([Value(item.text, item.text) if item.data is None else item for item in items])
 
 
@@ -261,12 +261,12 @@ def _collapsed(numbers: Progression) -> Range:
 
 
 def _exact(kind: str, arg: Value) -> Fraction:
-    if not values.is_number(arg.data):
+    if not scalars.is_number(arg.data):
         named = "an empty text" if not arg.text.strip() else f"`{_short(arg.text)}`"
-        quoted = values.resolve_number(arg.text) is not None
+        quoted = scalars.resolve_number(arg.text) is not None
         hint = "take it out of its quotes" if quoted else f"write it as `{_FORMS[kind]}`"
         raise RangeError(f"{named} in `{kind}` is not a number", hint)
-    number = values.exact(arg.text)
+    number = scalars.exact(arg.text)
     if number is None:
         if arg.text.lstrip("+-").lower() in (".inf", ".nan"):
             raise RangeError(f"`{arg.text}` in `{kind}` is not a finite number")

@@ -12,7 +12,7 @@ from runner.causes import CAUSED, Cause, Failure, by_cause, last_line, last_line
 from runner.columns import Columns, Row
 from runner.model import Outcome, Resources
 from runner.plan import Plan
-from runner.render import variables
+from runner.text import variables
 from runner.results import results, to_row
 from runner.state import State
 from runner.state.records import ApplyRow, AttemptRow

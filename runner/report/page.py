@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from runner.groups import group
-from runner.render import variables
+from runner.text import variables
 from runner.report import gantt, sections, specs, timeline
 from runner.report.charts import Chart, choose
 from runner.report.gathering import MOST_BARS, Material

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from runner.columns import MEASURED, Column, Columns, Quantity, Row, number
 from runner.model import Value
-from runner.values import is_number
+from runner.scalars import is_number
 
 Kind: TypeAlias = Literal["id", "variable", "status", "metric", "measured", "count", "hidden"]
 

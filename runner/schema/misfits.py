@@ -10,7 +10,7 @@ from runner.diagnostics import Problem, Span, nearest, printable
 from runner.schema import misfit_backends, misfit_quantities
 from runner.schema.misfit import Misfit, shown
 from runner.source.nodes import MappingNode, ScalarNode, SequenceNode, at, kind
-from runner.values import resolve
+from runner.scalars import resolve
 
 _TYPES = {
     "string": "a string",

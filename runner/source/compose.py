@@ -16,7 +16,7 @@ from runner.model import Scalar, Value
 from runner.source import dollarbrace, escapes, flowtraps, syntax
 from runner.source.libyaml import events
 from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, kind, place
-from runner.values import resolve, resolve_number
+from runner.scalars import resolve, resolve_number
 
 DEEPEST = 100
 """Levels of nesting, with aliases expanded."""
