@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runner.errors import InvalidInput
-from runner.ranges import RangeError, parse_expression
+from runner.space.ranges import RangeError, parse_expression
 from runner.template import parse
 from runner.scalars import resolve
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 from runner import identity, inputs
-from runner.axis import KEPT_POINTS, Condition, Point
+from runner.space.axis import KEPT_POINTS, Condition, Point
 from runner.diagnostics import nearest
 from runner.errors import InvalidInput
 from runner.model import Amount, Recipe, Session, Value

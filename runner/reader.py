@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from runner import sections
-from runner.axis import Axis, Condition
+from runner.space.axis import Axis, Condition
 from runner.columns import TAKEN
 from runner.diagnostics import Problem, Source, Span, nearest
 from runner.model import Policy
-from runner.ranges import Range
+from runner.space.ranges import Range
 from runner.sections import Placed, Sample, scalar
 from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, place
-from runner.space import Space
+from runner.space.space import Space
 from runner.sweep import REPEAT, Sweep
 from runner.template import TemplateFault, in_dash_c
 from runner.units import counted

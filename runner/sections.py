@@ -19,7 +19,7 @@ from runner.diagnostics import Span
 from runner.metrics import JsonMetric, LastLineMetric, Metric, RegexMetric
 from runner.model import Amount, Outcome, Retry, Stop, Value
 from runner.python import Python
-from runner.ranges import Range, RangeError, from_mapping, from_values, parse_expression
+from runner.space.ranges import Range, RangeError, from_mapping, from_values, parse_expression
 from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, plain
 from runner.template import Template, TemplateFault
 from runner.template import parse as parse_template

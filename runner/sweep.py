@@ -12,7 +12,7 @@ from runner.model import Amount, Policy
 from runner.python import Python
 from runner.sections import BackendChoice, Placed, Sample
 from runner.source.nodes import MappingNode, ScalarNode
-from runner.space import Space
+from runner.space.space import Space
 
 REPEAT = "repeat"
 """The variable that every sweep has."""

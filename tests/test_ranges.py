@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from runner.model import Scalar, Value
-from runner.ranges import HELD, MOST, Range, RangeError, from_mapping, from_values, parse_expression
+from runner.space.ranges import HELD, MOST, Range, RangeError, from_mapping, from_values, parse_expression
 from runner.scalars import equal, resolve_number
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.axis import Axis, Condition, Point
+from runner.space.axis import Axis, Condition, Point
 from runner.model import Value
-from runner.ranges import from_values, parse_expression
-from runner.space import Space
+from runner.space.ranges import from_values, parse_expression
+from runner.space.space import Space
 from runner.scalars import equal
 
 

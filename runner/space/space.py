@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from runner.axis import Axis, Condition, Point
+from runner.space.axis import Axis, Condition, Point
 from runner.model import Value
 
 

@@ -13,7 +13,7 @@ from itertools import repeat
 from runner import scalars
 from runner.diagnostics import nearest
 from runner.model import Scalar, Value
-from runner.ranges.progressions import Progression, arithmetic, geometric, power_of_ten, powers_of_ten
+from runner.space.sequences import Progression, arithmetic, geometric, power_of_ten, powers_of_ten
 
 KINDS = ("case", "linspace", "range", "logspace", "geomspace")
 MOST = 10_000_000
