@@ -10,7 +10,7 @@ from typing import Any
 
 from runner.errors import InvalidInput
 from runner.space.ranges import RangeError, parse_expression
-from runner.template import parse
+from runner.template.template import parse
 from runner.scalars import resolve
 
 _PLAIN = re.compile(r"[A-Za-z_/.$][A-Za-z0-9_/.$@%+=-]*\Z", re.ASCII)

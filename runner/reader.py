@@ -15,7 +15,7 @@ from runner.sections import Placed, Sample, scalar
 from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, place
 from runner.space.space import Space
 from runner.sweep import REPEAT, Sweep
-from runner.template import TemplateFault, in_dash_c
+from runner.template.template import TemplateFault, in_dash_c
 from runner.units import counted
 
 KNOWN_RESOURCES = ("cpu", "mem", "gpu")

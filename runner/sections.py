@@ -21,8 +21,8 @@ from runner.model import Amount, Outcome, Retry, Stop, Value
 from runner.python import Python
 from runner.space.ranges import Range, RangeError, from_mapping, from_values, parse_expression
 from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, plain
-from runner.template import Template, TemplateFault
-from runner.template import parse as parse_template
+from runner.template.template import Template, TemplateFault
+from runner.template.template import parse as parse_template
 from runner.units import UnitError, parse_amount, parse_duration, parse_memory
 
 

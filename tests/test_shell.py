@@ -14,8 +14,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from runner.template import shell
-from runner.template.quoting import Place
+from runner.template.template import shell
+from runner.template.template.quoting import Place
 
 SHELLS = [
     command

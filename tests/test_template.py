@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.model import Value
-from runner.template import Template, TemplateFault, in_dash_c, parse
+from runner.template.template import Template, TemplateFault, in_dash_c, parse
 
 PARAMS = {"x": Value("1", 1), "y": Value("a b", "a b"), "repeat": Value("0", 0)}
 
