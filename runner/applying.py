@@ -16,7 +16,7 @@ from pathlib import Path
 import trio
 
 import runner
-from runner import inputs
+from runner.config import files
 from runner.attempts import make_attempt, params_json
 from runner.backends import BACKENDS
 from runner.builds import Builds
@@ -95,7 +95,7 @@ class Apply:
         self.leave_terminal = leave_terminal
         self.detach = detach
         self.remote = plan.sweep.backend.kind != "local"
-        self.files = tuple(inputs.paths(plan.sweep)) if self.remote else ()
+        self.files = tuple(files.paths(plan.sweep)) if self.remote else ()
         self.secrets = _secrets(plan, environ)
         self.builds = Builds(self.sweep, plan.recipe, state, self.secrets)
         history = History(state.journal, plan.recipe, live=False, ignore_files=choice.ignore_files)

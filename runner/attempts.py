@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from runner.model import Attempt, Session
 from runner.state import State
-from runner.sweep import Sweep
+from runner.config.sweep import Sweep
 
 LONGEST_PARAMS = 128 * 1024
 """Bytes; above it RUNNER_PARAMS is left out, because one `NAME=value` string may not be longer. The file is always there."""

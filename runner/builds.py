@@ -18,7 +18,7 @@ from runner.errors import EnvironmentFailed
 from runner.model import Attempt, Ended, Outcome, Recipe, Session
 from runner.state import State
 from runner.state.disk import guarded
-from runner.sweep import Sweep
+from runner.config.sweep import Sweep
 
 _BLOCK = 1 << 20
 """Bytes copied at a time."""

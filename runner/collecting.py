@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from runner.metrics import JsonMetric, LastLineMetric, Metric, RegexMetric, collect
+from runner.config.metrics import JsonMetric, LastLineMetric, Metric, RegexMetric, collect
 from runner.model import Scalar
 
 if TYPE_CHECKING:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from runner import identity, inputs
+from runner import identity
+from runner.config import files
 from runner.space.axis import KEPT_POINTS, Condition, Point
 from runner.diagnostics import nearest
 from runner.errors import InvalidInput
 from runner.model import Amount, Recipe, Session, Value
-from runner.sections import Placed, amount
+from runner.config.fields import Placed, amount
 from runner.sharding import Shard
-from runner.sweep import REPEAT, Sweep
+from runner.config.sweep import REPEAT, Sweep
 from runner.scalars import equal, resolve
 
 KEPT_REPEATS = 1000
@@ -150,7 +151,7 @@ def _parts(sweep: Sweep) -> dict[str, Any]:
     if sweep.python is not None and sweep.python.interpreter is not None:
         parts["python"] = sweep.python.interpreter.value.text
     if sweep.files:
-        parts["files"] = inputs.digests(sweep)
+        parts["files"] = files.digests(sweep)
     return parts
 
 

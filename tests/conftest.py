@@ -12,9 +12,9 @@ import pytest
 from hypothesis import settings
 
 from runner.diagnostics import Source
-from runner.loading import load
+from runner.config.load import load
 from runner.plan import Plan
-from runner.sweep import Sweep
+from runner.config.sweep import Sweep
 from tests import slurm as slurm_cluster
 from tests.backendai import FOLDER, Cluster
 

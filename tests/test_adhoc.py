@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from runner.adhoc import Flags, to_document, to_yaml
 from runner.diagnostics import Source
 from runner.errors import InvalidInput
-from runner.loading import load
+from runner.config.load import load
 from runner.plan import Plan
-from runner.source import parse, plain
+from runner.config.yaml import parse, plain
 
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=30)
 SCALARS = (

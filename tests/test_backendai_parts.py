@@ -26,7 +26,7 @@ from runner.backends.backendai.signing import sign
 from runner.cli.options import override
 from runner.errors import InvalidInput
 from runner.model import Attempt, Outcome, Resources
-from runner.sections import BackendChoice
+from runner.config.fields import BackendChoice
 from tests.conftest import LoadText
 from tests.fake_backendai import NOISE, chunks
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from runner.capacity import Capacity
-from runner.checks import check_fits
+from runner.config.checks import check_fits
 from runner.cli.validate import FILE_HINT
 from runner.diagnostics import InvalidSweep, render
-from runner.loading import load
-from runner.source import read
+from runner.config.load import load
+from runner.config.yaml import read
 
 BAD = Path(__file__).parent / "bad"
 

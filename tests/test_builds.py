@@ -16,7 +16,7 @@ from runner.errors import EnvironmentFailed
 from runner.events import BuildEnded, BuildStarted
 from runner.model import Ended, Outcome, Session
 from runner.plan import Plan
-from runner.sections import BackendChoice
+from runner.config.fields import BackendChoice
 from runner.state import State, open_for_writing
 
 SWEEP = """\

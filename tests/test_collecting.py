@@ -7,7 +7,7 @@ from pathlib import Path
 import trio
 
 from runner.collecting import Collector
-from runner.metrics import JsonMetric, Metric, RegexMetric
+from runner.config.metrics import JsonMetric, Metric, RegexMetric
 
 
 def test_the_same_values_as_collected_directly(tmp_path: Path) -> None:

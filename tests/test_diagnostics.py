@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner import schema
+from runner.config import schema
 from runner.diagnostics import InvalidSweep, Problem, Source, Span, nearest, render, to_json
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runner import inputs
-from runner.sweep import Sweep
+from runner.config import files
+from runner.config.sweep import Sweep
 
 LoadText = Callable[[str], Sweep]
 
@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 def test_an_entry_is_a_path_a_pattern_or_a_folder(
     folder: Path, load_text: LoadText, entries: str, found: list[str]
 ) -> None:
-    assert inputs.paths(load_text(f"exec: [true]\nfiles: {entries}\n")) == found
+    assert files.paths(load_text(f"exec: [true]\nfiles: {entries}\n")) == found
 
 
 def test_a_state_among_the_inputs_is_none_of_them(folder: Path, load_text: LoadText) -> None:
@@ -45,13 +45,13 @@ def test_a_state_among_the_inputs_is_none_of_them(folder: Path, load_text: LoadT
     (state / "logs").mkdir(parents=True)
     for name in ("journal.db", "lock", "logs/0123456789abcdef.1.out"):
         (state / name).write_text("")
-    assert not [path for path in inputs.paths(load_text("exec: [true]\nfiles: [.]\n")) if path.startswith("out")]
+    assert not [path for path in files.paths(load_text("exec: [true]\nfiles: [.]\n")) if path.startswith("out")]
 
 
 def test_digests_follow_content(folder: Path, load_text: LoadText) -> None:
     sweep = load_text("exec: [true]\nfiles: [data]\n")
-    before = inputs.digests(sweep)
+    before = files.digests(sweep)
     (folder / "data/1.csv").write_text("other")
-    after = inputs.digests(sweep)
+    after = files.digests(sweep)
     assert before["data/1.csv"] != after["data/1.csv"]
     assert before["data/2.csv"] == after["data/2.csv"]

@@ -13,10 +13,10 @@ import pytest
 
 from runner.cli import abandoned
 from runner.events import AttemptAccepted, AttemptEnded, AttemptStarted, AttemptSubmitted, AttemptWaiting, Event
-from runner.loading import load
+from runner.config.load import load
 from runner.model import Outcome, Session
 from runner.plan import Plan
-from runner.source import read
+from runner.config.yaml import read
 from runner.state import open_for_writing
 
 SWEEP = "exec: [echo, $k]\nranges: {k: [1, 2, 3]}\nimage: python\nbackend: backend.ai\n"

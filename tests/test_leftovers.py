@@ -19,10 +19,10 @@ import trio
 from runner.errors import EnvironmentFailed
 from runner.events import AttemptEnded, BuildEnded, BuildStarted, Event
 from runner.leftovers import Settled, settle
-from runner.loading import load
+from runner.config.load import load
 from runner.model import Attempt, Outcome, Policy
 from runner.plan import Plan
-from runner.source import read
+from runner.config.yaml import read
 from runner.state import State, open_for_writing
 from runner.state.machine import Machine, Sight, here, sight
 from tests.facts import apply_started, session, submitted

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.metrics import JsonMetric, LastLineMetric, Metric, RegexMetric, collect
+from runner.config.metrics import JsonMetric, LastLineMetric, Metric, RegexMetric, collect
 from runner.model import Scalar
 
 

@@ -20,7 +20,7 @@ import vl_convert
 
 from runner.columns import number
 from runner.diagnostics import Source
-from runner.loading import load
+from runner.config.load import load
 from runner.model import Outcome, Session
 from runner.plan import Plan
 from runner.progress.standing import standing

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runner.diagnostics import Source
-from runner.loading import load
+from runner.config.load import load
 from runner.model import Outcome, Scalar, Session
 from runner.plan import Plan
 from runner.report import vega

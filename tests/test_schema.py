@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from referencing import Registry, Resource
 
-from runner import schema
+from runner.config import schema
 from runner.backends import BACKENDS
 from runner.diagnostics import Problem, Source
-from runner.schema.fits import fits
-from runner.schema.misfit import Misfit
-from runner.schema.misfits import describe
-from runner.source import parse, plain, read
+from runner.config.schema_match import fits
+from runner.config.schema_mismatch import Misfit
+from runner.config.schema_errors import describe
+from runner.config.yaml import parse, plain, read
 
 HERE = Path(__file__).parent
 SWEEP = schema.load("sweep")
@@ -327,7 +327,7 @@ def test_a_good_file_does_not_import_jsonschema() -> None:
         "import sys\n"
         "from runner import schema\n"
         "from runner.diagnostics import Source\n"
-        "from runner.source import parse\n"
+        "from runner.config.yaml import parse\n"
         "document, _ = parse(Source('', 'exec: a'))\n"
         "assert schema.check(document) == []\n"
         "sys.exit('jsonschema' in sys.modules or 'trio' in sys.modules)"

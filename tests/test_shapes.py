@@ -12,7 +12,8 @@ from typing import Any, get_args
 import pytest
 from jsonschema import Draft202012Validator
 
-from runner import events, schema
+from runner import events
+from runner.config import schema
 
 
 def validator(name: str) -> Draft202012Validator:

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from runner import schema
+from runner.config import schema
 from runner.diagnostics import InvalidSweep, Problem, Source, Span, render
-from runner.source import MappingNode, ScalarNode, SequenceNode, at, parse, place, plain, read, reading
-from runner.source.compose import DEEPEST
-from runner.source.reading import decode
+from runner.config.yaml import MappingNode, ScalarNode, SequenceNode, at, parse, place, plain, read, reading
+from runner.config.yaml.composer import DEEPEST
+from runner.config.yaml.reader import decode
 
 HERE = Path(__file__).parent
 SAMPLES = [

@@ -19,7 +19,7 @@ from runner.events import (
     Event,
     StopReached,
 )
-from runner.loading import load
+from runner.config.load import load
 from runner.model import Outcome, Session, Usage
 from runner.plan import Plan
 from runner.progress.block import render

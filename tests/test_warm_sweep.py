@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from runner.diagnostics import Source
-from runner.loading import load
-from runner.python import Python
+from runner.config.load import load
+from runner.config.python_program import Python
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm sessions are for Linux")
 

@@ -18,7 +18,7 @@ from runner.cli.options import load_sweep
 from runner.cli.streams import machine_readable
 from runner.errors import EnvironmentFailed, InvalidInput
 from runner.state import locate
-from runner.sweep import Sweep
+from runner.config.sweep import Sweep
 
 
 @click.command("doctor")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from runner import schema
+from runner.config import schema
 from runner.cli.streams import say
 from runner.errors import EnvironmentFailed, InvalidInput
 

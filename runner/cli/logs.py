@@ -23,7 +23,7 @@ from runner.outputs import copy_from
 from runner.sessions import find
 from runner.state import State
 from runner.state.records import AttemptRow, runs_on
-from runner.sweep import Sweep
+from runner.config.sweep import Sweep
 from runner.units import counted
 
 POLL_SECONDS = 0.2

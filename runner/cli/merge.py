@@ -14,7 +14,7 @@ from runner.cli.streams import say
 from runner.errors import Damaged, EnvironmentFailed, InvalidInput
 from runner.state import FOLDER, State, component, locate, open_at, open_for_writing
 from runner.state.merge import merge
-from runner.sweep import Sweep
+from runner.config.sweep import Sweep
 from runner.units import counted
 
 SWEEPS = (".yaml", ".yml", ".json")

@@ -14,18 +14,18 @@ import click
 
 from runner.backends import BACKENDS, KEEP_LIMITS, PROBLEMS
 from runner.capacity import Capacity
-from runner.checks import check_fits
+from runner.config.checks import check_fits
 from runner.cli.streams import say
 from runner.diagnostics import InvalidSweep, Problem, Source, nearest, render
 from runner.errors import InvalidInput
-from runner.loading import load
+from runner.config.load import load
 from runner.model import Amount, Stop, Value
 from runner.plan import Plan, parse_selection
-from runner.sections import BackendChoice, amount
-from runner.source import ScalarNode, parse, read
+from runner.config.fields import BackendChoice, amount
+from runner.config.yaml import ScalarNode, parse, read
 from runner.state import State, open_for_reading
 from runner.state.records import ApplyRow
-from runner.sweep import Sweep
+from runner.config.sweep import Sweep
 from runner.units import UnitError
 from runner.scalars import equal
 

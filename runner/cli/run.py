@@ -23,7 +23,7 @@ from runner.cli.streams import Outlets, fault, outlets, say
 from runner.diagnostics import Source
 from runner.errors import EnvironmentFailed, InvalidInput
 from runner.history import Choice
-from runner.loading import load
+from runner.config.load import load
 from runner.outputs import LiveOutput, SessionOutputs, Statistics
 from runner.progress import Progress
 from runner.state import State

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from runner import schema
+from runner.config import schema
 from runner.cli.streams import machine_readable
 
 

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 import click
 
 from runner.capacity import Capacity
-from runner.checks import check_fits
+from runner.config.checks import check_fits
 from runner.cli.boundary import annotate
 from runner.cli.options import load_sweep, override, sweep_argument
 from runner.cli.streams import machine_readable, say
 from runner.diagnostics import InvalidSweep, Problem, Source, to_json
 from runner.github import problem_annotations
-from runner.sweep import Sweep
+from runner.config.sweep import Sweep
 from runner.units import counted
 
 

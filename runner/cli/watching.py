@@ -22,7 +22,7 @@ from runner.progress.standing import Standing
 from runner.progress.tally import Tally
 from runner.progress.words import summary_line
 from runner.state import open_for_reading
-from runner.sweep import Sweep
+from runner.config.sweep import Sweep
 
 if TYPE_CHECKING:
     from runner.progress.live import Live

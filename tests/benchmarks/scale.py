@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.events import ApplyStarted, AttemptEnded, AttemptStarted, AttemptSubmitted
-from runner.loading import load
+from runner.config.load import load
 from runner.model import Outcome
 from runner.plan import Plan
-from runner.source.reading import read
+from runner.config.yaml.reader import read
 from runner.state import open_for_writing
 from tests.benchmarks import measured
 from tests.benchmarks.measured import Run, median, row

@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from runner import inputs
+from runner.config import files
 from runner.backends.backendai.config import read_script
 from runner.backends.backendai.payload import LARGEST_PAYLOAD
 from runner.diagnostics import Problem, Span, printable
 from runner.errors import InvalidInput
-from runner.source import MappingNode
-from runner.sweep import Sweep
+from runner.config.yaml import MappingNode
+from runner.config.sweep import Sweep
 from runner.units import format_memory
 
 LONGEST_SCRIPT = 16 * 1024
@@ -37,7 +37,7 @@ def problems(sweep: Sweep) -> Iterator[Problem]:
     if sweep.image is None:
         hint = "name it: `image: python:3.11`; `backend.ai image list` shows those there are"
         yield Problem("backend `backend.ai` needs an `image`", sweep.backend.span, hint)
-    for node in inputs.outside(sweep):
+    for node in files.outside(sweep):
         hint = "files are laid out below the session's own folder there"
         yield Problem(f"`{node.value.text}` lies outside the sweep's folder", node.span, hint)
     yield from _too_large(sweep)
@@ -81,7 +81,7 @@ def _option(sweep: Sweep, name: str) -> Span | None:
 
 
 def _too_large(sweep: Sweep) -> Iterator[Problem]:
-    sizes = {path: _size(os.path.join(sweep.folder, path)) for path in inputs.paths(sweep)}
+    sizes = {path: _size(os.path.join(sweep.folder, path)) for path in files.paths(sweep)}
     total = sum(sizes.values()) + len((sweep.code or "").encode())
     if total <= LARGEST_PAYLOAD:
         return

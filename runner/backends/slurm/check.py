@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from runner.backends.slurm.config import OURS, OURS_SHORT
 from runner.diagnostics import Problem
-from runner.sweep import Sweep
+from runner.config.sweep import Sweep
 
 
 def problems(sweep: Sweep) -> Iterator[Problem]:

@@ -7,10 +7,10 @@ import gc
 from collections.abc import Iterator
 
 from runner.diagnostics import Problem, Source, in_file_order
-from runner.source import dollarbrace, unreadable
-from runner.source.compose import Composer
-from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, at, place, plain
-from runner.source.reading import read
+from runner.config.yaml import dollarbrace, unreadable
+from runner.config.yaml.composer import Composer
+from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, at, place, plain
+from runner.config.yaml.reader import read
 
 __all__ = ["MappingNode", "Node", "ScalarNode", "SequenceNode", "at", "parse", "place", "plain", "read"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.diagnostics import Span, printable
-from runner.source.nodes import MappingNode, Node, ScalarNode, at, kind
+from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, at, kind
 
 
 @dataclass(frozen=True)

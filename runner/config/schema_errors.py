@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from runner.diagnostics import Problem, Span, nearest, printable
-from runner.schema import misfit_backends, misfit_quantities
-from runner.schema.misfit import Misfit, shown
-from runner.source.nodes import MappingNode, ScalarNode, SequenceNode, at, kind
+from runner.config.schema import misfit_backends, misfit_quantities
+from runner.config.schema_mismatch import Misfit, shown
+from runner.config.yaml.nodes import MappingNode, ScalarNode, SequenceNode, at, kind
 from runner.scalars import resolve
 
 _TYPES = {

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.diagnostics import Problem, in_file_order
-from runner.schema.fits import TYPES, fits
-from runner.schema.misfit import Misfit
-from runner.schema.misfits import describe
-from runner.source.nodes import MappingNode, plain
+from runner.config.schema_match import TYPES, fits
+from runner.config.schema_mismatch import Misfit
+from runner.config.schema_errors import describe
+from runner.config.yaml.nodes import MappingNode, plain
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.diagnostics import Problem, Source
-from runner.metrics import Metric
+from runner.config.metrics import Metric
 from runner.model import Amount, Policy
-from runner.python import Python
-from runner.sections import BackendChoice, Placed, Sample
-from runner.source.nodes import MappingNode, ScalarNode
+from runner.config.python_program import Python
+from runner.config.fields import BackendChoice, Placed, Sample
+from runner.config.yaml.nodes import MappingNode, ScalarNode
 from runner.space.space import Space
 
 REPEAT = "repeat"

@@ -10,12 +10,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 
-from runner import inputs
+from runner.config import files
 from runner.diagnostics import Problem
 from runner.model import Resources, Value
-from runner.sections import Placed, amount
-from runner.source.nodes import place
-from runner.sweep import REPEAT, Sweep
+from runner.config.fields import Placed, amount
+from runner.config.yaml.nodes import place
+from runner.config.sweep import REPEAT, Sweep
 from runner.units import UnitError
 
 LONGEST_ARGUMENT = 128 * 1024
@@ -31,13 +31,13 @@ def check_values(sweep: Sweep) -> Iterator[Problem]:
     for name, placed in sweep.resources.items():
         if _known(sweep, placed):
             yield from _bad_amounts(sweep, name, placed)
-    for missing in inputs.missing(sweep):
+    for missing in files.missing(sweep):
         there = (sweep.folder / missing.value.text).is_dir()
         fault = f"no file in `{missing.value.text}`" if there else f"no such file: `{missing.value.text}`"
         yield Problem(fault, missing.span, f"`files` are looked up in `{sweep.folder}`")
     yield from _python(sweep)
     if sweep.build is not None:
-        for outside in inputs.outside(sweep):
+        for outside in files.outside(sweep):
             yield Problem(
                 f"`{outside.value.text}` lies outside the sweep's folder",
                 outside.span,

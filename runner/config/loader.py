@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from runner import sections
+from runner.config import fields
 from runner.space.axis import Axis, Condition
 from runner.columns import TAKEN
 from runner.diagnostics import Problem, Source, Span, nearest
 from runner.model import Policy
 from runner.space.ranges import Range
-from runner.sections import Placed, Sample, scalar
-from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, place
+from runner.config.fields import Placed, Sample, scalar
+from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, place
 from runner.space.space import Space
-from runner.sweep import REPEAT, Sweep
+from runner.config.sweep import REPEAT, Sweep
 from runner.template.template import TemplateFault, in_dash_c
 from runner.units import counted
 
@@ -51,7 +51,7 @@ class Reader:
     def template(self, node: Node | None, key: str, *, shell: bool = False) -> Placed | None:
         if not isinstance(node, ScalarNode):
             return None
-        placed = sections.template(node, key, shell=shell, fault=self.fault)
+        placed = fields.template(node, key, shell=shell, fault=self.fault)
         self.placed.append(placed)
         return placed
 
@@ -96,42 +96,42 @@ class Reader:
             argv=argv,
             code=code.value.text if code else None,
             build=build,
-            files=sections.texts(get("files")),
+            files=fields.texts(get("files")),
             workdir=workdir,
             image=image,
             env=env,
-            secrets=tuple(node.value.text for node in sections.texts(get("secrets"))),
+            secrets=tuple(node.value.text for node in fields.texts(get("secrets"))),
             resources=resources,
             space=space,
             sample=self.sample(),
             repeat=repeat.value.data if repeat and isinstance(repeat.value.data, int) else 1,
             policy=self.policy(),
-            capacity=sections.amounts(get("capacity"), self.report),
+            capacity=fields.amounts(get("capacity"), self.report),
             max_parallel=self.integer(get("max_parallel")),
-            metrics=sections.metrics(get("metrics"), self.report),
-            backend=sections.backend(get("backend"), folder),
-            python=sections.python(get("python")),
+            metrics=fields.metrics(get("metrics"), self.report),
+            backend=fields.backend(get("backend"), folder),
+            python=fields.python(get("python")),
             warnings=(),
         )
 
     def names(self, env: set[str], resources: set[str], variables: set[str]) -> None:
         """Names that would silently mean something else, or nothing."""
-        for secret in sections.texts(self.document.get("secrets")):
+        for secret in fields.texts(self.document.get("secrets")):
             if secret.value.text in env:
                 self.report(f"`{secret.value.text}` is in `env` and in `secrets`", secret.span, "leave out one of them")
-        for key, _ in sections.entries(self.document.get("env")):
+        for key, _ in fields.entries(self.document.get("env")):
             if key.value.text.startswith("RUNNER_"):
                 self.report(
                     f"`{key.value.text}` is runner's own to set", key.span, "names that begin with RUNNER_ are taken"
                 )
-        for key, _ in sections.entries(self.document.get("metrics")):
+        for key, _ in fields.entries(self.document.get("metrics")):
             if key.value.text in variables:
                 self.report(f"`{key.value.text}` is a variable and a metric", key.span, "name the metric otherwise")
             elif key.value.text in TAKEN:
                 fault = f"`{key.value.text}` is a column of `runner results` already"
                 self.warn(fault, key.span, f"the metric is called `metrics.{key.value.text}` there")
-        limited = {key.value.text for key, _ in sections.entries(self.document.get("capacity"))}
-        for key, _ in sections.entries(self.document.get("resources")):
+        limited = {key.value.text for key, _ in fields.entries(self.document.get("capacity"))}
+        for key, _ in fields.entries(self.document.get("resources")):
             name = key.value.text
             if name in KNOWN_RESOURCES or name in limited or name not in resources:
                 continue
@@ -156,31 +156,31 @@ class Reader:
         """`env` or `resources`: a template for each name."""
         return {
             name.value.text: placed
-            for name, node in sections.entries(self.document.get(key))
+            for name, node in fields.entries(self.document.get(key))
             if (placed := self.template(node, f"{key}.{name.value.text}")) is not None
         }
 
     def sample(self) -> Sample | None:
         node = self.document.get("sample")
-        fields = {key.value.text: self.integer(value) for key, value in sections.entries(node)}
+        fields = {key.value.text: self.integer(value) for key, value in fields.entries(node)}
         size = fields.get("size")
         return None if size is None else Sample(size, fields.get("seed") or 0)
 
     def policy(self) -> Policy:
         get = self.document.get
         default = Policy()
-        grace = sections.duration(get("grace"), self.report)
+        grace = fields.duration(get("grace"), self.report)
         return Policy(
-            timeout=sections.duration(get("timeout"), self.report),
+            timeout=fields.duration(get("timeout"), self.report),
             grace=default.grace if grace is None else grace,
-            retry=sections.retry(get("retry"), self.report),
-            stop=sections.stop(get("stop")),
+            retry=fields.retry(get("retry"), self.report),
+            stop=fields.stop(get("stop")),
         )
 
     def axes(self) -> tuple[list[Axis], set[str]]:
         """The axes in file order, zipped ones at the place of their first, and every variable the file knows."""
-        nodes = {key.value.text: (key, node) for key, node in sections.entries(self.document.get("ranges"))}
-        ranges = {name: found for name, (_, node) in nodes.items() if (found := sections.one_range(node, self.report))}
+        nodes = {key.value.text: (key, node) for key, node in fields.entries(self.document.get("ranges"))}
+        ranges = {name: found for name, (_, node) in nodes.items() if (found := fields.one_range(node, self.report))}
         group_of = {name: group for group in self.zips(set(nodes), ranges) for name in group}
         axes: list[Axis] = []
         for name, found in ranges.items():
@@ -207,8 +207,8 @@ class Reader:
         """The groups of `zip` that are sound. Reports the others."""
         sound: list[tuple[str, ...]] = []
         used: set[str] = set()
-        for group in sections.items(self.document.get("zip")):
-            members = sections.texts(group)
+        for group in fields.items(self.document.get("zip")):
+            members = fields.texts(group)
             names = tuple(member.value.text for member in members)
             fine = len(names) > 1
             for member in members:
@@ -248,7 +248,7 @@ class Reader:
             used |= set(placed.template.names)
             for fault in placed.template.unknown(known):
                 self.fault(placed.node, fault)
-        for key, _ in sections.entries(self.document.get("ranges")):
+        for key, _ in fields.entries(self.document.get("ranges")):
             name = key.value.text
             if name in used or name == REPEAT:
                 continue
@@ -282,8 +282,8 @@ class Reader:
         return space
 
     def conditions(self, key: str, known: set[str]) -> list[tuple[Condition, MappingNode]]:
-        found = sections.conditions(self.document.get(key))
-        names = {name.value.text for name, _ in sections.entries(self.document.get("ranges"))}
+        found = fields.conditions(self.document.get(key))
+        names = {name.value.text for name, _ in fields.entries(self.document.get("ranges"))}
         for _, node in found:
             for name, _ in node.entries:
                 if name.value.text not in names:

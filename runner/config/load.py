@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from runner import schema
-from runner.checks import check_values
+from runner.config import schema
+from runner.config.checks import check_values
 from runner.diagnostics import InvalidSweep, Source
-from runner.reader import Reader
-from runner.source import parse
-from runner.sweep import Sweep
+from runner.config.loader import Reader
+from runner.config.yaml import parse
+from runner.config.sweep import Sweep
 
 
 def load(source: Source, folder: Path) -> Sweep:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.errors import InvalidInput
-from runner.sections import leads_out
-from runner.source.nodes import ScalarNode
-from runner.sweep import Sweep
+from runner.config.fields import leads_out
+from runner.config.yaml.nodes import ScalarNode
+from runner.config.sweep import Sweep
 
 
 def paths(sweep: Sweep) -> list[str]:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.source.nodes import ScalarNode
+from runner.config.yaml.nodes import ScalarNode
 
 _PLAIN = ("python", "python3")
 _NAME = re.compile(r"python(3(\.[0-9]+)?)?")

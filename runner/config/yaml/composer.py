@@ -13,9 +13,9 @@ import yaml
 
 from runner.diagnostics import Problem, Source, Span
 from runner.model import Scalar, Value
-from runner.source import dollarbrace, escapes, flowtraps, syntax
-from runner.source.libyaml import events
-from runner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, kind, place
+from runner.config.yaml import dollarbrace, escapes, flowtraps, syntax
+from runner.config.yaml.parser import events
+from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, kind, place
 from runner.scalars import resolve, resolve_number
 
 DEEPEST = 100

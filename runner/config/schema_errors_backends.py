@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from runner.diagnostics import Problem
-from runner.schema.misfit import Misfit
+from runner.config.schema_mismatch import Misfit
 
 TITLE = "Backend"
 

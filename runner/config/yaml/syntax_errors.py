@@ -16,8 +16,8 @@ from yaml.scanner import ScannerError
 
 from runner.diagnostics import Problem, Source, Span
 from runner.model import Value
-from runner.source import dollarbrace, flowtraps
-from runner.source.nodes import ScalarNode
+from runner.config.yaml import dollarbrace, flowtraps
+from runner.config.yaml.nodes import ScalarNode
 
 _CLOSER = {"[": "]", "{": "}"}
 _TORN_RANGE = re.compile(r"(case|linspace|range|logspace|geomspace):(\[[^\]]*\]|[^\s\[\]{}])*")

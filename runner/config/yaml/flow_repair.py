@@ -12,7 +12,7 @@ from typing import TypeGuard
 
 from runner.diagnostics import Problem, Source, Span
 from runner.model import Value
-from runner.source.nodes import Node, ScalarNode
+from runner.config.yaml.nodes import Node, ScalarNode
 
 _RANGE = re.compile(r"(case|linspace|range|logspace|geomspace):")
 _NO_SPACE = re.compile(r"\w+:[^\s,]")
