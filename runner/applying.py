@@ -29,7 +29,7 @@ from runner.executor import Executor
 from runner.history import Choice, History
 from runner.leftovers import HERE, settle
 from runner.model import Attempt, Ended, Outcome, Scalar, Session
-from runner.plan import Plan
+from runner.plan.plan import Plan
 from runner.provenance import Provenance
 from runner.refreshing import refreshing
 from runner.signals import watch_signals, watch_stops

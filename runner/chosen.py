@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from runner.executor import Todo
 from runner.history import Choice, History
 from runner.model import Status
-from runner.plan import Plan
+from runner.plan.plan import Plan
 
 BREATH = 1000
 """How many sessions that need not run are passed over before signals and timeouts are heard again."""

@@ -6,9 +6,9 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from runner import identity
+from runner.plan import ids
 from runner.model import Recipe, Session, Status, Value
-from runner.sharding import Shard
+from runner.plan.sharding import Shard
 from runner.state.journal import Journal
 from runner.state.records import StoredSession
 
@@ -97,7 +97,7 @@ class History:
             earlier = self._journal.nearest(session.point)
             if earlier is None:
                 return None
-            changed = identity.difference(earlier.recipe, self._recipe)
+            changed = ids.difference(earlier.recipe, self._recipe)
             return f"{changed} changed since {earlier.id} ({earlier.outcome or 'never ended'})" if changed else None
         if status is Status.SUCCEEDED:
             known = self._statuses.get(int(session.id, 16)) is Status.SUCCEEDED

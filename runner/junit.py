@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from runner.causes import last_lines
 from runner.model import Outcome, Session, Status
-from runner.plan import Plan
+from runner.plan.plan import Plan
 from runner.text import variables
 from runner.results import Result, results
 from runner.state import State

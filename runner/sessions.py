@@ -7,7 +7,7 @@ import re
 
 from runner.errors import InvalidInput
 from runner.model import Session
-from runner.plan import Plan, parse_selection
+from runner.plan.plan import Plan, parse_selection
 from runner.text import variables
 from runner.state import State
 

@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from runner.diagnostics import Source
 from runner.config.load import load
-from runner.plan import Plan
+from runner.plan.plan import Plan
 from runner.config.sweep import Sweep
 from tests import slurm as slurm_cluster
 from tests.backendai import FOLDER, Cluster

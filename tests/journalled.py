@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runner.events import ApplyStarted, AttemptEnded, AttemptStarted, AttemptSubmitted
 from runner.model import Outcome, Resources, Scalar, Session, Usage
-from runner.plan import Plan
+from runner.plan.plan import Plan
 from runner.state import open_for_writing
 from tests.facts import IDLE, apply_ended
 

@@ -13,7 +13,7 @@ from runner.adhoc import Flags, to_document, to_yaml
 from runner.diagnostics import Source
 from runner.errors import InvalidInput
 from runner.config.load import load
-from runner.plan import Plan
+from runner.plan.plan import Plan
 from runner.config.yaml import parse, plain
 
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=30)

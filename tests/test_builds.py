@@ -15,7 +15,7 @@ from runner.builds import Builds, build_key
 from runner.errors import EnvironmentFailed
 from runner.events import BuildEnded, BuildStarted
 from runner.model import Ended, Outcome, Session
-from runner.plan import Plan
+from runner.plan.plan import Plan
 from runner.config.fields import BackendChoice
 from runner.state import State, open_for_writing
 

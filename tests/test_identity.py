@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runner import identity
-from runner.plan import Plan
+from runner.plan import ids
+from runner.plan.plan import Plan
 
 PlanText = Callable[[str], Plan]
 
@@ -101,11 +101,11 @@ def test_the_interpreter_is_in_the_id_and_what_it_preloads_is_not(plan_text: Pla
     plan = plan_text(PYTHON)
     assert ids(plan) == PINNED_PYTHON_IDS
     parts = {"exec": [["python"], ["train.py"], [{"var": "seed"}]], "python": "python3"}
-    assert plan.recipe.digest == identity.recipe(parts).digest
+    assert plan.recipe.digest == ids.recipe(parts).digest
     assert ids(plan_text(PYTHON.replace("[json]", "[json, decimal]"))) == ids(plan)
     other = plan_text(PYTHON.replace("python3,", "sh,"))
     assert not set(ids(other)) & set(ids(plan))
-    assert identity.difference(plan.recipe, other.recipe) == "`python`"
+    assert ids.difference(plan.recipe, other.recipe) == "`python`"
     bare = PYTHON.replace("interpreter: python3, ", "")
     assert ids(plan_text(bare)) == ids(plan_text(bare.replace("python: {preload: [json]}\n", "")))
 
@@ -150,10 +150,10 @@ def test_the_content_of_files_is_identity_and_sans_files_is_not(plan_text: PlanT
     assert not set(ids(before)) & set(ids(after))
     assert before.recipe.sans_files == after.recipe.sans_files
     assert [session.point for session in before] == [session.point for session in after]
-    assert identity.difference(before.recipe, after.recipe) == "`files` (train)"
+    assert ids.difference(before.recipe, after.recipe) == "`files` (train)"
 
 
 def test_a_difference_names_what_changed(plan_text: PlanText) -> None:
     old = plan_text(SWEEP)
     new = plan_text(SWEEP.replace("--lr", "--rate").replace("SEED", "SEEDS"))
-    assert identity.difference(old.recipe, new.recipe) == "`exec` and `env` (SEED, SEEDS)"
+    assert ids.difference(old.recipe, new.recipe) == "`exec` and `env` (SEED, SEEDS)"

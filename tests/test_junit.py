@@ -15,7 +15,7 @@ import xmlschema
 
 from runner import junit
 from runner.model import Outcome
-from runner.plan import Plan
+from runner.plan.plan import Plan
 from runner.state import open_for_writing
 from tests.facts import apply_started, ended, submitted
 

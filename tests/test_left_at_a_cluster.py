@@ -15,7 +15,7 @@ from runner.cli import abandoned
 from runner.events import AttemptAccepted, AttemptEnded, AttemptStarted, AttemptSubmitted, AttemptWaiting, Event
 from runner.config.load import load
 from runner.model import Outcome, Session
-from runner.plan import Plan
+from runner.plan.plan import Plan
 from runner.config.yaml import read
 from runner.state import open_for_writing
 

@@ -21,7 +21,7 @@ from runner.events import AttemptEnded, BuildEnded, BuildStarted, Event
 from runner.leftovers import Settled, settle
 from runner.config.load import load
 from runner.model import Attempt, Outcome, Policy
-from runner.plan import Plan
+from runner.plan.plan import Plan
 from runner.config.yaml import read
 from runner.state import State, open_for_writing
 from runner.state.machine import Machine, Sight, here, sight

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from runner.errors import InvalidInput
-from runner.lockfile import Lock, changed_keys, difference, write
+from runner.plan.lockfile import Lock, changed_keys, difference, write
 from runner.model import Session
-from runner.plan import Plan
+from runner.plan.plan import Plan
 
 PlanText = Callable[[str], Plan]
 

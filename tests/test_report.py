@@ -22,7 +22,7 @@ from runner.columns import number
 from runner.diagnostics import Source
 from runner.config.load import load
 from runner.model import Outcome, Session
-from runner.plan import Plan
+from runner.plan.plan import Plan
 from runner.progress.standing import standing
 from runner.report import gantt, sections, specs, timeline, vega
 from runner.report.charts import Chart, choose

@@ -13,7 +13,7 @@ import pytest
 from runner.diagnostics import Source
 from runner.config.load import load
 from runner.model import Outcome, Scalar, Session
-from runner.plan import Plan
+from runner.plan.plan import Plan
 from runner.report import vega
 from runner.report.gathering import gather
 from runner.report.page import render

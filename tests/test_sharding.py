@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import InvalidInput
-from runner.plan import Plan, parse_selection
-from runner.sharding import Shard, balance, parse_shard
+from runner.plan.plan import Plan, parse_selection
+from runner.plan.sharding import Shard, balance, parse_shard
 
 PlanText = Callable[[str], Plan]
 

@@ -21,7 +21,7 @@ from runner.events import (
 )
 from runner.config.load import load
 from runner.model import Outcome, Session, Usage
-from runner.plan import Plan
+from runner.plan.plan import Plan
 from runner.progress.block import render
 from runner.progress.ending import cause_lines
 from runner.progress.standing import standing

@@ -20,7 +20,7 @@ from runner.diagnostics import InvalidSweep, Problem, Source, nearest, render
 from runner.errors import InvalidInput
 from runner.config.load import load
 from runner.model import Amount, Stop, Value
-from runner.plan import Plan, parse_selection
+from runner.plan.plan import Plan, parse_selection
 from runner.config.fields import BackendChoice, amount
 from runner.config.yaml import ScalarNode, parse, read
 from runner.state import State, open_for_reading

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from runner.causes import CAUSED
 from runner.model import Outcome, Status, Usage
-from runner.plan import Plan
+from runner.plan.plan import Plan
 from runner.progress.ending import ended_lines
 from runner.progress.tally import Tally
 from runner.progress.words import in_use, summary_line

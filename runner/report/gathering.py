@@ -11,7 +11,7 @@ from pathlib import Path
 from runner.causes import CAUSED, Cause, Failure, by_cause, last_line, last_lines
 from runner.columns import Columns, Row
 from runner.model import Outcome, Resources
-from runner.plan import Plan
+from runner.plan.plan import Plan
 from runner.text import variables
 from runner.results import results, to_row
 from runner.state import State

@@ -10,7 +10,7 @@ from pathlib import Path
 from runner.events import ApplyStarted, AttemptEnded, AttemptStarted, AttemptSubmitted
 from runner.config.load import load
 from runner.model import Outcome
-from runner.plan import Plan
+from runner.plan.plan import Plan
 from runner.config.yaml.reader import read
 from runner.state import open_for_writing
 from tests.benchmarks import measured

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from runner import identity
+from runner.plan import ids
 from runner.config import files
 from runner.space.axis import KEPT_POINTS, Condition, Point
 from runner.diagnostics import nearest
 from runner.errors import InvalidInput
 from runner.model import Amount, Recipe, Session, Value
 from runner.config.fields import Placed, amount
-from runner.sharding import Shard
+from runner.plan.sharding import Shard
 from runner.config.sweep import REPEAT, Sweep
 from runner.scalars import equal, resolve
 
@@ -33,7 +33,7 @@ class Plan:
     @classmethod
     def of(cls, sweep: Sweep) -> Plan:
         """Digest the inputs and fix the recipe. Raises InvalidInput where a file of `files` cannot be read."""
-        return cls(sweep, identity.recipe(_parts(sweep)))
+        return cls(sweep, ids.recipe(_parts(sweep)))
 
     @cached_property
     def count(self) -> int:
@@ -67,9 +67,9 @@ class Plan:
             params = dict(zip(names, values, strict=True))
             for repeat, repeat_value in repeats:
                 if select is None or REPEAT not in select or equal(repeat_value, select[REPEAT]):
-                    point = identity.point(repeat, parts)
+                    point = ids.point(repeat, parts)
                     if shard is None or shard.has(point):
-                        session_id = identity.session_id(self.recipe, point)
+                        session_id = ids.session_id(self.recipe, point)
                         yield render(index, session_id, point, repeat, params, repeat_value)
                 index += 1
 
@@ -77,8 +77,8 @@ class Plan:
         """Digest input of one variable's values, made once for each value where there are not too many."""
         axis = next(axis for axis in self.sweep.space.axes if name in axis.names)
         if axis.count > KEPT_POINTS:
-            return lambda value: identity.fragment(name, value)
-        known = {value: identity.fragment(name, value) for value in self.sweep.space.values_of(name)}
+            return lambda value: ids.fragment(name, value)
+        known = {value: ids.fragment(name, value) for value in self.sweep.space.values_of(name)}
         return known.__getitem__
 
     def _sampled(self, order: list[int], fragments: list[Callable[[Value], str]]) -> frozenset[int] | None:
@@ -89,7 +89,7 @@ class Plan:
 
         def key(values: Point) -> bytes:
             parts = [fragment(values[at]) for fragment, at in zip(fragments, order, strict=True)]
-            return identity.sample_key(sample.seed, parts)
+            return ids.sample_key(sample.seed, parts)
 
         keyed = ((key(values), position) for position, values in enumerate(self.sweep.space))
         return frozenset(position for _, position in heapq.nsmallest(sample.size, keyed))

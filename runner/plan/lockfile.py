@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 from runner.errors import InvalidInput
 from runner.model import Session
-from runner.plan import Plan
+from runner.plan.plan import Plan
 
 VERSION = 1
 
