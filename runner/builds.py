@@ -17,7 +17,7 @@ from pathlib import Path
 from runner.errors import EnvironmentFailed
 from runner.model import Attempt, Ended, Outcome, Recipe, Session
 from runner.state import State
-from runner.state.disk import guarded
+from runner.state.fs import guarded
 from runner.config.sweep import Sweep
 
 _BLOCK = 1 << 20

@@ -10,7 +10,7 @@ from runner.plan import ids
 from runner.model import Recipe, Session, Status, Value
 from runner.plan.sharding import Shard
 from runner.state.journal import Journal
-from runner.state.records import StoredSession
+from runner.state.rows import StoredSession
 
 Only = Literal["new", "failed"]
 

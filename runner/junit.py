@@ -20,7 +20,7 @@ from runner.plan.plan import Plan
 from runner.text import variables
 from runner.results import Result, results
 from runner.state import State
-from runner.state.records import AttemptRow
+from runner.state.rows import AttemptRow
 from runner.tails import failure, telling_log
 
 TAIL_LINES = 50

@@ -16,8 +16,8 @@ from runner.errors import EnvironmentFailed
 from runner.events import AttemptEnded, BuildEnded, Emit, Event
 from runner.model import Ended, Outcome
 from runner.state import State
-from runner.state.machine import Machine, Sight, here, sight
-from runner.state.records import OpenAttempt, OpenBuild
+from runner.state.host import Machine, Sight, here, sight
+from runner.state.rows import OpenAttempt, OpenBuild
 
 HERE = "local"
 """The backend whose jobs end with their runner, so that what is left of them is in the way whatever is used now."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from runner.events import iso
 from runner.model import Outcome, Session, Status
 from runner.state import State
-from runner.state.records import AttemptRow, runs_on
+from runner.state.rows import AttemptRow, runs_on
 
 
 class Result(NamedTuple):

@@ -8,7 +8,7 @@ from runner.builds import build_key
 from runner.causes import Failure, last_line
 from runner.model import Outcome, Recipe, Session
 from runner.state import State
-from runner.state.records import AttemptRow
+from runner.state.rows import AttemptRow
 
 
 def telling_log(state: State, recipe: Recipe, session: Session, row: AttemptRow) -> Path:

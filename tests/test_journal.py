@@ -29,7 +29,7 @@ from runner.events import (
 )
 from runner.model import STATUS_AFTER, Outcome, Recipe, Scalar, Status, Usage
 from runner.state.journal import Journal, open_for_reading, open_for_writing
-from runner.state.machine import here
+from runner.state.host import here
 from tests.facts import RECIPE, apply_ended, apply_started, ended, session, started, submitted
 
 A, B, C = session(1), session(2), session(3)

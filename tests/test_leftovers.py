@@ -24,7 +24,7 @@ from runner.model import Attempt, Outcome, Policy
 from runner.plan.plan import Plan
 from runner.config.yaml import read
 from runner.state import State, open_for_writing
-from runner.state.machine import Machine, Sight, here, sight
+from runner.state.host import Machine, Sight, here, sight
 from tests.facts import apply_started, session, submitted
 from tests.fake_backend import Cluster, FakeBackend, Script
 from tests.processes import wait_for, with_environment

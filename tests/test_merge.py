@@ -22,7 +22,7 @@ from runner.errors import EnvironmentFailed
 from runner.events import AttemptSubmitted, BuildEnded, BuildStarted
 from runner.model import Outcome, Recipe, Session
 from runner.state import State, open_at, open_for_writing
-from runner.state.merge import merge
+from runner.state.merge.files import merge
 from tests.facts import RECIPE, apply_ended, apply_started, ended, session, started
 from tests.test_state import mounted
 
@@ -422,7 +422,7 @@ KILLED = """
 import itertools, os, shutil, sys
 from pathlib import Path
 from runner.state import open_at
-from runner.state.merge import merge
+from runner.state.merge.files import merge
 from tests.test_merge import writing
 
 here, there, targets = map(Path, sys.argv[1:])

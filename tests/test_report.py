@@ -31,8 +31,8 @@ from runner.report.markup import data_block, escaped, tag
 from runner.report.page import render
 from runner.report.sheet import Field, Sheet, sheet
 from runner.state import open_for_reading, open_for_writing
-from runner.state.merge import merge
-from runner.state.records import AttemptRow
+from runner.state.merge.files import merge
+from runner.state.rows import AttemptRow
 from tests.facts import apply_ended, apply_started
 from tests.journalled import BEGIN, Told, apply_as_told
 from tests.test_outputs import shell

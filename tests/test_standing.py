@@ -29,7 +29,7 @@ from runner.progress.tally import Tally
 from runner.report.gathering import gather
 from runner.results import results
 from runner.state import open_for_reading, open_for_writing
-from runner.state.merge import merge
+from runner.state.merge.files import merge
 from tests.journalled import BEGIN, Told, apply_as_told
 from tests.test_outputs import shell
 

@@ -19,7 +19,7 @@ from runner.errors import EnvironmentFailed
 from runner.events import BuildStarted
 from runner.model import Outcome, Status
 from runner.state import Kept, State, component, locate, open_for_reading, open_for_writing
-from runner.state.disk import refused
+from runner.state.fs import refused
 from tests.facts import apply_started, ended, session, started, submitted
 
 A, B = session(1), session(2)

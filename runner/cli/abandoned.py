@@ -12,7 +12,7 @@ from pathlib import Path
 from runner.cli.streams import say
 from runner.errors import RunnerError
 from runner.state import open_at
-from runner.state.disk import guarded
+from runner.state.fs import guarded
 from runner.units import counted
 
 _FILE = "run.yaml"

@@ -11,7 +11,7 @@ from runner.progress import Logs
 from runner.progress.tally import Kind
 from runner.text import variables
 from runner.state import State
-from runner.state.records import AttemptRow
+from runner.state.rows import AttemptRow
 from runner.tails import log_of
 
 FAILED = "build failed"

@@ -18,7 +18,7 @@ from runner.leftovers import HERE, end_leftovers, holders
 from runner.model import Outcome
 from runner.sessions import find
 from runner.state import State, open_for_writing
-from runner.state.records import AttemptRow
+from runner.state.rows import AttemptRow
 from runner.units import counted
 
 POLL_SECONDS = 0.2

@@ -22,7 +22,7 @@ from runner.errors import InvalidInput
 from runner.outputs import copy_from
 from runner.sessions import find
 from runner.state import State
-from runner.state.records import AttemptRow, runs_on
+from runner.state.rows import AttemptRow, runs_on
 from runner.config.sweep import Sweep
 from runner.units import counted
 

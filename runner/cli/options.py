@@ -24,7 +24,7 @@ from runner.plan.plan import Plan, parse_selection
 from runner.config.fields import BackendChoice, amount
 from runner.config.yaml import ScalarNode, parse, read
 from runner.state import State, open_for_reading
-from runner.state.records import ApplyRow
+from runner.state.rows import ApplyRow
 from runner.config.sweep import Sweep
 from runner.units import UnitError
 from runner.scalars import equal

@@ -26,7 +26,7 @@ from runner.progress.standing import Standing, standing
 from runner.text import variables
 from runner.results import Result, results, to_row
 from runner.state import State
-from runner.state.records import ApplyRow
+from runner.state.rows import ApplyRow
 from runner.units import counted, format_duration
 
 SHOWN = 10

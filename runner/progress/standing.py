@@ -14,7 +14,7 @@ from runner.progress.tally import Tally
 from runner.progress.words import in_use, summary_line
 from runner.results import Result, results
 from runner.state import State
-from runner.state.records import ApplyRow, together
+from runner.state.rows import ApplyRow, together
 from runner.tails import failure, telling_log
 
 

@@ -15,7 +15,7 @@ from runner.plan.plan import Plan
 from runner.text import variables
 from runner.results import results, to_row
 from runner.state import State
-from runner.state.records import ApplyRow, AttemptRow
+from runner.state.rows import ApplyRow, AttemptRow
 from runner.tails import telling_log
 
 MOST_ROWS = 50_000

@@ -15,7 +15,7 @@ from runner.report.gathering import Explained, Material
 from runner.report.markup import Markup, joined, table, tag
 from runner.report.sheet import ABOUT
 from runner.report.status import SIGN
-from runner.state.records import together
+from runner.state.rows import together
 from runner.units import counted, format_duration, format_memory
 
 MOST_GROUPS = 200

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from runner.model import Amount, Outcome, Resources
-from runner.state.records import ApplyRow, AttemptRow
+from runner.state.rows import ApplyRow, AttemptRow
 
 MOST_STEPS = 600
 """Points of a curve; more are averaged over as many equal spans of time."""

@@ -31,10 +31,10 @@ from runner.events import (
     StopReached,
 )
 from runner.model import Outcome
-from runner.state import database
-from runner.state.archive import Archive
-from runner.state.machine import here
-from runner.state.union import Union, attached, take_in
+from runner.state import schema
+from runner.state.queries import Archive
+from runner.state.host import here
+from runner.state.merge.journal import Union, attached, take_in
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -65,7 +65,7 @@ class Journal(Archive):
         except BaseException as error:
             self._roll_back()
             if isinstance(error, sqlite3.Error):
-                database.explain(error, self._path)
+                schema.explain(error, self._path)
             raise
 
     def commit(self) -> None:
@@ -76,7 +76,7 @@ class Journal(Archive):
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
-            database.explain(error, self._path)
+            schema.explain(error, self._path)
 
     def forget(self, sessions: Iterable[str]) -> None:
         """Drop sessions and their attempts, all or none, and give the space back to the disk.
@@ -93,7 +93,7 @@ class Journal(Archive):
             # As a script: `execute` would stop after the first page.
             self._connection.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
-            database.explain(error, self._path)
+            schema.explain(error, self._path)
 
     def settle_at(self, home: str) -> None:
         """Say where the journal lives. One that came from elsewhere is a copy: it gets an id of its own, as the jobs
@@ -108,7 +108,7 @@ class Journal(Archive):
                 if before is not None:
                     self._become_another()
         except sqlite3.Error as error:
-            database.explain(error, self._path)
+            schema.explain(error, self._path)
         self.__dict__.pop("state_id", None)
 
     @contextmanager
@@ -122,12 +122,12 @@ class Journal(Archive):
                 self._connection.execute("INSERT INTO merges VALUES (?)", (token,))
                 yield take_in(self._connection)
         except sqlite3.Error as error:
-            database.explain(error, self._path)
+            schema.explain(error, self._path)
         self._rows.clear()
 
     def _become_another(self) -> None:
         lost = (time.time(), Outcome.LOST.value, "this state is a copy, made before it ended")
-        self._connection.execute("UPDATE meta SET state = ?", (database.new_state_id(),))
+        self._connection.execute("UPDATE meta SET state = ?", (schema.new_state_id(),))
         for table in ("attempts", "builds"):
             self._connection.execute(
                 f"UPDATE {table} SET ended = ?, outcome = ?, reason = ? WHERE outcome IS NULL", lost
@@ -286,12 +286,12 @@ class Journal(Archive):
 
 def open_for_writing(path: Path, *, network: bool = False) -> Journal:
     """Open or make the journal. The caller holds the state's lock. Raises EnvironmentFailed."""
-    return Journal(database.for_writing(path, network=network), path)
+    return Journal(schema.for_writing(path, network=network), path)
 
 
 def open_for_reading(path: Path) -> Journal | None:
     """Open the journal to be read, None if there is none. Raises EnvironmentFailed."""
-    connection = database.for_reading(path)
+    connection = schema.for_reading(path)
     return None if connection is None else Journal(connection, path)
 
 

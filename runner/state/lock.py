@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from runner.errors import EnvironmentFailed
-from runner.state.disk import guarded
+from runner.state.fs import guarded
 
 ELSEWHERE = "put the state on a file system with locks, with `--state DIR`"
 

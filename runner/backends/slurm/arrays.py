@@ -18,7 +18,7 @@ from runner.backends.slurm.patience import Controller
 from runner.backends.slurm.spool import Array, Spool
 from runner.backends.slurm.watch import LONG, Watch
 from runner.model import Attempt
-from runner.state.disk import guarded
+from runner.state.fs import guarded
 
 MOST_IN_ARRAY = 1000
 

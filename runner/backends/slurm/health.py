@@ -10,7 +10,7 @@ from runner.backends.base import Finding
 from runner.backends.slurm import config
 from runner.backends.slurm.commands import Refused, Unreachable, call
 from runner.errors import EnvironmentFailed
-from runner.state.filesystem import file_system
+from runner.state.mounts import file_system
 
 _COLD = "each session starts its interpreter anew; `pack` at least spares the scheduler"
 

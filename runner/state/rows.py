@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from runner.model import STATUS_AFTER, Amount, Outcome, Recipe, Resources, Scalar, Status, Usage, Value
-from runner.state.machine import Machine
+from runner.state.host import Machine
 
 
 class AttemptRow(NamedTuple):

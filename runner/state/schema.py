@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from runner.errors import Damaged, EnvironmentFailed
-from runner.state.disk import FREE_SPACE, OTHER_FOLDER, guarded
+from runner.state.fs import FREE_SPACE, OTHER_FOLDER, guarded
 
 VERSION = 3
 """Of the tables below; it goes up with every change of them or of the events that they hold."""

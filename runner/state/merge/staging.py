@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from runner.state.disk import guarded, remove
+from runner.state.fs import guarded, remove
 from runner.state.journal import Journal
 
 STAGE = "merge"

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.errors import EnvironmentFailed
-from runner.state.disk import guarded
-from runner.state.folder import State
-from runner.state.staged import PARTS, STAGE, put_into_place
-from runner.state.union import Union
+from runner.state.fs import guarded
+from runner.state.state import State
+from runner.state.merge.staging import PARTS, STAGE, put_into_place
+from runner.state.merge.journal import Union
 
 _ENDS = (".out", ".err")
 

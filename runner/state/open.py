@@ -13,10 +13,10 @@ from pathlib import Path
 
 from runner.errors import EnvironmentFailed
 from runner.state import journal, lock
-from runner.state.disk import guarded
-from runner.state.filesystem import file_system
-from runner.state.folder import PARTS, State
-from runner.state.staged import put_into_place
+from runner.state.fs import guarded
+from runner.state.mounts import file_system
+from runner.state.state import PARTS, State
+from runner.state.merge.staging import put_into_place
 
 FOLDER = ".runner"
 

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from runner.model import Outcome, Recipe, Session, Status
-from runner.state.database import explain
-from runner.state.records import (
+from runner.state.schema import explain
+from runner.state.rows import (
     APPLY_COLUMNS,
     ATTEMPT_COLUMNS,
     MACHINE_COLUMNS,
