@@ -20,7 +20,7 @@ from runner.config import files
 from runner.attempts import make_attempt, params_json
 from runner.backends import BACKENDS
 from runner.builds import Builds
-from runner.capacity import Capacity
+from runner.executor.capacity import Capacity
 from runner.chosen import Chosen
 from runner.collecting import Collector
 from runner.errors import InvalidInput

@@ -8,7 +8,7 @@ from dataclasses import replace
 import trio
 import trio.testing
 
-from runner.capacity import Capacity, DeviceLocks
+from runner.executor.capacity import Capacity, DeviceLocks
 from runner.events import (
     ApplyEnded,
     AttemptAdopted,

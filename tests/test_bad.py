@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.capacity import Capacity
+from runner.executor.capacity import Capacity
 from runner.config.checks import check_fits
 from runner.cli.validate import FILE_HINT
 from runner.diagnostics import InvalidSweep, render

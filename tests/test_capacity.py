@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.capacity import Capacity, Lease
+from runner.executor.capacity import Capacity, Lease
 from runner.model import Amount, Resources
 
 GIB = 1024**3

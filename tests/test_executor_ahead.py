@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.events import AttemptSubmitted
-from runner.executor.ahead import SHORT
+from runner.executor.prefetch import SHORT
 from runner.model import Amount, Outcome, Policy, Retry, Session, Stop
 from tests.fake_backend import Script
 from tests.simulation import Apply, Scripts, apply, each, session, simulate, sweep

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from runner.events import ApplyEnded, ApplyInterrupted, AttemptEnded, AttemptSubmitted, Event, StopReached
-from runner.executor.rules import MOST_RESTARTS
+from runner.executor.policy import MOST_RESTARTS
 from runner.model import Outcome, Policy, Retry, Stop
 from tests.fake_backend import Cluster, Script
 from tests.simulation import Apply, apply, by_index, each, session, simulate, sweep

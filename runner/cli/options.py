@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from runner.backends import BACKENDS, KEEP_LIMITS, PROBLEMS
-from runner.capacity import Capacity
+from runner.executor.capacity import Capacity
 from runner.config.checks import check_fits
 from runner.cli.streams import say
 from runner.diagnostics import InvalidSweep, Problem, Source, nearest, render

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from runner.capacity import Capacity
+from runner.executor.capacity import Capacity
 from runner.config.checks import check_fits
 from runner.cli.boundary import annotate
 from runner.cli.options import load_sweep, override, sweep_argument

@@ -6,7 +6,7 @@ from bisect import insort
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
-from runner.capacity import Capacity, Lease
+from runner.executor.capacity import Capacity, Lease
 from runner.model import Amount, Outcome, Resources, Session
 
 WINDOW = 256

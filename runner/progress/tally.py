@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.capacity import Capacity, Lease
+from runner.executor.capacity import Capacity, Lease
 from runner.causes import Failure, Key, key
 from runner.events import (
     ApplyInterrupted,

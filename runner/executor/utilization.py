@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from runner.capacity import Capacity
+from runner.executor.capacity import Capacity
 from runner.model import Resources, Usage
 
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import trio
 
 from runner.backends.base import Backend, Rejected, Started
-from runner.capacity import Lease
+from runner.executor.capacity import Lease
 from runner.executor.queue import Entry
-from runner.executor.record import Record
+from runner.executor.recorder import Record
 from runner.model import Attempt, Ended, Outcome
 
 ENDING = 30.0

@@ -6,8 +6,8 @@ import heapq
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from runner.capacity import Capacity, Lease
-from runner.executor.interface import Builds, Todo
+from runner.executor.capacity import Capacity, Lease
+from runner.executor.types import Builds, Todo
 from runner.executor.queue import Entry, Queue
 from runner.model import Outcome, Resources, Session
 

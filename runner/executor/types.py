@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from runner.backends.base import Started
-from runner.capacity import Lease
+from runner.executor.capacity import Lease
 from runner.model import Attempt, Ended, Resources, Session
 
 
