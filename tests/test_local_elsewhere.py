@@ -23,9 +23,9 @@ from tests.local_host import lives, pids
 
 SPAWNER = """
 import sys
-from runner.backends.local import processes
-processes.LINUX = False
-from runner.backends.local.spawner import main
+from runner.backends.local import procfs
+procfs.LINUX = False
+from runner.backends.local.supervisor.supervisor import main
 main(int(sys.argv[1]))
 """
 SAY = "echo $$ >> pids"

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.backends.local import cgroups, machine
+from runner.backends.local import cgroups
+from runner.backends.local import resources
 from runner.backends.local.cgroups import UnusableError
-from runner.backends.local.devices import DeviceLocks
-from runner.backends.local.enforcement import describe
-from runner.backends.local.processes import Process, descendants, owners
+from runner.backends.local.gpu_locks import DeviceLocks
+from runner.backends.local.doctor import describe
+from runner.backends.local.procfs import Process, descendants, owners
 from runner.backends.local.protocol import Frames, frame
 from runner.errors import EnvironmentFailed
 
@@ -105,8 +106,8 @@ def test_a_signal_that_may_not_be_sent_is_no_fault() -> None:
     """Neither with a descriptor for the process's handle, nor without one."""
     program = (
         "import os, resource\n"
-        "from runner.backends.local.ending import send\n"
-        "from runner.backends.local.processes import process\n"
+        "from runner.backends.local.supervisor.termination import send\n"
+        "from runner.backends.local.procfs import process\n"
         "if os.getuid() == 0:\n"
         "    os.setuid(65534)\n"
         "init = process(1)\n"
@@ -193,8 +194,8 @@ def test_machine_is_limited_by_every_group_above(tree: Path) -> None:
     (own.parent / "cgroup.procs").touch()
     (own.parent / "cpu.max").write_text("50000 100000\n")
     (own.parent / "memory.max").write_text("1048576\n")
-    offers = machine.offers({"CUDA_VISIBLE_DEVICES": "0,1"}, str(tree / "proc"))
-    assert offers == machine.Machine(Fraction(1, 2), 1048576, ("0", "1"))
+    offers = resources.offers({"CUDA_VISIBLE_DEVICES": "0,1"}, str(tree / "proc"))
+    assert offers == resources.Machine(Fraction(1, 2), 1048576, ("0", "1"))
 
 
 def test_machine_by_version_1_groups(tmp_path: Path) -> None:
@@ -214,12 +215,12 @@ def test_machine_by_version_1_groups(tmp_path: Path) -> None:
         f"32 31 0:29 / {tmp_path}/cpu rw - cgroup cgroup rw,cpu,cpuacct\n"
         f"33 31 0:30 / {tmp_path}/memory rw - cgroup cgroup rw,memory\n"
     )
-    assert machine.offers({"CUDA_VISIBLE_DEVICES": ""}, str(tmp_path)) == machine.Machine(Fraction(1, 4), 4096, ())
+    assert resources.offers({"CUDA_VISIBLE_DEVICES": ""}, str(tmp_path)) == resources.Machine(Fraction(1, 4), 4096, ())
 
 
 def test_this_machine() -> None:
     """A real machine has some of everything that a machine must have."""
-    offers = machine.offers({"CUDA_VISIBLE_DEVICES": ""})
+    offers = resources.offers({"CUDA_VISIBLE_DEVICES": ""})
     assert 0 < offers.cpu <= (os.cpu_count() or 1)
     assert offers.mem > 1 << 20
     assert len(describe({"CUDA_VISIBLE_DEVICES": ""})) == 5
@@ -240,7 +241,7 @@ def test_this_machine() -> None:
 )
 def test_visible_devices(value: str, devices: tuple[str, ...]) -> None:
     """CUDA_VISIBLE_DEVICES as CUDA reads it: what stands after the first invalid entry does not exist."""
-    assert machine.visible(value) == devices
+    assert resources.visible(value) == devices
 
 
 # Locks on devices
@@ -250,7 +251,7 @@ def test_device_is_locked_against_another_process(tmp_path: Path) -> None:
     """One holder at a time; unlocking, or its end, frees the device."""
     folder = str(tmp_path / "locks")
     program = (
-        "import sys; from runner.backends.local.devices import DeviceLocks\n"
+        "import sys; from runner.backends.local.gpu_locks import DeviceLocks\n"
         f"locks = DeviceLocks({folder!r})\n"
         "print(locks.try_lock('0'), locks.try_lock('1'))"
     )

@@ -16,11 +16,11 @@ import pytest
 import trio
 
 from runner.backends.base import Backend
-from runner.backends.local import foreign
+from runner.backends.local import orphans
 from runner.backends.local.backend import LocalBackend
-from runner.backends.local.warm.parent import huge, preload
-from runner.backends.local.warm.parent.titles import Titles
-from runner.backends.local.warm.program import Hiding
+from runner.backends.local.forkserver.parent import huge, preload
+from runner.backends.local.forkserver.server.proctitle import Titles
+from runner.backends.local.forkserver.eligibility import Hiding
 from runner.model import Attempt, Ended, Outcome
 from tests.contract import PATIENCE, AheadContract, Command, Site, ignore, until
 from tests.local_host import children, lives, marked, parent, pids
@@ -501,8 +501,8 @@ def test_the_runner_and_its_spawner_are_killed(tmp_path: Path) -> None:
         host.kill()
     trio.run(until, lambda: not lives(started_from))
     [name] = names_of(leader)
-    assert foreign.find(name, None) == leader
-    trio.run(foreign.end, {name: None}, 0.0)
+    assert orphans.find(name, None) == leader
+    trio.run(orphans.end, {name: None}, 0.0)
     assert not any(lives(pid) for pid in pids(tmp_path, 2))
 
 

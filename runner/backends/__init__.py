@@ -75,7 +75,7 @@ folder of the state."""
 def _local_findings(
     options: Mapping[str, Any], environ: Mapping[str, str], image: str | None, folder: Path
 ) -> Iterable[Finding]:
-    from runner.backends.local.enforcement import describe
+    from runner.backends.local.doctor import describe
 
     return describe(environ)
 

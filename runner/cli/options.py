@@ -198,8 +198,8 @@ def capacity_of(sweep: Sweep) -> Capacity:
     """How much may be in use at once: what the sweep says, and for the local backend what this machine offers besides."""
     if sweep.backend.kind != "local":
         return Capacity(sweep.capacity, sweep.max_parallel, kept_there=sweep.backend.options.get("max_parallel"))
-    from runner.backends.local.devices import DeviceLocks
-    from runner.backends.local.machine import offers
+    from runner.backends.local.gpu_locks import DeviceLocks
+    from runner.backends.local.resources import offers
 
     machine = offers(os.environ)
     limits: dict[str, Amount] = {

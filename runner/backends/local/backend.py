@@ -15,9 +15,10 @@ from typing import Any, Self
 import trio
 
 from runner.backends.base import Started
-from runner.backends.local import foreign, outcome
-from runner.backends.local.connection import Connection
-from runner.backends.local.processes import MARK
+from runner.backends.local import outcome
+from runner.backends.local import orphans
+from runner.backends.local.supervisor_client import Connection
+from runner.backends.local.procfs import MARK
 from runner.backends.local.protocol import (
     CANCEL,
     COLD,
@@ -162,8 +163,8 @@ class LocalBackend:
     async def find(self, name: str, job: str | None = None, started: float | None = None) -> str | None:
         if known := self._by_name.get(name):
             return known.id
-        leader = int(job) if job and job.isdigit() and started and foreign.leads(int(job), started) else None
-        pid = foreign.find(name, leader)
+        leader = int(job) if job and job.isdigit() and started and orphans.leads(int(job), started) else None
+        pid = orphans.find(name, leader)
         if pid is None:
             return None
         self._foreign[str(pid)] = (name, leader)
@@ -182,7 +183,7 @@ class LocalBackend:
         known = self._by_id.get(job)
         if known is None:
             if job in self._foreign:
-                await foreign.gone(*self._foreign[job])
+                await orphans.gone(*self._foreign[job])
             return Ended(Outcome.LOST, None, "its runner died")
         await trio.lowlevel.checkpoint_if_cancelled()
         if known.ended is None:
@@ -198,7 +199,7 @@ class LocalBackend:
         known = self._by_id.get(job)
         if known is None:
             if job in self._foreign:
-                await foreign.end(dict([self._foreign[job]]), grace)
+                await orphans.end(dict([self._foreign[job]]), grace)
             return
         if known.ended is None:
             self._connection.send(CANCEL, known.key, grace)
@@ -264,7 +265,7 @@ class LocalBackend:
         left = list(self._by_key.values())
         how = await self._connection.end()
         self._death = f"the spawner died ({self._crash or how})"
-        await foreign.end({job.name: job.pid for job in left}, 0.0)
+        await orphans.end({job.name: job.pid for job in left}, 0.0)
         for job in left:
             if not job.taken.is_set():
                 job.refused = self._death

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 
-from runner.backends.local.processes import read
+from runner.backends.local.procfs import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

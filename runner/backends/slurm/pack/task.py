@@ -11,10 +11,10 @@ import os
 import signal
 from time import monotonic
 
-from runner.backends.local import processes
-from runner.backends.local.ending import Ending, send
-from runner.backends.local.launch import LaunchError, ShortageError, StreamError, launch
-from runner.backends.local.processes import Process
+from runner.backends.local import procfs
+from runner.backends.local.supervisor.termination import Ending, send
+from runner.backends.local.supervisor.launch import LaunchError, ShortageError, StreamError, launch
+from runner.backends.local.procfs import Process
 from runner.backends.slurm.pack.kills import Kills
 
 TYPE_CHECKING = False
@@ -38,7 +38,7 @@ def main(folder: str, size: int, task: int) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
     for number in HEARD:
         signal.signal(number, signal.SIG_DFL)  # until now they were ignored
-    processes.become_subreaper()
+    procfs.become_subreaper()
     with open(f"{folder}/plans", "rb") as file:
         file.seek(task * size)
         first, plans = marshal.loads(file.read(size))
@@ -193,7 +193,7 @@ class Session:
                 self.cpu = usage.ru_utime + usage.ru_stime
 
     def members(self) -> list[Process]:
-        table = processes.descendants(processes.snapshot(), os.getpid())
+        table = procfs.descendants(procfs.snapshot(), os.getpid())
         return [row for row in table.values() if row.alive]
 
     def look_afresh(self) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from runner.backends.local import cgroups
-from runner.backends.local.processes import LINUX, read
+from runner.backends.local.procfs import LINUX, read
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from time import monotonic
 
 import trio
 
-from runner.backends.local import cgroups, processes
-from runner.backends.local.ending import Ending
-from runner.backends.local.processes import Process
+from runner.backends.local import cgroups
+from runner.backends.local import procfs
+from runner.backends.local.supervisor.termination import Ending
+from runner.backends.local.procfs import Process
 
 _EVERY = 0.1
 """Seconds between two looks for the end of a job that nobody has asked to end."""
@@ -31,8 +32,8 @@ def leads(pid: int, started: float) -> bool:
 
     Its start in the process table counts from the boot, and Linux alone tells it.
     """
-    row = processes.process(pid)
-    if not processes.LINUX or row is None or not row.alive or row.sid != pid:
+    row = procfs.process(pid)
+    if not procfs.LINUX or row is None or not row.alive or row.sid != pid:
         return False
     begun = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + row.start / os.sysconf("SC_CLK_TCK")
     try:
@@ -72,12 +73,12 @@ async def end(jobs: Mapping[str, int | None], grace: float) -> None:
 
 def _members(jobs: Mapping[str, int | None]) -> list[Process]:
     """Their living processes: by mark, by session or group of what is marked, by descent, by memory group."""
-    table = processes.snapshot()
+    table = procfs.snapshot()
     table.pop(os.getpid(), None)
-    marks = {pid: name for pid in table if (name := processes.mark(pid)) in jobs and name is not None}
+    marks = {pid: name for pid in table if (name := procfs.mark(pid)) in jobs and name is not None}
     # A job begins with a session of its own, so nothing foreign is in the session of what is marked.
     known = {number: name for pid, name in marks.items() for number in (pid, table[pid].sid, table[pid].pgid)}
     known.update({leader: name for name, leader in jobs.items() if leader is not None})
     for groups in cgroups.places():
         known.update({pid: name for name in jobs for pid in groups.pids(groups.path(name))})
-    return [table[pid] for pid in processes.owners(table, known, marks.get) if table[pid].alive]
+    return [table[pid] for pid in procfs.owners(table, known, marks.get) if table[pid].alive]

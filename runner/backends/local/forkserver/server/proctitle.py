@@ -12,7 +12,7 @@ import os
 import struct
 from itertools import accumulate
 
-from runner.backends.local.warm.parent.preload import UnfitError
+from runner.backends.local.forkserver.server.preload import UnfitError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

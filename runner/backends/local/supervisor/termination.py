@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 
-from runner.backends.local.processes import Process, process
+from runner.backends.local.procfs import Process, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,16 +7,16 @@ import io
 import os
 import sys
 
-from runner.backends.local.warm.parent.chance import Chance
-from runner.backends.local.warm.parent.request import Request
-from runner.backends.local.warm.parent.source import Sources
-from runner.backends.local.warm.parent.titles import Titles, write
+from runner.backends.local.forkserver.server.random_state import Chance
+from runner.backends.local.forkserver.server.request import Request
+from runner.backends.local.forkserver.server.code_cache import Sources
+from runner.backends.local.forkserver.server.proctitle import Titles, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from runner.backends.local.warm.parent.titles import Block
+    from runner.backends.local.forkserver.server.proctitle import Block
 
     Prepared = tuple[list[Block], dict[bytes, bytes]]
     """What to write over the parent's, and what is then in os.environ."""

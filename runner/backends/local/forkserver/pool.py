@@ -11,17 +11,17 @@ from collections import Counter
 from time import monotonic, time
 
 from runner.backends.local.cgroups import UnusableError
-from runner.backends.local.launch import LaunchError, ShortageError, StreamError
-from runner.backends.local.processes import LINUX
-from runner.backends.local.warm.parent_process import Parent
-from runner.backends.local.warm.program import Hiding, UnfitError, first_folder
-from runner.backends.local.warm.request import Request
+from runner.backends.local.supervisor.launch import LaunchError, ShortageError, StreamError
+from runner.backends.local.procfs import LINUX
+from runner.backends.local.forkserver.server_process import Parent
+from runner.backends.local.forkserver.eligibility import Hiding, UnfitError, first_folder
+from runner.backends.local.forkserver.request import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from runner.backends.local.warm.host import Host
+    from runner.backends.local.forkserver.host import Host
 
 
 MOST = 8

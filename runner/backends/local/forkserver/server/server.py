@@ -26,20 +26,20 @@ import select
 import signal
 import sys
 
-from runner.backends.local.warm.parent.become import Fresh
-from runner.backends.local.warm.parent.finish import Before, before
-from runner.backends.local.warm.parent.holes import fill
-from runner.backends.local.warm.parent.huge import collapse
-from runner.backends.local.warm.parent.libraries import call_off
-from runner.backends.local.warm.parent.preload import UnfitError, preload
-from runner.backends.local.warm.parent.rehearse import rehearse
-from runner.backends.local.warm.parent.request import Request, looks_beside
+from runner.backends.local.forkserver.server.child import Fresh
+from runner.backends.local.forkserver.server.shutdown import Before, before
+from runner.backends.local.forkserver.server.heap_filler import fill
+from runner.backends.local.forkserver.server.huge_pages import collapse
+from runner.backends.local.forkserver.server.library_exit import call_off
+from runner.backends.local.forkserver.server.preload import UnfitError, preload
+from runner.backends.local.forkserver.server.warmup import rehearse
+from runner.backends.local.forkserver.server.request import Request, looks_beside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from runner.backends.local.warm.parent.become import Prepared
+    from runner.backends.local.forkserver.server.child import Prepared
 
 READY, UNFIT, BEGUN, FAULT, ENDED = 1, 2, 3, 4, 5
 

@@ -14,7 +14,7 @@ import sys
 import weakref
 from typing import NamedTuple
 
-from runner.backends.local.warm.parent import held, ignored, libraries
+from runner.backends.local.forkserver.parent import held, ignored, libraries
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -19,14 +19,15 @@ import sys
 from collections import deque
 from time import monotonic, time
 
-from runner.backends.local import memory, processes
+from runner.backends.local.supervisor import memory
+from runner.backends.local import procfs
 from runner.backends.local.cgroups import UnusableError
-from runner.backends.local.ending import Ending
-from runner.backends.local.job import Job
-from runner.backends.local.launch import LaunchError, ShortageError, StreamError, launch
-from runner.backends.local.limits import Limits, over
-from runner.backends.local.line import Line
-from runner.backends.local.processes import Process
+from runner.backends.local.supervisor.termination import Ending
+from runner.backends.local.supervisor.job import Job
+from runner.backends.local.supervisor.launch import LaunchError, ShortageError, StreamError, launch
+from runner.backends.local.supervisor.memory_limits import Limits, over
+from runner.backends.local.supervisor.channel import Line
+from runner.backends.local.procfs import Process
 from runner.backends.local.protocol import (
     CANCEL,
     CRASHED,
@@ -37,10 +38,10 @@ from runner.backends.local.protocol import (
     SPAWN_WARM,
     SPAWNED,
 )
-from runner.backends.local.trees import Trees
-from runner.backends.local.turns import Turns
-from runner.backends.local.warm.host import Host
-from runner.backends.local.warm.parents import Parents
+from runner.backends.local.supervisor.process_tree import Trees
+from runner.backends.local.supervisor.admission import Turns
+from runner.backends.local.forkserver.host import Host
+from runner.backends.local.forkserver.pool import Parents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -247,7 +248,7 @@ class Spawner:
             if job is None:
                 orphans = True
                 continue
-            max_rss = usage.ru_maxrss * 1024 if processes.LINUX else usage.ru_maxrss
+            max_rss = usage.ru_maxrss * 1024 if procfs.LINUX else usage.ru_maxrss
             self.exited(job, status, usage.ru_utime + usage.ru_stime, max_rss)
             exited.append(job)
         if exited or orphans:
@@ -276,7 +277,7 @@ class Spawner:
         self.reap()  # one that has ended by itself has not been cancelled
         self.parents.hear_all()
         if job := self.jobs.get(key):
-            ended = job.code is not None or (job.forked and not processes.lives(job.pid))
+            ended = job.code is not None or (job.forked and not procfs.lives(job.pid))
             job.asked = job.asked or not (ended or job.out_of_memory)
             self.end(job, grace)
             return
@@ -342,7 +343,7 @@ class Spawner:
         """End what no job is known to own, too: nothing outlives the spawner."""
         ending = Ending(monotonic(), 0)
         while True:
-            table = processes.descendants(processes.snapshot(), os.getpid())
+            table = procfs.descendants(procfs.snapshot(), os.getpid())
             pause = ending.step(monotonic(), [row for row in table.values() if row.alive])
             if pause is None:
                 break
@@ -356,10 +357,10 @@ def main(stream: int) -> None:
     os.set_inheritable(stream, False)
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(signum, signal.SIG_IGN)  # runner decides what a signal means
-    processes.become_subreaper()
+    procfs.become_subreaper()
     gc.collect()
     gc.freeze()
-    if processes.LINUX:  # no session is measured below what this process has held
+    if procfs.LINUX:  # no session is measured below what this process has held
         memory.drop_clean_pages()
         memory.forget_own_peak()
     spawner = Spawner(stream)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 
-from runner.backends.local import processes
-from runner.backends.local.ending import send
-from runner.backends.local.job import Job
-from runner.backends.local.limits import Limits
-from runner.backends.local.processes import Process
+from runner.backends.local import procfs
+from runner.backends.local.supervisor.termination import send
+from runner.backends.local.supervisor.job import Job
+from runner.backends.local.supervisor.memory_limits import Limits
+from runner.backends.local.procfs import Process
 
 
 class Trees:
@@ -18,7 +18,7 @@ class Trees:
         self._jobs: dict[int, Job] = {}
         self._leaders: dict[int, Job] = {}
         self._orphans: dict[int, set[int]] = {}  # and the jobs (keys) that each may belong to
-        self._children = processes.Children()
+        self._children = procfs.Children()
         self.parents: set[int] = set()
         """Children that are no job's: what warm sessions are forked from."""
 
@@ -44,7 +44,7 @@ class Trees:
 
     def adopt(self) -> None:
         """Find the orphans that have become our children since the last look, and whose they are."""
-        if not processes.LINUX:  # they become the system's there
+        if not procfs.LINUX:  # they become the system's there
             return
         for pid in self._children():
             if (
@@ -53,7 +53,7 @@ class Trees:
                 or (pid in self._leaders and self._leaders[pid].code is None)
             ):
                 continue
-            orphan = processes.process(pid)
+            orphan = procfs.process(pid)
             if orphan is None or not orphan.alive:
                 continue
             owner = self._owner(orphan)
@@ -63,7 +63,7 @@ class Trees:
 
     def leftovers(self, job: Job) -> bool:
         """Whether anything of a job outlives its leader: its orphans would be our children."""
-        if processes.LINUX:
+        if procfs.LINUX:
             return any(keys == {job.key} for keys in self._orphans.values())
         try:
             os.killpg(job.pid, 0)
@@ -73,13 +73,13 @@ class Trees:
 
     def over(self, job: Job) -> bool:
         """Whether it is certain that nothing of a job without members lives on: there are orphans that may be anybody's."""
-        return processes.LINUX and not any(job.key in keys for keys in self._orphans.values())
+        return procfs.LINUX and not any(job.key in keys for keys in self._orphans.values())
 
     def members(self) -> dict[str, list[Process]]:
         """The living processes of each job, by its name."""
-        table = processes.snapshot()
-        if processes.LINUX:  # elsewhere, what a dead leader has left is only known by its group
-            table = processes.descendants(table, os.getpid())
+        table = procfs.snapshot()
+        if procfs.LINUX:  # elsewhere, what a dead leader has left is only known by its group
+            table = procfs.descendants(table, os.getpid())
         names = {job.name for job in self._jobs.values()}
         known = {pid: job.name for pid, job in self._leaders.items()}
         for pid, keys in self._orphans.items():
@@ -89,11 +89,11 @@ class Trees:
             known.update(dict.fromkeys(self._limits.pids(job), job.name))
 
         def marked(pid: int) -> str | None:
-            name = processes.mark(pid)
+            name = procfs.mark(pid)
             return name if name in names else None
 
         found: dict[str, list[Process]] = {}
-        for pid, name in processes.owners(table, known, marked).items():
+        for pid, name in procfs.owners(table, known, marked).items():
             if table[pid].alive:
                 found.setdefault(name, []).append(table[pid])
         return found
@@ -102,7 +102,7 @@ class Trees:
         job = self._leaders.get(orphan.sid) or self._leaders.get(orphan.pgid)
         if job:
             return job
-        name = processes.settled_mark(orphan.pid)
+        name = procfs.settled_mark(orphan.pid)
         for job in self._jobs.values():
             if job.name == name or orphan.pid in self._limits.pids(job):
                 return job

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.backends.local.ending import Ending
+from runner.backends.local.supervisor.termination import Ending
 
 
 class Job:

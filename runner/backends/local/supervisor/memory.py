@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 
-from runner.backends.local import processes
+from runner.backends.local import procfs
 from runner.backends.local.cgroups import Groups, UnusableError, open_v1, open_v2
-from runner.backends.local.processes import Process
+from runner.backends.local.procfs import Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def choose(rung: str | None, mine: tuple[int, ...]) -> tuple[Groups | None, list
     """
     why: list[str] = []
     for name in (CGROUP_V1, CGROUP_V2):
-        if not processes.LINUX or rung not in (None, name):
+        if not procfs.LINUX or rung not in (None, name):
             continue
         try:
             return open_v1() if name == CGROUP_V1 else open_v2(mine=mine), why
@@ -52,15 +52,15 @@ def used(members: Collection[Process], limit: int) -> int:
 
 
 def _share(member: Process) -> int:
-    for line in (processes.read(f"/proc/{member.pid}/smaps_rollup") or b"").splitlines():
+    for line in (procfs.read(f"/proc/{member.pid}/smaps_rollup") or b"").splitlines():
         if line.startswith(b"Pss:"):
             return int(line.split()[1]) * 1024
-    return 0 if processes.process(member.pid) is None else member.rss
+    return 0 if procfs.process(member.pid) is None else member.rss
 
 
 def own_peak() -> int:
     """The most that this process has ever held, in bytes; 0 where unknown."""
-    for line in (processes.read("/proc/self/status") or b"").splitlines():
+    for line in (procfs.read("/proc/self/status") or b"").splitlines():
         if line.startswith(b"VmHWM:"):
             return int(line.split()[1]) * 1024
     return 0
@@ -89,7 +89,7 @@ def drop_clean_pages() -> None:
     advise = ctypes.CDLL(None).madvise
     advise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     mapping = (0, 0, False)
-    for line in (processes.read("/proc/self/smaps") or b"").splitlines():
+    for line in (procfs.read("/proc/self/smaps") or b"").splitlines():
         words = line.split()
         if words[0] == b"Anonymous:" and words[1] == b"0" and mapping[2]:
             advise(mapping[0], mapping[1] - mapping[0], _DONTNEED)

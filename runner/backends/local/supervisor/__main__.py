@@ -9,6 +9,6 @@ if __name__ == "__main__":
         package = sys.modules[name] = ModuleType(name)
         package.__path__ = [__file__.rpartition("/")[0]]
 
-    from runner.backends.local.spawner import main
+    from runner.backends.local.supervisor.supervisor import main
 
     main(int(sys.argv[1]))

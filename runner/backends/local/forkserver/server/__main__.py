@@ -22,9 +22,9 @@ if __name__ == "__main__":
     if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
         del sys.path[0]
 
-    from runner.backends.local.warm.parent.execute import execute
-    from runner.backends.local.warm.parent.finish import finish
-    from runner.backends.local.warm.parent.serve import serve
+    from runner.backends.local.forkserver.server.run import execute
+    from runner.backends.local.forkserver.server.shutdown import finish
+    from runner.backends.local.forkserver.server.server import serve
 
     _request = _before = None  # there is room for them: a fork would have to make some
     _request, _before = serve(

@@ -7,7 +7,7 @@ import sys
 import time
 import warnings
 
-from runner.backends.local.warm.parent.request import CODE, SCRIPT, Request
+from runner.backends.local.forkserver.server.request import CODE, SCRIPT, Request
 
 if sys.version_info >= (3, 13):
     import linecache

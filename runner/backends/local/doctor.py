@@ -7,7 +7,9 @@ import sys
 from collections.abc import Mapping
 
 from runner.backends.base import Finding
-from runner.backends.local import machine, memory, processes
+from runner.backends.local import resources
+from runner.backends.local.supervisor import memory
+from runner.backends.local import procfs
 
 _DELEGATED = "`systemd-run --user --scope -p Delegate=yes runner …` gives it a group of its own"
 
@@ -16,7 +18,7 @@ def describe(environ: Mapping[str, str]) -> list[Finding]:
     """The local backend's findings. Tries memory groups out as a run does: makes and removes one, and
     with version 2 moves this process within its own group.
     """
-    offers = machine.offers(environ)
+    offers = resources.offers(environ)
     return [
         Finding("cpu", f"{float(offers.cpu):g}", None),
         Finding("memory", f"{offers.mem / (1 << 30):.1f} GiB", None),
@@ -28,7 +30,7 @@ def describe(environ: Mapping[str, str]) -> list[Finding]:
 
 def _memory() -> Finding:
     fact = "memory limit of a session"
-    if not processes.LINUX:
+    if not procfs.LINUX:
         return Finding(fact, f"not enforced on {sys.platform}", None)
     groups, why = memory.choose(None, (os.getpid(),))
     if groups:
@@ -40,7 +42,7 @@ def _memory() -> Finding:
 
 def _trees() -> Finding:
     fact = "end of a session"
-    if not processes.LINUX:
+    if not procfs.LINUX:
         return Finding(fact, "its process group, and what descends from it", None)
     if not os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children"):
         return Finding(

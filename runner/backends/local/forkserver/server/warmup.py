@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import sys
 
-from runner.backends.local.warm.parent.become import Fresh
-from runner.backends.local.warm.parent.execute import execute
-from runner.backends.local.warm.parent.finish import Before, leave
-from runner.backends.local.warm.parent.request import CODE, Request
+from runner.backends.local.forkserver.server.child import Fresh
+from runner.backends.local.forkserver.server.run import execute
+from runner.backends.local.forkserver.server.shutdown import Before, leave
+from runner.backends.local.forkserver.server.request import CODE, Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

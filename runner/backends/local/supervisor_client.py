@@ -109,7 +109,7 @@ class Connection:
             self._token.run_sync_soon(self._start_flush)  # trio is about to wait, and would not see a new task
 
     def _start_flush(self) -> None:
-        trio.lowlevel.spawn_system_task(self._flush, name="runner.backends.local.connection")
+        trio.lowlevel.spawn_system_task(self._flush, name="runner.backends.local.supervisor_client")
 
     def _push(self) -> bool:
         """Hand the socket what it takes; whether that was everything."""

@@ -6,10 +6,10 @@ import marshal
 import os
 import signal
 
-from runner.backends.local.launch import launch
-from runner.backends.local.processes import MARK
+from runner.backends.local.supervisor.launch import launch
+from runner.backends.local.procfs import MARK
 from runner.backends.local.protocol import Frames
-from runner.backends.local.warm.request import Request
+from runner.backends.local.forkserver.request import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
