@@ -22,11 +22,14 @@ import trio
 import trio.testing
 
 from runner.backends.base import Rejected
-from runner.backends.slurm import config, listing, outcome, signals
+from runner.backends.slurm import outcome
+from runner.backends.slurm import options
+from runner.backends.slurm import squeue
+from runner.backends.slurm import scancel
 from runner.backends.slurm.backend import Slurm
-from runner.backends.slurm.gather import Gathering
+from runner.backends.slurm.batching import Gathering
 from runner.backends.slurm.job import MISSES, Job
-from runner.backends.slurm.listing import Row
+from runner.backends.slurm.squeue import Row
 from runner.backends.slurm.record import Record, parse
 from runner.backends.slurm.spool import Array, Spool
 from runner.cli.options import capacity_of, override
@@ -70,7 +73,7 @@ def test_resources(tmp_path: Path) -> None:
         "options": ["--exclusive"],
     }
     one = replace(attempt("a", tmp_path), resources=wanted, timeout=100.0, grace=10.0)
-    assert config.arguments(config.read(options), one) == (
+    assert options.arguments(options.read(options), one) == (
         "--cpus-per-task=3",
         "--mem=1025K",
         "--gres=gpu:2,nvme:1",
@@ -79,7 +82,7 @@ def test_resources(tmp_path: Path) -> None:
         "--partition=p",
         "--exclusive",
     )
-    assert "--time=20" in config.arguments(config.read({"pack": 10}), one)
+    assert "--time=20" in options.arguments(options.read({"pack": 10}), one)
 
 
 @pytest.mark.parametrize(
@@ -91,12 +94,12 @@ def test_who_keeps_max_parallel(load_text: LoadText, more: str, here: int | None
     sweep = override(load_text(f"exec: ['true']\nmax_parallel: 4\nbackend: slurm\n{more}\n"))
     capacity = capacity_of(sweep)
     assert (capacity.max_parallel, capacity.kept_there) == (here, there)
-    assert config.read(sweep.backend.options).max_parallel == there
+    assert options.read(sweep.backend.options).max_parallel == there
 
 
 def test_half_a_gpu(tmp_path: Path) -> None:
     with pytest.raises(Rejected, match="whole `gpu`"):
-        config.arguments(config.read({}), replace(attempt("a", tmp_path), resources={"gpu": Fraction(1, 2)}))
+        options.arguments(options.read({}), replace(attempt("a", tmp_path), resources={"gpu": Fraction(1, 2)}))
 
 
 def test_submissions_are_gathered(tmp_path: Path) -> None:
@@ -195,8 +198,8 @@ def test_withdrawn_before_it_is_sent(tmp_path: Path) -> None:
 
 def test_ids_are_compressed(tmp_path: Path) -> None:
     array = Array(tmp_path, tuple(map(str, range(6))), 1, "7")
-    assert signals.compressed([(array, task) for task in (0, 1, 2, 4)]) == ["7_[0-2,4]"]
-    assert signals.compressed([(array, task) for task in range(6)]) == ["7"]
+    assert scancel.compressed([(array, task) for task in (0, 1, 2, 4)]) == ["7_[0-2,4]"]
+    assert scancel.compressed([(array, task) for task in range(6)]) == ["7"]
 
 
 def test_spool(tmp_path: Path) -> None:
@@ -462,14 +465,14 @@ def test_lists_are_read(tmp_path: Path) -> None:
     environ = with_commands(tmp_path, **{name: f"cat <<'EOF'\n{text}EOF" for name, text in lines.items()})
 
     async def main() -> None:
-        queued = await listing.queued(environ, ["tag", "other"])
+        queued = await squeue.queued(environ, ["tag", "other"])
         assert queued["tag"]["12", 0] == Row("FAILED", 137, 0, 1795632111.0, "n1", "NonZeroExitCode")
         assert queued["tag"]["12", 1].waits_for == "for resources"
-        assert queued["other"]["13", listing.REST].began is None
-        accounted = await listing.accounted(environ, ["12"])
+        assert queued["other"]["13", squeue.REST].began is None
+        accounted = await squeue.accounted(environ, ["12"])
         assert (accounted["12", 0].code, accounted["12", 0].reason) == (None, "exit code 9 or 137")
         assert (accounted["12", 1].state, accounted["12", 1].began) == ("CANCELLED", None)
-        assert accounted["14", listing.REST].state == "CANCELLED"
+        assert accounted["14", squeue.REST].state == "CANCELLED"
 
     trio.run(main)
 

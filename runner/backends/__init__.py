@@ -55,7 +55,7 @@ def _backendai_problems(sweep: Sweep) -> Iterator[Problem]:
 
 
 def _slurm_problems(sweep: Sweep) -> Iterator[Problem]:
-    from runner.backends.slurm.check import problems
+    from runner.backends.slurm.validation import problems
 
     return problems(sweep)
 
@@ -95,7 +95,7 @@ def _slurm_findings(
 ) -> Iterable[Finding]:
     import trio
 
-    from runner.backends.slurm.health import examine
+    from runner.backends.slurm.doctor import examine
 
     return trio.run(examine, options, environ, folder)
 

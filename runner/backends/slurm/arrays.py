@@ -9,14 +9,15 @@ from pathlib import Path
 import trio
 
 from runner.backends.base import Rejected
-from runner.backends.slurm import config, submission
-from runner.backends.slurm.commands import Full, Refused
-from runner.backends.slurm.config import Config
-from runner.backends.slurm.gather import Gathering
+from runner.backends.slurm import options
+from runner.backends.slurm import sbatch
+from runner.backends.slurm.cli import Full, Refused
+from runner.backends.slurm.options import Config
+from runner.backends.slurm.batching import Gathering
 from runner.backends.slurm.job import Job
-from runner.backends.slurm.patience import Controller
+from runner.backends.slurm.retry import Controller
 from runner.backends.slurm.spool import Array, Spool
-from runner.backends.slurm.watch import LONG, Watch
+from runner.backends.slurm.poller import LONG, Watch
 from runner.model import Attempt
 from runner.state.fs import guarded
 
@@ -46,8 +47,8 @@ class Arrays:
         self._folder = folder
         self._controller = controller
         self._watch = watch
-        self._python = python if config.pack > 1 else ""
-        self._gathering = Gathering(self._submit, MOST_IN_ARRAY * config.pack, self._room)
+        self._python = python if options.pack > 1 else ""
+        self._gathering = Gathering(self._submit, MOST_IN_ARRAY * options.pack, self._room)
         self._by_id: dict[str, Job] = {}
         self._submitted: set[str] = set()
         """The arrays that are of this runner's making."""
@@ -78,7 +79,7 @@ class Arrays:
 
         `on_waiting` is told what keeps it from that: one of an array's is, for all.
         """
-        arguments = config.arguments(self._config, attempt)
+        arguments = options.arguments(self._config, attempt)
         secrets = tuple(sorted(attempt.secrets.items()))
         if on_waiting is not None:
             self._on_waiting[attempt.name] = on_waiting
@@ -121,7 +122,7 @@ class Arrays:
                 self._throttled.add(array.job)
                 try:
                     earlier = None if self._config.says_when else await self._in_the_way(array.tasks, int(array.job))
-                    await submission.throttle(self._environ, self._controller, array.job, at_once, earlier)
+                    await sbatch.throttle(self._environ, self._controller, array.job, at_once, earlier)
                 except BaseException:  # as of one of its sessions that is cancelled meanwhile
                     self._throttled.discard(array.job)
                     raise
@@ -139,7 +140,7 @@ class Arrays:
         """Learn the cluster's limits, once."""
         async with self._ready:
             if not self._prepared:
-                limits = await submission.limits(self._environ, self._controller, on_waiting)
+                limits = await sbatch.limits(self._environ, self._controller, on_waiting)
                 largest = int(limits.get("MaxArraySize") or 1001)
                 self._gathering.most = max(1, min(MOST_IN_ARRAY, largest)) * self._config.pack
                 age = int((limits.get("MinJobAge") or "300").split()[0])
@@ -150,14 +151,14 @@ class Arrays:
         """One array of these; where Slurm's limits do not allow for so many, several."""
         on_waiting = self._on_waiting.get(attempts[0].name)
         await self.prepare(on_waiting)
-        arguments, secrets = config.arguments(self._config, attempts[0]), attempts[0].secrets
+        arguments, secrets = options.arguments(self._config, attempts[0]), attempts[0].secrets
         at_once = self._config.max_parallel
         while True:
             earlier = await self._in_the_way(-(-len(attempts) // self._config.pack)) if at_once else []
-            after = (f"--dependency={submission.afterany(earlier)}",) if earlier else ()
+            after = (f"--dependency={sbatch.afterany(earlier)}",) if earlier else ()
             array = await self._laid_out(attempts)
             try:
-                job = await submission.submit(
+                job = await sbatch.submit(
                     self._environ, self._controller, array, (*after, *arguments), secrets, at_once, on_waiting
                 )
             except Full as refusal:
@@ -222,7 +223,7 @@ class Arrays:
         """We, or a dead runner, may have submitted it."""
         await self.prepare()
         await self._watch.collect([array])
-        job = await submission.look_for(self._environ, self._controller, array)
+        job = await sbatch.look_for(self._environ, self._controller, array)
         if job is None:
             self._spool.drop(array)
         else:

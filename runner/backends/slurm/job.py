@@ -6,7 +6,7 @@ import math
 
 import trio
 
-from runner.backends.slurm.listing import NEVER, Row
+from runner.backends.slurm.squeue import NEVER, Row
 from runner.backends.slurm.outcome import undecided
 from runner.backends.slurm.record import Record
 from runner.backends.slurm.spool import Array

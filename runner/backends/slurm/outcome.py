@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from runner.backends.slurm.listing import Row
+from runner.backends.slurm.squeue import Row
 from runner.backends.slurm.record import Record
 from runner.model import Ended, Outcome
 

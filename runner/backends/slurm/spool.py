@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.backends.slurm import script
+from runner.backends.slurm import batch_script
 from runner.backends.slurm.record import Record, parse
 from runner.model import Attempt
 
@@ -121,7 +121,7 @@ class Spool:
         """
         name = f"runner-{attempts[0].name.partition('-')[0]}-{os.urandom(5).hex()}"
         folder = self._folder / name
-        files = script.files(folder, attempts, pack, setup, python)
+        files = batch_script.files(folder, attempts, pack, setup, python)
         folder.mkdir(parents=True)
         for file, content in files.items():
             (folder / file).write_bytes(content)

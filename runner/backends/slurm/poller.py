@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import trio
 
-from runner.backends.slurm import listing
-from runner.backends.slurm.commands import Refused, Unreachable
+from runner.backends.slurm import squeue
+from runner.backends.slurm.cli import Refused, Unreachable
 from runner.backends.slurm.job import MISSES, Job
-from runner.backends.slurm.listing import REST, Row
-from runner.backends.slurm.patience import Controller, Patience
+from runner.backends.slurm.squeue import REST, Row
+from runner.backends.slurm.retry import Controller, Patience
 from runner.backends.slurm.spool import Array
 
 SHORT, GROWTH, LONG = 0.5, 2.0, 30.0
@@ -157,9 +157,9 @@ class Watch:
         now = trio.current_time()
         arrays = {job.array.name: job.array for job in wanted}
         names = list(arrays)
-        rows: dict[str, dict[listing.Task, Row]] = {}
+        rows: dict[str, dict[squeue.Task, Row]] = {}
         for start in range(0, len(names), _NAMES):
-            rows.update(await listing.queued(self._environ, names[start : start + _NAMES]))
+            rows.update(await squeue.queued(self._environ, names[start : start + _NAMES]))
         await self.collect(arrays.values())
         for job in wanted:
             of_array, array = rows.get(job.array.name, {}), job.array.job or ""
@@ -176,7 +176,7 @@ class Watch:
         """What has left the queue, accounting may remember."""
         arrays = {job.array for job in missing}
         try:
-            rows = await listing.accounted(self._environ, [array.job for array in arrays if array.job])
+            rows = await squeue.accounted(self._environ, [array.job for array in arrays if array.job])
         except Refused:
             rows = {}
         except Unreachable:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import trio
 
-from runner.backends.slurm.commands import Refused, Unreachable, call
+from runner.backends.slurm.cli import Refused, Unreachable, call
 from runner.backends.slurm.spool import Array
 
 MOMENT = 0.03

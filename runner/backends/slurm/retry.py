@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import trio
 
-from runner.backends.slurm.commands import Unconfigured, Unreachable
+from runner.backends.slurm.cli import Unconfigured, Unreachable
 from runner.errors import EnvironmentFailed
 
 LONGEST, AT_FIRST = 3600.0, 120.0

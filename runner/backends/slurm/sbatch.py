@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from runner.backends.slurm.commands import Refused, Unreachable, call
-from runner.backends.slurm.patience import Controller, Patience
+from runner.backends.slurm.cli import Refused, Unreachable, call
+from runner.backends.slurm.retry import Controller, Patience
 from runner.backends.slurm.spool import Array
 
 ANSWERED_WITHIN = 60.0

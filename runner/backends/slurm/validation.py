@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.backends.slurm.config import OURS, OURS_SHORT
+from runner.backends.slurm.options import OURS, OURS_SHORT
 from runner.diagnostics import Problem
 from runner.config.sweep import Sweep
 

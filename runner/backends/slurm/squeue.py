@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from runner.backends.base import FOR_MAX_PARALLEL
-from runner.backends.slurm.commands import call
+from runner.backends.slurm.cli import call
 
 _COLUMNS = (
     ("ArrayJobID", 16),
