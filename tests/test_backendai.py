@@ -14,7 +14,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from runner.backends.backendai import payload
+from runner.backends.backendai import upload
 from runner.backends.backendai.backend import REMEMBERED, BackendAI
 from runner.backends.base import Backend, Rejected
 from runner.errors import EnvironmentFailed
@@ -297,7 +297,7 @@ def test_checkpoints_go_along_as_far_as_there_is_room(manager: FakeManager, site
         (output / f"c{age}").write_bytes(bytes(size))
         os.utime(output / f"c{age}", (1e9 - age, 1e9 - age))
     attempt = replace(site.attempt(("true",)), number=2, output=str(output), root=str(tmp_path), files=())
-    items, behind = payload.kept(attempt)
+    items, behind = upload.kept(attempt)
     assert [item.place for item in items] == ['"$output"/c0', '"$output"/c1']
     assert behind == 1
     assert site.end_of(attempt).outcome is Outcome.SUCCEEDED

@@ -16,13 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from runner.backends.backendai import collect, config, events, outcome, payload
-from runner.backends.backendai.budget import Budget
-from runner.backends.backendai.check import is_time, problems
+from runner.backends.backendai import outcome
+from runner.backends.backendai import download
+from runner.backends.backendai import options
+from runner.backends.backendai import event_stream
+from runner.backends.backendai import upload
+from runner.backends.backendai.rate_limit import Budget
+from runner.backends.backendai.validation import is_time, problems
 from runner.backends.backendai.console import Console, End, read
-from runner.backends.backendai.problems import Refused, Unavailable, hint, of_answer
-from runner.backends.backendai.sessions import Seen
-from runner.backends.backendai.signing import sign
+from runner.backends.backendai.errors import Refused, Unavailable, hint, of_answer
+from runner.backends.backendai.api import Seen
+from runner.backends.backendai.auth import sign
 from runner.cli.options import override
 from runner.errors import InvalidInput
 from runner.model import Attempt, Outcome, Resources
@@ -31,7 +35,7 @@ from tests.conftest import LoadText
 from tests.fake_backendai import NOISE, chunks
 
 KEYS = {"BACKEND_ACCESS_KEY": "AKIAIOSFODNN7EXAMPLE", "BACKEND_SECRET_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
-MARK = payload.key("0123456789ab-0123456789abcdef-1")
+MARK = upload.key("0123456789ab-0123456789abcdef-1")
 
 # Signatures
 
@@ -71,14 +75,14 @@ def test_signatures_are_the_official_clients(method: str, target: str, content_t
 
 def test_what_the_file_says_wins_over_the_environment() -> None:
     environ = {**KEYS, "BACKEND_ENDPOINT": "https://one.example/", "BACKEND_GROUP": "lab", "BACKEND_DOMAIN": "research"}
-    found = config.read({"group": "other"}, environ)
+    found = options.read({"group": "other"}, environ)
     assert (found.endpoint, found.group, found.domain) == ("https://one.example", "other", "research")
-    assert config.read({"endpoint": "http://two.example"}, environ).endpoint == "http://two.example"
-    assert config.read({}, KEYS).endpoint == config.DEFAULT_ENDPOINT
+    assert options.read({"endpoint": "http://two.example"}, environ).endpoint == "http://two.example"
+    assert options.read({}, KEYS).endpoint == options.DEFAULT_ENDPOINT
 
 
 def test_keys_are_never_shown() -> None:
-    shown = repr(config.read({}, KEYS))
+    shown = repr(options.read({}, KEYS))
     assert not any(key in shown for key in KEYS.values())
 
 
@@ -97,12 +101,12 @@ def test_keys_are_never_shown() -> None:
 )
 def test_what_cannot_be_used_is_said(options: dict[str, object], environ: dict[str, str], words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
-        config.read(options, environ)
+        options.read(options, environ)
 
 
 def test_mounts_in_all_three_forms() -> None:
     """As the official client reads them: `NAME`, `NAME=PATH`, `NAME:PATH`."""
-    assert config.parse_mounts(["a", "b=/data", "c:sub", "a", "d=x:y"]) == (
+    assert options.parse_mounts(["a", "b=/data", "c:sub", "a", "d=x:y"]) == (
         ["a", "b", "c", "d"],
         {"b": "/data", "c": "sub", "d": "x:y"},
     )
@@ -110,9 +114,9 @@ def test_mounts_in_all_three_forms() -> None:
 
 def test_resources_as_the_cluster_names_them() -> None:
     asked: Resources = {"cpu": 2, "mem": 1 << 28, "gpu": Fraction(1, 2), "cuda.device": 1, "license": 3}
-    assert payload.slots(asked) == {"cpu": "2", "mem": "268435456", "cuda.shares": "0.5", "cuda.device": "1"}
-    assert payload.slots({"gpu": 2}) == {"cuda.device": "2"}
-    assert payload.slots({"cuda.shares": Fraction(1, 2)}) == {"cuda.shares": "0.5"}
+    assert upload.slots(asked) == {"cpu": "2", "mem": "268435456", "cuda.shares": "0.5", "cuda.device": "1"}
+    assert upload.slots({"gpu": 2}) == {"cuda.device": "2"}
+    assert upload.slots({"cuda.shares": Fraction(1, 2)}) == {"cuda.shares": "0.5"}
 
 
 # Answers
@@ -169,13 +173,13 @@ def test_what_may_work_later(status: int, content: bytes) -> None:
 # Events
 
 
-def parse(lines: Iterable[str]) -> list[events.Event]:
+def parse(lines: Iterable[str]) -> list[event_stream.Event]:
     async def source() -> AsyncIterator[str]:
         for line in lines:
             yield line
 
-    async def collected() -> list[events.Event]:
-        return [event async for event in events.parse(source())]
+    async def collected() -> list[event_stream.Event]:
+        return [event async for event in event_stream.parse(source())]
 
     return trio.run(collected)
 
@@ -213,9 +217,9 @@ data: {"sessionId": "y"}
 def test_events_of_a_recorded_stream() -> None:
     """Comments, broken frames and frames about nothing are passed over; one that is cut off is none."""
     assert parse(RECORDED.splitlines()) == [
-        events.Event("kernel_terminated", "83fdc06b", "ct-b0", "task-finished", -1),
-        events.Event("session_success", "83fdc06b", "ct-b0", "task-done", 0),
-        events.Event("session_failure", "x", "", "", None),
+        event_stream.Event("kernel_terminated", "83fdc06b", "ct-b0", "task-finished", -1),
+        event_stream.Event("session_success", "83fdc06b", "ct-b0", "task-done", 0),
+        event_stream.Event("session_failure", "x", "", "", None),
     ]
 
 
@@ -262,7 +266,7 @@ def test_noise_in_the_middle_of_a_line_spoils_that_line_alone() -> None:
 
 def test_lines_twice_and_others_marks_change_nothing() -> None:
     log = console_of(b"a" * 5000, b"")
-    other = log.replace(MARK, payload.key("another"))
+    other = log.replace(MARK, upload.key("another"))
     assert read(log + other + log, MARK).out.join() == (b"a" * 5000, 0)
     assert read(other, MARK) == Console()
 
@@ -295,7 +299,7 @@ def test_no_file_is_written_outside_the_output_folder(tmp_path: Path, path: str)
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "output/link").symlink_to(tmp_path / "elsewhere")
     log = f"{MARK}:file:1:4:-:{encoded(path)}\r\n" + chunks(MARK, "f1", b"evil")
-    collect.bring_back(log, attempt.name, attempt)
+    download.bring_back(log, attempt.name, attempt)
     assert not list(tmp_path.rglob("evil"))
     assert not Path("/etc/evil").exists()
 
@@ -325,7 +329,7 @@ def test_no_link_leads_out_of_the_output_folder(tmp_path: Path, path: str, targe
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "output/mine").symlink_to(tmp_path / "elsewhere")
     log = f"{MARK}:link:{encoded('here')}:{encoded('.')}\n{MARK}:link:{encoded(path)}:{encoded(target)}\n"
-    collect.bring_back(log, attempt.name, attempt)
+    download.bring_back(log, attempt.name, attempt)
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_symlink()) == ["here", "mine"]
     assert "1 output file could not be laid down" in Path(attempt.stderr).read_text()
 
@@ -333,10 +337,10 @@ def test_no_link_leads_out_of_the_output_folder(tmp_path: Path, path: str, targe
 def test_an_output_folder_that_is_gone_is_made_again(tmp_path: Path) -> None:
     """Empty ones are tidied away, also while a job of a dead runner goes on; and none is made for nothing."""
     attempt = attempt_in(tmp_path)
-    collect.bring_back("", attempt.name, attempt)
+    download.bring_back("", attempt.name, attempt)
     assert not (tmp_path / "output").exists()
     log = f"{MARK}:file:1:4:-:{encoded('made')}\n" + chunks(MARK, "f1", b"made")
-    collect.bring_back(log, attempt.name, attempt)
+    download.bring_back(log, attempt.name, attempt)
     assert (tmp_path / "output/made").read_text() == "made"
 
 
@@ -347,7 +351,7 @@ def test_no_file_is_written_through_a_link_that_came_along(tmp_path: Path) -> No
     link = f"{MARK}:link:{encoded('sub')}:{encoded(str(tmp_path / 'elsewhere'))}\n"
     file = f"{MARK}:file:1:4:-:{encoded('sub/evil')}\r\n" + chunks(MARK, "f1", b"evil")
     (tmp_path / "elsewhere").mkdir()
-    collect.bring_back(link + file, build.name, build)
+    download.bring_back(link + file, build.name, build)
     assert not list((tmp_path / "elsewhere").iterdir())
     assert (tmp_path / "build/sub/evil").read_text() == "evil"
 
@@ -359,7 +363,7 @@ def test_no_folder_is_made_outside_the_output_folder(tmp_path: Path, path: str) 
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "output/mine").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "output/file").write_text("")
-    collect.bring_back(f"{MARK}:dir:{encoded(path)}\n", attempt.name, attempt)
+    download.bring_back(f"{MARK}:dir:{encoded(path)}\n", attempt.name, attempt)
     assert not list(tmp_path.rglob("made"))
     assert "1 output file could not be laid down" in Path(attempt.stderr).read_text()
 
@@ -367,9 +371,9 @@ def test_no_folder_is_made_outside_the_output_folder(tmp_path: Path, path: str) 
 def test_a_reader_that_follows_sees_the_files_grow(tmp_path: Path) -> None:
     attempt = attempt_in(tmp_path)
     whole = console_of(b"one\ntwo\n", b"")
-    collect.logs(chunks(MARK, "o", b"one\n"), attempt)
+    download.logs(chunks(MARK, "o", b"one\n"), attempt)
     inode = (tmp_path / "out").stat().st_ino
-    collect.bring_back(whole, attempt.name, attempt)
+    download.bring_back(whole, attempt.name, attempt)
     assert (tmp_path / "out").read_bytes() == b"one\ntwo\n"
     assert (tmp_path / "out").stat().st_ino == inode
 

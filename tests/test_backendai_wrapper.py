@@ -13,13 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from runner.backends.backendai import collect, config, payload
+from runner.backends.backendai import download
+from runner.backends.backendai import options
+from runner.backends.backendai import upload
 from runner.backends.backendai.console import Console, read
 from runner.backends.backendai.outcome import ended
 from runner.model import Attempt, Outcome
 
 SHELLS = [shell for shell in (["dash"], ["bash", "--posix"], ["busybox", "sh"]) if shutil.which(shell[0])]
-JOB = config.read({}, {"BACKEND_ACCESS_KEY": "A", "BACKEND_SECRET_KEY": "S"}).job
+JOB = options.read({}, {"BACKEND_ACCESS_KEY": "A", "BACKEND_SECRET_KEY": "S"}).job
 NOISE = (
     "\x1b[35;1m[2026/11/23 15:03:24:3402] N: ttyd 1.6.3-80c6f66\r\n\x1b[0mpython-kernel: Service sshd has started\r\n"
 )
@@ -66,7 +68,7 @@ class Container:
         )
 
     def start(self, attempt: Attempt) -> subprocess.Popen[bytes]:
-        body = payload.request(attempt, JOB)
+        body = upload.request(attempt, JOB)
         environ = {
             "PATH": self.path,
             "TMPDIR": str(self.home.parent),
@@ -79,7 +81,7 @@ class Container:
         out, _ = job.communicate(timeout=60)
         self.code = job.returncode
         self.log = NOISE + out.decode().replace("\n", "\r\n") + NOISE
-        return collect.bring_back(self.log, attempt.name, attempt)
+        return download.bring_back(self.log, attempt.name, attempt)
 
     def run(self, attempt: Attempt) -> Console:
         return self.finish(self.start(attempt), attempt)
@@ -368,7 +370,7 @@ def test_the_console_while_it_runs(container: Container) -> None:
     so_far = b""
     while b":o:" not in so_far:
         so_far += job.stdout.readline()
-    console = read(so_far.decode(), payload.key(attempt.name))
+    console = read(so_far.decode(), upload.key(attempt.name))
     assert console.out.join() == (b"early\n", 0)
     assert console.end is None
     job.kill()

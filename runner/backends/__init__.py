@@ -49,7 +49,7 @@ KEEP_LIMITS = frozenset(("slurm",))
 
 
 def _backendai_problems(sweep: Sweep) -> Iterator[Problem]:
-    from runner.backends.backendai.check import problems
+    from runner.backends.backendai.validation import problems
 
     return problems(sweep)
 
@@ -85,7 +85,7 @@ def _backendai_findings(
 ) -> Iterable[Finding]:
     import trio
 
-    from runner.backends.backendai.health import examine
+    from runner.backends.backendai.doctor import examine
 
     return trio.run(examine, options, environ, image)
 

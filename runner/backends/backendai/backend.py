@@ -12,10 +12,15 @@ from typing import Any, Self
 import httpx
 import trio
 
-from runner.backends.backendai import collect, config, missed, outcome, payload, sessions
+from runner.backends.backendai import outcome
+from runner.backends.backendai import download
+from runner.backends.backendai import options
+from runner.backends.backendai import stuck_sessions
+from runner.backends.backendai import upload
+from runner.backends.backendai import api
 from runner.backends.backendai.client import Client
-from runner.backends.backendai.problems import Refused, hint
-from runner.backends.backendai.watch import Job, Watch
+from runner.backends.backendai.errors import Refused, hint
+from runner.backends.backendai.poller import Job, Watch
 from runner.backends.base import Rejected, Started
 from runner.model import Attempt, Ended
 from runner.units import format_memory
@@ -45,7 +50,7 @@ class BackendAI:
         environ: Mapping[str, str],
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._config = config.read(options, environ)
+        self._config = options.read(options, environ)
         self._client = Client(self._config, transport)
         self._watch = Watch(self._client)
         self._ids: dict[str, str] = {}  # by name
@@ -92,10 +97,10 @@ class BackendAI:
     async def _see_off(self) -> None:
         """A manager that was away may have forgotten to clear away what has ended: then it is told to."""
         if self._client.failed_at > -math.inf:
-            with trio.move_on_after(2 * missed.CLEARED_WITHIN):
+            with trio.move_on_after(2 * stuck_sessions.CLEARED_WITHIN):
                 await self._room()
                 for it in self._going:
-                    await sessions.destroy(self._client, it.id, forced=True)
+                    await api.destroy(self._client, it.id, forced=True)
 
     async def submit(self, attempt: Attempt, on_waiting: Callable[[str], None] | None = None) -> str:
         if attempt.name not in self._ids:
@@ -103,11 +108,11 @@ class BackendAI:
             if attempt.image is None:
                 raise Rejected("backend `backend.ai` needs an `image`")
             try:
-                body = await trio.to_thread.run_sync(payload.request, attempt, self._config.job)
-                self._behind[attempt.name] = await trio.to_thread.run_sync(payload.left_behind, attempt)
-                self._ids[attempt.name] = await sessions.create(self._client, body)
-            except payload.TooLarge as error:
-                most = format_memory(payload.LARGEST_PAYLOAD)
+                body = await trio.to_thread.run_sync(upload.request, attempt, self._config.job)
+                self._behind[attempt.name] = await trio.to_thread.run_sync(upload.left_behind, attempt)
+                self._ids[attempt.name] = await api.create(self._client, body)
+            except upload.TooLarge as error:
+                most = format_memory(upload.LARGEST_PAYLOAD)
                 raise Rejected(f"its files come to {format_memory(error.size)}, a job can take {most} along") from error
             except (OSError, UnicodeEncodeError) as error:
                 raise Rejected(f"its files or variables cannot be sent: {error}") from error
@@ -125,13 +130,13 @@ class BackendAI:
         async with self._seeking:
             if name in self._sought:
                 names = frozenset(self._sought)
-                for seen in sorted(await sessions.listing(self._client, "name", names), key=lambda it: not it.over):
+                for seen in sorted(await api.listing(self._client, "name", names), key=lambda it: not it.over):
                     self._ids[seen.name] = self._watch.known(seen).id
                 self._sought -= names
         return self._ids.get(name)
 
     async def living(self, prefix: str) -> Mapping[str, str]:
-        found = await sessions.living(self._client, prefix)
+        found = await api.living(self._client, prefix)
         for seen in found:
             self._watch.known(seen)
         return {seen.name: seen.id for seen in found}
@@ -148,8 +153,8 @@ class BackendAI:
                 on_waiting(why)
             return it.begun
 
-        if job not in self._ended and not await missed.begin(self._client, self._watch, it, self._name(it), begun):
-            self._ended[job] = await missed.give_up(self._client, self._watch, it, self._name(it))
+        if job not in self._ended and not await stuck_sessions.begin(self._client, self._watch, it, self._name(it), begun):
+            self._ended[job] = await stuck_sessions.give_up(self._client, self._watch, it, self._name(it))
         if job not in self._started:
             at = it.seen.began if it.seen and it.seen.began else time.time()
             self._started[job] = Started(at, it.seen.host if it.seen else None)
@@ -162,10 +167,10 @@ class BackendAI:
             if job not in self._ended:
                 await self.started(job, lambda _: None)
             if job not in self._ended:
-                if await missed.end(self._client, self._watch, it, self._name(it)):
+                if await stuck_sessions.end(self._client, self._watch, it, self._name(it)):
                     self._ended[job] = await self._follow_out(it)
                 else:
-                    self._ended[job] = await missed.give_up(self._client, self._watch, it, self._name(it))
+                    self._ended[job] = await stuck_sessions.give_up(self._client, self._watch, it, self._name(it))
                 self._remember(it)
             return self._ended[job]
 
@@ -185,7 +190,7 @@ class BackendAI:
 
     async def _room(self) -> None:
         """Whoever submits next may count on the room of those that have ended: let their containers go first."""
-        with trio.move_on_after(missed.CLEARED_WITHIN):
+        with trio.move_on_after(stuck_sessions.CLEARED_WITHIN):
             for it in list(self._going):
                 await self._watch.until(it, lambda: it.over)  # noqa: B023
         self._going = {it for it in self._going if not it.over}
@@ -195,8 +200,8 @@ class BackendAI:
         await self._clear_away(it, lambda: it.leaving)
         attempt = self._attempts.get(it.id)
         if not it.over and attempt is not None and not self._watch.frugal:
-            log = await sessions.console(self._client, it.id)
-            if log and collect.whole(log, attempt.name):
+            log = await api.console(self._client, it.id)
+            if log and download.whole(log, attempt.name):
                 self._going.add(it)
                 return await self._bring_back(it, log)
         await self._clear_away(it, lambda: it.over)
@@ -211,22 +216,22 @@ class BackendAI:
             self._asked.add(job)
         if it.begun and not it.ended:
             await self._ask_to_end(it, grace)
-        if not it.over and await sessions.destroy(self._client, job, forced=grace <= 0 or not it.begun):
+        if not it.over and await api.destroy(self._client, job, forced=grace <= 0 or not it.begun):
             self._watch.look_now()
-            with trio.move_on_after(missed.CLEARED_WITHIN):
+            with trio.move_on_after(stuck_sessions.CLEARED_WITHIN):
                 await self._watch.until(it, lambda: it.over)
 
     async def _ask_to_end(self, it: Job, grace: float) -> None:
         """Its wrapper sends TERM when it is interrupted, KILL at the second time, and tells how it ended."""
-        await sessions.interrupt(self._client, it.id)
+        await api.interrupt(self._client, it.id)
         with trio.move_on_after(grace):
             await self._watch.until(it, lambda: it.ended)
         if not it.ended:
-            await sessions.interrupt(self._client, it.id)
+            await api.interrupt(self._client, it.id)
             with trio.move_on_after(LEAVING):
                 await self._watch.until(it, lambda: it.ended)
         if it.ended:
-            with trio.move_on_after(missed.CLEARED_WITHIN):
+            with trio.move_on_after(stuck_sessions.CLEARED_WITHIN):
                 await self._watch.until(it, lambda: it.over)
 
     async def refresh(self, job: str) -> bool:
@@ -235,31 +240,31 @@ class BackendAI:
             return job not in self._ended
         it = self._watch.job(job)
         if not it.waiters:
-            for seen in await sessions.listing(self._client, "id", [job]):
+            for seen in await api.listing(self._client, "id", [job]):
                 self._watch.known(seen)
         over = it.over
-        log = await sessions.console(self._client, job)
+        log = await api.console(self._client, job)
         attempt = self._attempts.get(job)
         if log and attempt is not None:
             async with self._writing:
                 if job not in self._ended:
-                    await trio.to_thread.run_sync(collect.logs, log, attempt)
-        return not over and not collect.whole(log or "", self._name(it))
+                    await trio.to_thread.run_sync(download.logs, log, attempt)
+        return not over and not download.whole(log or "", self._name(it))
 
     async def _clear_away(self, it: Job, done: Callable[[], bool]) -> None:
         """A session whose command is over goes by itself; one that does not is helped on."""
-        with trio.move_on_after(0 if it.stuck else missed.CLEARED_WITHIN):
+        with trio.move_on_after(0 if it.stuck else stuck_sessions.CLEARED_WITHIN):
             await self._watch.until(it, done)
         if not done():
-            await sessions.destroy(self._client, it.id, forced=True)
+            await api.destroy(self._client, it.id, forced=True)
             self._watch.look_now()
-            with trio.move_on_after(missed.CLEARED_WITHIN):
+            with trio.move_on_after(stuck_sessions.CLEARED_WITHIN):
                 await self._watch.until(it, done)
 
     async def _collect(self, it: Job) -> Ended:
         expected = it.missed or (it.seen is not None and it.seen.result is not None)
         ran = expected or it.proved or (it.seen is not None and it.seen.began is not None)
-        log = await collect.fetch(self._client, it.id, self._name(it), expected=expected) if ran else ""
+        log = await download.fetch(self._client, it.id, self._name(it), expected=expected) if ran else ""
         return await self._bring_back(it, log)
 
     async def _bring_back(self, it: Job, log: str) -> Ended:
@@ -267,7 +272,7 @@ class BackendAI:
         expected = not it.gone and it.seen is not None and it.seen.result is not None
         async with self._writing:
             missing = self._behind.get(self._name(it), 0)
-            console = await trio.to_thread.run_sync(collect.bring_back, log, self._name(it), attempt, expected, missing)
+            console = await trio.to_thread.run_sync(download.bring_back, log, self._name(it), attempt, expected, missing)
         seen = None if it.gone else it.seen
         return outcome.ended(seen, it.exit_code, console, attempt, asked=it.id in self._asked)
 

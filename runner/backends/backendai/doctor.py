@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 
-from runner.backends.backendai import config
+from runner.backends.backendai import options
 from runner.backends.backendai.client import Client
-from runner.backends.backendai.config import Config
-from runner.backends.backendai.problems import Refused, Unavailable
+from runner.backends.backendai.options import Config
+from runner.backends.backendai.errors import Refused, Unavailable
 from runner.backends.base import Finding
 from runner.errors import InvalidInput, RunnerError
 from runner.units import format_memory
@@ -33,7 +33,7 @@ async def examine(
 ) -> list[Finding]:
     """One finding after the other, as far as it makes sense to go on."""
     try:
-        configured = config.read(options, environ)
+        configured = options.read(options, environ)
     except InvalidInput as error:
         return [Finding("configuration", error.message, error.hint, failed=True)]
     found = [await _endpoint(configured, transport)]

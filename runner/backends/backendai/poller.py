@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 
 import trio
 
-from runner.backends.backendai import events
+from runner.backends.backendai import event_stream
 from runner.backends.backendai.client import Client
-from runner.backends.backendai.problems import Refused, Unavailable
-from runner.backends.backendai.sessions import BEGUN, Seen, listing
+from runner.backends.backendai.errors import Refused, Unavailable
+from runner.backends.backendai.api import BEGUN, Seen, listing
 
 SHORT, LONG = 1.0, 20.0
 """Seconds between two queries: after something has changed, and when nothing has for long."""
@@ -222,7 +222,7 @@ class Watch:
                 async with self._client.listen("/events/session", query) as lines:
                     self._streaming = True
                     self.look_now()  # what has happened before is not told again
-                    async for event in events.parse(lines):
+                    async for event in event_stream.parse(lines):
                         self._hear(event)
             except (Unavailable, Refused):
                 pass
@@ -234,7 +234,7 @@ class Watch:
             pause = 1.0 if trio.current_time() - since > 60 else min(60.0, pause * 2)
             await trio.sleep(max(pause, self._pace()))
 
-    def _hear(self, event: events.Event) -> None:
+    def _hear(self, event: event_stream.Event) -> None:
         job = self._jobs.get(event.session)
         if job is None or job.over:
             return

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import trio
 
-from runner.backends.backendai import console, sessions
+from runner.backends.backendai import console
+from runner.backends.backendai import api
 from runner.backends.backendai.client import Client
 from runner.backends.backendai.console import Console, Stream
-from runner.backends.backendai.layout import lay_down
-from runner.backends.backendai.payload import builds, key
+from runner.backends.backendai.unpack import lay_down
+from runner.backends.backendai.upload import builds, key
 from runner.model import Attempt
 from runner.units import counted
 
@@ -26,7 +27,7 @@ async def fetch(client: Client, session: str, name: str, *, expected: bool) -> s
     for attempt in range(TRIES if expected else 2):
         if attempt:
             await trio.sleep(PAUSE * attempt)
-        log = await sessions.console(client, session) or ""
+        log = await api.console(client, session) or ""
         if whole(log, name):
             break
     return log

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from runner.config import files
-from runner.backends.backendai.config import read_script
-from runner.backends.backendai.payload import LARGEST_PAYLOAD
+from runner.backends.backendai.options import read_script
+from runner.backends.backendai.upload import LARGEST_PAYLOAD
 from runner.diagnostics import Problem, Span, printable
 from runner.errors import InvalidInput
 from runner.config.yaml import MappingNode

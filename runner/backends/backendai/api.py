@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from runner.backends.backendai.client import Client, Patience
-from runner.backends.backendai.problems import Failed, Faulted, RateLimited, Refused, Unavailable
+from runner.backends.backendai.errors import Failed, Faulted, RateLimited, Refused, Unavailable
 from runner.errors import EnvironmentFailed
 
 FAILURES = 6

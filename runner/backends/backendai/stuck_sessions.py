@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 import trio
 
-from runner.backends.backendai import collect, sessions
+from runner.backends.backendai import download
+from runner.backends.backendai import api
 from runner.backends.backendai.client import Client
-from runner.backends.backendai.payload import key
-from runner.backends.backendai.watch import Job, Watch
+from runner.backends.backendai.upload import key
+from runner.backends.backendai.poller import Job, Watch
 from runner.model import Ended, Outcome
 
 PREPARED_WITHIN, REMEMBERED_WITHIN = 600.0, 120.0
@@ -36,7 +37,7 @@ async def begin(client: Client, watch: Watch, job: Job, name: str, begun: Callab
     """Return once it has `begun`: False if the cluster has forgotten it before that."""
     while not begun():
         if trio.current_time() >= _forgotten_at(client, job):
-            job.proved = _shows(await sessions.console(client, job.id), name)
+            job.proved = _shows(await api.console(client, job.id), name)
             return job.proved
         with trio.move_on_after(THOUGHT):
             await watch.until(job, begun)
@@ -55,9 +56,9 @@ async def end(client: Client, watch: Watch, job: Job, name: str) -> bool:
             with trio.move_on_at(min(due, now + THOUGHT)):
                 await watch.until(job, lambda: job.ended)
             continue
-        log = await sessions.console(client, job.id)
+        log = await api.console(client, job.id)
         looked = trio.current_time()
-        if log is not None and collect.whole(log, name):
+        if log is not None and download.whole(log, name):
             job.missed = True
         elif log is not None and not _shows(log, name) and not job.proved:
             blanks += 1
@@ -71,11 +72,11 @@ async def end(client: Client, watch: Watch, job: Job, name: str) -> bool:
 
 async def give_up(client: Client, watch: Watch, job: Job, name: str) -> Ended:
     """Clear away one whose command never began, and make sure that it has not begun at the last moment."""
-    await sessions.destroy(client, job.id, forced=True)
+    await api.destroy(client, job.id, forced=True)
     watch.look_now()
     with trio.move_on_after(CLEARED_WITHIN):
         await watch.until(job, lambda: job.over)
-    log = await sessions.console(client, job.id)
+    log = await api.console(client, job.id)
     ran = job.seen is not None and job.seen.began is not None
     began = ran if log is None else _shows(log, name)
     return Ended(Outcome.LOST, None, "the cluster never started its command", began=began)
