@@ -125,7 +125,7 @@ def _properties(case: Case, repeated: bool) -> Iterator[tuple[str, str]]:
     yield "runner.session", session.id
     yield "runner.status", case.result.status
     if last:
-        yield "runner.attempts", str(last.number)
+        yield "runner.apply.attempts", str(last.number)
         for name, metric in last.metrics.items():
             yield f"metrics.{name}", "missing" if metric is None else str(metric)
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from runner.history import Planned
+from runner.apply.selection import Planned
 from runner.model import Amount, Session, Value
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.builds import Builds, build_key
+from runner.apply.builds import Builds, build_key
 from runner.errors import EnvironmentFailed
 from runner.events import BuildEnded, BuildStarted
 from runner.model import Ended, Outcome, Session

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import trio
 
-from runner.collecting import Collector
+from runner.apply.metrics_worker import Collector
 from runner.config.metrics import JsonMetric, Metric, RegexMetric
 
 

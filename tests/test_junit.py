@@ -112,7 +112,7 @@ def test_variables_and_metrics_are_properties(folder: Path) -> None:
     suite = suites(folder / "junit.xml")["good"]
     found = properties(suite)
     assert len(found.pop("runner.session")) == 16
-    assert found == {"how": "good", "runner.status": "succeeded", "runner.attempts": "1", "metrics.m": "<&>"}
+    assert found == {"how": "good", "runner.status": "succeeded", "runner.apply.attempts": "1", "metrics.m": "<&>"}
     (case,) = suite
     assert (case.name, case.classname, children(suite)) == ("how=good", "sweep", [])
     assert 0 < case.time < 60

@@ -18,7 +18,7 @@ import trio
 
 from runner.errors import EnvironmentFailed
 from runner.events import AttemptEnded, BuildEnded, BuildStarted, Event
-from runner.leftovers import Settled, settle
+from runner.apply.recovery import Settled, settle
 from runner.config.load import load
 from runner.model import Attempt, Outcome, Policy
 from runner.plan.plan import Plan

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from runner.applying import Applied, Apply
+from runner.apply.apply import Applied, Apply
 from runner.cli.boundary import EXIT_FAILED, EXIT_OK
 from runner.cli.buildlog import where_logs_lie
 from runner.cli.ci import folded, on_github
@@ -31,10 +31,10 @@ from runner.cli.options import (
 from runner.cli.streams import HURRIED_SECONDS, Outlets, outlets, say
 from runner.errors import InvalidInput
 from runner.events import Event
-from runner.history import Choice
+from runner.apply.selection import Choice
 from runner.outputs import EventLines
 from runner.progress import Progress, redraws
-from runner.provenance import gather
+from runner.apply.provenance import gather
 from runner.state import State, open_for_writing
 from runner.units import counted
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from runner.builds import build_key
+from runner.apply.builds import build_key
 from runner.cli.options import Given, as_applied
 from runner.progress import Logs
 from runner.progress.tally import Kind

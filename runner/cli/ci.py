@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner import github, results
-from runner.applying import Applied
+from runner.apply.apply import Applied
 from runner.causes import CAUSED, by_cause, last_lines
 from runner.cli.options import Given
 from runner.cli.streams import fault
 from runner.columns import STATUSES
-from runner.history import Choice
+from runner.apply.selection import Choice
 from runner.model import Session
 from runner.outputs import Writer
 from runner.text import variables

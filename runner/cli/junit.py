@@ -11,7 +11,7 @@ import click
 
 from runner.cli.options import Given
 from runner.errors import InvalidInput
-from runner.history import Choice
+from runner.apply.selection import Choice
 from runner.state import State
 
 F = TypeVar("F", bound=Callable[..., Any])

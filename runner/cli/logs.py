@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import trio
 
-from runner.attempts import placed
+from runner.apply.attempts import placed
 from runner.backends import BACKENDS
 from runner.causes import last_lines
 from runner.cli.buildlog import BuildLog, build_log_of

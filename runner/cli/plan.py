@@ -24,7 +24,7 @@ from runner.cli.options import (
 )
 from runner.cli.streams import machine_readable
 from runner.errors import InvalidInput
-from runner.history import Choice, History, Planned
+from runner.apply.selection import Choice, History, Planned
 from runner.model import Session, Status
 from runner.text import command as command_line
 from runner.text import plan_row, variables

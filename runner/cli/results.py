@@ -19,7 +19,7 @@ from runner.conditions import in_order, parse_condition, parse_order
 from runner.diagnostics import nearest
 from runner.errors import InvalidInput
 from runner.groups import AGGREGATES, for_people, group, group_columns, groups_json, parse_aggregates
-from runner.history import Choice
+from runner.apply.selection import Choice
 from runner.pivots import pivot
 from runner.state import open_for_reading
 

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from runner.adhoc import Flags, to_document, to_yaml
-from runner.applying import Applied
+from runner.apply.apply import Applied
 from runner.cli import abandoned
 from runner.cli.apply import Watch, execute, exit_code, require_detachable, tell_running
 from runner.cli.buildlog import where_logs_lie
@@ -22,7 +22,7 @@ from runner.cli.options import given, override, show_warnings
 from runner.cli.streams import Outlets, fault, outlets, say
 from runner.diagnostics import Source
 from runner.errors import EnvironmentFailed, InvalidInput
-from runner.history import Choice
+from runner.apply.selection import Choice
 from runner.config.load import load
 from runner.outputs import LiveOutput, SessionOutputs, Statistics
 from runner.progress import Progress

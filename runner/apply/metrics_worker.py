@@ -83,7 +83,7 @@ class Collector:
         import trio
 
         if self._process is None:
-            program = f"import sys; sys.path[:] = {sys.path!r}; from runner.collecting import serve; serve()"
+            program = f"import sys; sys.path[:] = {sys.path!r}; from runner.apply.metrics_worker import serve; serve()"
             self._process = await trio.lowlevel.open_process(
                 [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
             )

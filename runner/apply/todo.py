@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from runner.executor import Todo
-from runner.history import Choice, History
+from runner.apply.selection import Choice, History
 from runner.model import Status
 from runner.plan.plan import Plan
 

@@ -17,22 +17,22 @@ import trio
 
 import runner
 from runner.config import files
-from runner.attempts import make_attempt, params_json
+from runner.apply.attempts import make_attempt, params_json
 from runner.backends import BACKENDS
-from runner.builds import Builds
+from runner.apply.builds import Builds
 from runner.executor.capacity import Capacity
-from runner.chosen import Chosen
-from runner.collecting import Collector
+from runner.apply.todo import Chosen
+from runner.apply.metrics_worker import Collector
 from runner.errors import InvalidInput
 from runner.events import ApplyEnded, ApplyStarted, Event
 from runner.executor import Executor
-from runner.history import Choice, History
-from runner.leftovers import HERE, settle
+from runner.apply.selection import Choice, History
+from runner.apply.recovery import HERE, settle
 from runner.model import Attempt, Ended, Outcome, Scalar, Session
 from runner.plan.plan import Plan
-from runner.provenance import Provenance
-from runner.refreshing import refreshing
-from runner.signals import watch_signals, watch_stops
+from runner.apply.provenance import Provenance
+from runner.apply.refresh import refreshing
+from runner.apply.signals import watch_signals, watch_stops
 from runner.state import State
 
 CANCEL_POLL = 1.0
