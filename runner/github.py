@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias, TypeVar
 
-from runner.causes import Cause
+from runner.results.failures import Cause
 from runner.diagnostics import Problem, Source, in_file_order, printable
 from runner.units import counted
 

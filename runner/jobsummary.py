@@ -7,10 +7,10 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from runner.causes import Cause, headline
-from runner.columns import Column, Row
-from runner.markdown import html, inline
-from runner.tables import markdown
+from runner.results.failures import Cause, headline
+from runner.results.columns import Column, Row
+from runner.results.markdown import html, inline
+from runner.results.tables import markdown
 from runner.units import counted
 
 LARGEST = 1024 * 1024

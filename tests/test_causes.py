@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.causes import TAIL, Failure, by_cause, headline, last_line, last_lines, sans_numbers
+from runner.results.failures import TAIL, Failure, by_cause, headline, last_line, last_lines, sans_numbers
 from runner.model import Outcome
 
 

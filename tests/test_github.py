@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner import github, jobsummary
-from runner.causes import Cause, Failure, by_cause
-from runner.columns import Columns, Row
+from runner.results.failures import Cause, Failure, by_cause
+from runner.results.columns import Columns, Row
 from runner.diagnostics import Problem, Source, Span
 from runner.model import Outcome, Value
 from tests.facts import session

@@ -18,7 +18,7 @@ import altair
 import pytest
 import vl_convert
 
-from runner.columns import number
+from runner.results.columns import number
 from runner.diagnostics import Source
 from runner.config.load import load
 from runner.model import Outcome, Session

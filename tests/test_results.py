@@ -17,10 +17,10 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from runner.columns import Column, Columns, find, known
-from runner.conditions import in_order, parse_condition, parse_order
+from runner.results.columns import Column, Columns, find, known
+from runner.results.filters import in_order, parse_condition, parse_order
 from runner.errors import InvalidInput
-from runner.groups import Summary, parse_aggregates
+from runner.results.aggregate import Summary, parse_aggregates
 from runner.model import Value
 from tests.test_outputs import shell
 

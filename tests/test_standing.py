@@ -27,7 +27,7 @@ from runner.progress.ending import cause_lines
 from runner.progress.standing import standing
 from runner.progress.tally import Tally
 from runner.report.gathering import gather
-from runner.results import results
+from runner.results.rows import results
 from runner.state import open_for_reading, open_for_writing
 from runner.state.merge.files import merge
 from tests.journalled import BEGIN, Told, apply_as_told

@@ -12,7 +12,7 @@ from runner.progress.tally import Kind
 from runner.text import variables
 from runner.state import State
 from runner.state.rows import AttemptRow
-from runner.tails import log_of
+from runner.results.tails import log_of
 
 FAILED = "build failed"
 """How the reason of a session begins whose build failed."""

@@ -16,7 +16,7 @@ from runner.cli.streams import say
 from runner.errors import EnvironmentFailed, InvalidInput
 from runner.apply.recovery import HERE, end_leftovers, holders
 from runner.model import Outcome
-from runner.sessions import find
+from runner.results.lookup import find
 from runner.state import State, open_for_writing
 from runner.state.rows import AttemptRow
 from runner.units import counted

@@ -10,18 +10,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner import github, results
+from runner import github
+from runner.results import rows
 from runner.apply.apply import Applied
-from runner.causes import CAUSED, by_cause, last_lines
+from runner.results.failures import CAUSED, by_cause, last_lines
 from runner.cli.options import Given
 from runner.cli.streams import fault
-from runner.columns import STATUSES
+from runner.results.columns import STATUSES
 from runner.apply.selection import Choice
 from runner.model import Session
 from runner.outputs import Writer
 from runner.text import variables
 from runner.state import State
-from runner.tails import failure, telling_log
+from runner.results.tails import failure, telling_log
 
 if TYPE_CHECKING:
     from runner.cli.apply import Watch
@@ -110,8 +111,8 @@ class _Told:
     def _sessions(self) -> Iterator[Session]:
         return self._this.plan.sessions(self._choice.select, self._choice.shard)
 
-    def _results(self) -> Iterator[results.Result]:
-        return results.results(self._sessions(), self._state)
+    def _results(self) -> Iterator[rows.Result]:
+        return rows.results(self._sessions(), self._state)
 
     def _tail(self, session: Session) -> list[str]:
         row = self._state.journal.row(session.id)
@@ -126,13 +127,13 @@ class _Told:
     def summary(self, there: int) -> str:
         """What fits beside the bytes that are there already."""
         from runner import jobsummary
-        from runner.columns import Columns
+        from runner.results.columns import Columns
 
         sweep = self._this.sweep
         shard = f", shard {self._choice.shard}" if self._choice.shard else ""
         columns = Columns(sweep.space.names, sweep.repeat > 1, tuple(sweep.metrics)).short
         page = jobsummary.Summary(f"{sweep.name}{shard}", self.outcome, self.causes, self.named, self.tails, columns)
-        rows = ((result.session, results.to_row(result, self._state)) for result in self._results())
+        rows = ((result.session, rows.to_row(result, self._state)) for result in self._results())
         return page.markdown(rows, jobsummary.LARGEST - there)
 
 

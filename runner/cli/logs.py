@@ -14,13 +14,13 @@ import trio
 
 from runner.apply.attempts import placed
 from runner.backends import BACKENDS
-from runner.causes import last_lines
+from runner.results.failures import last_lines
 from runner.cli.buildlog import BuildLog, build_log_of
 from runner.cli.options import given_with_state, state_option
 from runner.cli.streams import say
 from runner.errors import InvalidInput
 from runner.outputs import copy_from
-from runner.sessions import find
+from runner.results.lookup import find
 from runner.state import State
 from runner.state.rows import AttemptRow, runs_on
 from runner.config.sweep import Sweep

@@ -12,19 +12,19 @@ from typing import Any
 
 import click
 
-from runner.causes import CAUSED, how
+from runner.results.failures import CAUSED, how
 from runner.cli.buildlog import log_command
 from runner.cli.options import Given, given_with_state, state_option, sweep_argument
 from runner.cli.streams import machine_readable
 from runner.cli.watching import await_apply, follow
-from runner.columns import STATUSES
+from runner.results.columns import STATUSES
 from runner.errors import InvalidInput
 from runner.events import iso
 from runner.model import Session, Status
 from runner.progress.ending import cause_lines
 from runner.progress.standing import Standing, standing
 from runner.text import variables
-from runner.results import Result, results, to_row
+from runner.results.rows import Result, results, to_row
 from runner.state import State
 from runner.state.rows import ApplyRow
 from runner.units import counted, format_duration

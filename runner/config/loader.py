@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runner.config import fields
 from runner.space.axis import Axis, Condition
-from runner.columns import TAKEN
+from runner.results.columns import TAKEN
 from runner.diagnostics import Problem, Source, Span, nearest
 from runner.model import Policy
 from runner.space.ranges import Range

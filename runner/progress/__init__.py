@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.causes import CAUSED, Failure, how, key, last_line, last_lines, sans_numbers, told
+from runner.results.failures import CAUSED, Failure, how, key, last_line, last_lines, sans_numbers, told
 from runner.events import (
     ApplyEnded,
     ApplyInterrupted,

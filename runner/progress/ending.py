@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from runner.causes import headline_of, how, last_lines, told
+from runner.results.failures import headline_of, how, last_lines, told
 from runner.model import Outcome, Usage
 from runner.progress.tally import Kind
 from runner.progress.words import named, usage_line

@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from runner.causes import CAUSED
+from runner.results.failures import CAUSED
 from runner.model import Outcome, Status, Usage
 from runner.plan.plan import Plan
 from runner.progress.ending import ended_lines
 from runner.progress.tally import Tally
 from runner.progress.words import in_use, summary_line
-from runner.results import Result, results
+from runner.results.rows import Result, results
 from runner.state import State
 from runner.state.rows import ApplyRow, together
-from runner.tails import failure, telling_log
+from runner.results.tails import failure, telling_log
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.executor.capacity import Capacity, Lease
-from runner.causes import Failure, Key, key
+from runner.results.failures import Failure, Key, key
 from runner.events import (
     ApplyInterrupted,
     ApplyStarted,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from runner.causes import how
+from runner.results.failures import how
 from runner.events import AttemptEnded
 from runner.model import Amount, Outcome, Session, Usage
 from runner.progress.tally import Tally

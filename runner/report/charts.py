@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from runner.columns import number
+from runner.results.columns import number
 from runner.report.sheet import Field, Sheet
 
 Kind: TypeAlias = Literal["line", "lines", "heatmap", "scatter", "bars", "grouped-bars", "parallel", "strip", "none"]

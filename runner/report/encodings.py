@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from runner.columns import Quantity, apart
+from runner.results.columns import Quantity, apart
 from runner.report.charts import Variable
 from runner.report.sheet import Field
 from runner.shortening import shortened

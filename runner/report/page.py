@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-from runner.groups import group
+from runner.results.aggregate import group
 from runner.text import variables
 from runner.report import gantt, sections, specs, timeline
 from runner.report.charts import Chart, choose

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from runner.causes import SILENT, headline
-from runner.columns import Column, Row, apart, in_quantity, number
+from runner.results.failures import SILENT, headline
+from runner.results.columns import Column, Row, apart, in_quantity, number
 from runner.events import iso
-from runner.groups import Group, Summary
+from runner.results.aggregate import Group, Summary
 from runner.model import Outcome
 from runner.report.charts import Chart
 from runner.report.gathering import Explained, Material

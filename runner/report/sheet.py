@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from runner.columns import MEASURED, Column, Columns, Quantity, Row, number
+from runner.results.columns import MEASURED, Column, Columns, Quantity, Row, number
 from runner.model import Value
 from runner.scalars import is_number
 

@@ -6,8 +6,8 @@ import csv
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from runner.columns import Column, T
-from runner.markdown import inline
+from runner.results.columns import Column, T
+from runner.results.markdown import inline
 from runner.shortening import shortened
 
 LONGEST_CELL = 40

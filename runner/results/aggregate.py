@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from runner.columns import MEASURED, Column, Row, known, number
+from runner.results.columns import MEASURED, Column, Row, known, number
 from runner.errors import InvalidInput
 from runner.model import Value
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from runner.columns import MISSING, Column, Row, apart, in_quantity, known
-from runner.groups import AGGREGATES, Summary
+from runner.results.columns import MISSING, Column, Row, apart, in_quantity, known
+from runner.results.aggregate import AGGREGATES, Summary
 from runner.model import Value
 
 

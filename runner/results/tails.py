@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from runner.apply.builds import build_key
-from runner.causes import Failure, last_line
+from runner.results.failures import Failure, last_line
 from runner.model import Outcome, Recipe, Session
 from runner.state import State
 from runner.state.rows import AttemptRow

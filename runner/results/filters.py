@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
-from runner.columns import QUANTITIES, Column, T, number
+from runner.results.columns import QUANTITIES, Column, T, number
 from runner.diagnostics import nearest
 from runner.errors import InvalidInput
 from runner.model import Value
