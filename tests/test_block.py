@@ -25,14 +25,14 @@ from runner.events import (
     Event,
 )
 from runner.model import Outcome, Session, Value
-from runner.progress import Logs, Progress
-from runner.progress.block import fitted, render
-from runner.progress.live import MOST_LINES, Live
-from runner.progress.plain import EACH_CAUSE
-from runner.progress.plain import MOST_LINES as MOST_PLAIN_LINES
-from runner.progress.screen import Screen
-from runner.progress.tally import Tally
-from runner.progress.words import in_use, summary_line
+from runner.reporters.progress.progress import Logs, Progress
+from runner.reporters.progress.block import fitted, render
+from runner.reporters.progress.live import MOST_LINES, Live
+from runner.reporters.progress.plain import EACH_CAUSE
+from runner.reporters.progress.plain import MOST_LINES as MOST_PLAIN_LINES
+from runner.reporters.progress.screen import Screen
+from runner.reporters.progress.tracker import Tally
+from runner.reporters.progress.wording import in_use, summary_line
 from tests import facts
 
 GIB = 1024**3

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner import github, jobsummary
+from runner.reporters import github
+from runner.reporters import github_summary
 from runner.results.failures import Cause, Failure, by_cause
 from runner.results.columns import Columns, Row
 from runner.diagnostics import Problem, Source, Span
@@ -112,9 +113,9 @@ def test_paths_are_those_of_the_repository(tmp_path: Path, monkeypatch: pytest.M
     assert github.in_repository("sweep.yaml", {}) == "sweep.yaml"
 
 
-def summary(found: list[Cause]) -> jobsummary.Summary:
+def summary(found: list[Cause]) -> github_summary.Summary:
     columns = Columns(["lr", "X"], False, ["loss"]).short
-    return jobsummary.Summary("a|b [x](y)", "1 failed", found, {}, {f"{0:016x}": ["<script>", "", "&"]}, columns)
+    return github_summary.Summary("a|b [x](y)", "1 failed", found, {}, {f"{0:016x}": ["<script>", "", "&"]}, columns)
 
 
 def rows(count: int) -> Iterator[Row]:
@@ -125,7 +126,7 @@ def rows(count: int) -> Iterator[Row]:
 
 
 def test_a_summary_has_a_line_for_each_session_and_means_nothing_to_markdown() -> None:
-    text = summary(causes(12)).markdown(rows(3), jobsummary.LARGEST)
+    text = summary(causes(12)).markdown(rows(3), github_summary.LARGEST)
     table = text[text.index("| id") :].rstrip("\n").split("\n")
     assert len(table) == 2 + 3
     assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
@@ -139,7 +140,7 @@ def test_a_summary_takes_no_more_room_than_there_is_and_says_what_is_missing(roo
     text = summary(causes(3)).markdown(rows(20_000), room)
     assert len(text.encode()) <= max(0, room)
     if room >= 2000:
-        assert text.endswith(jobsummary.CUT)
+        assert text.endswith(github_summary.CUT)
         assert len(text.encode()) > room - 500
 
 

@@ -13,7 +13,7 @@ import junitparser
 import pytest
 import xmlschema
 
-from runner import junit
+from runner.reporters import junit
 from runner.model import Outcome
 from runner.plan.plan import Plan
 from runner.state import open_for_writing

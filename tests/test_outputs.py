@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.outputs import Writer
+from runner.reporters.streams import Writer
 from tests.processes import wait_for
 
 RUNNER = f"{sys.executable} -m runner"

@@ -23,13 +23,13 @@ from runner.diagnostics import Source
 from runner.config.load import load
 from runner.model import Outcome, Session
 from runner.plan.plan import Plan
-from runner.progress.standing import standing
-from runner.report import gantt, sections, specs, timeline, vega
-from runner.report.charts import Chart, choose
-from runner.report.gathering import Material, gather
-from runner.report.markup import data_block, escaped, tag
-from runner.report.page import render
-from runner.report.sheet import Field, Sheet, sheet
+from runner.reporters.progress.snapshot import standing
+from runner.reporters.html import gantt, sections, specs, timeline, vega
+from runner.reporters.html.chart_choice import Chart, choose
+from runner.reporters.html.data import Material, gather
+from runner.reporters.html.html import data_block, escaped, tag
+from runner.reporters.html.page import render
+from runner.reporters.html.dataset import Field, Sheet, sheet
 from runner.state import open_for_reading, open_for_writing
 from runner.state.merge.files import merge
 from runner.state.rows import AttemptRow

@@ -14,9 +14,9 @@ from runner.diagnostics import Source
 from runner.config.load import load
 from runner.model import Outcome, Scalar, Session
 from runner.plan.plan import Plan
-from runner.report import vega
-from runner.report.gathering import gather
-from runner.report.page import render
+from runner.reporters.html import vega
+from runner.reporters.html.data import gather
+from runner.reporters.html.page import render
 from runner.state import open_for_reading
 from runner.units import format_duration, format_memory
 from tests.browser import Page, browse, installed

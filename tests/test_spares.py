@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.outputs import copy_from
+from runner.reporters.streams import copy_from
 from runner.state import Kept, Places, State, open_for_writing
 from tests.facts import session
 

@@ -22,11 +22,11 @@ from runner.events import (
 from runner.config.load import load
 from runner.model import Outcome, Session, Usage
 from runner.plan.plan import Plan
-from runner.progress.block import render
-from runner.progress.ending import cause_lines
-from runner.progress.standing import standing
-from runner.progress.tally import Tally
-from runner.report.gathering import gather
+from runner.reporters.progress.block import render
+from runner.reporters.progress.summary import cause_lines
+from runner.reporters.progress.snapshot import standing
+from runner.reporters.progress.tracker import Tally
+from runner.reporters.html.data import gather
 from runner.results.rows import results
 from runner.state import open_for_reading, open_for_writing
 from runner.state.merge.files import merge

@@ -11,7 +11,7 @@ from runner.backends.base import FOR_MAX_PARALLEL
 from runner.executor import Todo
 from runner.executor.queue import PASSES
 from runner.model import Attempt, Session
-from runner.progress.words import usage_line
+from runner.reporters.progress.wording import usage_line
 from tests.fake_backend import Cluster, FakeBackend, Script
 from tests.simulation import Apply, apply, by_index, each, session, simulate, sweep
 

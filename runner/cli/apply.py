@@ -32,8 +32,8 @@ from runner.cli.streams import HURRIED_SECONDS, Outlets, outlets, say
 from runner.errors import InvalidInput
 from runner.events import Event
 from runner.apply.selection import Choice
-from runner.outputs import EventLines
-from runner.progress import Progress, redraws
+from runner.reporters.streams import EventLines
+from runner.reporters.progress.progress import Progress, redraws
 from runner.apply.provenance import gather
 from runner.state import State, open_for_writing
 from runner.units import counted

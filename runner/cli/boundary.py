@@ -82,7 +82,7 @@ def _call(arguments: Sequence[str]) -> int:
 
 def report(error: RunnerError) -> None:
     """Show a failure: the problems of a file at their places, or one message with its hint."""
-    from runner import github
+    from runner.reporters import github
     from runner.diagnostics import InvalidSweep, render
     from runner.units import counted
 
@@ -101,7 +101,7 @@ def report(error: RunnerError) -> None:
 
 def annotate(source: Source, problems: Iterable[Problem]) -> None:
     """In a step of GitHub Actions, tell it of the problems of a file, too."""
-    from runner import github
+    from runner.reporters import github
 
     if github.here(os.environ):
         for line in github.problem_annotations(source, problems, os.environ):

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from runner.apply.builds import build_key
 from runner.cli.options import Given, as_applied
-from runner.progress import Logs
-from runner.progress.tally import Kind
+from runner.reporters.progress.progress import Logs
+from runner.reporters.progress.tracker import Kind
 from runner.text import variables
 from runner.state import State
 from runner.state.rows import AttemptRow

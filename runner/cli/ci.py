@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner import github
+from runner.reporters import github
 from runner.results import rows
 from runner.apply.apply import Applied
 from runner.results.failures import CAUSED, by_cause, last_lines
@@ -19,7 +19,7 @@ from runner.cli.streams import fault
 from runner.results.columns import STATUSES
 from runner.apply.selection import Choice
 from runner.model import Session
-from runner.outputs import Writer
+from runner.reporters.streams import Writer
 from runner.text import variables
 from runner.state import State
 from runner.results.tails import failure, telling_log
@@ -126,15 +126,15 @@ class _Told:
 
     def summary(self, there: int) -> str:
         """What fits beside the bytes that are there already."""
-        from runner import jobsummary
+        from runner.reporters import github_summary
         from runner.results.columns import Columns
 
         sweep = self._this.sweep
         shard = f", shard {self._choice.shard}" if self._choice.shard else ""
         columns = Columns(sweep.space.names, sweep.repeat > 1, tuple(sweep.metrics)).short
-        page = jobsummary.Summary(f"{sweep.name}{shard}", self.outcome, self.causes, self.named, self.tails, columns)
+        page = github_summary.Summary(f"{sweep.name}{shard}", self.outcome, self.causes, self.named, self.tails, columns)
         rows = ((result.session, rows.to_row(result, self._state)) for result in self._results())
-        return page.markdown(rows, jobsummary.LARGEST - there)
+        return page.markdown(rows, github_summary.LARGEST - there)
 
 
 def _append(path: str | None, told: _Told) -> None:

@@ -38,6 +38,6 @@ def require_writable(path: Path | None) -> None:
 
 def write_junit(path: Path, this: Given, choice: Choice, state: State | None) -> None:
     """The selected sessions as the state has them now."""
-    from runner import junit  # what writes XML is slow to import
+    from runner.reporters import junit  # what writes XML is slow to import
 
     junit.write(path, this.plan, lambda: this.plan.sessions(choice.select, choice.shard), state)

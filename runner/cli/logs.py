@@ -19,7 +19,7 @@ from runner.cli.buildlog import BuildLog, build_log_of
 from runner.cli.options import given_with_state, state_option
 from runner.cli.streams import say
 from runner.errors import InvalidInput
-from runner.outputs import copy_from
+from runner.reporters.streams import copy_from
 from runner.results.lookup import find
 from runner.state import State
 from runner.state.rows import AttemptRow, runs_on

@@ -15,9 +15,9 @@ from runner.cli.junit import require_writable
 from runner.cli.options import given_with_state, state_option, sweep_argument
 from runner.cli.streams import fault, machine_readable, say
 from runner.errors import EnvironmentFailed
-from runner.report import vega
-from runner.report.gathering import gather
-from runner.report.page import render
+from runner.reporters.html import vega
+from runner.reporters.html.data import gather
+from runner.reporters.html.page import render
 from runner.units import format_memory
 
 

@@ -24,8 +24,8 @@ from runner.diagnostics import Source
 from runner.errors import EnvironmentFailed, InvalidInput
 from runner.apply.selection import Choice
 from runner.config.load import load
-from runner.outputs import LiveOutput, SessionOutputs, Statistics
-from runner.progress import Progress
+from runner.reporters.streams import LiveOutput, SessionOutputs, Statistics
+from runner.reporters.progress.progress import Progress
 from runner.state import State
 
 LIVE_SECONDS = 0.05

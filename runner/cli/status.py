@@ -21,8 +21,8 @@ from runner.results.columns import STATUSES
 from runner.errors import InvalidInput
 from runner.events import iso
 from runner.model import Session, Status
-from runner.progress.ending import cause_lines
-from runner.progress.standing import Standing, standing
+from runner.reporters.progress.summary import cause_lines
+from runner.reporters.progress.snapshot import Standing, standing
 from runner.text import variables
 from runner.results.rows import Result, results, to_row
 from runner.state import State

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from runner.outputs import Writer
+from runner.reporters.streams import Writer
 
 MOST_WAITING = 100_000
 """Lines, or outputs of sessions, that may wait for a slow reader; some tens of megabytes."""

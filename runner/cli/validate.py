@@ -14,7 +14,7 @@ from runner.cli.boundary import annotate
 from runner.cli.options import load_sweep, override, sweep_argument
 from runner.cli.streams import machine_readable, say
 from runner.diagnostics import InvalidSweep, Problem, Source, to_json
-from runner.github import problem_annotations
+from runner.reporters.github import problem_annotations
 from runner.config.sweep import Sweep
 from runner.units import counted
 

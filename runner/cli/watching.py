@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli.streams import say
-from runner.outputs import Writer
-from runner.progress import redraws
-from runner.progress.plain import QUIET_SECONDS
-from runner.progress.standing import Standing
-from runner.progress.tally import Tally
-from runner.progress.words import summary_line
+from runner.reporters.streams import Writer
+from runner.reporters.progress.progress import redraws
+from runner.reporters.progress.plain import QUIET_SECONDS
+from runner.reporters.progress.snapshot import Standing
+from runner.reporters.progress.tracker import Tally
+from runner.reporters.progress.wording import summary_line
 from runner.state import open_for_reading
 from runner.config.sweep import Sweep
 
 if TYPE_CHECKING:
-    from runner.progress.live import Live
+    from runner.reporters.progress.live import Live
 
 LOOK_SECONDS = 1.0
 
@@ -53,7 +53,7 @@ def follow(look: Callable[[], Standing]) -> None:
 
 
 def _draw(look: Callable[[], Standing], out: Writer) -> None:
-    from runner.progress.live import Live
+    from runner.reporters.progress.live import Live
 
     live = Live(out, Tally())
     try:

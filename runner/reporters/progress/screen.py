@@ -11,7 +11,7 @@ from rich.control import Control
 from rich.segment import ControlType
 from rich.text import Text
 
-from runner.progress.terminal import Terminal
+from runner.reporters.progress.terminal import Terminal
 
 BEGIN, END = "\x1b[?2026h", "\x1b[?2026l"
 """Around what a terminal that knows them shows at once; the others ignore them."""

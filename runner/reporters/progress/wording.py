@@ -7,7 +7,7 @@ import math
 from runner.results.failures import how
 from runner.events import AttemptEnded
 from runner.model import Amount, Outcome, Session, Usage
-from runner.progress.tally import Tally
+from runner.reporters.progress.tracker import Tally
 from runner.text import variables
 from runner.units import format_duration, format_memory
 

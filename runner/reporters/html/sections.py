@@ -10,11 +10,11 @@ from runner.results.columns import Column, Row, apart, in_quantity, number
 from runner.events import iso
 from runner.results.aggregate import Group, Summary
 from runner.model import Outcome
-from runner.report.charts import Chart
-from runner.report.gathering import Explained, Material
-from runner.report.markup import Markup, joined, table, tag
-from runner.report.sheet import ABOUT
-from runner.report.status import SIGN
+from runner.reporters.html.chart_choice import Chart
+from runner.reporters.html.data import Explained, Material
+from runner.reporters.html.html import Markup, joined, table, tag
+from runner.reporters.html.dataset import ABOUT
+from runner.reporters.html.theme import SIGN
 from runner.state.rows import together
 from runner.units import counted, format_duration, format_memory
 

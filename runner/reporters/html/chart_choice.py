@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from runner.results.columns import number
-from runner.report.sheet import Field, Sheet
+from runner.reporters.html.dataset import Field, Sheet
 
 Kind: TypeAlias = Literal["line", "lines", "heatmap", "scatter", "bars", "grouped-bars", "parallel", "strip", "none"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from runner.report.charts import MOST_TICKS, Chart, Kind
-from runner.report.encodings import (
+from runner.reporters.html.chart_choice import MOST_TICKS, Chart, Kind
+from runner.reporters.html.encodings import (
     HEIGHT,
     Spec,
     across,
@@ -21,8 +21,8 @@ from runner.report.encodings import (
     together,
     value_of,
 )
-from runner.report.parallel import parallel
-from runner.report.sheet import Field
+from runner.reporters.html.parallel_coordinates import parallel
+from runner.reporters.html.dataset import Field
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 """A name, never fetched."""

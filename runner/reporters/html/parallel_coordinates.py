@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from runner.report.charts import MOST_TICKS, Chart, Variable
-from runner.report.encodings import Spec, has_number, shade, short_names, together
-from runner.report.sheet import Field
+from runner.reporters.html.chart_choice import MOST_TICKS, Chart, Variable
+from runner.reporters.html.encodings import Spec, has_number, shade, short_names, together
+from runner.reporters.html.dataset import Field
 
 MOST_LINES = 2000
 """Of more combinations, some are drawn."""

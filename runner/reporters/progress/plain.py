@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from runner.progress.tally import Tally
-from runner.progress.words import summary_line
+from runner.reporters.progress.tracker import Tally
+from runner.reporters.progress.wording import summary_line
 
 QUIET_SECONDS = 30.0
 """Between two summary lines."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from runner.results.failures import CAUSED
 from runner.model import Outcome, Status, Usage
 from runner.plan.plan import Plan
-from runner.progress.ending import ended_lines
-from runner.progress.tally import Tally
-from runner.progress.words import in_use, summary_line
+from runner.reporters.progress.summary import ended_lines
+from runner.reporters.progress.tracker import Tally
+from runner.reporters.progress.wording import in_use, summary_line
 from runner.results.rows import Result, results
 from runner.state import State
 from runner.state.rows import ApplyRow, together

@@ -10,13 +10,13 @@ from typing import Any
 
 from runner.results.aggregate import group
 from runner.text import variables
-from runner.report import gantt, sections, specs, timeline
-from runner.report.charts import Chart, choose
-from runner.report.gathering import MOST_BARS, Material
-from runner.report.markup import Markup, data_block, escaped, joined, tag
-from runner.report.parallel import MOST_LINES
-from runner.report.sheet import ABOUT, Field, Sheet, sheet
-from runner.report.status import COLOUR, SIGN
+from runner.reporters.html import gantt, sections, specs, timeline
+from runner.reporters.html.chart_choice import Chart, choose
+from runner.reporters.html.data import MOST_BARS, Material
+from runner.reporters.html.html import Markup, data_block, escaped, joined, tag
+from runner.reporters.html.parallel_coordinates import MOST_LINES
+from runner.reporters.html.dataset import ABOUT, Field, Sheet, sheet
+from runner.reporters.html.theme import COLOUR, SIGN
 from runner.units import counted
 
 SECTIONS = ("Overview", "Plot", "Sessions", "Timeline", "Failures", "Provenance")
@@ -233,7 +233,7 @@ def _status_colours() -> str:
 
 
 def _resource(name: str) -> str:
-    return resources.files("runner.report").joinpath(name).read_text(encoding="utf-8")
+    return resources.files("runner.reporters.html").joinpath(name).read_text(encoding="utf-8")
 
 
 def _hash(script: str) -> str:

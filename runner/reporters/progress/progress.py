@@ -21,11 +21,11 @@ from runner.events import (
     StopReached,
 )
 from runner.model import Outcome, Session
-from runner.progress.ending import TAIL_LINES, cause_lines, ended_lines
-from runner.progress.plain import Plain
-from runner.progress.tally import Kind, Running, Tally
-from runner.progress.terminal import Terminal, redraws
-from runner.progress.words import end_line, named
+from runner.reporters.progress.summary import TAIL_LINES, cause_lines, ended_lines
+from runner.reporters.progress.plain import Plain
+from runner.reporters.progress.tracker import Kind, Running, Tally
+from runner.reporters.progress.terminal import Terminal, redraws
+from runner.reporters.progress.wording import end_line, named
 
 __all__ = ["Logs", "Progress", "redraws"]
 
@@ -63,7 +63,7 @@ class Progress:
         self._plain = Plain(out.write, self.tally)
         self._live = None
         if live:
-            from runner.progress.live import Live  # and with it rich, which is slow to import
+            from runner.reporters.progress.live import Live  # and with it rich, which is slow to import
 
             self._live = Live(out, self.tally)
         self.seconds = (self._live or self._plain).seconds

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from runner.results.columns import Quantity, apart
-from runner.report.charts import Variable
-from runner.report.sheet import Field
+from runner.reporters.html.chart_choice import Variable
+from runner.reporters.html.dataset import Field
 from runner.shortening import shortened
 
 Spec: TypeAlias = dict[str, Any]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from runner.results.failures import headline_of, how, last_lines, told
 from runner.model import Outcome, Usage
-from runner.progress.tally import Kind
-from runner.progress.words import named, usage_line
+from runner.reporters.progress.tracker import Kind
+from runner.reporters.progress.wording import named, usage_line
 from runner.units import format_duration
 
 MOST_CAUSES = 10

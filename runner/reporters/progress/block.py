@@ -10,8 +10,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from runner.model import Outcome
-from runner.progress.tally import Running, Tally
-from runner.progress.words import activity, coming, counts, in_use, named, pace, tried_again, whole
+from runner.reporters.progress.tracker import Running, Tally
+from runner.reporters.progress.wording import activity, coming, counts, in_use, named, pace, tried_again, whole
 
 MOST_LISTED = 5
 """Running sessions, and reasons to wait, that are named."""
