@@ -16,7 +16,7 @@ def main() -> None:
     if not sys.platform.startswith(("linux", "darwin")):
         sys.stderr.write(f"error: runner runs on Linux and macOS, not on `{sys.platform}`\n")
         raise SystemExit(2)
-    from runner.cli.boundary import run
+    from runner.cli.main import run
 
     raise SystemExit(run(sys.argv[1:]))
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.adhoc import Flags, to_document, to_yaml
+from runner.cli.run_flags import Flags, to_document, to_yaml
 from runner.diagnostics import Source
 from runner.errors import InvalidInput
 from runner.config.load import load

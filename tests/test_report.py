@@ -472,7 +472,7 @@ def test_the_extra_is_named_where_it_is_missing(tmp_path: Path) -> None:
     """As it is on a machine that has only the core: the module cannot be found."""
     (tmp_path / "sweep.yaml").write_text("exec: 'true'\n")
     program = (
-        "import sys; sys.modules['vl_convert'] = None; from runner.cli.boundary import run; sys.exit(run(['report']))"
+        "import sys; sys.modules['vl_convert'] = None; from runner.cli.main import run; sys.exit(run(['report']))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120

@@ -12,11 +12,11 @@ from typing import Any
 import click
 
 from runner.apply.apply import Applied, Apply
-from runner.cli.boundary import EXIT_FAILED, EXIT_OK
-from runner.cli.buildlog import where_logs_lie
-from runner.cli.ci import folded, on_github
-from runner.cli.junit import junit_option, require_writable, write_junit
-from runner.cli.locks import frozen_option, require_as_locked, shard_of, shard_option
+from runner.cli.main import EXIT_FAILED, EXIT_OK
+from runner.cli.log_paths import where_logs_lie
+from runner.cli.github import folded, on_github
+from runner.cli.junit_option import junit_option, require_writable, write_junit
+from runner.cli.lock_options import frozen_option, require_as_locked, shard_of, shard_option
 from runner.cli.options import (
     Given,
     capacity_of,

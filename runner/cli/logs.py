@@ -15,7 +15,7 @@ import trio
 from runner.apply.attempts import placed
 from runner.backends import BACKENDS
 from runner.results.failures import last_lines
-from runner.cli.buildlog import BuildLog, build_log_of
+from runner.cli.log_paths import BuildLog, build_log_of
 from runner.cli.options import given_with_state, state_option
 from runner.cli.streams import say
 from runner.errors import InvalidInput

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from runner.cli.boundary import EXIT_PENDING
-from runner.cli.locks import frozen_option, require_as_locked, shard_of, shard_option, write_lock
+from runner.cli.main import EXIT_PENDING
+from runner.cli.lock_options import frozen_option, require_as_locked, shard_of, shard_option, write_lock
 from runner.cli.options import (
     capacity_of,
     given,

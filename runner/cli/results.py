@@ -12,7 +12,7 @@ import click
 
 from runner.results import rows
 from runner.results import tables
-from runner.cli.junit import junit_option, require_writable, write_junit
+from runner.cli.junit_option import junit_option, require_writable, write_junit
 from runner.cli.options import given, load_sweep, select_option, state_option, sweep_argument
 from runner.cli.streams import machine_readable
 from runner.results.columns import Column, Columns, Row, T, find

@@ -13,11 +13,11 @@ from typing import Any
 
 import click
 
-from runner.adhoc import Flags, to_document, to_yaml
+from runner.cli.run_flags import Flags, to_document, to_yaml
 from runner.apply.apply import Applied
-from runner.cli import abandoned
+from runner.cli import run_resume
 from runner.cli.apply import Watch, execute, exit_code, require_detachable, tell_running
-from runner.cli.buildlog import where_logs_lie
+from runner.cli.log_paths import where_logs_lie
 from runner.cli.options import given, override, show_warnings
 from runner.cli.streams import Outlets, fault, outlets, say
 from runner.diagnostics import Source
@@ -173,11 +173,11 @@ def command(
     folder = _made(runs_folder()) / (name or f"run-{secrets.token_hex(6)}")
     where = os.getcwd()
     if not quiet:
-        abandoned.warn(runs_folder(), folder)
+        run_resume.warn(runs_folder(), folder)
 
     def watch(state: State, outlets: Outlets) -> Watch:
         if this.sweep.backend.kind != "local":  # its jobs outlive us: nothing starts before they could be found again
-            abandoned.leave(folder, text, where)
+            run_resume.leave(folder, text, where)
         out, err = outlets.out, outlets.err
         outputs = LiveOutput(state, out, err) if this.plan.count == 1 else SessionOutputs(state, out, err)
         progress = None if quiet else Progress(err, replace(where_logs_lie(this, state, ""), command=None), live=False)
@@ -202,11 +202,11 @@ def command(
             opened.drain()
             for kind in applied.running:
                 other = kind if kind != this.sweep.backend.kind else None
-                resume, cancel = abandoned.commands(folder, where, other)
+                resume, cancel = run_resume.commands(folder, where, other)
                 tell_running(applied, kind, f"`{resume}`", f"`{cancel}`")
-            abandoned.told(folder)
+            run_resume.told(folder)
             return exit_code(applied)
-        abandoned.forget(folder)
+        run_resume.forget(folder)
         if rm or (name is None and applied.succeeded and printed):
             shutil.rmtree(folder, ignore_errors=True)
         elif not quiet and not (applied.succeeded and printed):

@@ -13,10 +13,10 @@ from typing import Any
 import click
 
 from runner.results.failures import CAUSED, how
-from runner.cli.buildlog import log_command
+from runner.cli.log_paths import log_command
 from runner.cli.options import Given, given_with_state, state_option, sweep_argument
 from runner.cli.streams import machine_readable
-from runner.cli.watching import await_apply, follow
+from runner.cli.watch import await_apply, follow
 from runner.results.columns import STATUSES
 from runner.errors import InvalidInput
 from runner.events import iso

@@ -10,7 +10,7 @@ import click
 
 from runner.executor.capacity import Capacity
 from runner.config.checks import check_fits
-from runner.cli.boundary import annotate
+from runner.cli.main import annotate
 from runner.cli.options import load_sweep, override, sweep_argument
 from runner.cli.streams import machine_readable, say
 from runner.diagnostics import InvalidSweep, Problem, Source, to_json
