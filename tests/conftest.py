@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from runner.diagnostics import Source
 from runner.config.load import load
-from runner.plan.plan import Plan
 from runner.config.sweep import Sweep
+from runner.diagnostics import Source
+from runner.plan.plan import Plan
 from tests import slurm as slurm_cluster
 from tests.backendai import FOLDER, Cluster
 

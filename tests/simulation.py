@@ -8,7 +8,6 @@ from dataclasses import replace
 import trio
 import trio.testing
 
-from runner.executor.capacity import Capacity, DeviceLocks
 from runner.events import (
     ApplyEnded,
     AttemptAdopted,
@@ -18,6 +17,7 @@ from runner.events import (
     Event,
 )
 from runner.executor import Builds, Executor, Todo
+from runner.executor.capacity import Capacity, DeviceLocks
 from runner.model import Amount, Attempt, Ended, Outcome, Policy, Resources, Scalar, Session
 from tests.fake_backend import Cluster, FakeBackend, FakeJob, Script
 

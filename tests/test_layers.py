@@ -6,12 +6,10 @@ import subprocess
 import sys
 import tomllib
 from importlib import import_module
-from pathlib import Path
 from pkgutil import iter_modules
 
 from runner.backends import BACKENDS, FINDINGS, __path__
-
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
 
 
 def test_the_import_contracts_are_kept() -> None:

@@ -16,23 +16,23 @@ from pathlib import Path
 import trio
 
 import runner
-from runner.config import files
 from runner.apply.attempts import make_attempt, params_json
-from runner.backends import BACKENDS
 from runner.apply.builds import Builds
-from runner.executor.capacity import Capacity
-from runner.apply.todo import Chosen
 from runner.apply.metrics_worker import Collector
+from runner.apply.provenance import Provenance
+from runner.apply.recovery import HERE, settle
+from runner.apply.refresh import refreshing
+from runner.apply.selection import Choice, History
+from runner.apply.signals import watch_signals, watch_stops
+from runner.apply.todo import Chosen
+from runner.backends import BACKENDS
+from runner.config import files
 from runner.errors import InvalidInput
 from runner.events import ApplyEnded, ApplyStarted, Event
 from runner.executor import Executor
-from runner.apply.selection import Choice, History
-from runner.apply.recovery import HERE, settle
+from runner.executor.capacity import Capacity
 from runner.model import Attempt, Ended, Outcome, Scalar, Session
 from runner.plan.plan import Plan
-from runner.apply.provenance import Provenance
-from runner.apply.refresh import refreshing
-from runner.apply.signals import watch_signals, watch_stops
 from runner.state import State
 
 CANCEL_POLL = 1.0

@@ -7,9 +7,9 @@ import math
 import os
 from collections.abc import Mapping
 
+from runner.config.sweep import Sweep
 from runner.model import Attempt, Session
 from runner.state import State
-from runner.config.sweep import Sweep
 
 LONGEST_PARAMS = 128 * 1024
 """Bytes; above it RUNNER_PARAMS is left out, because one `NAME=value` string may not be longer. The file is always there."""

@@ -7,18 +7,18 @@ and renamed, so that a half-made one is never taken for whole.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import secrets as random
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from runner.config.sweep import Sweep
 from runner.errors import EnvironmentFailed
 from runner.model import Attempt, Ended, Outcome, Recipe, Session
+from runner.plan.builds import build_key
 from runner.state import State
 from runner.state.fs import guarded
-from runner.config.sweep import Sweep
 
 _BLOCK = 1 << 20
 """Bytes copied at a time."""
@@ -106,15 +106,6 @@ class Builds:
                 _copy_file(self._sweep.folder / path, target, path, digest)
             os.rename(fresh, final)
         return final
-
-
-def build_key(session: Session, recipe: Recipe, backend: str) -> str:
-    """What a session's build is known by: a digest of its rendered text, of the content of `files` (digests by path), and of
-    where it is made: what one machine or image has built need not run on another.
-    """
-    where = None if backend == "local" else [backend, session.image]
-    parts = [session.build, recipe.parts.get("files", {}), where]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _copy_file(source: Path, target: Path, path: str, digest: str) -> None:

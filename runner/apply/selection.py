@@ -6,8 +6,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from runner.plan import ids
 from runner.model import Recipe, Session, Status, Value
+from runner.plan import ids
 from runner.plan.sharding import Shard
 from runner.state.journal import Journal
 from runner.state.rows import StoredSession

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from runner.executor import Todo
 from runner.apply.selection import Choice, History
+from runner.executor import Todo
 from runner.model import Status
 from runner.plan.plan import Plan
 

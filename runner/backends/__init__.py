@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.backends.base import Backend, Finding
-from runner.diagnostics import Problem
 from runner.config.sweep import Sweep
+from runner.diagnostics import Problem
 
 Open = Callable[[Mapping[str, Any], Mapping[str, str], Path], AbstractAsyncContextManager[Backend]]
 """Opens a backend with its options from the file, the caller's environment, and a folder of the state's own: in it is what a

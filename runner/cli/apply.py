@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from runner.apply.apply import Applied, Apply
-from runner.cli.main import EXIT_FAILED, EXIT_OK
-from runner.cli.log_paths import where_logs_lie
+from runner.apply.provenance import gather
+from runner.apply.selection import Choice
+from runner.cli.display import Display
 from runner.cli.github import folded, on_github
 from runner.cli.junit_option import junit_option, require_writable, write_junit
 from runner.cli.lock_options import frozen_option, require_as_locked, shard_of, shard_option
+from runner.cli.log_paths import where_logs_lie
+from runner.cli.main import EXIT_FAILED, EXIT_OK
 from runner.cli.options import (
     Given,
     capacity_of,
@@ -30,27 +33,10 @@ from runner.cli.options import (
 )
 from runner.cli.streams import HURRIED_SECONDS, Outlets, outlets, say
 from runner.errors import InvalidInput
-from runner.events import Event
-from runner.apply.selection import Choice
-from runner.reporters.streams import EventLines
 from runner.reporters.progress.progress import Progress, redraws
-from runner.apply.provenance import gather
+from runner.reporters.streams import EventLines
 from runner.state import State, open_for_writing
 from runner.units import counted
-
-
-@dataclass(frozen=True)
-class Watch:
-    """Who looks on: consumers of events, what is called every `seconds`, and what closes the picture.
-
-    `leave_terminal` are called before somebody else gets the terminal, and when it is ours again.
-    """
-
-    consumers: Sequence[Callable[[Event], None]]
-    seconds: float
-    tick: Callable[[], None]
-    finish: Callable[[Applied], None]
-    leave_terminal: tuple[Callable[[], None], Callable[[], None]] | None = None
 
 
 @click.command("apply")
@@ -111,7 +97,7 @@ def command(
     choice = Choice(only, fresh, ignore_files, this.selection(select), shard_of(this, shard))
     arguments = shlex.join([file, *(["--state", str(state)] if state else [])])
 
-    def watch(opened: State, outlets: Outlets) -> Watch:
+    def watch(opened: State, outlets: Outlets) -> Display:
         out = outlets.err
         mixed = form == "jsonl" and outlets.out.isatty()
         live = redraws(out, os.environ) and not mixed
@@ -124,7 +110,7 @@ def command(
             if junit:
                 write_junit(junit, this, choice, opened)
 
-        look = Watch([*lines, progress], progress.seconds, progress.tick, finish)
+        look = Display([*lines, progress], progress.seconds, progress.tick, finish)
         if live:
             look = replace(look, leave_terminal=(progress.hide, progress.show))
         return on_github(fold, look, this, choice, opened, out, os.environ)
@@ -165,7 +151,7 @@ def execute(
     state: Path | None,
     choice: Choice,
     outlets: Outlets,
-    watch: Callable[[State, Outlets], Watch],
+    watch: Callable[[State, Outlets], Display],
     detach: bool = False,
 ) -> Applied:
     """Apply a plan with the state held, and show it. Raises InvalidInput before anything has started."""

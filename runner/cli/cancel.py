@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
+from runner.apply.recovery import HERE, end_leftovers, holders
 from runner.backends import BACKENDS
 from runner.cli.options import Given, as_applied, given_with_state, is_session, state_option
 from runner.cli.streams import say
 from runner.errors import EnvironmentFailed, InvalidInput
-from runner.apply.recovery import HERE, end_leftovers, holders
 from runner.model import Outcome
 from runner.results.lookup import find
 from runner.state import State, open_for_writing

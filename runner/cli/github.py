@@ -8,24 +8,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from runner.reporters import github
-from runner.results import rows
 from runner.apply.apply import Applied
-from runner.results.failures import CAUSED, by_cause, last_lines
+from runner.apply.selection import Choice
+from runner.cli.display import Display
 from runner.cli.options import Given
 from runner.cli.streams import fault
-from runner.results.columns import STATUSES
-from runner.apply.selection import Choice
 from runner.model import Session
+from runner.reporters import github
 from runner.reporters.streams import Writer
-from runner.text import variables
-from runner.state import State
+from runner.results.columns import STATUSES
+from runner.results.failures import CAUSED, by_cause, last_lines
+from runner.results.rows import Result, results, to_row
 from runner.results.tails import failure, telling_log
-
-if TYPE_CHECKING:
-    from runner.cli.apply import Watch
+from runner.state import State
+from runner.text import variables
 
 TAIL_LINES = 20
 """Of the example's log, in a summary and in a group."""
@@ -60,8 +57,8 @@ def folded(err: Writer, title: str, environ: Mapping[str, str]) -> Iterator[Fold
 
 
 def on_github(
-    fold: Fold | None, look: Watch, this: Given, choice: Choice, state: State, err: Writer, environ: Mapping[str, str]
-) -> Watch:
+    fold: Fold | None, look: Display, this: Given, choice: Choice, state: State, err: Writer, environ: Mapping[str, str]
+) -> Display:
     """The watch that also tells GitHub, at the end: an annotation and a folded log for each cause, and the job's summary."""
     if fold is None:
         return look
@@ -111,8 +108,8 @@ class _Told:
     def _sessions(self) -> Iterator[Session]:
         return self._this.plan.sessions(self._choice.select, self._choice.shard)
 
-    def _results(self) -> Iterator[rows.Result]:
-        return rows.results(self._sessions(), self._state)
+    def _results(self) -> Iterator[Result]:
+        return results(self._sessions(), self._state)
 
     def _tail(self, session: Session) -> list[str]:
         row = self._state.journal.row(session.id)
@@ -132,8 +129,10 @@ class _Told:
         sweep = self._this.sweep
         shard = f", shard {self._choice.shard}" if self._choice.shard else ""
         columns = Columns(sweep.space.names, sweep.repeat > 1, tuple(sweep.metrics)).short
-        page = github_summary.Summary(f"{sweep.name}{shard}", self.outcome, self.causes, self.named, self.tails, columns)
-        rows = ((result.session, rows.to_row(result, self._state)) for result in self._results())
+        page = github_summary.Summary(
+            f"{sweep.name}{shard}", self.outcome, self.causes, self.named, self.tails, columns
+        )
+        rows = ((result.session, to_row(result, self._state)) for result in self._results())
         return page.markdown(rows, github_summary.LARGEST - there)
 
 

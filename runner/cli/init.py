@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from runner.config import schema
 from runner.cli.streams import say
+from runner.config import schema
 from runner.errors import EnvironmentFailed, InvalidInput
 
 SCHEMA_FILE = "sweep.schema.json"

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import click
 
+from runner.apply.selection import Choice
 from runner.cli.options import Given
 from runner.errors import InvalidInput
-from runner.apply.selection import Choice
 from runner.state import State
 
 F = TypeVar("F", bound=Callable[..., Any])

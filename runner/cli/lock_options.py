@@ -14,8 +14,8 @@ from runner.cli.options import Given
 from runner.cli.streams import say
 from runner.diagnostics import printable
 from runner.errors import InvalidInput
-from runner.plan.lockfile import Difference, Entry, Lock, changed_keys, difference, write
 from runner.model import Outcome, Session
+from runner.plan.lockfile import Difference, Entry, Lock, changed_keys, difference, write
 from runner.plan.sharding import Shard, balance, parse_shard
 from runner.state import State, component
 from runner.units import counted

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from runner.apply.builds import build_key
 from runner.cli.options import Given, as_applied
+from runner.plan.builds import build_key
 from runner.reporters.progress.progress import Logs
 from runner.reporters.progress.tracker import Kind
-from runner.text import variables
+from runner.results.tails import log_of
 from runner.state import State
 from runner.state.rows import AttemptRow
-from runner.results.tails import log_of
+from runner.text import variables
 
 FAILED = "build failed"
 """How the reason of a session begins whose build failed."""

@@ -14,16 +14,16 @@ import trio
 
 from runner.apply.attempts import placed
 from runner.backends import BACKENDS
-from runner.results.failures import last_lines
 from runner.cli.log_paths import BuildLog, build_log_of
 from runner.cli.options import given_with_state, state_option
 from runner.cli.streams import say
+from runner.config.sweep import Sweep
 from runner.errors import InvalidInput
 from runner.reporters.streams import copy_from
+from runner.results.failures import last_lines
 from runner.results.lookup import find
 from runner.state import State
 from runner.state.rows import AttemptRow, runs_on
-from runner.config.sweep import Sweep
 from runner.units import counted
 
 POLL_SECONDS = 0.2

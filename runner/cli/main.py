@@ -82,8 +82,8 @@ def _call(arguments: Sequence[str]) -> int:
 
 def report(error: RunnerError) -> None:
     """Show a failure: the problems of a file at their places, or one message with its hint."""
-    from runner.reporters import github
     from runner.diagnostics import InvalidSweep, render
+    from runner.reporters import github
     from runner.units import counted
 
     if isinstance(error, InvalidSweep):

@@ -11,10 +11,10 @@ import click
 
 from runner.cli.options import load_sweep, state_option
 from runner.cli.streams import say
+from runner.config.sweep import Sweep
 from runner.errors import Damaged, EnvironmentFailed, InvalidInput
 from runner.state import FOLDER, State, component, locate, open_at, open_for_writing
 from runner.state.merge.files import merge
-from runner.config.sweep import Sweep
 from runner.units import counted
 
 SWEEPS = (".yaml", ".yml", ".json")

@@ -13,21 +13,21 @@ from typing import Any, TypeVar
 import click
 
 from runner.backends import BACKENDS, KEEP_LIMITS, PROBLEMS
-from runner.executor.capacity import Capacity
-from runner.config.checks import check_fits
 from runner.cli.streams import say
+from runner.config.checks import check_fits
+from runner.config.fields import BackendChoice, amount
+from runner.config.load import load
+from runner.config.sweep import Sweep
+from runner.config.yaml import ScalarNode, parse, read
 from runner.diagnostics import InvalidSweep, Problem, Source, nearest, render
 from runner.errors import InvalidInput
-from runner.config.load import load
+from runner.executor.capacity import Capacity
 from runner.model import Amount, Stop, Value
 from runner.plan.plan import Plan, parse_selection
-from runner.config.fields import BackendChoice, amount
-from runner.config.yaml import ScalarNode, parse, read
+from runner.scalars import equal
 from runner.state import State, open_for_reading
 from runner.state.rows import ApplyRow
-from runner.config.sweep import Sweep
 from runner.units import UnitError
-from runner.scalars import equal
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
-from runner.cli.main import EXIT_PENDING
+from runner.apply.selection import Choice, History, Planned
 from runner.cli.lock_options import frozen_option, require_as_locked, shard_of, shard_option, write_lock
+from runner.cli.main import EXIT_PENDING
 from runner.cli.options import (
     capacity_of,
     given,
@@ -24,11 +25,10 @@ from runner.cli.options import (
 )
 from runner.cli.streams import machine_readable
 from runner.errors import InvalidInput
-from runner.apply.selection import Choice, History, Planned
 from runner.model import Session, Status
-from runner.text import command as command_line
-from runner.text import plan_row, variables
 from runner.state import open_for_reading
+from runner.text import command as command_line
+from runner.text import number, variables
 from runner.units import counted
 
 SHOWN = 100
@@ -189,3 +189,19 @@ class _Printer:
         print(f"{self.sweep}: {part}{counted(self.seen, 'session')}{stand}, {self.to_run:,} to run")
         if orphans:
             print(f"{orphans:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)")
+
+
+def plan_row(planned: Planned) -> dict[str, Any]:
+    """One session as `plan --format json` prints it; its shape is `schemas/plan.schema.json`."""
+    session = planned.session
+    return {
+        "index": session.index,
+        "id": session.id,
+        "repeat": session.repeat,
+        "params": {name: value.data for name, value in session.params.items()},
+        "exec": session.exec,
+        "env": session.env,
+        "resources": {name: number(amount) for name, amount in session.resources.items()},
+        "status": planned.status.value,
+        "reason": planned.reason,
+    }

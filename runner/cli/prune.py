@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from runner.apply.builds import build_key
+from runner.apply.recovery import HERE, end_leftovers, holders
 from runner.cli.options import Given, given, load_sweep, state_option, sweep_argument
 from runner.errors import InvalidInput
-from runner.apply.recovery import HERE, end_leftovers, holders
+from runner.plan.builds import build_key
 from runner.state import Log, State, open_for_reading, open_for_writing
 from runner.units import UnitError, counted, format_memory, parse_duration
 

@@ -15,7 +15,7 @@ from runner.cli.junit_option import require_writable
 from runner.cli.options import given_with_state, state_option, sweep_argument
 from runner.cli.streams import fault, machine_readable, say
 from runner.errors import EnvironmentFailed
-from runner.reporters.html import vega
+from runner.reporters.html import bundle
 from runner.reporters.html.data import gather
 from runner.reporters.html.page import render
 from runner.units import format_memory
@@ -32,7 +32,7 @@ def command(file: str, output: str, state: Path | None) -> None:
     """
     if output != "-":
         require_writable(Path(output))
-    script = vega.script()
+    script = bundle.script()
     with given_with_state(file, state) as (this, opened):
         material = gather(this.plan, opened, file, state, time.time(), runner.__version__)
     page = render(material, script)

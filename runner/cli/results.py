@@ -10,18 +10,18 @@ from typing import Any
 
 import click
 
-from runner.results import rows
-from runner.results import tables
+from runner.apply.selection import Choice
 from runner.cli.junit_option import junit_option, require_writable, write_junit
 from runner.cli.options import given, load_sweep, select_option, state_option, sweep_argument
 from runner.cli.streams import machine_readable
-from runner.results.columns import Column, Columns, Row, T, find
-from runner.results.filters import in_order, parse_condition, parse_order
 from runner.diagnostics import nearest
 from runner.errors import InvalidInput
+from runner.results import tables
 from runner.results.aggregate import AGGREGATES, for_people, group, group_columns, groups_json, parse_aggregates
-from runner.apply.selection import Choice
+from runner.results.columns import Column, Columns, Row, T, find
+from runner.results.filters import in_order, parse_condition, parse_order
 from runner.results.pivot import pivot
+from runner.results.rows import results, to_row
 from runner.state import open_for_reading
 
 DEFAULT_AGGREGATES = "mean,std"
@@ -85,8 +85,8 @@ def command(
     with open_for_reading(this.sweep.folder, this.sweep.name, state) as opened:
         if junit:
             write_junit(junit, this, Choice(select=selection), opened)
-        found = rows.results(this.plan.sessions(selection), opened)
-        every: Iterator[Row] = ((result.session, rows.to_row(result, opened)) for result in found)
+        found = results(this.plan.sessions(selection), opened)
+        every: Iterator[Row] = ((result.session, to_row(result, opened)) for result in found)
         if selection is not None:
             every = _some(every, "no session has the selected values")
         rows = (row for row in every if all(condition(row) for condition in conditions))

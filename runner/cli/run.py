@@ -13,19 +13,20 @@ from typing import Any
 
 import click
 
-from runner.cli.run_flags import Flags, to_document, to_yaml
 from runner.apply.apply import Applied
+from runner.apply.selection import Choice
 from runner.cli import run_resume
-from runner.cli.apply import Watch, execute, exit_code, require_detachable, tell_running
+from runner.cli.apply import execute, exit_code, require_detachable, tell_running
+from runner.cli.display import Display
 from runner.cli.log_paths import where_logs_lie
 from runner.cli.options import given, override, show_warnings
+from runner.cli.run_flags import Flags, to_document, to_yaml
 from runner.cli.streams import Outlets, fault, outlets, say
+from runner.config.load import load
 from runner.diagnostics import Source
 from runner.errors import EnvironmentFailed, InvalidInput
-from runner.apply.selection import Choice
-from runner.config.load import load
-from runner.reporters.streams import LiveOutput, SessionOutputs, Statistics
 from runner.reporters.progress.progress import Progress
+from runner.reporters.streams import LiveOutput, SessionOutputs, Statistics
 from runner.state import State
 
 LIVE_SECONDS = 0.05
@@ -175,7 +176,7 @@ def command(
     if not quiet:
         run_resume.warn(runs_folder(), folder)
 
-    def watch(state: State, outlets: Outlets) -> Watch:
+    def watch(state: State, outlets: Outlets) -> Display:
         if this.sweep.backend.kind != "local":  # its jobs outlive us: nothing starts before they could be found again
             run_resume.leave(folder, text, where)
         out, err = outlets.out, outlets.err
@@ -193,7 +194,7 @@ def command(
             if progress:
                 progress.tick()
 
-        return Watch(shown, LIVE_SECONDS, tick, finish)
+        return Display(shown, LIVE_SECONDS, tick, finish)
 
     with outlets() as opened:
         applied = execute(this, folder, Choice(fresh=True), opened, watch, detach)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runner.errors import InvalidInput
+from runner.scalars import resolve
 from runner.space.ranges import RangeError, parse_expression
 from runner.template.template import parse
-from runner.scalars import resolve
 
 _PLAIN = re.compile(r"[A-Za-z_/.$][A-Za-z0-9_/.$@%+=-]*\Z", re.ASCII)
 _VARIABLE = re.compile(r"\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))", re.ASCII)

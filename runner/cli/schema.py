@@ -6,8 +6,8 @@ import json
 
 import click
 
-from runner.config import schema
 from runner.cli.streams import machine_readable
+from runner.config import schema
 
 
 @click.command("schema")

@@ -12,21 +12,21 @@ from typing import Any
 
 import click
 
-from runner.results.failures import CAUSED, how
 from runner.cli.log_paths import log_command
 from runner.cli.options import Given, given_with_state, state_option, sweep_argument
 from runner.cli.streams import machine_readable
 from runner.cli.watch import await_apply, follow
-from runner.results.columns import STATUSES
 from runner.errors import InvalidInput
 from runner.events import iso
 from runner.model import Session, Status
-from runner.reporters.progress.summary import cause_lines
 from runner.reporters.progress.snapshot import Standing, standing
-from runner.text import variables
+from runner.reporters.progress.summary import cause_lines
+from runner.results.columns import STATUSES
+from runner.results.failures import CAUSED, how
 from runner.results.rows import Result, results, to_row
 from runner.state import State
 from runner.state.rows import ApplyRow
+from runner.text import variables
 from runner.units import counted, format_duration
 
 SHOWN = 10

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 import click
 
-from runner.executor.capacity import Capacity
-from runner.config.checks import check_fits
 from runner.cli.main import annotate
 from runner.cli.options import load_sweep, override, sweep_argument
 from runner.cli.streams import machine_readable, say
-from runner.diagnostics import InvalidSweep, Problem, Source, to_json
-from runner.reporters.github import problem_annotations
+from runner.config.checks import check_fits
 from runner.config.sweep import Sweep
+from runner.diagnostics import InvalidSweep, Problem, Source, to_json
+from runner.executor.capacity import Capacity
+from runner.reporters.github import problem_annotations
 from runner.units import counted
 
 

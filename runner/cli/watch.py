@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli.streams import say
-from runner.reporters.streams import Writer
-from runner.reporters.progress.progress import redraws
+from runner.config.sweep import Sweep
 from runner.reporters.progress.plain import QUIET_SECONDS
+from runner.reporters.progress.progress import redraws
 from runner.reporters.progress.snapshot import Standing
 from runner.reporters.progress.tracker import Tally
 from runner.reporters.progress.wording import summary_line
+from runner.reporters.streams import Writer
 from runner.state import open_for_reading
-from runner.config.sweep import Sweep
 
 if TYPE_CHECKING:
     from runner.reporters.progress.live import Live

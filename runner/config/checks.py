@@ -11,11 +11,11 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 
 from runner.config import files
+from runner.config.fields import Placed, amount
+from runner.config.sweep import REPEAT, Sweep
+from runner.config.yaml.nodes import place
 from runner.diagnostics import Problem
 from runner.model import Resources, Value
-from runner.config.fields import Placed, amount
-from runner.config.yaml.nodes import place
-from runner.config.sweep import REPEAT, Sweep
 from runner.units import UnitError
 
 LONGEST_ARGUMENT = 128 * 1024

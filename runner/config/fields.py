@@ -15,12 +15,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
-from runner.diagnostics import Span
 from runner.config.metrics import JsonMetric, LastLineMetric, Metric, RegexMetric
-from runner.model import Amount, Outcome, Retry, Stop, Value
 from runner.config.python_program import Python
-from runner.space.ranges import Range, RangeError, from_mapping, from_values, parse_expression
 from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, plain
+from runner.diagnostics import Span
+from runner.model import Amount, Outcome, Retry, Stop, Value
+from runner.space.ranges import Range, RangeError, from_mapping, from_values, parse_expression
 from runner.template.template import Template, TemplateFault
 from runner.template.template import parse as parse_template
 from runner.units import UnitError, parse_amount, parse_duration, parse_memory

@@ -8,10 +8,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner.errors import InvalidInput
 from runner.config.fields import leads_out
-from runner.config.yaml.nodes import ScalarNode
 from runner.config.sweep import Sweep
+from runner.config.yaml.nodes import ScalarNode
+from runner.errors import InvalidInput
 
 
 def paths(sweep: Sweep) -> list[str]:

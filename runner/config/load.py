@@ -7,10 +7,10 @@ from pathlib import Path
 
 from runner.config import schema
 from runner.config.checks import check_values
-from runner.diagnostics import InvalidSweep, Source
 from runner.config.loader import Reader
-from runner.config.yaml import parse
 from runner.config.sweep import Sweep
+from runner.config.yaml import parse
+from runner.diagnostics import InvalidSweep, Source
 
 
 def load(source: Source, folder: Path) -> Sweep:

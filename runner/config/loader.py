@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from runner.config import fields
-from runner.space.axis import Axis, Condition
-from runner.results.columns import TAKEN
+from runner.config.fields import Placed, Sample, scalar
+from runner.config.reserved import TAKEN
+from runner.config.sweep import REPEAT, Sweep
+from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, place
 from runner.diagnostics import Problem, Source, Span, nearest
 from runner.model import Policy
+from runner.space.axis import Axis, Condition
 from runner.space.ranges import Range
-from runner.config.fields import Placed, Sample, scalar
-from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, place
 from runner.space.space import Space
-from runner.config.sweep import REPEAT, Sweep
 from runner.template.template import TemplateFault, in_dash_c
 from runner.units import counted
 
@@ -162,9 +162,9 @@ class Reader:
 
     def sample(self) -> Sample | None:
         node = self.document.get("sample")
-        fields = {key.value.text: self.integer(value) for key, value in fields.entries(node)}
-        size = fields.get("size")
-        return None if size is None else Sample(size, fields.get("seed") or 0)
+        found = {key.value.text: self.integer(value) for key, value in fields.entries(node)}
+        size = found.get("size")
+        return None if size is None else Sample(size, found.get("seed") or 0)
 
     def policy(self) -> Policy:
         get = self.document.get

@@ -8,11 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.diagnostics import Problem, in_file_order
+from runner.config.schema_errors import describe
 from runner.config.schema_match import TYPES, fits
 from runner.config.schema_mismatch import Misfit
-from runner.config.schema_errors import describe
 from runner.config.yaml.nodes import MappingNode, plain
+from runner.diagnostics import Problem, in_file_order
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator

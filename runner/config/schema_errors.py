@@ -6,10 +6,10 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from runner.diagnostics import Problem, Span, nearest, printable
-from runner.config.schema import misfit_backends, misfit_quantities
+from runner.config import schema_errors_backends, schema_errors_quantities
 from runner.config.schema_mismatch import Misfit, shown
 from runner.config.yaml.nodes import MappingNode, ScalarNode, SequenceNode, at, kind
+from runner.diagnostics import Problem, Span, nearest, printable
 from runner.scalars import resolve
 
 _TYPES = {
@@ -43,8 +43,8 @@ _LIKELY = {
 
 def describe(misfit: Misfit) -> Iterator[Problem]:
     """Its problems; none where it only follows from another misfit."""
-    if misfit.title in misfit_quantities.QUANTITIES:
-        yield misfit_quantities.describe(misfit)
+    if misfit.title in schema_errors_quantities.QUANTITIES:
+        yield schema_errors_quantities.describe(misfit)
     elif "propertyNames" in misfit.schema_path:
         yield from _name(misfit)
     else:
@@ -161,7 +161,7 @@ def _pattern(misfit: Misfit) -> Iterator[Problem]:
             "leave out `/` and a dot at the beginning",
         )
     else:
-        yield misfit_backends.pattern(misfit) or Problem(f"{shown(node)} is no {misfit.title}", node.span)
+        yield schema_errors_backends.pattern(misfit) or Problem(f"{shown(node)} is no {misfit.title}", node.span)
 
 
 def _unknown_keys(misfit: Misfit) -> Iterator[Problem]:
@@ -173,7 +173,7 @@ def _unknown_keys(misfit: Misfit) -> Iterator[Problem]:
         if text not in known:
             what = "kind of range" if misfit.title == "range" else "key"
             where = f" in {misfit.name}" if misfit.path else ""
-            hint = misfit_backends.meant(misfit, text, known) or _meant(misfit, text, known)
+            hint = schema_errors_backends.meant(misfit, text, known) or _meant(misfit, text, known)
             yield Problem(f"unknown {what} `{printable(text)}`{where}", key.span, hint)
 
 
@@ -210,7 +210,7 @@ def _is_misspelled(names: Sequence[str], misfit: Misfit) -> bool:
     """Whether one of these keys is there under a wrong name, which has been said; not so a backend's options without `kind`."""
     mapping = misfit.node
     assert isinstance(mapping, MappingNode)
-    return misfit.title != misfit_backends.TITLE and any(
+    return misfit.title != schema_errors_backends.TITLE and any(
         nearest(key.value.text, names) or _LIKELY.get(key.value.text) in names for key, _ in mapping.entries
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from runner.diagnostics import Problem
 from runner.config.schema_mismatch import Misfit
+from runner.diagnostics import Problem
 
 TITLE = "Backend"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from runner.diagnostics import Problem
 from runner.config.schema_mismatch import Misfit, shown
 from runner.config.yaml.nodes import ScalarNode, kind
+from runner.diagnostics import Problem
 
 _QUANTITY = re.compile(r"\s*([-+]?)((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z]*)\s*\Z")
 QUANTITIES = {

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runner.diagnostics import Span, printable
 from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, at, kind
+from runner.diagnostics import Span, printable
 
 
 @dataclass(frozen=True)

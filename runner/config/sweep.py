@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.diagnostics import Problem, Source
-from runner.config.metrics import Metric
-from runner.model import Amount, Policy
-from runner.config.python_program import Python
 from runner.config.fields import BackendChoice, Placed, Sample
+from runner.config.metrics import Metric
+from runner.config.python_program import Python
 from runner.config.yaml.nodes import MappingNode, ScalarNode
+from runner.diagnostics import Problem, Source
+from runner.model import Amount, Policy
 from runner.space.space import Space
 
 REPEAT = "repeat"

@@ -10,16 +10,16 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 import trio
 
 from runner.backends.base import FOR_MAX_PARALLEL, Backend
-from runner.executor.capacity import Capacity, Lease
 from runner.events import ApplyEnded, ApplyInterrupted, Emit, StopReached
-from runner.executor.prefetch import Ahead
-from runner.executor.types import Builds, Running, Snapshot, Todo
 from runner.executor.attempt_runner import ENDING, Job
+from runner.executor.capacity import Capacity, Lease
+from runner.executor.pending import CANCELLED, Waiting
+from runner.executor.policy import restart, retry_pause, stop_reason
+from runner.executor.prefetch import Ahead
 from runner.executor.queue import Entry
 from runner.executor.recorder import Record
-from runner.executor.policy import restart, retry_pause, stop_reason
+from runner.executor.types import Builds, Running, Snapshot, Todo
 from runner.executor.utilization import Meter
-from runner.executor.pending import CANCELLED, Waiting
 from runner.model import Attempt, Ended, Outcome, Policy, Resources, Scalar, Session, Usage
 
 LOCK_POLL = 1.0

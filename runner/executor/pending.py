@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 
 from runner.executor.capacity import Capacity, Lease
-from runner.executor.types import Builds, Todo
 from runner.executor.queue import Entry, Queue
+from runner.executor.types import Builds, Todo
 from runner.model import Outcome, Resources, Session
 
 BREATH = 64

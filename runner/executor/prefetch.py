@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 
-from runner.executor.capacity import Lease
 from runner.executor.attempt_runner import Job
+from runner.executor.capacity import Lease
 from runner.executor.queue import Entry
 
 SHORT = 0.1

@@ -10,7 +10,7 @@ The input is canonical JSON (UTF-8, no spaces, nothing escaped that need not be;
 `exec`, `env`, `build`, `image` and `workdir` are templates as parsed (so `$x` and `${x}` are the same), `files` maps each
 path to the SHA-256 of its content, `python` is the interpreter as written (which stands in for the first word of `exec`;
 what it preloads computes nothing). The name, the place in the plan, resources, timeout, metrics, secrets and the
-backend are left out: changing them runs nothing again. `tests/test_identity.py` pins the digests.
+backend are left out: changing them runs nothing again. `tests/plan/test_ids.py` pins the digests.
 """
 
 from __future__ import annotations

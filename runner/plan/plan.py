@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from runner.plan import ids
 from runner.config import files
-from runner.space.axis import KEPT_POINTS, Condition, Point
+from runner.config.fields import Placed, amount
+from runner.config.sweep import REPEAT, Sweep
 from runner.diagnostics import nearest
 from runner.errors import InvalidInput
 from runner.model import Amount, Recipe, Session, Value
-from runner.config.fields import Placed, amount
+from runner.plan import ids
 from runner.plan.sharding import Shard
-from runner.config.sweep import REPEAT, Sweep
 from runner.scalars import equal, resolve
+from runner.space.axis import KEPT_POINTS, Condition, Point
 
 KEPT_REPEATS = 1000
 """More of them take longer to walk than to make, and would be most of what an apply holds."""

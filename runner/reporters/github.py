@@ -10,8 +10,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias, TypeVar
 
-from runner.results.failures import Cause
 from runner.diagnostics import Problem, Source, in_file_order, printable
+from runner.results.failures import Cause
 from runner.units import counted
 
 T = TypeVar("T")

@@ -7,8 +7,8 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from runner.results.failures import Cause, headline
 from runner.results.columns import Column, Row
+from runner.results.failures import Cause, headline
 from runner.results.markdown import html, inline
 from runner.results.tables import markdown
 from runner.units import counted

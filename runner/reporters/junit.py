@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 from xml.sax.saxutils import escape, quoteattr
 
-from runner.results.failures import last_lines
 from runner.model import Outcome, Session, Status
 from runner.plan.plan import Plan
-from runner.text import variables
+from runner.results.failures import last_lines
 from runner.results.rows import Result, results
+from runner.results.tails import failure, telling_log
 from runner.state import State
 from runner.state.rows import AttemptRow
-from runner.results.tails import failure, telling_log
+from runner.text import variables
 
 TAIL_LINES = 50
 LONGEST_VALUE = 60

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from runner.results.columns import MEASURED, Column, Row, known, number
+from runner.config.reserved import MEASURED
 from runner.errors import InvalidInput
 from runner.model import Value
+from runner.results.columns import Column, Row, known, number
 
 AGGREGATES: dict[str, Callable[[Summary], float | int | None]] = {
     "mean": lambda summary: summary.mean,

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
+from runner.config.reserved import FULL, MEASURED, TAKEN
 from runner.diagnostics import nearest
 from runner.errors import InvalidInput
 from runner.model import Outcome, Session, Status, Value
-from runner.units import format_duration, format_memory
 from runner.scalars import is_number
+from runner.units import format_duration, format_memory
 
 T = TypeVar("T")
 
@@ -22,24 +23,13 @@ Row: TypeAlias = tuple[Session, dict[str, Any]]
 Quantity: TypeAlias = Literal["duration", "memory", "rounded", None]
 """How people read a number: seconds as `4m 05s`, bytes as `37 MiB`, six digits, or as it is."""
 
-MEASURED = ("duration", "cpu_time", "max_rss")
-"""The metrics that every session has: wall time, CPU time, peak memory."""
-
 SHORT = ("status", "exit_code", "attempts", *MEASURED)
 """Columns of the forms for people, between the variables and the metrics; CSV has them all."""
-
-FULL = (
-    *("status", "exit_code", "reason", "attempts", "backend", "job", "host", "started", "duration"),
-    *("cpu_time", "max_rss", "output", "stdout", "stderr"),
-)
 
 NUMERIC = ("index", "repeat", "exit_code", "attempts", *MEASURED)
 
 STATUSES = (*(outcome.value for outcome in Outcome), Status.RUNNING.value, Status.NEW.value)
 """What a row of results may say of a session, in the order in which counts of them are told."""
-
-TAKEN = ("index", "id", "repeat", *FULL)
-"""Names of columns that every sweep has."""
 
 QUANTITIES: dict[str, Quantity] = {"duration": "duration", "cpu_time": "duration", "max_rss": "memory"}
 

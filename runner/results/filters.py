@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
-from runner.results.columns import QUANTITIES, Column, T, number
 from runner.diagnostics import nearest
 from runner.errors import InvalidInput
 from runner.model import Value
-from runner.units import UnitError, parse_duration, parse_memory
+from runner.results.columns import QUANTITIES, Column, T, number
 from runner.scalars import equal, is_number, resolve
+from runner.units import UnitError, parse_duration, parse_memory
 
 _CONDITION = re.compile(r"\s*(?P<name>[^<>=!]+?)\s*(?P<operator><=|>=|!=|==?|<|>)\s*(?P<value>.*?)\s*\Z", re.S)
 

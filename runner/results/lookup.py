@@ -8,8 +8,8 @@ import re
 from runner.errors import InvalidInput
 from runner.model import Session
 from runner.plan.plan import Plan, parse_selection
-from runner.text import variables
 from runner.state import State
+from runner.text import variables
 
 SHOWN = 5
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from runner.results.columns import MISSING, Column, Row, apart, in_quantity, known
-from runner.results.aggregate import AGGREGATES, Summary
 from runner.model import Value
+from runner.results.aggregate import AGGREGATES, Summary
+from runner.results.columns import MISSING, Column, Row, apart, in_quantity, known
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import TextIO
 
 from runner.results.columns import Column, T
 from runner.results.markdown import inline
-from runner.shortening import shortened
+from runner.text import shortened
 
 LONGEST_CELL = 40
 """Characters that a form for people shows of a text, unless it takes more to tell it from the others of its column."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.apply.builds import build_key
-from runner.results.failures import Failure, last_line
 from runner.model import Outcome, Recipe, Session
+from runner.plan.builds import build_key
+from runner.results.failures import Failure, last_line
 from runner.state import State
 from runner.state.rows import AttemptRow
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from runner.space.axis import Axis, Condition, Point
 from runner.model import Value
+from runner.space.axis import Axis, Condition, Point
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,9 @@ from runner.events import (
 )
 from runner.model import Outcome
 from runner.state import schema
-from runner.state.queries import Archive
 from runner.state.host import here
 from runner.state.merge.journal import Union, attached, take_in
+from runner.state.queries import Archive
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from runner.errors import EnvironmentFailed
 from runner.state import journal, lock
 from runner.state.fs import guarded
+from runner.state.merge.staging import put_into_place
 from runner.state.mounts import file_system
 from runner.state.state import PARTS, State
-from runner.state.merge.staging import put_into_place
 
 FOLDER = ".runner"
 

@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from runner.model import Outcome, Recipe, Session, Status
-from runner.state.schema import explain
 from runner.state.rows import (
     APPLY_COLUMNS,
     ATTEMPT_COLUMNS,
@@ -33,6 +32,7 @@ from runner.state.rows import (
     status_after,
     stored_session,
 )
+from runner.state.schema import explain
 
 _BATCH = 500
 """Sessions looked up by one statement: below every build's limit on variables."""

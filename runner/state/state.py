@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.state import lock
+from runner.state.file_pool import Spares
 from runner.state.fs import guarded
 from runner.state.fs import remove as _remove
 from runner.state.journal import Journal
-from runner.state.file_pool import Spares
 
 PARTS = ("logs", "output", "params", "builds", "cancel")
 """The folders that are there as long as the state is."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 
-from runner.template.template import quoting
-from runner.template.template.quoting import BARE_AFTER, VARIABLE, Place, Rule
+from runner.template import quoting
+from runner.template.quoting import BARE_AFTER, VARIABLE, Place, Rule
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+")
 _PARAMETER = re.compile(r"[#!]?(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])")

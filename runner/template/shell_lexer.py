@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from runner.template.template import quoting
-from runner.template.template.expansions import Expansions, Lost
-from runner.template.template.quoting import BARE_AFTER, PLAIN, VARIABLE, Place, unknown_place
+from runner.template import quoting
+from runner.template.expansions import Expansions, Lost
+from runner.template.quoting import BARE_AFTER, PLAIN, VARIABLE, Place, unknown_place
 
 _QUOTED, _EXPANSION, _STRANGE = "\1", "\2", "\3"
 """Stand in a word for a quoted part, an expansion of the shell's own, and whatever nobody writes."""

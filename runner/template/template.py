@@ -13,8 +13,8 @@ from typing import Any
 
 from runner.diagnostics import nearest
 from runner.model import Value
-from runner.template.template import quoting, shell
-from runner.template.template.quoting import Place
+from runner.template import quoting, shell_lexer
+from runner.template.quoting import Place
 
 _DOLLAR = re.compile(r"\$(?:(\$)|([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\}|(\{[^}\n]*\}?))")
 _ENVIRONMENT = frozenset(
@@ -172,7 +172,7 @@ def parse(text: str, *, shell: bool = False) -> tuple[Template, list[TemplateFau
 
 
 def _placed(parts: Sequence[str | Variable]) -> tuple[str | Variable, ...]:
-    places = iter(shell.places([part if isinstance(part, str) else None for part in parts]))
+    places = iter(shell_lexer.places([part if isinstance(part, str) else None for part in parts]))
     return tuple(
         part if isinstance(part, str) else Variable(part.name, part.start, part.end, next(places)) for part in parts
     )

@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner.events import ApplyStarted, AttemptEnded, AttemptStarted, AttemptSubmitted
 from runner.config.load import load
+from runner.config.yaml.reader import read
+from runner.events import ApplyStarted, AttemptEnded, AttemptStarted, AttemptSubmitted
 from runner.model import Outcome
 from runner.plan.plan import Plan
-from runner.config.yaml.reader import read
 from runner.state import open_for_writing
 from tests.benchmarks import measured
 from tests.benchmarks.measured import Run, median, row

@@ -12,14 +12,10 @@ from typing import Any, Self
 import httpx
 import trio
 
-from runner.backends.backendai import outcome
-from runner.backends.backendai import download
-from runner.backends.backendai import options
-from runner.backends.backendai import stuck_sessions
-from runner.backends.backendai import upload
-from runner.backends.backendai import api
+from runner.backends.backendai import api, download, outcome, stuck_sessions, upload
 from runner.backends.backendai.client import Client
 from runner.backends.backendai.errors import Refused, hint
+from runner.backends.backendai.options import read
 from runner.backends.backendai.poller import Job, Watch
 from runner.backends.base import Rejected, Started
 from runner.model import Attempt, Ended
@@ -50,7 +46,7 @@ class BackendAI:
         environ: Mapping[str, str],
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._config = options.read(options, environ)
+        self._config = read(options, environ)
         self._client = Client(self._config, transport)
         self._watch = Watch(self._client)
         self._ids: dict[str, str] = {}  # by name
@@ -153,7 +149,9 @@ class BackendAI:
                 on_waiting(why)
             return it.begun
 
-        if job not in self._ended and not await stuck_sessions.begin(self._client, self._watch, it, self._name(it), begun):
+        if job not in self._ended and not await stuck_sessions.begin(
+            self._client, self._watch, it, self._name(it), begun
+        ):
             self._ended[job] = await stuck_sessions.give_up(self._client, self._watch, it, self._name(it))
         if job not in self._started:
             at = it.seen.began if it.seen and it.seen.began else time.time()
@@ -272,7 +270,9 @@ class BackendAI:
         expected = not it.gone and it.seen is not None and it.seen.result is not None
         async with self._writing:
             missing = self._behind.get(self._name(it), 0)
-            console = await trio.to_thread.run_sync(download.bring_back, log, self._name(it), attempt, expected, missing)
+            console = await trio.to_thread.run_sync(
+                download.bring_back, log, self._name(it), attempt, expected, missing
+            )
         seen = None if it.gone else it.seen
         return outcome.ended(seen, it.exit_code, console, attempt, asked=it.id in self._asked)
 

@@ -15,10 +15,10 @@ from urllib.parse import urlencode
 import httpx
 import trio
 
-from runner.backends.backendai.rate_limit import Budget
-from runner.backends.backendai.options import Config
-from runner.backends.backendai.errors import Failed, Faulted, RateLimited, Refused, Unavailable, of_answer
 from runner.backends.backendai.auth import sign
+from runner.backends.backendai.errors import Failed, Faulted, RateLimited, Refused, Unavailable, of_answer
+from runner.backends.backendai.options import Config
+from runner.backends.backendai.rate_limit import Budget
 from runner.errors import EnvironmentFailed
 
 PATIENCE = 600.0

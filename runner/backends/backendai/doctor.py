@@ -9,10 +9,9 @@ from typing import Any
 
 import httpx
 
-from runner.backends.backendai import options
 from runner.backends.backendai.client import Client
-from runner.backends.backendai.options import Config
 from runner.backends.backendai.errors import Refused, Unavailable
+from runner.backends.backendai.options import Config, read
 from runner.backends.base import Finding
 from runner.errors import InvalidInput, RunnerError
 from runner.units import format_memory
@@ -33,7 +32,7 @@ async def examine(
 ) -> list[Finding]:
     """One finding after the other, as far as it makes sense to go on."""
     try:
-        configured = options.read(options, environ)
+        configured = read(options, environ)
     except InvalidInput as error:
         return [Finding("configuration", error.message, error.hint, failed=True)]
     found = [await _endpoint(configured, transport)]

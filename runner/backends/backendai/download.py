@@ -6,8 +6,7 @@ from pathlib import Path
 
 import trio
 
-from runner.backends.backendai import console
-from runner.backends.backendai import api
+from runner.backends.backendai import api, console
 from runner.backends.backendai.client import Client
 from runner.backends.backendai.console import Console, Stream
 from runner.backends.backendai.unpack import lay_down

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import signal
 
+from runner.backends.backendai.api import Seen
 from runner.backends.backendai.console import Console, End
 from runner.backends.backendai.upload import builds
-from runner.backends.backendai.api import Seen
 from runner.model import Attempt, Ended, Outcome
 
 REJECTED_AS = {

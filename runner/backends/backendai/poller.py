@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 import trio
 
 from runner.backends.backendai import event_stream
+from runner.backends.backendai.api import BEGUN, Seen, listing
 from runner.backends.backendai.client import Client
 from runner.backends.backendai.errors import Refused, Unavailable
-from runner.backends.backendai.api import BEGUN, Seen, listing
 
 SHORT, LONG = 1.0, 20.0
 """Seconds between two queries: after something has changed, and when nothing has for long."""

@@ -10,11 +10,10 @@ from collections.abc import Callable
 
 import trio
 
-from runner.backends.backendai import download
-from runner.backends.backendai import api
+from runner.backends.backendai import api, download
 from runner.backends.backendai.client import Client
-from runner.backends.backendai.upload import key
 from runner.backends.backendai.poller import Job, Watch
+from runner.backends.backendai.upload import key
 from runner.model import Ended, Outcome
 
 PREPARED_WITHIN, REMEMBERED_WITHIN = 600.0, 120.0

@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from runner.config import files
 from runner.backends.backendai.options import read_script
 from runner.backends.backendai.upload import LARGEST_PAYLOAD
+from runner.config import files
+from runner.config.sweep import Sweep
+from runner.config.yaml import MappingNode
 from runner.diagnostics import Problem, Span, printable
 from runner.errors import InvalidInput
-from runner.config.yaml import MappingNode
-from runner.config.sweep import Sweep
 from runner.units import format_memory
 
 LONGEST_SCRIPT = 16 * 1024

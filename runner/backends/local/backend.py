@@ -15,9 +15,7 @@ from typing import Any, Self
 import trio
 
 from runner.backends.base import Started
-from runner.backends.local import outcome
-from runner.backends.local import orphans
-from runner.backends.local.supervisor_client import Connection
+from runner.backends.local import orphans, outcome
 from runner.backends.local.procfs import MARK
 from runner.backends.local.protocol import (
     CANCEL,
@@ -31,6 +29,7 @@ from runner.backends.local.protocol import (
     SPAWN_WARM,
     SPAWNED,
 )
+from runner.backends.local.supervisor_client import Connection
 from runner.errors import EnvironmentFailed
 from runner.model import Attempt, Ended, Outcome
 

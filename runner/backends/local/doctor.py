@@ -7,9 +7,8 @@ import sys
 from collections.abc import Mapping
 
 from runner.backends.base import Finding
-from runner.backends.local import resources
+from runner.backends.local import procfs, resources
 from runner.backends.local.supervisor import memory
-from runner.backends.local import procfs
 
 _DELEGATED = "`systemd-run --user --scope -p Delegate=yes runner …` gives it a group of its own"
 

@@ -13,10 +13,9 @@ from time import monotonic
 
 import trio
 
-from runner.backends.local import cgroups
-from runner.backends.local import procfs
-from runner.backends.local.supervisor.termination import Ending
+from runner.backends.local import cgroups, procfs
 from runner.backends.local.procfs import Process
+from runner.backends.local.supervisor.termination import Ending
 
 _EVERY = 0.1
 """Seconds between two looks for the end of a job that nobody has asked to end."""

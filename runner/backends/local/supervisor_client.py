@@ -33,7 +33,7 @@ class Connection:
     """
 
     def __init__(self) -> None:
-        program = f"{os.path.dirname(os.path.abspath(__file__))}/__main__.py"
+        program = f"{os.path.dirname(os.path.abspath(__file__))}/supervisor/__main__.py"
         flags = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
         try:
             self._socket, theirs = socket.socketpair()

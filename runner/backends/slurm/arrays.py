@@ -9,15 +9,14 @@ from pathlib import Path
 import trio
 
 from runner.backends.base import Rejected
-from runner.backends.slurm import options
-from runner.backends.slurm import sbatch
-from runner.backends.slurm.cli import Full, Refused
-from runner.backends.slurm.options import Config
+from runner.backends.slurm import options, sbatch
 from runner.backends.slurm.batching import Gathering
+from runner.backends.slurm.cli import Full, Refused
 from runner.backends.slurm.job import Job
+from runner.backends.slurm.options import Config
+from runner.backends.slurm.poller import LONG, Watch
 from runner.backends.slurm.retry import Controller
 from runner.backends.slurm.spool import Array, Spool
-from runner.backends.slurm.poller import LONG, Watch
 from runner.model import Attempt
 from runner.state.fs import guarded
 
@@ -47,8 +46,8 @@ class Arrays:
         self._folder = folder
         self._controller = controller
         self._watch = watch
-        self._python = python if options.pack > 1 else ""
-        self._gathering = Gathering(self._submit, MOST_IN_ARRAY * options.pack, self._room)
+        self._python = python if config.pack > 1 else ""
+        self._gathering = Gathering(self._submit, MOST_IN_ARRAY * config.pack, self._room)
         self._by_id: dict[str, Job] = {}
         self._submitted: set[str] = set()
         """The arrays that are of this runner's making."""

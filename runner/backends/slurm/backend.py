@@ -15,12 +15,12 @@ import trio
 
 from runner.backends.base import Started
 from runner.backends.slurm import outcome
-from runner.backends.slurm import options
 from runner.backends.slurm.arrays import Arrays
 from runner.backends.slurm.job import Job
+from runner.backends.slurm.options import read, surroundings
+from runner.backends.slurm.poller import LONG, Watch
 from runner.backends.slurm.retry import UNANSWERED, Controller
 from runner.backends.slurm.scancel import Signals
-from runner.backends.slurm.poller import LONG, Watch
 from runner.model import Attempt, Ended
 
 AGAIN = 3.0
@@ -52,11 +52,11 @@ class Slurm:
     def __init__(
         self, options: Mapping[str, Any], environ: Mapping[str, str], folder: Path, python: str = sys.executable
     ) -> None:
-        self._environ = options.surroundings(environ)
+        self._environ = surroundings(environ)
         self._controller = Controller()
         self._watch = Watch(self._environ, self._controller, LONG)
         self._signals = Signals(self._environ)
-        self._arrays = Arrays(options.read(options), self._environ, folder, self._controller, self._watch, python)
+        self._arrays = Arrays(read(options), self._environ, folder, self._controller, self._watch, python)
         self._attempts: dict[str, Attempt] = {}
         self._started: dict[Job, Started] = {}
         self._ended: dict[Job, Ended] = {}

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.backends.base import Finding
-from runner.backends.slurm import options
 from runner.backends.slurm.cli import Refused, Unreachable, call
+from runner.backends.slurm.options import surroundings
 from runner.errors import EnvironmentFailed
 from runner.state.mounts import file_system
 
@@ -17,7 +17,7 @@ _COLD = "each session starts its interpreter anew; `pack` at least spares the sc
 
 async def examine(options: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> list[Finding]:
     """One finding after the other, as far as it makes sense to go on. `folder` is where the state is or will be."""
-    clean = options.surroundings(environ)
+    clean = surroundings(environ)
     found = [await _say(clean, "slurm", "sbatch", "--version", hint=None)]
     if not found[0].failed:
         found.append(await _controller(clean))

@@ -6,10 +6,10 @@ import math
 
 import trio
 
-from runner.backends.slurm.squeue import NEVER, Row
 from runner.backends.slurm.outcome import undecided
 from runner.backends.slurm.record import Record
 from runner.backends.slurm.spool import Array
+from runner.backends.slurm.squeue import NEVER, Row
 
 LATE = 8.0
 """Seconds that a record gets to come after its job is over: a network's folder shows it later than its writer."""

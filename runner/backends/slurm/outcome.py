@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 
-from runner.backends.slurm.squeue import Row
 from runner.backends.slurm.record import Record
+from runner.backends.slurm.squeue import Row
 from runner.model import Ended, Outcome
 
 NO_FOLDER = 125

@@ -10,9 +10,9 @@ import trio
 from runner.backends.slurm import squeue
 from runner.backends.slurm.cli import Refused, Unreachable
 from runner.backends.slurm.job import MISSES, Job
-from runner.backends.slurm.squeue import REST, Row
 from runner.backends.slurm.retry import Controller, Patience
 from runner.backends.slurm.spool import Array
+from runner.backends.slurm.squeue import REST, Row
 
 SHORT, GROWTH, LONG = 0.5, 2.0, 30.0
 """Seconds between two looks at the queue: short after something was asked for, then growing, and a fraction of MinJobAge."""

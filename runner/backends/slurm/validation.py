@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.backends.slurm.options import OURS, OURS_SHORT
-from runner.diagnostics import Problem
 from runner.config.sweep import Sweep
+from runner.diagnostics import Problem
 
 
 def problems(sweep: Sweep) -> Iterator[Problem]:

@@ -6,11 +6,11 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-from runner.diagnostics import Problem, Source, in_file_order
-from runner.config.yaml import dollarbrace, unreadable
+from runner.config.yaml import dollar_brace, unreadable
 from runner.config.yaml.composer import Composer
 from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, at, place, plain
 from runner.config.yaml.reader import read
+from runner.diagnostics import Problem, Source, in_file_order
 
 __all__ = ["MappingNode", "Node", "ScalarNode", "SequenceNode", "at", "parse", "place", "plain", "read"]
 
@@ -26,7 +26,7 @@ def parse(source: Source, *, pure: bool = False) -> tuple[MappingNode | None, li
     with _no_gc():
         composer = Composer(Source(source.name, text), pure=pure)
         document = composer.document()
-        if composer.stopped_at_dollar_brace and (masked := dollarbrace.mask(text)):
+        if composer.stopped_at_dollar_brace and (masked := dollar_brace.mask(text)):
             composer = Composer(Source(source.name, masked), pure=pure, masked=True)
             document = composer.document()
     return document, list(in_file_order([*problems, *composer.problems]))

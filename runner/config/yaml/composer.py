@@ -11,11 +11,11 @@ from typing import Any, TypeGuard
 
 import yaml
 
+from runner.config.yaml import dollar_brace, escapes, flow_repair, syntax_errors
+from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, kind, place
+from runner.config.yaml.parser import events
 from runner.diagnostics import Problem, Source, Span
 from runner.model import Scalar, Value
-from runner.config.yaml import dollarbrace, escapes, flowtraps, syntax
-from runner.config.yaml.parser import events
-from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, kind, place
 from runner.scalars import resolve, resolve_number
 
 DEEPEST = 100
@@ -66,10 +66,10 @@ class Composer:
         except _StopReading:
             return None
         except yaml.YAMLError as error:
-            problem = syntax.explain(self.source, error, self._open)
+            problem = syntax_errors.explain(self.source, error, self._open)
         except (ValueError, OverflowError):
             # PyYAML's own parser trips over "\UFFFFFFFF" itself, standing at its digits.
-            problem = syntax.explain(self.source, syntax.no_such_character(self._events), self._open)
+            problem = syntax_errors.explain(self.source, syntax_errors.no_such_character(self._events), self._open)
         else:
             return None if self._unsound else document
         self.stopped_at_dollar_brace = problem.message.startswith("unquoted `${")
@@ -157,7 +157,7 @@ class Composer:
             if self.masked:
                 if flow and not style:
                     self._dollar_braces(ScalarNode(Value(text, text), False, span, False), flow)
-                text = dollarbrace.unmask(text)
+                text = dollar_brace.unmask(text)
             text, lone = escapes.join_surrogates(self.source, span, text)
             if lone is not None:
                 self._report(*lone)
@@ -177,10 +177,10 @@ class Composer:
 
     def _dollar_braces(self, node: ScalarNode, flow: str) -> None:
         text = node.value.text
-        for found in dollarbrace.MASKED.finditer(text):
+        for found in dollar_brace.MASKED.finditer(text):
             span = place(self.source, node, found.start(), found.end())
             following = text[found.end() :]
-            self.problems.append(dollarbrace.unquoted(dollarbrace.unmask(found[0]), span, flow, following))
+            self.problems.append(dollar_brace.unquoted(dollar_brace.unmask(found[0]), span, flow, following))
 
     def _inner_span(self, event: Any) -> Span:
         """Where a scalar itself begins, behind its anchor and tag."""
@@ -232,7 +232,7 @@ class Composer:
         while not isinstance(following := self._events.get_event(), yaml.SequenceEndEvent):
             items.append(self._node(following, depth + 1, flow))
         if flow:
-            items = list(flowtraps.mend_list(self.source, items, self.problems))
+            items = list(flow_repair.mend_list(self.source, items, self.problems))
         return SequenceNode(tuple(items), _collection_span(event, following, items))
 
     def _mapping(self, event: Any, depth: int) -> MappingNode:
@@ -252,7 +252,7 @@ class Composer:
             if not flow:
                 self._enter(key, value, entries)
         if flow:
-            for key, value in flowtraps.mend_mapping(self.source, pairs, self.problems):
+            for key, value in flow_repair.mend_mapping(self.source, pairs, self.problems):
                 self._enter(key, value, entries)
         span = _collection_span(event, following, [value for _, value in pairs])
         return MappingNode(tuple(entries.values()), span)

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TypeGuard
 
+from runner.config.yaml.nodes import Node, ScalarNode
 from runner.diagnostics import Problem, Source, Span
 from runner.model import Value
-from runner.config.yaml.nodes import Node, ScalarNode
 
 _RANGE = re.compile(r"(case|linspace|range|logspace|geomspace):")
 _NO_SPACE = re.compile(r"\w+:[^\s,]")

@@ -14,10 +14,10 @@ from typing import Any
 from yaml.error import MarkedYAMLError, YAMLError
 from yaml.scanner import ScannerError
 
+from runner.config.yaml import dollar_brace, flow_repair
+from runner.config.yaml.nodes import ScalarNode
 from runner.diagnostics import Problem, Source, Span
 from runner.model import Value
-from runner.config.yaml import dollarbrace, flowtraps
-from runner.config.yaml.nodes import ScalarNode
 
 _CLOSER = {"[": "]", "{": "}"}
 _TORN_RANGE = re.compile(r"(case|linspace|range|logspace|geomspace):(\[[^\]]*\]|[^\s\[\]{}])*")
@@ -164,7 +164,7 @@ def _dollar_brace(at: _Complaint) -> Problem | None:
     span = Span(at.line, at.column - 1, at.line, at.column - 1 + len(text))
     brackets = "[ ]" if at.opened.startswith("[") else "{ }"
     following = at.rest[len(text) - 1 :]
-    return dollarbrace.unquoted(text if text.endswith("}") else text + "}", span, brackets, following)
+    return dollar_brace.unquoted(text if text.endswith("}") else text + "}", span, brackets, following)
 
 
 def _brackets(at: _Complaint) -> Problem | None:
@@ -194,7 +194,7 @@ def _colon(at: _Complaint) -> Problem | None:
         torn = _TORN_RANGE.match(at.opened)
         if torn is not None:
             span = at.there(len(torn[0]))
-            return flowtraps.unquoted_range(ScalarNode(Value(torn[0], torn[0]), False, span, False), "{ }")
+            return flow_repair.unquoted_range(ScalarNode(Value(torn[0], torn[0]), False, span, False), "{ }")
         return Problem("no space after the `:`", at.here(), "put one there, or quote the value")
     if not at.says("mapping values are not allowed"):
         return None

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from runner.results.columns import number
 from runner.reporters.html.dataset import Field, Sheet
+from runner.results.columns import number
 
 Kind: TypeAlias = Literal["line", "lines", "heatmap", "scatter", "bars", "grouped-bars", "parallel", "strip", "none"]
 

@@ -8,15 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.results.failures import CAUSED, Cause, Failure, by_cause, last_line, last_lines
-from runner.results.columns import Columns, Row
 from runner.model import Outcome, Resources
 from runner.plan.plan import Plan
-from runner.text import variables
+from runner.results.columns import Columns, Row
+from runner.results.failures import CAUSED, Cause, Failure, by_cause, last_line, last_lines
 from runner.results.rows import results, to_row
+from runner.results.tails import telling_log
 from runner.state import State
 from runner.state.rows import ApplyRow, AttemptRow
-from runner.results.tails import telling_log
+from runner.text import variables
 
 MOST_ROWS = 50_000
 """Sessions that the table and the plots have; the counts have all of them."""

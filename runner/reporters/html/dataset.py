@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from runner.results.columns import MEASURED, Column, Columns, Quantity, Row, number
+from runner.config.reserved import MEASURED
 from runner.model import Value
+from runner.results.columns import Column, Columns, Quantity, Row, number
 from runner.scalars import is_number
 
 Kind: TypeAlias = Literal["id", "variable", "status", "metric", "measured", "count", "hidden"]

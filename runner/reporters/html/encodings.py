@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from runner.results.columns import Quantity, apart
 from runner.reporters.html.chart_choice import Variable
 from runner.reporters.html.dataset import Field
-from runner.shortening import shortened
+from runner.results.columns import Quantity, apart
+from runner.text import shortened
 
 Spec: TypeAlias = dict[str, Any]
 

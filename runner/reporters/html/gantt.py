@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.events import iso
-from runner.reporters.html.vega_lite import SCHEMA
 from runner.reporters.html.theme import COLOUR
 from runner.reporters.html.timeline import Bar
+from runner.reporters.html.vega_lite import SCHEMA
 from runner.units import format_duration
 
 

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-from runner.results.aggregate import group
-from runner.text import variables
-from runner.reporters.html import gantt, sections, specs, timeline
+from runner.reporters.html import gantt, sections, timeline, vega_lite
 from runner.reporters.html.chart_choice import Chart, choose
 from runner.reporters.html.data import MOST_BARS, Material
+from runner.reporters.html.dataset import ABOUT, Field, Sheet, sheet
 from runner.reporters.html.html import Markup, data_block, escaped, joined, tag
 from runner.reporters.html.parallel_coordinates import MOST_LINES
-from runner.reporters.html.dataset import ABOUT, Field, Sheet, sheet
 from runner.reporters.html.theme import COLOUR, SIGN
+from runner.results.aggregate import group
+from runner.text import variables
 from runner.units import counted
 
 SECTIONS = ("Overview", "Plot", "Sessions", "Timeline", "Failures", "Provenance")
@@ -208,7 +208,7 @@ def _timeline(material: Material) -> Markup:
 def _page_data(material: Material, rows: Sheet, chart: Chart) -> dict[str, Any]:
     metrics = rows.of_kind("metric", "measured")
     names = {session.id: variables(session.params, session.repeat) for session, _ in material.rows}
-    found = {field.key: specs.spec(chart, field) for field in metrics}
+    found = {field.key: vega_lite.spec(chart, field) for field in metrics}
     return {
         "logs": material.command("logs"),
         "signs": dict(SIGN),

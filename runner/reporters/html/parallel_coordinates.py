@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from runner.reporters.html.chart_choice import MOST_TICKS, Chart, Variable
-from runner.reporters.html.encodings import Spec, has_number, shade, short_names, together
 from runner.reporters.html.dataset import Field
+from runner.reporters.html.encodings import Spec, has_number, shade, short_names, together
 
 MOST_LINES = 2000
 """Of more combinations, some are drawn."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from runner.results.failures import SILENT, headline
-from runner.results.columns import Column, Row, apart, in_quantity, number
 from runner.events import iso
-from runner.results.aggregate import Group, Summary
 from runner.model import Outcome
 from runner.reporters.html.chart_choice import Chart
 from runner.reporters.html.data import Explained, Material
-from runner.reporters.html.html import Markup, joined, table, tag
 from runner.reporters.html.dataset import ABOUT
+from runner.reporters.html.html import Markup, joined, table, tag
 from runner.reporters.html.theme import SIGN
+from runner.results.aggregate import Group, Summary
+from runner.results.columns import Column, Row, apart, in_quantity, number
+from runner.results.failures import SILENT, headline
 from runner.state.rows import together
 from runner.units import counted, format_duration, format_memory
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from runner.reporters.html.chart_choice import MOST_TICKS, Chart, Kind
+from runner.reporters.html.dataset import Field
 from runner.reporters.html.encodings import (
     HEIGHT,
     Spec,
@@ -22,7 +23,6 @@ from runner.reporters.html.encodings import (
     value_of,
 )
 from runner.reporters.html.parallel_coordinates import parallel
-from runner.reporters.html.dataset import Field
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 """A name, never fetched."""

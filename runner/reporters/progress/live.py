@@ -8,8 +8,8 @@ from rich.text import Text
 
 from runner.reporters.progress.block import fitted, render
 from runner.reporters.progress.screen import Screen
-from runner.reporters.progress.tracker import Tally
 from runner.reporters.progress.terminal import Terminal
+from runner.reporters.progress.tracker import Tally
 
 REDRAW_SECONDS = 0.1
 """Between two looks at whether there is something to draw."""

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.results.failures import CAUSED, Failure, how, key, last_line, last_lines, sans_numbers, told
 from runner.events import (
     ApplyEnded,
     ApplyInterrupted,
@@ -21,11 +20,12 @@ from runner.events import (
     StopReached,
 )
 from runner.model import Outcome, Session
-from runner.reporters.progress.summary import TAIL_LINES, cause_lines, ended_lines
 from runner.reporters.progress.plain import Plain
-from runner.reporters.progress.tracker import Kind, Running, Tally
+from runner.reporters.progress.summary import TAIL_LINES, cause_lines, ended_lines
 from runner.reporters.progress.terminal import Terminal, redraws
+from runner.reporters.progress.tracker import Kind, Running, Tally
 from runner.reporters.progress.wording import end_line, named
+from runner.results.failures import CAUSED, Failure, how, key, last_line, last_lines, sans_numbers, told
 
 __all__ = ["Logs", "Progress", "redraws"]
 

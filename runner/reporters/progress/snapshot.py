@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from runner.results.failures import CAUSED
 from runner.model import Outcome, Status, Usage
 from runner.plan.plan import Plan
 from runner.reporters.progress.summary import ended_lines
 from runner.reporters.progress.tracker import Tally
 from runner.reporters.progress.wording import in_use, summary_line
+from runner.results.failures import CAUSED
 from runner.results.rows import Result, results
+from runner.results.tails import failure, telling_log
 from runner.state import State
 from runner.state.rows import ApplyRow, together
-from runner.results.tails import failure, telling_log
 
 
 @dataclass(frozen=True)

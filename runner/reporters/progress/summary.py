@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from runner.results.failures import headline_of, how, last_lines, told
 from runner.model import Outcome, Usage
 from runner.reporters.progress.tracker import Kind
 from runner.reporters.progress.wording import named, usage_line
+from runner.results.failures import headline_of, how, last_lines, told
 from runner.units import format_duration
 
 MOST_CAUSES = 10

@@ -7,8 +7,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.executor.capacity import Capacity, Lease
-from runner.results.failures import Failure, Key, key
 from runner.events import (
     ApplyInterrupted,
     ApplyStarted,
@@ -22,7 +20,9 @@ from runner.events import (
     Event,
     StopReached,
 )
+from runner.executor.capacity import Capacity, Lease
 from runner.model import Outcome, Resources, Session
+from runner.results.failures import Failure, Key, key
 
 
 @dataclass(slots=True)

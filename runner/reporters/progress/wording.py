@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from runner.results.failures import how
 from runner.events import AttemptEnded
 from runner.model import Amount, Outcome, Session, Usage
 from runner.reporters.progress.tracker import Tally
+from runner.results.failures import how
 from runner.text import variables
 from runner.units import format_duration, format_memory
 

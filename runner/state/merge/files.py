@@ -18,9 +18,9 @@ from pathlib import Path
 
 from runner.errors import EnvironmentFailed
 from runner.state.fs import guarded
-from runner.state.state import State
-from runner.state.merge.staging import PARTS, STAGE, put_into_place
 from runner.state.merge.journal import Union
+from runner.state.merge.staging import PARTS, STAGE, put_into_place
+from runner.state.state import State
 
 _ENDS = (".out", ".err")
 

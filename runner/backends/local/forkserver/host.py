@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import select
 
-from runner.backends.local.supervisor.job import Job
 from runner.backends.local.protocol import COLD, ENDED, LOST, REFUSED
+from runner.backends.local.supervisor.job import Job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from runner.backends.local.forkserver.server_process import Parent
     from runner.backends.local.supervisor.memory_limits import Limits
     from runner.backends.local.supervisor.supervisor import Spawner
-    from runner.backends.local.forkserver.server_process import Parent
 
 
 class Host:

@@ -11,11 +11,11 @@ from collections import Counter
 from time import monotonic, time
 
 from runner.backends.local.cgroups import UnusableError
-from runner.backends.local.supervisor.launch import LaunchError, ShortageError, StreamError
-from runner.backends.local.procfs import LINUX
-from runner.backends.local.forkserver.server_process import Parent
 from runner.backends.local.forkserver.eligibility import Hiding, UnfitError, first_folder
 from runner.backends.local.forkserver.request import Request
+from runner.backends.local.forkserver.server_process import Parent
+from runner.backends.local.procfs import LINUX
+from runner.backends.local.supervisor.launch import LaunchError, ShortageError, StreamError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from runner.backends.local.supervisor.job import Job
 from runner.backends.local.forkserver.eligibility import CODE, parse, startup
+from runner.backends.local.supervisor.job import Job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import marshal
 import os
 import signal
 
-from runner.backends.local.supervisor.launch import launch
+from runner.backends.local.forkserver.request import Request
 from runner.backends.local.procfs import MARK
 from runner.backends.local.protocol import Frames
-from runner.backends.local.forkserver.request import Request
+from runner.backends.local.supervisor.launch import launch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _ROOM = 2048
 """Bytes by which a session's command line and environment may be longer than the parent's, to be shown in full."""
 
-_PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "parent", "__main__.py").encode()
+_PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "server", "__main__.py").encode()
 
 
 class Parent:

@@ -1,13 +1,22 @@
-"""The spawner's entry: `python -I -S …/local/__main__.py FD`, where FD is its end of a socketpair."""
+"""The spawner's entry: `python -I -S …/supervisor/__main__.py FD`, where FD is its end of a socketpair."""
 
 import sys
 from types import ModuleType
 
 if __name__ == "__main__":
     # The real packages import what needs site-packages, and 100 ms; the spawner needs this folder alone.
-    for name in ("runner", "runner.backends", "runner.backends.local"):
+    here = __file__.rpartition("/")[0]
+    local = here.rpartition("/")[0]
+    folders = {
+        "runner": "",
+        "runner.backends": "",
+        "runner.backends.local": local,
+        "runner.backends.local.forkserver": f"{local}/forkserver",
+        "runner.backends.local.supervisor": here,
+    }
+    for name, folder in folders.items():
         package = sys.modules[name] = ModuleType(name)
-        package.__path__ = [__file__.rpartition("/")[0]]
+        package.__path__ = [folder]
 
     from runner.backends.local.supervisor.supervisor import main
 

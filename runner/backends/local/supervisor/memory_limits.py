@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from runner.backends.local.supervisor import memory
 from runner.backends.local.cgroups import Groups, UnusableError
-from runner.backends.local.supervisor.job import Job
 from runner.backends.local.procfs import Process
+from runner.backends.local.supervisor import memory
+from runner.backends.local.supervisor.job import Job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

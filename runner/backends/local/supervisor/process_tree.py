@@ -6,10 +6,10 @@ import os
 import signal
 
 from runner.backends.local import procfs
-from runner.backends.local.supervisor.termination import send
+from runner.backends.local.procfs import Process
 from runner.backends.local.supervisor.job import Job
 from runner.backends.local.supervisor.memory_limits import Limits
-from runner.backends.local.procfs import Process
+from runner.backends.local.supervisor.termination import send
 
 
 class Trees:

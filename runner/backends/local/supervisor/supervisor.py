@@ -19,14 +19,10 @@ import sys
 from collections import deque
 from time import monotonic, time
 
-from runner.backends.local.supervisor import memory
 from runner.backends.local import procfs
 from runner.backends.local.cgroups import UnusableError
-from runner.backends.local.supervisor.termination import Ending
-from runner.backends.local.supervisor.job import Job
-from runner.backends.local.supervisor.launch import LaunchError, ShortageError, StreamError, launch
-from runner.backends.local.supervisor.memory_limits import Limits, over
-from runner.backends.local.supervisor.channel import Line
+from runner.backends.local.forkserver.host import Host
+from runner.backends.local.forkserver.pool import Parents
 from runner.backends.local.procfs import Process
 from runner.backends.local.protocol import (
     CANCEL,
@@ -38,10 +34,14 @@ from runner.backends.local.protocol import (
     SPAWN_WARM,
     SPAWNED,
 )
-from runner.backends.local.supervisor.process_tree import Trees
+from runner.backends.local.supervisor import memory
 from runner.backends.local.supervisor.admission import Turns
-from runner.backends.local.forkserver.host import Host
-from runner.backends.local.forkserver.pool import Parents
+from runner.backends.local.supervisor.channel import Line
+from runner.backends.local.supervisor.job import Job
+from runner.backends.local.supervisor.launch import LaunchError, ShortageError, StreamError, launch
+from runner.backends.local.supervisor.memory_limits import Limits, over
+from runner.backends.local.supervisor.process_tree import Trees
+from runner.backends.local.supervisor.termination import Ending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ if __name__ == "__main__":
         "runner": "",
         "runner.backends": backends,
         "runner.backends.local": f"{backends}/local",
+        "runner.backends.local.supervisor": f"{backends}/local/supervisor",
         "runner.backends.slurm": slurm,
         "runner.backends.slurm.pack": here,
     }

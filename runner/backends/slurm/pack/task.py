@@ -12,9 +12,9 @@ import signal
 from time import monotonic
 
 from runner.backends.local import procfs
-from runner.backends.local.supervisor.termination import Ending, send
-from runner.backends.local.supervisor.launch import LaunchError, ShortageError, StreamError, launch
 from runner.backends.local.procfs import Process
+from runner.backends.local.supervisor.launch import LaunchError, ShortageError, StreamError, launch
+from runner.backends.local.supervisor.termination import Ending, send
 from runner.backends.slurm.pack.kills import Kills
 
 TYPE_CHECKING = False

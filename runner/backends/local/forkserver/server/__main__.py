@@ -14,7 +14,7 @@ if __name__ == "__main__":
     from types import ModuleType
 
     _names = ["runner"]
-    for _part in ("backends", "local", "warm", "parent"):
+    for _part in ("backends", "local", "forkserver", "server"):
         _names.append(_names[-1] + "." + _part)
     for _name in _names:
         _package = sys.modules[_name] = ModuleType(_name)
@@ -23,8 +23,8 @@ if __name__ == "__main__":
         del sys.path[0]
 
     from runner.backends.local.forkserver.server.run import execute
-    from runner.backends.local.forkserver.server.shutdown import finish
     from runner.backends.local.forkserver.server.server import serve
+    from runner.backends.local.forkserver.server.shutdown import finish
 
     _request = _before = None  # there is room for them: a fork would have to make some
     _request, _before = serve(

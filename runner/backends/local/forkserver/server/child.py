@@ -7,10 +7,10 @@ import io
 import os
 import sys
 
-from runner.backends.local.forkserver.server.random_state import Chance
-from runner.backends.local.forkserver.server.request import Request
 from runner.backends.local.forkserver.server.code_cache import Sources
 from runner.backends.local.forkserver.server.proctitle import Titles, write
+from runner.backends.local.forkserver.server.random_state import Chance
+from runner.backends.local.forkserver.server.request import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import signal
 import sys
 from types import ModuleType
 
-from runner.backends.local.forkserver.server.unraisable import outside, report
-from runner.backends.local.forkserver.server.request import CODE, MODULE, SCRIPT, Request, looks_beside
 from runner.backends.local.forkserver.server.code_cache import compiled, path_of, show_lines
+from runner.backends.local.forkserver.server.request import CODE, MODULE, SCRIPT, Request, looks_beside
+from runner.backends.local.forkserver.server.unraisable import outside, report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

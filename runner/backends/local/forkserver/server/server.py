@@ -27,13 +27,13 @@ import signal
 import sys
 
 from runner.backends.local.forkserver.server.child import Fresh
-from runner.backends.local.forkserver.server.shutdown import Before, before
 from runner.backends.local.forkserver.server.heap_filler import fill
 from runner.backends.local.forkserver.server.huge_pages import collapse
 from runner.backends.local.forkserver.server.library_exit import call_off
 from runner.backends.local.forkserver.server.preload import UnfitError, preload
-from runner.backends.local.forkserver.server.warmup import rehearse
 from runner.backends.local.forkserver.server.request import Request, looks_beside
+from runner.backends.local.forkserver.server.shutdown import Before, before
+from runner.backends.local.forkserver.server.warmup import rehearse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import sys
 import weakref
 from typing import NamedTuple
 
-from runner.backends.local.forkserver.parent import held, ignored, libraries
+from runner.backends.local.forkserver.server import finalizers, library_exit, unraisable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ class Before(NamedTuple):
 
 
 def before() -> Before:
-    return Before(frozenset(sys.modules) - {"__main__"}, held.files(), libraries.nothing_to_do(), libraries.loaded())
+    return Before(
+        frozenset(sys.modules) - {"__main__"}, finalizers.files(), library_exit.nothing_to_do(), library_exit.loaded()
+    )
 
 
 def finish(status: int, before: Before) -> NoReturn:
@@ -55,7 +57,7 @@ def finish(status: int, before: Before) -> NoReturn:
         try:
             threading._shutdown()
         except BaseException as error:
-            ignored.report(error, *((None, threading) if _BY_NAME else ("Exception ignored on threading shutdown",)))
+            unraisable.report(error, *((None, threading) if _BY_NAME else ("Exception ignored on threading shutdown",)))
     try:
         atexit._run_exitfuncs()
     except BaseException:  # 3.9 and older raise, once more, what they have shown
@@ -81,7 +83,7 @@ def leave(before: Before) -> tuple[bool, bool]:
             setattr(sys, name, original)
     _let_go(before)
     flushed = flushed and _flush_both()
-    return flushed, before.quiet and libraries.loaded() == before.loaded
+    return flushed, before.quiet and library_exit.loaded() == before.loaded
 
 
 def _let_go(before: Before) -> None:
@@ -92,7 +94,7 @@ def _let_go(before: Before) -> None:
     kept = [weakref.ref(sys.modules.pop(name)) for name in _own(before.modules)]
     sys.modules["io"] = None  # type: ignore[assignment]  # as it is by then: no lines of the source are shown any more
     gc.collect()
-    held.finalize(before.files)
+    finalizers.finalize(before.files)
     for reference in reversed(kept):
         module = reference()
         if module is not None:
@@ -133,7 +135,7 @@ def _flush(name: str) -> bool:
         stream.flush()
     except BaseException as error:
         if name == "stdout":
-            ignored.report(error, *((None, stream) if _BY_NAME else (_FLUSHING,)))
+            unraisable.report(error, *((None, stream) if _BY_NAME else (_FLUSHING,)))
         return False
     return True
 

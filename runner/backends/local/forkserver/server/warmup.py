@@ -10,9 +10,9 @@ import os
 import sys
 
 from runner.backends.local.forkserver.server.child import Fresh
+from runner.backends.local.forkserver.server.request import CODE, Request
 from runner.backends.local.forkserver.server.run import execute
 from runner.backends.local.forkserver.server.shutdown import Before, leave
-from runner.backends.local.forkserver.server.request import CODE, Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,0 +1,388 @@
+"""Nothing of a session outlives it, however it hides, and whichever way it is ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import trio
+
+from runner.backends.base import Backend
+from runner.backends.local.backend import LocalBackend
+from runner.model import Ended, Outcome
+from tests.contract import PATIENCE, Site, unique, until
+from tests.local_host import lives, marked, pids
+from tests.paths import ROOT
+
+SAY = "echo $$ >> pids"
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A shell command, and how many processes of it write their pid. `leaves`: its leader ends by itself."""
+
+    command: str
+    count: int
+    leaves: bool = False
+
+
+TREES = {
+    "grandchild in a session of its own": Tree(f"setsid sh -c '{SAY}; exec sleep 1000' & {SAY}; wait", 2),
+    "double-forked orphan": Tree(f"(setsid sh -c '{SAY}; exec sleep 1000' &) ; {SAY}; exec sleep 1000", 2),
+    "ignores TERM": Tree(f"trap '' TERM; {SAY}; (trap '' TERM; {SAY}; while :; do sleep 1; done)", 2),
+    "stopped": Tree(f"{SAY}; kill -STOP $$; exec sleep 1000", 1),
+    "stopped and ignores TERM": Tree(f"trap '' TERM; {SAY}; kill -STOP $$; exec sleep 1000", 1),
+    "orphan without its environment": Tree(
+        f"(setsid env -i sh -c '{SAY}; exec sleep 1000' &) ; {SAY}; exec sleep 1000", 2
+    ),
+    "leader leaves a child behind": Tree(
+        f"sh -c '{SAY}; exec sleep 1000' & while [ ! -s pids ]; do :; done", 1, leaves=True
+    ),
+    "leader leaves an orphan that ignores TERM": Tree(
+        f"(setsid sh -c 'trap \"\" TERM; {SAY}; sleep 1000; sleep 1000' &) ; while [ ! -s pids ]; do :; done",
+        1,
+        leaves=True,
+    ),
+    "leader leaves an orphan without its environment": Tree(
+        f"(setsid env -i sh -c '{SAY}; exec sleep 1000' &) ; while [ ! -s pids ]; do :; done", 1, leaves=True
+    ),
+    "leader leaves a process that holds its streams": Tree(
+        f"nohup sh -c '{SAY}; exec sleep 1000' & while [ ! -s pids ]; do :; done", 1, leaves=True
+    ),
+}
+
+each_tree = pytest.mark.parametrize("tree", TREES.values(), ids=TREES)
+each_lasting = pytest.mark.parametrize(
+    "tree",
+    [tree for tree in TREES.values() if not tree.leaves],
+    ids=[n for n in TREES if not TREES[n].leaves],
+)
+
+REFORKING = """
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+open("pids", "w").write(f"{os.getpid()}\\n")
+while True:
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    time.sleep(0.003)
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(lambda: LocalBackend(os.environ), tmp_path)
+
+
+@each_lasting
+def test_cancel_ends_the_whole_tree(site: Site, tmp_path: Path, tree: Tree) -> None:
+    """When `cancel` returns, no process of the job is left."""
+    attempt = site.attempt(tree.command)
+
+    async def body(backend: Backend) -> None:
+        job = await backend.submit(attempt)
+        await until(lambda: pids(tmp_path, tree.count))
+        await backend.cancel(job, 0.2)
+        assert not [pid for pid in pids(tmp_path, tree.count) if lives(pid)]
+        assert not marked(attempt.name)
+
+    site.run(body)
+
+
+@pytest.mark.parametrize(
+    "tree", [tree for tree in TREES.values() if tree.leaves], ids=[n for n in TREES if TREES[n].leaves]
+)
+def test_end_of_the_leader_ends_the_tree(site: Site, tmp_path: Path, tree: Tree) -> None:
+    """A job has ended when its whole tree has: what its leader left behind is ended first, and changes nothing."""
+    attempt = replace(site.attempt(tree.command), grace=0.2)
+
+    async def body(backend: Backend) -> Ended:
+        ended = await backend.wait(await backend.submit(attempt))
+        assert not marked(attempt.name)
+        await until(lambda: pids(tmp_path, 1))
+        assert not [pid for pid in pids(tmp_path, 1) if lives(pid)]
+        return ended
+
+    assert site.run(body).outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is ever certain")
+def test_it_is_said_whether_anything_can_live_on(site: Site, tmp_path: Path) -> None:
+    """An orphan that hides whose it is may be of any job that runs then: none of them is certainly over."""
+    hidden = f"(setsid env -i sh -c '{SAY}; exec sleep 1000' &) ; while [ ! -s pids ]; do :; done"
+
+    async def body(backend: Backend) -> list[bool]:
+        plain = await backend.wait(await backend.submit(replace(site.attempt("true"), name=unique("plain", tmp_path))))
+        other = await backend.submit(replace(site.attempt("sleep 1000"), name=unique("other", tmp_path)))
+        suspect = await backend.wait(await backend.submit(site.attempt(hidden)))
+        [orphan] = pids(tmp_path, 1)
+        assert lives(orphan)
+        await backend.cancel(other, 0)
+        return [plain.over, suspect.over]
+
+    assert site.run(body) == [True, False]
+
+
+@each_tree
+def test_leaving_the_backend_ends_the_tree(site: Site, tmp_path: Path, tree: Tree) -> None:
+    """Whatever still runs when the context is left, is gone when it has been left."""
+    attempt = replace(site.attempt(tree.command), grace=1000.0)
+
+    async def body(backend: Backend) -> None:
+        await backend.submit(attempt)
+        await until(lambda: pids(tmp_path, 1))
+
+    site.run(body)
+    assert not [pid for pid in pids(tmp_path, 1) if lives(pid)]
+    assert not marked(attempt.name)
+
+
+def host_command(folder: Path, memory: str, *commands: str) -> list[str]:
+    return [sys.executable, "-m", "tests.local_host", str(folder), memory, *commands]
+
+
+@contextmanager
+def hosted(folder: Path, *commands: str, memory: str = "") -> Iterator[tuple[int, int]]:
+    """A process with a backend that runs these commands: its pid and its spawner's, once all are submitted."""
+    with subprocess.Popen(
+        host_command(folder, memory, *commands),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as host:
+        assert host.stdout
+        try:
+            word, spawner = host.stdout.readline().split()
+            assert word == "ready"
+            yield host.pid, int(spawner)
+        finally:
+            host.kill()
+
+
+@each_tree
+def test_runner_killed(tmp_path: Path, tree: Tree) -> None:
+    """After `kill -9` of runner nothing of it runs for longer than the grace, the spawner included."""
+    with hosted(tmp_path, tree.command) as (host, spawner):
+        trio.run(until, lambda: pids(tmp_path, tree.count))
+        os.kill(host, signal.SIGKILL)
+    trio.run(until, lambda: not lives(spawner))
+    assert not [pid for pid in pids(tmp_path, tree.count) if lives(pid)]
+
+
+LAGGING = """
+import os, signal, sys, trio
+from pathlib import Path
+from trio.testing import wait_all_tasks_blocked
+from runner.backends.local.backend import LocalBackend
+from tests.contract import Site
+from tests.local_host import children
+
+async def main(folder, before):
+    site = Site(lambda: LocalBackend(os.environ), folder)
+    async with site.open() as backend, trio.open_nursery() as nursery:
+        [spawner] = children(os.getpid())
+        for number in range(before):
+            await backend.wait(await backend.submit(site.attempt(("true",), f"before-{number}")))
+        os.kill(spawner, signal.SIGSTOP)
+        os.waitid(os.P_PID, spawner, os.WSTOPPED)
+        for number in range(3):
+            nursery.start_soon(backend.submit, site.attempt(("true",), f"late-{number}"))
+        await wait_all_tasks_blocked()
+        print(spawner, flush=True)
+        await trio.sleep_forever()
+
+trio.run(main, Path(sys.argv[1]), int(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("before", [0, 1], ids=["just started", "at work"])
+def test_spawner_that_lags_behind_starts_nothing(tmp_path: Path, before: int) -> None:
+    """What runner had asked for when it was killed is not begun afterwards: it may be a later runner's by then."""
+    with subprocess.Popen(
+        [sys.executable, "-c", LAGGING, str(tmp_path), str(before)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as host:
+        assert host.stdout
+        try:
+            spawner = int(host.stdout.readline())
+        finally:
+            host.kill()
+    os.kill(spawner, signal.SIGCONT)
+    trio.run(until, lambda: not lives(spawner))
+    assert [file.name for file in tmp_path.glob("*.out")] == [f"before-{number}.out" for number in range(before)]
+
+
+def test_runner_and_spawner_killed(site: Site, tmp_path: Path) -> None:
+    """After `kill -9` of both, a later runner finds the jobs by name, ends their trees, and knows them as lost."""
+    command = f"trap '' TERM; {SAY}; (setsid sh -c '{SAY}; exec sleep 1000' &) ; while :; do sleep 1000; done"
+    with hosted(tmp_path, command) as (host, spawner):
+        trio.run(until, lambda: pids(tmp_path, 2))
+        os.kill(spawner, signal.SIGSTOP)
+        os.kill(host, signal.SIGKILL)
+        os.kill(spawner, signal.SIGKILL)
+
+    async def body(backend: Backend) -> None:
+        job = await backend.find(name(tmp_path))
+        assert job is not None
+        assert int(job) in pids(tmp_path, 2)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(backend.cancel, job, 0.2)
+            assert (await backend.wait(job)).outcome is Outcome.LOST
+        assert await backend.find(name(tmp_path)) is None
+
+    assert [pid for pid in pids(tmp_path, 2) if lives(pid)]
+    site.run(body)
+    assert not [pid for pid in pids(tmp_path, 2) if lives(pid)]
+
+
+def name(folder: Path) -> str:
+    return unique("host-0", folder)
+
+
+def test_only_the_named_job_is_ended(site: Site, tmp_path: Path) -> None:
+    """A job that was never asked for by its name is nobody's to end, whatever pid one guesses."""
+    with hosted(tmp_path, f"{SAY}; exec sleep 1000"):
+        trio.run(until, lambda: pids(tmp_path, 1))
+        [pid] = pids(tmp_path, 1)
+
+        async def body(backend: Backend) -> None:
+            await backend.cancel(str(pid), 0)
+
+        site.run(body)
+        assert lives(pid)
+
+
+def test_reforking(site: Site, tmp_path: Path) -> None:
+    """A process that forks, leaves its session and dies, over and over, is ended all the same."""
+    attempt = site.attempt((sys.executable, "-c", REFORKING))
+
+    async def body(backend: Backend) -> None:
+        job = await backend.submit(attempt)
+        await until(lambda: pids(tmp_path, 1))
+        await backend.cancel(job, 0.05)
+        assert not marked(attempt.name)
+
+    site.run(body)
+    assert not marked(attempt.name)
+
+
+def test_background_process_of_a_running_job_is_left_alone(site: Site, tmp_path: Path) -> None:
+    """An orphan belongs to its own job: the end of another one does not end it, the end of its own does."""
+    command = f"(setsid sh -c '{SAY}; exec sleep 1000' &) ; exec sleep 1000"
+
+    async def body(backend: Backend) -> None:
+        long = await backend.submit(site.attempt(command, "long"))
+        await until(lambda: pids(tmp_path, 1))
+        for number in range(3):
+            short = await backend.submit(site.attempt("sleep 1000 & true", f"short-{number}"))
+            assert (await backend.wait(short)).outcome is Outcome.SUCCEEDED
+        [orphan] = pids(tmp_path, 1)
+        assert lives(orphan)
+        await backend.cancel(long, 1)
+        assert not lives(orphan)
+
+    site.run(body)
+
+
+def test_nobodys_orphan_ends_with_those_who_could_own_it(site: Site, tmp_path: Path) -> None:
+    """An orphan without session, group or mark of any job is ended once no job is left that it could be of."""
+    command = f"(setsid env -i sh -c '{SAY}; exec sleep 1000' &) ; while [ ! -s pids ]; do :; done"
+
+    async def body(backend: Backend) -> None:
+        first = await backend.submit(site.attempt(("sleep", "1000"), "first"))
+        assert (await backend.wait(await backend.submit(site.attempt(command)))).outcome is Outcome.SUCCEEDED
+        [orphan] = pids(tmp_path, 1)
+        await backend.cancel(first, 1)
+        await until(lambda: not lives(orphan))
+
+    site.run(body)
+
+
+def test_marked_orphan_ends_with_its_own_job(site: Site, tmp_path: Path) -> None:
+    """A mark is enough to know whose an orphan is: it ends with its job, although others run on."""
+    command = f"(setsid sh -c '{SAY}; exec sleep 1000' &) ; while [ ! -s pids ]; do :; done"
+
+    async def body(backend: Backend) -> None:
+        other = await backend.submit(site.attempt(("sleep", "1000"), "other"))
+        assert (await backend.wait(await backend.submit(site.attempt(command)))).outcome is Outcome.SUCCEEDED
+        assert not [pid for pid in pids(tmp_path, 1) if lives(pid)]
+        assert lives(other)
+
+    site.run(body)
+
+
+def test_stopped_session_gets_its_grace(site: Site) -> None:
+    """A stopped process is continued, so that it can meet TERM as it would otherwise."""
+    attempt = site.attempt("trap 'exit 7' TERM; echo ready; kill -STOP $$; while :; do :; done")
+
+    async def body(backend: Backend) -> Ended:
+        job = await backend.submit(attempt)
+        await until(lambda: "T (stopped)" in Path(f"/proc/{job}/status").read_text())
+        await backend.cancel(job, 10 * PATIENCE)
+        return await backend.wait(job)
+
+    assert site.run(body).exit_code == 7
+
+
+def test_grace_is_used(site: Site) -> None:
+    """A session that ends itself properly on TERM is given the time to."""
+    attempt = site.attempt("trap 'sleep 0.2; echo bye; exit 7' TERM; echo ready; while :; do :; done")
+
+    async def body(backend: Backend) -> Ended:
+        job = await backend.submit(attempt)
+        await until(lambda: "ready" in site.stdout(attempt))
+        await backend.cancel(job, 10 * PATIENCE)
+        return await backend.wait(job)
+
+    assert site.run(body).exit_code == 7
+    assert site.stdout(attempt) == "ready\nbye\n"
+
+
+def test_few_file_descriptors(tmp_path: Path) -> None:
+    """With `ulimit -n 64`, two hundred sessions at once are no failure: none needs a descriptor of runner's."""
+    commands = [f"{SAY}; exec sleep 1000"] * 200
+    with subprocess.Popen(
+        ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *host_command(tmp_path, "", *commands)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as host:
+        assert host.stdout
+        assert host.stdout.readline().startswith("ready")
+        trio.run(until, lambda: len(pids(tmp_path, 200)) == 200)
+        host.kill()
+    trio.run(until, lambda: not [pid for pid in pids(tmp_path, 200) if lives(pid)])
+
+
+def test_shortage_of_processes_is_waited_out(tmp_path: Path) -> None:
+    """What cannot be started for want of processes waits until one of ours has ended; it does not fail."""
+    group = Path("/sys/fs/cgroup/pids", f"runner-test-{os.getpid()}")
+    try:
+        group.mkdir()
+        (group / "pids.max").write_text("6\n")  # the host, its spawner, and four sessions
+    except OSError:
+        pytest.skip("needs a version 1 pids group, because root has no other limit on processes")
+    commands = [f"{SAY}; exec sleep 0.1"] * 20
+    script = f'echo $$ > {group}/cgroup.procs; exec "$@"'
+    try:
+        with subprocess.Popen(
+            ["sh", "-c", script, "sh", *host_command(tmp_path, "", *commands)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as host:
+            assert host.stdout
+            assert host.stdout.readline().startswith("ready")
+            trio.run(until, lambda: len(pids(tmp_path, 20)) == 20)
+            assert "max 0" not in (group / "pids.events").read_text()
+            host.kill()
+        trio.run(until, lambda: not (group / "cgroup.procs").read_text())
+    finally:
+        group.rmdir()

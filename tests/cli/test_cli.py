@@ -1,0 +1,479 @@
+"""The commands as their users call them: real processes, real files, exact exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.paths import ROOT
+from tests.processes import wait_for
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+SWEEP = """\
+exec: [sh, -c, 'echo "out $1"; echo "err $1" >&2; exit $1', sh, $code]
+ranges:
+  code: [0, 3, 0.0]
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Call `runner` in the test's own folder."""
+
+    def call(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "runner", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "xdg"), "PYTHONUNBUFFERED": "", **environ},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return call
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    path = tmp_path / "sweep.yaml"
+    path.write_text(SWEEP)
+    return path
+
+
+def rows(run: Run, *arguments: str) -> list[dict[str, object]]:
+    return list(json.loads(run("results", "--format", "json", *arguments).stdout))
+
+
+def plan(run: Run, *arguments: str) -> dict[str, object]:
+    return dict(json.loads(run("plan", "--format", "json", *arguments).stdout))
+
+
+def test_apply_runs_the_difference_and_says_so_by_its_exit_code(run: Run, sweep: Path) -> None:
+    """1 while something fails, 0 once everything has succeeded; what has succeeded is never run again."""
+    first = run("apply")
+    assert first.returncode == 1
+    assert [row["status"] for row in rows(run)] == ["succeeded", "failed", "failed"]
+    assert "runner logs sweep.yaml" in first.stderr
+    sweep.write_text(SWEEP.replace("exit $1", "exit 0").replace("[0, 3, 0.0]", "[0, 3]"))
+    assert run("apply").returncode == 0
+    assert [row["attempts"] for row in rows(run)] == [1, 1]
+    again = run("apply")
+    assert again.returncode == 0
+    assert [row["attempts"] for row in rows(run)] == [1, 1]
+
+
+def test_failed_sessions_run_again_and_succeeded_ones_do_not(run: Run, sweep: Path) -> None:
+    run("apply")
+    run("apply")
+    assert [row["attempts"] for row in rows(run)] == [1, 2, 2]
+    run("apply", "--only", "new")
+    assert [row["attempts"] for row in rows(run)] == [1, 2, 2]
+    run("apply", "--fresh")
+    assert [row["attempts"] for row in rows(run)] == [2, 3, 3]
+
+
+def test_apply_of_only_new_sessions_still_tells_of_a_failed_one(run: Run, sweep: Path) -> None:
+    """A pipeline must never see 0 although a selected session has not succeeded."""
+    run("apply")
+    assert run("apply", "--only", "new").returncode == 1
+
+
+def test_plan_says_what_apply_would_do_and_exits_10_on_request(run: Run, sweep: Path) -> None:
+    assert run("plan").returncode == 0
+    assert run("plan", "--exit-code").returncode == 10
+    found = plan(run)
+    assert (found["sweep"], found["total"], found["to_run"]) == ("sweep", 3, 3)
+    run("apply")
+    found = plan(run)
+    assert found["to_run"] == 2
+    sessions = found["sessions"]
+    assert isinstance(sessions, list)
+    assert [one["status"] for one in sessions] == ["succeeded", "failed", "failed"]
+    assert "exit code 3" in sessions[1]["reason"]
+    assert run("plan", "--count").stdout == "3\n"
+    assert run("plan", "--count", "--select", "code=0").stdout == "2\n"
+
+
+def test_plan_names_what_differs_from_an_earlier_session(run: Run, sweep: Path) -> None:
+    run("apply", "--select", "code=0")
+    sweep.write_text(SWEEP.replace('"out $1"', '"other $1"'))
+    sessions = plan(run)["sessions"]
+    assert isinstance(sessions, list)
+    assert sessions[0]["status"] == "new"
+    assert sessions[0]["reason"].startswith("`exec` changed since ")
+    assert len(plan(run)["orphaned"]) == 2  # type: ignore[arg-type]
+
+
+def test_ignore_files_counts_other_content_as_done(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("one")
+    (tmp_path / "sweep.yaml").write_text("exec: [cat, data]\nfiles: [data]\n")
+    run("apply")
+    (tmp_path / "data").write_text("two")
+    assert run("plan", "--exit-code").returncode == 10
+    assert run("plan", "--exit-code", "--ignore-files").returncode == 0
+    assert run("apply", "--ignore-files").returncode == 0
+    assert [row["status"] for row in rows(run)] == ["new"]
+
+
+def test_select_narrows_and_says_when_nothing_is_selected(run: Run, sweep: Path) -> None:
+    assert run("apply", "--select", "code=0").returncode == 1  # 0 and 0.0 are one number, and `exit 0.0` fails
+    assert [row["status"] for row in rows(run)] == ["succeeded", "new", "failed"]
+    nothing = run("apply", "--select", "code=7")
+    assert nothing.returncode == 2
+    assert "no session has the selected values" in nothing.stderr
+    unknown = run("apply", "--select", "cod=7")
+    assert unknown.returncode == 2
+    assert "did you mean `code`?" in unknown.stderr
+
+
+def test_logs_finds_a_session_by_id_prefix_and_values(run: Run, sweep: Path) -> None:
+    run("apply")
+    session = str(rows(run)[1]["id"])
+    assert run("logs", session).stdout == "out 3\n"
+    assert run("logs", "sweep.yaml", session[:6], "--stderr").stdout == "err 3\n"
+    assert run("logs", "code=3", "-f").stdout == "out 3\n"
+    assert run("logs", "code=0").returncode == 2
+    assert run("logs", "nothing").returncode == 2
+
+
+def test_results_has_every_form(run: Run, sweep: Path) -> None:
+    run("apply", "--select", "code=3")
+    (new, failed, _) = rows(run)
+    assert set(failed) == {
+        *("index", "id", "repeat", "params", "status", "exit_code", "reason", "attempts", "backend", "job"),
+        *("host", "started", "duration", "cpu_time", "max_rss", "metrics", "output", "stdout", "stderr"),
+    }
+    assert (new["status"], new["attempts"], new["stdout"]) == ("new", 0, None)
+    assert (failed["status"], failed["exit_code"], failed["backend"]) == ("failed", 3, "local")
+    assert Path(str(failed["stdout"])).read_text() == "out 3\n"
+    assert run("results", "--format", "csv").stdout.splitlines()[2].split(",")[:4] == [
+        *("1", failed["id"], "3", "0"),
+    ]
+    assert run("results", "--format", "md").stdout.startswith("| id | code | status |")
+    assert "failed" in run("results").stdout
+
+
+def test_no_two_columns_of_csv_have_one_name(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text(
+        "exec: [echo, $status, $id]\nranges: {status: [1], id: [2]}\nmetrics: {host: {regex: '1 (.)'}}\n"
+    )
+    run("apply")
+    header, row = (line.split(",") for line in run("results", "--format", "csv").stdout.splitlines())
+    assert len(set(header)) == len(header)
+    named = dict(zip(header, row, strict=True))
+    assert (named["params.status"], named["status"], named["metrics.host"]) == ("1", "succeeded", "2")
+
+
+def test_apply_tells_of_failures_that_it_was_told_to_leave(run: Run, sweep: Path) -> None:
+    run("apply")
+    assert "2 not selected that have not succeeded" in run("apply", "--only", "new").stderr
+
+
+def test_the_environment_of_a_session(run: Run, tmp_path: Path) -> None:
+    """What DESIGN promises a session to see, and a secret that is nowhere stored."""
+    (tmp_path / "sweep.yaml").write_text(
+        "name: env\nexec: [python3, show.py]\nenv: {A: $x}\nsecrets: [TOKEN]\nranges: {x: ['1 2']}\nrepeat: 2\n"
+    )
+    (tmp_path / "show.py").write_text(
+        "import json, os, sys\n"
+        "seen = {k: v for k, v in os.environ.items() if k.startswith('RUNNER_') or k in ('A', 'TOKEN')}\n"
+        "seen['stdin'] = sys.stdin.read()\n"
+        "seen['file'] = open(os.environ['RUNNER_PARAMS_FILE']).read()\n"
+        "seen['output'] = os.path.isdir(os.environ['RUNNER_OUTPUT_DIR'])\n"
+        "print(json.dumps(seen))\n"
+    )
+    assert run("apply").returncode == 2
+    assert run("apply", TOKEN="s3cret-value").returncode == 0
+    row = rows(run)[1]
+    seen = json.loads(Path(str(row["stdout"])).read_text())
+    assert (seen["A"], seen["TOKEN"], seen["stdin"], seen["output"]) == ("1 2", "s3cret-value", "", True)
+    assert json.loads(seen["RUNNER_PARAMS"]) == json.loads(seen["file"]) == {"x": "1 2"}
+    assert seen["RUNNER_SESSION"] == row["id"]
+    assert (seen["RUNNER_SWEEP"], seen["RUNNER_INDEX"], seen["RUNNER_REPEAT"]) == ("env", "1", "1")
+    assert seen["RUNNER_ATTEMPT"] == "1"
+    journal = b"".join(path.read_bytes() for path in (tmp_path / ".runner/env").glob("journal*"))
+    assert b"s3cret-value" not in journal
+
+
+def test_a_second_apply_says_who_holds_the_state(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: [sh, -c, 'touch started; exec sleep 60']\n")
+    with subprocess.Popen([sys.executable, "-m", "runner", "apply"], cwd=tmp_path, stderr=subprocess.PIPE) as first:
+        try:
+            wait_for(lambda: (tmp_path / "started").exists())
+            second = run("apply")
+            assert second.returncode == 3
+            assert f"pid {first.pid}" in second.stderr
+            assert "1 running" in run("status").stdout
+            cancelled = run("cancel")
+            assert cancelled.returncode == 0, cancelled.stderr
+            assert first.wait(30) == 1
+        finally:
+            first.kill()
+    assert [row["status"] for row in rows(run)] == ["cancelled"]
+
+
+def test_cancel_ends_one_session_and_leaves_the_others(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text(
+        "exec: [sh, -c, 'touch started.$1; while test ! -e stop.$1; do sleep 0.05; done', sh, $x]\n"
+        "ranges: {x: [1, 2]}\nmax_parallel: 2\n"
+    )
+    with subprocess.Popen([sys.executable, "-m", "runner", "apply"], cwd=tmp_path, stderr=subprocess.PIPE) as live:
+        try:
+            wait_for(lambda: all((tmp_path / f"started.{x}").exists() for x in (1, 2)))
+            assert run("cancel", "sweep.yaml", "x=1").returncode == 0
+            (tmp_path / "stop.2").touch()
+            assert live.wait(30) == 1
+        finally:
+            live.kill()
+    assert [row["status"] for row in rows(run)] == ["cancelled", "succeeded"]
+
+
+def test_prune_is_dry_by_default_and_removes_orphans(run: Run, sweep: Path) -> None:
+    run("apply")
+    sweep.write_text(SWEEP.replace("[0, 3, 0.0]", "[0]"))
+    dry = run("prune")
+    assert dry.stdout.startswith("would remove 2 orphaned sessions, 4 logs")
+    assert len(plan(run)["orphaned"]) == 2  # type: ignore[arg-type]
+    assert run("prune", "--yes").stdout.startswith("removed 2 orphaned sessions, 4 logs")
+    assert plan(run)["orphaned"] == []
+    assert [row["status"] for row in rows(run)] == ["succeeded"]
+
+
+def test_init_writes_a_file_that_works_and_names_its_schema(run: Run, tmp_path: Path) -> None:
+    assert run("init").returncode == 0
+    first = (tmp_path / "sweep.yaml").read_text().splitlines()[0]
+    named = first.removeprefix("# yaml-language-server: $schema=")
+    assert json.loads((tmp_path / named).read_text())["$schema"].endswith("2020-12/schema")
+    assert run("validate").returncode == 0
+    assert run("apply").returncode == 0
+    assert [row["metrics"] for row in rows(run)] == [{"y": x * x / 16} for x in range(5)]
+    assert run("init").returncode == 2
+
+
+def test_a_closed_stdout_is_no_failure(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: [echo, $x]\nranges: {x: 'range:100000'}\n")
+    command = f"{sys.executable} -m runner plan --format jsonl; echo $? >status"
+    head = subprocess.run(f"({command}) | head -n 1", shell=True, cwd=tmp_path, capture_output=True, check=True)
+    assert json.loads(head.stdout)["index"] == 0
+    assert (tmp_path / "status").read_text() == "0\n"
+    assert head.stderr == b""
+
+
+def test_events_as_lines_of_json(run: Run, sweep: Path) -> None:
+    lines = [json.loads(line) for line in run("apply", "--format", "jsonl").stdout.splitlines()]
+    assert lines[0]["event"] == "apply-started"
+    assert lines[-1]["event"] == "apply-ended"
+    assert lines[-1]["outcomes"] == {"succeeded": 1, "failed": 2}
+    assert {line["event"] for line in lines[1:-1]} == {
+        "attempt-submitted",
+        "attempt-started",
+        "attempt-ended",
+    }
+
+
+@pytest.mark.parametrize("command", ["apply", "plan", "validate", "status", "results", "prune"])
+def test_a_missing_file_is_exit_2_everywhere(run: Run, command: str) -> None:
+    failed = run(command, "nowhere.yaml")
+    assert failed.returncode == 2
+    assert "nowhere.yaml" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_run_prints_each_output_whole_and_exits_1_if_one_failed(run: Run, tmp_path: Path) -> None:
+    code = 'import os; print("Hello world, {}".format(os.environ["CASENO"]))'
+    hello = run("run", "-c", code, "-r", "cpu=1", "-r", "mem=256m", "-e", "CASENO=$X", "--env-range=X=case:1,2,3,4")
+    assert hello.returncode == 0
+    assert sorted(hello.stdout.splitlines()) == [f"Hello world, {case}" for case in range(1, 5)]
+    failed = run("run", "-c", code + "; raise SystemExit(CASE)", "-e", "CASENO=1")
+    assert failed.returncode == 1
+    assert "NameError" in failed.stderr
+    assert not (tmp_path / ".runner").exists()
+
+
+def test_run_keeps_two_variables_of_one_name_apart(run: Run) -> None:
+    arguments = [
+        "--exec",
+        "echo $X $$E",
+        "-e",
+        "E=$X",
+        "--env-range",
+        "X=case:a,b",
+        "--exec-range",
+        "X=case:1,2",
+    ]
+    assert sorted(run("run", *arguments, "-q").stdout.split("\n")[:-1]) == ["1 a", "1 b", "2 a", "2 b"]
+    printed = run("run", *arguments, "--print-sweep").stdout
+    assert "env_X" in printed
+    assert "exec_X" in printed
+
+
+def test_run_leaves_out_a_range_that_makes_no_difference(run: Run) -> None:
+    done = run("run", "--exec", "echo $X", "--exec-range", "X=range:2", "--exec-range", "Y=range:5")
+    assert sorted(done.stdout.split()) == ["0", "1"]
+    assert "nothing refers to `Y`" in done.stderr
+
+
+def test_mem_without_a_unit_is_mebibytes_for_run_alone(run: Run) -> None:
+    assert "256m" in run("run", "-c", "pass", "-r", "mem=256", "--print-sweep").stdout
+
+
+def test_an_absolute_workdir_is_taken_as_it_is(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "sweep.yaml").write_text(f"exec: [pwd]\nworkdir: {tmp_path}/other\n")
+    assert run("apply").returncode == 0
+    assert Path(str(rows(run)[0]["stdout"])).read_text() == f"{tmp_path}/other\n"
+
+
+def test_fresh_empties_the_output_folder_once_and_not_between_retries(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text(
+        "exec: |\n  echo x >>$$RUNNER_OUTPUT_DIR/tries\n  test $(wc -l <$$RUNNER_OUTPUT_DIR/tries) = 2\n"
+        "retry: {limit: 1, backoff: 0}\n"
+    )
+    for _ in range(2):
+        assert run("apply", "--fresh").returncode == 0
+        assert (Path(str(rows(run)[0]["output"])) / "tries").read_text() == "x\nx\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault", "hint"),
+    [
+        ("aply", "no such command `aply`", "did you mean `apply`?"),
+        ("apply --onyl new", "unknown option `--onyl`", "did you mean `--only`?"),
+        ("logs", "missing argument `[SWEEP.YAML] SESSION`", "`runner logs --help` shows what there is"),
+        ("plan --select x=1 --select x=2", "no session has both `x=1` and `x=2`", None),
+        ("plan --capacity gpu=100000000", "a capacity of 100,000,000 `gpu` is more", None),
+        (
+            "plan --capacity cpu:8",
+            "`cpu:8` in `--capacity` is not `RESOURCE=AMOUNT`",
+            "write `--capacity cpu=8,mem=16g`",
+        ),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_house_style(
+    run: Run, tmp_path: Path, arguments: str, fault: str, hint: str | None
+) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: [echo, $x]\nranges: {x: [1, 2]}\n")
+    done = run(*arguments.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {fault}")
+    assert hint is None or done.stderr.endswith(f"\n\nhint: {hint}\n")
+
+
+def test_any_other_error_of_the_system_is_a_failed_environment(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: [echo, $x]\nfiles: [secret]\nranges: {x: [1]}\n")
+    home = run("run", "--exec", "true", XDG_STATE_HOME="/proc/none")
+    assert home.returncode == 3
+    assert "cannot make `/proc/none/runner/runs`: no such file or directory" in home.stderr
+    assert "set `XDG_STATE_HOME`" in home.stderr
+
+
+def test_runs_are_kept_from_others(run: Run, tmp_path: Path) -> None:
+    assert run("run", "-q", "--exec", "true").returncode == 0
+    assert (tmp_path / "xdg/runner/runs").stat().st_mode & 0o777 == 0o700
+
+
+LIVE = """\
+exec: [sh, -c, 'test $1 = 0 || { touch started.$1; while test ! -e stop.$1; do sleep 0.05; done; }', sh, $x]
+ranges: {x: 'range:200'}
+max_parallel: 1
+"""
+
+
+@pytest.mark.parametrize("later", [LIVE, LIVE.replace("touch", "echo"), LIVE + "ranges: [\n"])
+def test_cancel_tells_what_became_of_each_session_whatever_became_of_the_file(
+    run: Run, tmp_path: Path, later: str
+) -> None:
+    """Running, queued, far down the plan or ended: by what the live apply was given, edited file or broken."""
+    file = tmp_path / "sweep.yaml"
+    file.write_text(LIVE)
+    ids = [row["id"] for row in rows(run)]
+    with subprocess.Popen([sys.executable, "-m", "runner", "apply"], cwd=tmp_path, stderr=subprocess.PIPE) as live:
+        try:
+            wait_for(lambda: (tmp_path / "started.1").exists())
+            file.write_text(later)
+            done = run("cancel", "x=0", "x=2", str(ids[199]), str(ids[1])[:12])
+            assert done.returncode == 0, done.stderr
+            said = dict(line.split(": ", 1) for line in done.stderr.splitlines() if line[:16] in ids)
+            assert said[str(ids[0])] == "already succeeded"
+            assert said[str(ids[1])] == "cancelled"
+            assert said[str(ids[2])] in ("cancelled", "it waited for its turn, and will not run")
+            assert said[str(ids[199])] in ("cancelled", "it waited for its turn, and will not run")
+            assert "running" in run("status").stdout or later is not LIVE
+            assert run("cancel", "sweep.yaml").returncode == 0
+            assert live.wait(30) == 1
+        finally:
+            live.kill()
+    file.write_text(LIVE)
+    assert [row["status"] for row in rows(run)][:2] == ["succeeded", "cancelled"]
+    assert not (tmp_path / "started.2").exists()
+    assert "already cancelled" in run("cancel", "x=1").stderr
+    assert "it has not run" in run("cancel", "x=150").stderr
+
+
+def test_what_a_live_apply_is_to_try_again_has_not_failed(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: ['false', $x]\nranges: {x: [1, 2]}\nretry: {limit: 1, backoff: 1h}\n")
+    with subprocess.Popen([sys.executable, "-m", "runner", "apply"], cwd=tmp_path, stderr=subprocess.PIPE) as live:
+        try:
+            wait_for(lambda: "2 waiting to be tried again, next in " in run("status").stdout)
+            found = json.loads(run("status", "--format", "json").stdout)
+            assert (found["counts"], found["failed"]) == ({"running": 2}, [])
+            waiting = {row["waiting"].partition(" at ")[0] for row in found["running"]}
+            assert waiting == {"failed (exit code 1), again"}
+            shown = run("status").stdout
+            assert "2 failed" not in shown
+            assert "  x=1: failed (exit code 1), again at 20" in shown
+        finally:
+            live.terminate()
+            live.wait(30)
+    assert [row["status"] for row in rows(run)] == ["failed", "failed"]
+    assert "2 failed, 1 cause" in run("status").stdout
+
+
+def test_status_and_logs_go_by_the_state_when_the_file_is_broken(run: Run, sweep: Path) -> None:
+    run("apply")
+    sweep.write_text("exec: [\n")
+    assert run("logs", "code=3").stdout == "out 3\n"
+    status = run("status")
+    assert status.returncode == 0
+    assert "1 succeeded, 2 failed" in status.stdout
+    assert "taken as it was last applied" in status.stderr
+    assert run("plan").returncode == 2
+
+
+def test_an_interrupt_while_a_large_plan_is_walked_says_so(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: ['true', $x]\nranges: {x: 'range:3000000'}\n")
+    run("apply", "--select", "x=0")
+    holder = tmp_path / ".runner/sweep/lock"
+    wait_for(lambda: holder.read_text() == "")
+    with subprocess.Popen([sys.executable, "-m", "runner", "apply"], cwd=tmp_path, stderr=subprocess.PIPE) as second:
+        try:
+            wait_for(lambda: holder.read_text() != "")
+            second.send_signal(signal.SIGINT)
+            _, errors = second.communicate(timeout=60)
+        finally:
+            second.kill()
+    assert (second.returncode, errors) == (130, b"interrupted\n")
+
+
+def test_an_interrupt_while_modules_are_imported_shows_no_traceback(tmp_path: Path) -> None:
+    """A `click` that takes for ever: the signal just ends the process, as it does by default."""
+    (tmp_path / "click.py").write_text("import sys, time\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    command = [sys.executable, "-m", "runner", "plan"]
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    with subprocess.Popen(
+        command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as runner:
+        assert runner.stdout is not None
+        assert runner.stdout.readline() == b"importing\n"
+        runner.send_signal(signal.SIGINT)
+        _, errors = runner.communicate(timeout=60)
+    assert (runner.returncode, errors) == (-signal.SIGINT, b"")

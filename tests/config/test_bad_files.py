@@ -1,0 +1,33 @@
+"""Every file in `bad/` has exactly the problems that the text beside it shows. `missing.txt` has no file on purpose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner.cli.validate import FILE_HINT
+from runner.config.checks import check_fits
+from runner.config.load import load
+from runner.config.yaml import read
+from runner.diagnostics import InvalidSweep, render
+from runner.executor.capacity import Capacity
+from tests.paths import TESTS
+
+BAD = TESTS / "bad"
+
+
+def validate(name: str) -> None:
+    """As `runner validate` does."""
+    sweep = load(read(name), Path("/in/the/folder"))
+    misfits = list(check_fits(sweep, Capacity(sweep.capacity, sweep.max_parallel).fits_ever, FILE_HINT))
+    if misfits:
+        raise InvalidSweep(sweep.source, misfits)
+
+
+@pytest.mark.parametrize("name", sorted({path.stem for path in BAD.iterdir()}))
+def test_bad(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(BAD)
+    with pytest.raises(InvalidSweep) as caught:
+        validate(f"{name}.yaml")
+    assert render(caught.value.source, caught.value.problems) + "\n" == Path(f"{name}.txt").read_text(encoding="utf-8")

@@ -1,0 +1,431 @@
+"""The report in a real browser: it opens without a complaint, sorts, filters and searches, and asks for nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from runner.config.load import load
+from runner.diagnostics import Source
+from runner.model import Outcome, Scalar, Session
+from runner.plan.plan import Plan
+from runner.reporters.html import bundle
+from runner.reporters.html.data import gather
+from runner.reporters.html.page import render
+from runner.state import open_for_reading
+from runner.units import format_duration, format_memory
+from tests.browser import Page, browse, installed
+from tests.journalled import BEGIN, Told, apply_as_told
+
+pytestmark = pytest.mark.browser
+
+SHOT = os.environ.get("RUNNER_TEST_SCREENSHOTS")
+"""A folder to leave screenshots in, for people to look at."""
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    """A browser. Where there has to be one, its absence is a failure."""
+    program = installed()
+    if program is None:
+        reason = "no Chromium on this machine; `apt install chromium` brings one"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with browse(program) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def script() -> str:
+    return bundle.script()
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def show(page: Page, script: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Open]:
+    """Open the report of a sweep that was applied as told; in the end nothing may have been complained of or asked for."""
+
+    def opened(text: str, tell: Callable[[Session], Told | None], width: int = 1280, scheme: str = "light") -> Page:
+        plan = Plan.of(load(Source("sweep.yaml", text), tmp_path))
+        apply_as_told(plan, tmp_path, tell)
+        with open_for_reading(tmp_path, plan.sweep.name) as state:
+            material = gather(plan, state, "sweep.yaml", None, BEGIN + 1000, "0.1.0")
+        file = tmp_path / "report.html"
+        file.write_text(render(material, script), encoding="utf-8")
+        page.errors.clear()
+        page.requests.clear()
+        page.size(width, 900, phone=width < 600)
+        page.prefer(scheme)
+        page.open(file)
+        return page
+
+    yield opened
+    if SHOT:
+        page.screenshot(Path(SHOT, f"{request.node.name}.png"))
+    assert page.errors == []
+    assert [url for url in page.requests if not url.startswith("blob:")] == [(tmp_path / "report.html").as_uri()]
+
+
+GRID = """\
+exec: ['true', $lr, $opt]
+ranges: {lr: [0.001, 0.01, 0.1], opt: [adam, sgd]}
+repeat: 2
+metrics: {loss: {last_line: l}}
+"""
+
+
+PLAIN = "exec: ['true', $k]\nranges: {k: 'range:6'}\nmetrics: {loss: {last_line: l}}\n"
+
+
+def graded(session: Session) -> Told | None:
+    """One that failed, one that never ran, one whose metric is no number; the others have their place as their loss."""
+    match session.index:
+        case 3:
+            return Told(Outcome.FAILED, 1, "exit code 1", {"loss": None}, "Traceback\nno <b>data</b> at 0x1f\n", 75.0)
+        case 5:
+            return None
+        case 7:
+            return Told(metrics={"loss": "nan"})
+    return Told(metrics={"loss": 10 - session.index}, duration=0.31 * session.index)
+
+
+def column(page: Page, name: str) -> list[str]:
+    """The cells that the table shows under a heading."""
+    script = (
+        "(name => { const names = [...document.querySelectorAll('#table thead tr:first-child button')]"
+        ".map(button => button.firstChild.data);"
+        "const at = names.indexOf(name); return [...document.querySelectorAll('#table tbody tr[data-row]')]"
+        f".map(row => row.children[at].textContent.trim()); }})({json.dumps(name)})"
+    )
+    return list(page.run(script))
+
+
+def heading(name: str) -> str:
+    return f"[...document.querySelectorAll('#table thead button')].find(b => b.firstChild.data === {json.dumps(name)})"
+
+
+def fill(page: Page, selector: str, text: str) -> None:
+    """Type into a field, and wait until the table has answered."""
+    page.run(
+        f"(field => {{ field.value = {json.dumps(text)}; field.dispatchEvent(new Event('input')); }})"
+        f"(document.querySelector({json.dumps(selector)}))"
+    )
+
+
+def shown(page: Page) -> str:
+    return str(page.run("document.getElementById('shown').textContent"))
+
+
+def test_a_click_sorts_and_what_is_missing_comes_last(show: Open) -> None:
+    page = show(GRID, graded)
+    assert column(page, "loss") == ["10", "9", "8", "–", "6", "–", "4", "nan", "2", "1", "0", "-1"]
+    page.run(f"{heading('loss')}.click()")
+    assert column(page, "loss") == ["-1", "0", "1", "2", "4", "6", "8", "9", "10", "nan", "–", "–"]
+    assert page.run(f"{heading('loss')}.closest('th').getAttribute('aria-sort')") == "ascending"
+    page.run(f"{heading('loss')}.click()")
+    assert column(page, "loss") == ["10", "9", "8", "6", "4", "2", "1", "0", "-1", "nan", "–", "–"]
+    assert page.run(f"{heading('loss')}.closest('th').getAttribute('aria-sort')") == "descending"
+
+
+def test_values_read_as_on_the_terminal(show: Open) -> None:
+    page = show(GRID, graded)
+    durations = [told.duration for index in range(12) if (told := graded(_at(index)))]
+    assert [cell for cell in column(page, "duration") if cell != "–"] == list(map(format_duration, durations))
+    assert set(column(page, "max_rss")) == {format_memory(40 << 20), "–"}
+    assert column(page, "lr")[::4] == ["0.001", "0.01", "0.1"]
+
+
+def test_a_dash_and_an_empty_text_are_told_from_what_is_missing(show: Open) -> None:
+    text = "exec: ['true', $x]\nranges: {x: ['-', '', a]}\nmetrics: {m: {last_line: m}}\n"
+    said = {0: "-", 1: "", 2: None}
+    page = show(text, lambda session: Told(metrics={"m": said[session.index]}))
+    assert column(page, "x") == ["'-'", "''", "a"]
+    assert column(page, "m") == ["'-'", "''", "–"]
+    page.run(f"{heading('m')}.click()")
+    page.run(f"{heading('m')}.click()")
+    assert column(page, "m") == ["'-'", "''", "–"]
+
+
+def _at(index: int) -> Session:
+    return Session(index, "", "", 0, {}, None, {}, None, ".", None, {})
+
+
+def test_filters_and_the_search_narrow_the_table_down(show: Open) -> None:
+    page = show(GRID, graded)
+    fill(page, "input[aria-label='filter by loss']", ">=9")
+    page.wait("document.getElementById('shown').textContent.startsWith('2 of')")
+    assert column(page, "loss") == ["10", "9"]
+    fill(page, "input[aria-label='filter by loss']", "1..4")
+    page.wait("document.getElementById('shown').textContent === '3 of 12 sessions'")
+    assert column(page, "loss") == ["4", "2", "1"]
+    page.run("document.getElementById('clear').click()")
+    assert shown(page) == "12 sessions"
+    page.run(
+        "(s => { s.value = [...s.options].find(o => o.text === 'failed').value; s.dispatchEvent(new Event('change')); })"
+        "(document.querySelector(\"select[aria-label='filter by status']\"))"
+    )
+    assert (column(page, "status"), shown(page)) == (["✗ failed"], "1 of 12 sessions")
+    page.run("document.getElementById('clear').click()")
+    fill(page, "#search", "opt=SGD lr=0.01")
+    page.wait("document.getElementById('shown').textContent.startsWith('2 of')")
+    assert set(column(page, "opt")) == {"sgd"}
+    fill(page, "#search", "nothing like it")
+    page.wait("document.querySelector('#table tbody').textContent === 'No session is like that.'")
+
+
+def test_a_large_integer_is_a_number_that_keeps_its_digits(show: Open) -> None:
+    said = [2**53 + 1, -(2**63), 7, 10**400, 2**53, None]
+    page = show(PLAIN, lambda session: Told(metrics={"loss": said[session.index]}))
+    assert column(page, "loss") == ["9007199254740993", "-9223372036854775808", "7", "1" + "0" * 400, str(2**53), "–"]
+    assert page.run("document.querySelectorAll('#table [title=\\'not a number\\']').length") == 1
+    page.run(f"{heading('loss')}.click()")
+    assert column(page, "loss")[:3] == ["-9223372036854775808", "7", "9007199254740993"]
+    fill(page, "input[aria-label='filter by loss']", ">8")
+    page.wait("document.getElementById('shown').textContent === '2 of 6 sessions'")
+
+
+def test_a_half_rounds_as_on_the_terminal(show: Open) -> None:
+    durations, sizes = [0.0125, 3.25, 60.5, 5430, 1.75, 0.5], [53, 55, 4096, 4098, 51, 1]
+    page = show(PLAIN, lambda at: Told(duration=durations[at.index], max_rss=sizes[at.index] << 18))
+    assert column(page, "duration") == list(map(format_duration, durations))
+    assert column(page, "max_rss") == [format_memory(size << 18) for size in sizes]
+
+
+MEGABYTES = (512, 13, 40, 41, 700, 3000)
+
+
+def sized(session: Session) -> Told:
+    return Told(duration=(0.3, 0.7, 0.71, 5, 245, 7300)[session.index], max_rss=MEGABYTES[session.index] << 20)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "rows"),
+    [
+        ("duration", ">700ms", 4),
+        ("duration", ">=700ms", 5),
+        ("duration", ">1s", 3),
+        ("duration", "= 4m 05s", 1),
+        ("duration", "<4m 06s", 5),
+        ("duration", "1m..3h", 2),
+        ("duration", "0.5..1", 2),
+        ("duration", "..0.5", 1),
+        ("duration", "5 ..", 3),
+        ("max_rss", ">13MiB", 5),
+        ("max_rss", ">= 1 GiB", 1),
+        ("max_rss", "<=41943040", 2),
+        ("max_rss", "40m..0.5g", 3),
+        ("max_rss", "=700 MiB", 1),
+        ("max_rss", "mib", 5),
+        ("loss", "-1.5e0..-1", 2),
+        ("loss", "!=0", 5),
+    ],
+)
+def test_a_filter_reads_what_the_cells_show(show: Open, name: str, wanted: str, rows: int) -> None:
+    page = show(PLAIN, lambda session: replace(sized(session), metrics={"loss": session.index * -0.5}))
+    fill(page, f"input[aria-label='filter by {name}']", wanted)
+    page.wait(f"document.getElementById('shown').textContent === '{rows} of 6 sessions'")
+    assert page.run("document.querySelectorAll('#table [aria-invalid]').length") == 0
+
+
+def test_a_filter_that_cannot_be_read_is_marked_and_leaves_the_rows(show: Open) -> None:
+    page = show(PLAIN, sized)
+    for wanted in (">abc", ">", "..", "1..x", "<3 parsecs", ">1MiB"):
+        fill(page, "input[aria-label='filter by duration']", "<1")
+        page.wait("document.getElementById('shown').textContent === '3 of 6 sessions'")
+        fill(page, "input[aria-label='filter by duration']", wanted)
+        page.wait("document.querySelector('#table input[aria-invalid=true]') !== null")
+        assert shown(page) == "6 sessions; not readable: the filter by duration"
+    page.run("document.getElementById('clear').click()")
+    assert (page.run("document.querySelectorAll('#table [aria-invalid]').length"), shown(page)) == (0, "6 sessions")
+
+
+def test_a_cause_leads_to_its_sessions_and_markup_shows_as_text(show: Open) -> None:
+    page = show(GRID, graded)
+    assert "no <b>data</b> at 0x1f" in page.run("document.querySelector('#failures').innerText")
+    page.run("document.querySelector('button[data-cause=\"0\"]').click()")
+    assert (column(page, "status"), shown(page)) == (["✗ failed"], "1 of 12 sessions, of cause 1")
+    page.run("document.querySelector('#table tbody button').click()")
+    detail = page.run("document.querySelector('#table .detail').innerText")
+    assert "lr=0.001 opt=sgd repeat=1" in detail
+    assert "exit code 1" in detail
+    assert "runner logs sweep.yaml" in detail
+
+
+OWN = "document.title='owned'"
+HOSTILE = f"</script><script>{OWN}</script><img src='http://127.0.0.1:9/x.png' onerror=\"{OWN}\">"
+
+
+def test_what_sessions_print_is_text_wherever_it_shows(show: Open) -> None:
+    """In the table, the tips, the legend of the plot, the log, the details; also a metric that has a special name."""
+    text = json.dumps(
+        {
+            "exec": ["true", "$x", "$seed"],
+            "ranges": {"x": [HOSTILE, "b"], "seed": [1, 2, 3]},
+            "metrics": {
+                "image": {"last_line": "m"},
+                "__proto__": {"last_line": "m"},
+                "<b>q'\"</b>": {"last_line": "m"},
+            },
+        }
+    )
+
+    def tell(session: Session) -> Told:
+        metrics: dict[str, Scalar] = {"image": session.index, "__proto__": HOSTILE, "<b>q'\"</b>": -session.index}
+        return Told(Outcome.FAILED, 3, HOSTILE, metrics, f"log\n{HOSTILE}\n")
+
+    page = show(text, tell)
+    page.run("document.querySelector('#table tbody button').click()")
+    for name, measured in (("image", ""), ("<b>q'\"</b>", ""), ("duration", " (wall time)")):
+        page.run(
+            f"(s => {{ s.value = [...s.options].find(o => o.text === {json.dumps(name + measured)}).value;"
+            " s.dispatchEvent(new Event('change')); })(document.getElementById('metric'))"
+        )
+        page.wait(f"document.getElementById('chart').getAttribute('aria-label').includes({json.dumps(name)})")
+    for element in ("chart", "gantt"):
+        seen = _tips(page, element)
+        assert any(HOSTILE[:20] in tip for tip in seen), seen
+    assert page.run("document.title") == "sweep · runner"
+    assert page.run("document.querySelectorAll('img').length") == 0
+    assert HOSTILE in page.run("document.querySelector('#failures pre').textContent")
+    assert HOSTILE in column(page, "x")
+
+
+def _place(page: Page, element: str) -> tuple[float, float, float, float]:
+    """Scroll to a plot; its left, top, width and height in the window."""
+    found = page.run(
+        f"(() => {{ const e = document.getElementById('{element}'); e.scrollIntoView({{block: 'center'}});"
+        " const r = e.getBoundingClientRect(); return [r.x, r.y, r.width, r.height]; })()"
+    )
+    return tuple(found)
+
+
+def _tips(page: Page, element: str) -> set[str]:
+    """What the tips say over a grid of places of a plot."""
+    x, y, width, height = _place(page, element)
+    seen = set()
+    for across in range(5, 100, 10):
+        for down in range(2, 100, 3):
+            page.hover(x + width * across / 100, y + height * down / 100)
+            seen.add(str(page.run("(t => t.hidden ? '' : t.textContent)(document.getElementById('tip'))")))
+    return seen
+
+
+def test_a_span_of_the_timeline_can_be_looked_at_closely(show: Open) -> None:
+    page = show(GRID, graded)
+    x, y, width, height = _place(page, "gantt")
+    before = page.run("document.querySelector('#gantt canvas').toDataURL()")
+    page.drag(x + width / 2, y + height - 90, 100)
+    page.wait(f"document.querySelector('#gantt canvas').toDataURL() !== {json.dumps(before)}")
+    assert any("session" in tip for tip in _tips(page, "gantt"))
+    page.run("document.activeElement.blur()")
+
+
+def test_ten_thousand_rows_stay_a_hundred_at_a_time(show: Open) -> None:
+    """However many there are, the page holds and lays out the rows that are looked at."""
+    text = "exec: ['true', $x, $y]\nranges: {x: 'range:100', y: 'range:100'}\nmetrics: {loss: {last_line: l}}\n"
+    page = show(text, lambda session: Told(metrics={"loss": (session.index * 7919) % 10_000}))
+    assert shown(page) == "10,000 sessions"
+    took = page.run(
+        f"(() => {{ const begin = performance.now(); {heading('loss')}.click(); return performance.now() - begin; }})()"
+    )
+    print(f"10,000 rows sorted and drawn in {took:.0f} ms")
+    assert column(page, "loss") == [str(number) for number in range(100)]
+    assert page.run("document.querySelectorAll('#table tbody tr').length") == 100
+    page.run("[...document.querySelectorAll('#pages button')].at(-1).click()")
+    assert column(page, "loss") == [str(number) for number in range(100, 200)]
+    fill(page, "#search", "y=77")
+    page.wait("document.getElementById('shown').textContent === '100 of 10,000 sessions'")
+    assert set(column(page, "y")) == {"77"}
+
+
+def test_the_keyboard_reaches_and_works_everything(show: Open) -> None:
+    page = show(GRID, graded)
+    page.run("document.querySelector('#table thead button').focus()")
+    page.press("Tab")
+    assert page.run("document.activeElement.firstChild.data") == "lr"
+    page.press("Enter")
+    page.press("Enter")
+    assert column(page, "lr")[0] == "0.1"
+    page.run("document.querySelector('#table tbody button').focus()")
+    page.press("Enter")
+    assert page.run("document.activeElement.getAttribute('aria-expanded')") == "true"
+    page.press(" ")
+    assert page.run("document.querySelectorAll('#table .detail').length") == 0
+    page.run("document.activeElement.blur(); window.scrollTo(0, 0)")
+
+
+def test_everything_that_can_be_worked_has_a_name(show: Open) -> None:
+    page = show(GRID, graded)
+    nodes = page.call("Accessibility.getFullAXTree")["nodes"]
+    by_role: dict[str, list[str]] = {}
+    for node in nodes:
+        if not node.get("ignored"):
+            by_role.setdefault(node["role"]["value"], []).append(node.get("name", {}).get("value", ""))
+    for role in ("button", "combobox", "textbox", "searchbox", "region", "image", "link", "table"):
+        assert by_role[role], role
+        assert all(by_role[role]), (role, by_role[role])
+    assert by_role["heading"][:3] == ["sweep", "Overview", "Plot"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_needs_no_sideways_scrolling_in_light_and_dark(show: Open, scheme: str) -> None:
+    page = show(GRID, graded, width=390, scheme=scheme)
+    assert page.run("document.documentElement.scrollWidth <= innerWidth")
+    dark = page.run("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 28)"
+    assert dark == (scheme == "dark")
+    page.run("document.getElementById('theme').click()")
+    assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+@pytest.mark.parametrize(
+    ("values", "tiles", "below", "note"),
+    [
+        ("[7]", ["session 1", "failure 1"], "1 session", ""),
+        ("[7, 8, 9]", ["sessions 3", "failures 2"], "3 sessions", "2 of 3 sessions have no number for loss."),
+        ("[7, 5, 9]", ["sessions 3", "failure 1"], "3 sessions", "1 of 3 sessions has no number for loss."),
+    ],
+)
+def test_one_is_singular(show: Open, values: str, tiles: list[str], below: str, note: str) -> None:
+    def tell(session: Session) -> Told:
+        failed = session.params["k"].text in ("7", "8")
+        return Told(Outcome.FAILED, 1) if failed else Told(metrics={"loss": 1})
+
+    page = show(PLAIN.replace("'range:6'", values), tell)
+    script = (
+        "[...document.querySelectorAll('.tile')].slice(0, 2)"
+        ".map(tile => [tile.querySelector('dt'), tile.querySelector('b')].map(part => part.textContent).join(' '))"
+    )
+    assert (page.run(script), shown(page)) == (tiles, below)
+    assert page.run("document.getElementById('chart-note')?.textContent ?? ''") == note
+
+
+def test_a_sweep_of_which_nothing_has_run_is_a_page_too(show: Open) -> None:
+    page = show(GRID, lambda _: None)
+    assert set(column(page, "status")) == {"○ new"}
+    assert "No session has a metric that is a number yet." in page.run("document.querySelector('#plot').innerText")
+    assert "Nothing has begun to run yet." in page.run("document.querySelector('#timeline').innerText")
+
+
+@pytest.mark.parametrize(
+    "ranges", ["a: [1, 2, 3]", "a: [x, y], b: [x, y, z]", "a: [1, 2], b: [3, 4]", "a: [1, 2], b: [x, y], c: [3, 4]"]
+)
+def test_every_kind_of_plot_is_drawn(show: Open, ranges: str) -> None:
+    names = [part.split(":")[0].split(",")[-1].strip() for part in ranges.split("], ")]
+    command = ", ".join(f"${name}" for name in names)
+    text = f"exec: ['true', {command}]\nranges: {{{ranges}}}\nrepeat: 2\nmetrics: {{l: {{last_line: l}}}}\n"
+    page = show(text, lambda session: Told(metrics={"l": session.index}))
+    script = (
+        "(c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; const seen = new Set();"
+        " for (let i = 0; i < d.length; i += 4) if (d[i + 3]) seen.add(d[i] << 16 | d[i + 1] << 8 | d[i + 2]);"
+        " return seen.size; })"
+    )
+    for element in ("chart", "gantt"):
+        assert page.run(f"{script}(document.querySelector('#{element} canvas'))") > 20

@@ -1,0 +1,234 @@
+"""JUnit XML as CI systems read it: valid, complete, and whatever sessions print."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import junitparser
+import pytest
+import xmlschema
+
+from runner.model import Outcome
+from runner.plan.plan import Plan
+from runner.reporters import junit
+from runner.state import open_for_writing
+from tests.facts import apply_started, ended, submitted
+from tests.paths import TESTS
+
+SWEEP = """\
+exec: [python3, session.py, $how]
+ranges: {how: [good, bad, flaky, worse, slow, killed, silent, noisy, unborn]}
+timeout: 5s
+grace: 100ms
+retry: {limit: 2, backoff: 10ms, on: [failed, lost]}
+resources: {cpu: 0.1}
+metrics: {m: {regex: 'm=(.*)'}}
+"""
+
+SESSION = r"""
+import os, sys, time
+how, attempt = sys.argv[1], os.environ["RUNNER_ATTEMPT"]
+print("m=<&>")
+if how == "slow":
+    time.sleep(60)
+if how == "noisy":
+    sys.stderr.buffer.write(b"\x1b[31m\x00 ]]> </failure> \xff \x08\x0b & \xef\xbf\xbe end\n")
+    sys.exit(1)
+if how == "silent":
+    print("told on stdout")
+    sys.exit(4)
+if how == "killed":
+    os.kill(os.getpid(), 9)
+if how == "bad" or how == "worse" or (how == "flaky" and attempt != "3"):
+    print("first line", file=sys.stderr)
+    print(f"{how} in attempt {attempt}", file=sys.stderr)
+    sys.exit(3)
+"""
+
+
+def runner(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
+    command = [sys.executable, "-m", "runner", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120, env=environ)
+
+
+def validate(path: Path) -> None:
+    xmlschema.XMLSchema(TESTS / "junit.xsd").validate(str(path))
+
+
+def suites(path: Path) -> dict[str, junitparser.TestSuite]:
+    read = junitparser.JUnitXml.fromfile(str(path))
+    assert isinstance(read, junitparser.JUnitXml)
+    return {properties(suite)["how"]: suite for suite in read if isinstance(suite, junitparser.TestSuite)}
+
+
+def properties(suite: junitparser.TestSuite) -> dict[str, str]:
+    return {each.attrib["name"]: each.attrib["value"] for each in suite._elem.iterfind("properties/property")}
+
+
+def children(suite: junitparser.TestSuite) -> list[tuple[str, str | None, str]]:
+    """Kind, type and text of what stands in the test case."""
+    case = suite._elem.find("testcase")
+    assert case is not None
+    return [(each.tag, each.get("type"), "".join(each.itertext())) for each in case]
+
+
+@pytest.mark.parametrize("command", ["apply", "results"])
+def test_stdout_has_other_data(tmp_path: Path, command: str) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: ['true']\n")
+    done = runner(tmp_path, command, "--junit", "-")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "error: `-` is no file to write to" in done.stderr
+    assert not (tmp_path / "-").exists()
+    assert not (tmp_path / ".runner").exists()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("junit")
+    (folder / "session.py").write_text(SESSION)
+    (folder / "sweep.yaml").write_text(SWEEP)
+    done = runner(folder, "apply", "--junit", "junit.xml", "--max-parallel", "4")
+    assert done.returncode == 1, done.stderr
+    return folder
+
+
+def test_is_valid_and_counts_what_it_holds(folder: Path) -> None:
+    validate(folder / "junit.xml")
+    read = junitparser.JUnitXml.fromfile(str(folder / "junit.xml"))
+    said = (read.tests, read.failures, read.errors)
+    read.update_statistics()  # type: ignore[no-untyped-call]
+    assert said == (read.tests, read.failures, read.errors) == (9, 6, 0)
+    assert [path.name for path in folder.glob("*junit*")] == ["junit.xml"]
+
+
+def test_variables_and_metrics_are_properties(folder: Path) -> None:
+    suite = suites(folder / "junit.xml")["good"]
+    found = properties(suite)
+    assert len(found.pop("runner.session")) == 16
+    assert found == {"how": "good", "runner.status": "succeeded", "runner.apply.attempts": "1", "metrics.m": "<&>"}
+    (case,) = suite
+    assert (case.name, case.classname, children(suite)) == ("how=good", "sweep", [])
+    assert 0 < case.time < 60
+
+
+def test_each_of_several_repeats_has_its_number(tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: ['true', $how]\nranges: {how: [good]}\nrepeat: 2\n")
+    assert runner(tmp_path, "results", "--junit", "junit.xml").returncode == 0
+    read = junitparser.JUnitXml.fromfile(str(tmp_path / "junit.xml"))
+    assert [properties(suite)["repeat"] for suite in read] == ["0", "1"]
+
+
+def test_a_failure_has_its_cause_and_the_end_of_its_log(folder: Path) -> None:
+    found = suites(folder / "junit.xml")
+    assert (
+        children(found["slow"]) == [("failure", "timed-out", "m=<&>")] or children(found["slow"])[0][1] == "timed-out"
+    )
+    first, *again = children(found["bad"])
+    assert first == ("failure", "failed", "first line\nbad in attempt 1")
+    assert again == [("rerunFailure", "failed", f"first line\nbad in attempt {number}") for number in (2, 3)]
+    message = found["bad"]._elem.find("testcase/failure").get("message")
+    assert message == "exit code 3: bad in attempt 1"
+    assert children(found["silent"])[0] == ("failure", "failed", "m=<&>\ntold on stdout")
+    assert children(found["killed"])[0][:2] == ("failure", "failed")
+
+
+def test_what_succeeded_at_last_is_flaky(folder: Path) -> None:
+    suite = suites(folder / "junit.xml")["flaky"]
+    assert (suite.failures, suite.errors) == (0, 0)
+    assert children(suite) == [("flakyFailure", "failed", f"first line\nflaky in attempt {n}") for n in (1, 2)]
+    (case,) = suite
+    assert case.is_passed
+
+
+def test_nothing_a_session_prints_breaks_it(folder: Path) -> None:
+    text = children(suites(folder / "junit.xml")["noisy"])[0][2]
+    assert "]]> </failure>" in text
+    assert text.endswith("end")
+
+
+def test_later_applies_do_not_call_flaky_what_failed_before_them(folder: Path) -> None:
+    """A cached state remembers failures for ever; only tries of one apply are retries."""
+    again = folder / "again"
+    again.mkdir()
+    (again / "session.py").write_text(SESSION)
+    (again / "sweep.yaml").write_text("exec: [sh, -c, 'test -e good', sh, $how]\nranges: {how: [x]}\n")
+    assert runner(again, "apply", "--junit", "a.xml").returncode == 1
+    (again / "good").touch()
+    assert runner(again, "apply", "--junit", "b.xml").returncode == 0
+    assert [kind for kind, _, _ in children(suites(again / "a.xml")["x"])] == ["failure"]
+    assert children(suites(again / "b.xml")["x"]) == []
+
+
+def test_values_that_xml_cannot_hold_are_told_in_other_words(tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text(
+        'exec: ["false", $how]\nname: "<&\\""\nranges: {how: ["a\\x01\\e", "t\\tn\\nr\\r", "\\uFFFE", "<&>\\"\'", "😀"]}\n'
+    )
+    assert runner(tmp_path, "apply", "--junit", "junit.xml").returncode == 1
+    validate(tmp_path / "junit.xml")
+    values = [
+        prop.get("value") for prop in ElementTree.parse(tmp_path / "junit.xml").iterfind(".//property[@name='how']")
+    ]
+    assert values == ["a\\x01\\x1b", "t\tn\nr\r", "\\ufffe", "<&>\"'", "😀"]
+
+
+def test_what_was_not_run_is_skipped_and_results_write_the_same(tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: [test, $how, -lt, 2]\nranges: {how: [1, 2, 3]}\n")
+    runner(tmp_path, "apply", "--fail-fast", "--max-parallel", "1", "--junit", "a.xml")
+    assert runner(tmp_path, "results", "--junit", "b.xml").returncode == 0
+    assert (tmp_path / "a.xml").read_bytes() == (tmp_path / "b.xml").read_bytes()
+    validate(tmp_path / "a.xml")
+    assert [[kind for kind, _, _ in children(suite)] for suite in suites(tmp_path / "a.xml").values()] == [
+        *([], ["failure"], ["skipped"])
+    ]
+    assert runner(tmp_path, "apply", "--select", "how=1", "--junit", "c.xml").returncode == 0
+    assert list(suites(tmp_path / "c.xml")) == ["1"]
+
+
+def test_a_lost_session_is_an_error_and_a_failed_build_shows_its_log(tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text(
+        "exec: ['true']\nbuild: echo $how is broken >&2; exit $how\nfiles: [sweep.yaml]\nranges: {how: [0, 7]}\n"
+    )
+    assert runner(tmp_path, "apply", "--junit", "junit.xml").returncode == 1
+    validate(tmp_path / "junit.xml")
+    ((kind, _, text),) = children(suites(tmp_path / "junit.xml")["7"])
+    assert (kind, text) == ("failure", "7 is broken")
+
+
+def test_a_place_that_cannot_be_written_to_is_told_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: [touch, ran]\n")
+    done = runner(tmp_path, "apply", "--junit", "nowhere/junit.xml")
+    assert (done.returncode, (tmp_path / "ran").exists()) == (2, False)
+    assert "cannot write `nowhere/junit.xml`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("tried", "kinds"),
+    [
+        ([Outcome.LOST, Outcome.FAILED], ["rerunFailure", "error"]),
+        ([Outcome.FAILED, Outcome.LOST], ["failure", "rerunError"]),
+        ([Outcome.FAILED, Outcome.LOST, Outcome.SUCCEEDED], ["flakyFailure", "flakyError"]),
+        ([Outcome.LOST, Outcome.FAILED, Outcome.SUCCEEDED], ["flakyFailure", "flakyError"]),
+        ([Outcome.CANCELLED], ["error"]),
+        ([Outcome.REJECTED], ["error"]),
+        ([Outcome.OUT_OF_MEMORY], ["failure"]),
+    ],
+)
+def test_elements_stand_in_the_order_that_surefire_wants(
+    tmp_path: Path, plan_text: Callable[[str], Plan], tried: list[Outcome], kinds: list[str]
+) -> None:
+    plan = plan_text("exec: [echo, $how]\nranges: {how: [x]}\n")
+    (one,) = plan
+    with open_for_writing(tmp_path, "sweep") as state:
+        state.journal.record(apply_started(recipe=plan.recipe))
+        for number, outcome in enumerate(tried, 1):
+            state.journal.record(submitted(one, number))
+            state.journal.record(ended(one, outcome, number))
+        junit.write(tmp_path / "junit.xml", plan, lambda: plan, state)
+    validate(tmp_path / "junit.xml")
+    assert [kind for kind, _, _ in children(suites(tmp_path / "junit.xml")["x"])] == kinds

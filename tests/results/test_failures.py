@@ -1,0 +1,120 @@
+"""Failures fall together by what they share, and by nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner.model import Outcome
+from runner.results.failures import TAIL, Failure, by_cause, headline, last_line, last_lines, sans_numbers
+
+
+def failure(number: int, line: str | None, outcome: Outcome = Outcome.FAILED, code: int | None = 1) -> Failure:
+    return Failure(f"{number:016x}", 1, outcome, code, "exit code 1", line)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("cannot open port 8080", "cannot open port 8081"),
+        ("loss is 1.5e-3 at step 7", "loss is 22 at step 1,000"),
+        ("<Foo object at 0x7f3a2c>", "<Foo object at 0xdeadbeef99>"),
+        ("no output/6af37e3084b3662c/a.txt", "no output/99a891d771426555/a.txt"),
+        ("2026-11-25 17:48:01 ERROR: gone", "2026-11-26 09:01:59 ERROR: gone"),
+        (" 12%|█▏        | 12/100", " 97%|█████████▋| 97/100"),
+        ("[#####.....] 50%", "[#######...] 70%"),
+        ("[====>     ] 50%", "[==========] 100%"),
+        ("a  b", "a b"),
+    ],
+)
+def test_numbers_and_what_moves_like_them_do_not_tell_causes_apart(one: str, other: str) -> None:
+    assert sans_numbers(one) == sans_numbers(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("no module named numpy", "no module named scipy"),
+        ("cannot open a", "cannot open b"),
+        ("facade", "decade"),
+        ("accessed", "defaced"),
+    ],
+)
+def test_words_do(one: str, other: str) -> None:
+    assert sans_numbers(one) != sans_numbers(other)
+
+
+def test_the_most_frequent_cause_comes_first_and_keeps_the_order_of_its_failures() -> None:
+    failures = [
+        failure(0, "disk full"),
+        failure(1, "lr 0.1 diverged"),
+        failure(2, "lr 0.2 diverged"),
+        failure(3, "lr 0.2 diverged", code=2),
+        failure(4, "lr 0.2 diverged", Outcome.TIMED_OUT),
+    ]
+    causes = by_cause(failures)
+    assert [[int(one.session, 16) for one in cause.failures] for cause in causes] == [[1, 2], [0], [3], [4]]
+    assert causes[0].text == "lr 0.1 diverged"
+    assert causes[0].how == "failed (exit code 1)"
+    assert headline(causes) == "4 failed, 1 timed-out, 4 causes"
+    assert headline(by_cause(failures[:1])) == "1 failed, 1 cause"
+    assert headline([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "line", "title"),
+    [
+        (1, "exit code 1", "boom", "failed (exit code 1): boom"),
+        (1, "exit code 1", None, "failed (exit code 1): nothing on stderr"),
+        (1, None, None, "failed (exit code 1): nothing on stderr"),
+        (137, "killed by SIGKILL", None, "failed (killed by SIGKILL)"),
+        (137, "killed by SIGKILL", "boom", "failed (killed by SIGKILL): boom"),
+        (None, "after 9s", None, "failed (after 9s)"),
+        (None, None, None, "failed"),
+    ],
+)
+def test_a_title_says_how_it_ended_and_what_more_is_known(
+    code: int | None, reason: str | None, line: str | None, title: str
+) -> None:
+    """The reason, which a line does not hide, once; a code that the reason stands for is of no use."""
+    (cause,) = by_cause([Failure("0" * 16, 1, Outcome.FAILED, code, reason, line)])
+    assert cause.title == title
+
+
+def test_without_a_line_the_reason_tells_causes_apart() -> None:
+    reasons = ["used 300 MiB of its 256 MiB of memory", "used 290 MiB of its 256 MiB of memory", "no such image"]
+    failures = [Failure(f"{at:016x}", 1, Outcome.REJECTED, None, reason, None) for at, reason in enumerate(reasons)]
+    found = [(cause.title, len(cause.failures)) for cause in by_cause(failures)]
+    assert found == [(f"rejected ({reasons[0]})", 2), (f"rejected ({reasons[2]})", 1)]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (b"", None),
+        (b"\n \n", None),
+        (b"one\ntwo\n\n  \n", "two"),
+        (b"one\r\ntwo\r\n", "two"),
+        (b"10%\r20%\r30%", "30%"),
+        (b"10%\rdone\r", "done"),
+        (b"\x1b[1;31merror:\x1b[0m it broke\x1b[K\n", "error: it broke"),
+        (b"\x1b]0;title\x07bell \x07\n", "bell �"),
+        (b"bad \xff byte", "bad � byte"),
+        (b"x" * 1000, "x" * 400),
+        (b"y" * TAIL + b"\nlast\n", "last"),
+    ],
+)
+def test_the_last_line_is_what_a_terminal_would_leave_standing(tmp_path: Path, text: bytes, line: str | None) -> None:
+    (tmp_path / "log").write_bytes(text)
+    assert last_line(tmp_path / "log") == line
+
+
+def test_last_lines_are_whole(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("".join(f"line {number:05}\n" for number in range(5000)))
+    assert last_lines(tmp_path / "log", 2) == ["line 04998", "line 04999"]
+    assert all(len(line) == len("line 00000") for line in last_lines(tmp_path / "log", 10_000))
+    assert last_lines(tmp_path / "missing", 2) == []
+    (tmp_path / "blank").write_text("\n \n\t\n")
+    assert last_lines(tmp_path / "blank", 2) == []
+    assert last_line(tmp_path) is None
