@@ -58,13 +58,14 @@ class LazyCommands(click.Group):
 
 
 @click.group(
+    "runner",
     cls=LazyCommands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 some session did not succeed, 2 the input is wrong, 3 the environment failed, "
     "10 there is something to run (plan --exit-code).",
 )
 @click.version_option(runner.__version__, prog_name="runner")
-def main() -> None:
+def runner_command() -> None:
     """Declarative batch runs: `runner apply sweep.yaml` makes the results of a sweep exist.
 
     It compares what the file describes with what has already run, and runs the difference.

@@ -53,12 +53,12 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _call(arguments: Sequence[str]) -> int:
-    from runner.cli import main
+    from runner.cli import runner_command
 
     try:
         # Not click's own `main`: that one makes 1 of a closed stdout.
-        with main.make_context("runner", list(arguments) or ["--help"]) as context:
-            result = main.invoke(context)
+        with runner_command.make_context("runner", list(arguments) or ["--help"]) as context:
+            result = runner_command.invoke(context)
         return result if isinstance(result, int) else EXIT_OK
     except OutputLost:
         raise
