@@ -123,7 +123,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class AttemptEnd:
     """How a job ended, as the backend saw it. Times are seconds, `max_rss` bytes; None where unknown.
 
     `exit_code` is the program's, 128+n after signal n. `reason` is for people, without a full stop. The executor has

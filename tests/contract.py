@@ -17,7 +17,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from runner.backends.base import Backend
-from runner.model import Attempt, Ended, Outcome, Resources
+from runner.model import Attempt, AttemptEnd, Outcome, Resources
 
 T = TypeVar("T")
 Command = str | tuple[str, ...]
@@ -72,10 +72,10 @@ class Site:
 
         return trio.run(main, clock=self.clock)
 
-    def end_of(self, attempt: Attempt) -> Ended:
+    def end_of(self, attempt: Attempt) -> AttemptEnd:
         """Run one attempt to its end."""
 
-        async def body(backend: Backend) -> Ended:
+        async def body(backend: Backend) -> AttemptEnd:
             return await backend.wait(await backend.submit(attempt))
 
         return self.run(body)
@@ -186,9 +186,9 @@ class Contract:
         """`wait` may be asked by several at once, and again, and says the same."""
         attempt = site.attempt(site.failing)
 
-        async def body(backend: Backend) -> list[Ended]:
+        async def body(backend: Backend) -> list[AttemptEnd]:
             job = await backend.submit(attempt)
-            ends: list[Ended] = []
+            ends: list[AttemptEnd] = []
 
             async def waiter() -> None:
                 ends.append(await backend.wait(job))
@@ -224,7 +224,7 @@ class Contract:
     def test_cancel_running(self, site: Site) -> None:
         """`cancel` returns when the job is gone, and its end is no success."""
 
-        async def body(backend: Backend) -> Ended:
+        async def body(backend: Backend) -> AttemptEnd:
             job = await backend.submit(site.attempt(site.sleeping))
             await backend.started(job, ignore)
             await backend.cancel(job, 10)
@@ -236,7 +236,7 @@ class Contract:
         """A second `cancel` with a shorter grace overrules the first."""
         attempt = real.attempt('trap "" TERM; echo ready; while :; do sleep 1000; done')
 
-        async def body(backend: Backend) -> Ended:
+        async def body(backend: Backend) -> AttemptEnd:
             job = await backend.submit(attempt)
             await backend.started(job, ignore)
             while "ready" not in real.stdout(attempt):
@@ -253,7 +253,7 @@ class Contract:
     def test_cancel_ended_or_unknown(self, site: Site) -> None:
         """There is nothing wrong with cancelling what has ended, or what nobody knows; an end stays as it was."""
 
-        async def body(backend: Backend) -> Ended:
+        async def body(backend: Backend) -> AttemptEnd:
             job = await backend.submit(site.attempt(site.succeeding))
             ended = await backend.wait(job)
             await backend.cancel(job, 10)
@@ -332,7 +332,7 @@ class AheadContract(Contract):
     def test_ahead_of_nothing(self, site: Site) -> None:
         """Where fewer run by the time it arrives, it begins at once."""
 
-        async def body(backend: Backend) -> Ended:
+        async def body(backend: Backend) -> AttemptEnd:
             return await backend.wait(await backend.submit(replace(site.attempt(site.succeeding), most=1)))
 
         assert site.run(body).outcome is Outcome.SUCCEEDED

@@ -9,7 +9,7 @@ from types import TracebackType
 import trio
 
 from runner.backends.base import Rejected, Started
-from runner.model import Attempt, Ended, Outcome, Resources
+from runner.model import Attempt, AttemptEnd, Outcome, Resources
 
 DYING = 0.125
 """Seconds from KILL to the end: nothing dies at the very moment it is told to."""
@@ -50,7 +50,7 @@ class FakeJob:
     script: Script
     starts: float
     ends: float
-    ended: Ended
+    ended: AttemptEnd
     changed: trio.Event = field(default_factory=trio.Event)
 
     @property
@@ -68,7 +68,7 @@ class FakeJob:
         if when < self.ends:
             self.ends = when
             ran = max(0.0, when - self.starts)
-            self.ended = Ended(outcome, exit_code, None, duration=ran, cpu_time=ran, max_rss=self.script.max_rss)
+            self.ended = AttemptEnd(outcome, exit_code, None, duration=ran, cpu_time=ran, max_rss=self.script.max_rss)
             self.starts = min(self.starts, when)
             self.changed.set()
             self.changed = trio.Event()
@@ -88,9 +88,9 @@ class Cluster:
     def add(self, attempt: Attempt, script: Script, timeout: float | None) -> FakeJob:
         starts = trio.current_time() + script.queued
         outcome = script.outcome or (Outcome.FAILED if script.exit_code else Outcome.SUCCEEDED)
-        ended = Ended(outcome, script.exit_code, None, script.duration, script.duration, script.max_rss)
+        ended = AttemptEnd(outcome, script.exit_code, None, script.duration, script.duration, script.max_rss)
         if not script.begins:
-            ended = Ended(Outcome.LOST, None, "it never began", began=False)
+            ended = AttemptEnd(Outcome.LOST, None, "it never began", began=False)
         job = FakeJob(f"fake-{len(self.jobs)}", attempt, script, starts, starts + script.duration, ended)
         if timeout is not None:
             patience = attempt.grace if script.leaving is None else min(script.leaving, attempt.grace)
@@ -205,7 +205,7 @@ class FakeBackend:
         await it.reach(lambda: it.starts)
         return Started(it.starts, "fakehost")
 
-    async def wait(self, job: str) -> Ended:
+    async def wait(self, job: str) -> AttemptEnd:
         it = self._job(job)
         if it.script.wait_error is not None:
             await trio.lowlevel.checkpoint()

@@ -18,7 +18,7 @@ from runner.events import (
 )
 from runner.executor import Builds, Executor, Todo
 from runner.executor.capacity import Capacity, DeviceLocks
-from runner.model import Amount, Attempt, Ended, Outcome, Policy, Resources, Scalar, Session
+from runner.model import Amount, Attempt, AttemptEnd, Outcome, Policy, Resources, Scalar, Session
 from tests.fake_backend import Cluster, FakeBackend, FakeJob, Script
 
 Scripts = Callable[[int, int], Script]
@@ -149,12 +149,12 @@ class Apply:
         self.prepared.append((session.id, number, devices))
         return replace(attempt_of(session, number, self.policy), most=most)
 
-    async def _collect(self, attempt: Attempt, ended: Ended) -> Mapping[str, Scalar]:
+    async def _collect(self, attempt: Attempt, ended: AttemptEnd) -> Mapping[str, Scalar]:
         if seconds := self.collecting(index_of(attempt.session)):
             await trio.sleep(seconds)
         return self.collect(attempt, ended)
 
-    def collect(self, attempt: Attempt, ended: Ended) -> Mapping[str, Scalar]:
+    def collect(self, attempt: Attempt, ended: AttemptEnd) -> Mapping[str, Scalar]:
         return {"exit": ended.exit_code}
 
     async def __call__(

@@ -31,7 +31,7 @@ from runner.errors import InvalidInput
 from runner.events import ApplyEnded, ApplyStarted, Event
 from runner.executor import Executor
 from runner.executor.capacity import Capacity
-from runner.model import Attempt, Ended, Outcome, Scalar, Session
+from runner.model import Attempt, AttemptEnd, Outcome, Scalar, Session
 from runner.plan.plan import Plan
 from runner.state import State
 
@@ -259,10 +259,10 @@ class Apply:
         """`--fresh` empties the output folder once for each session: its retries go on from their checkpoints."""
         self.state.prepare(session.id, number, params_json(session), empty=self.choice.fresh and not retries)
 
-    def _put_away(self, session: str, number: int, ended: Ended) -> None:
+    def _put_away(self, session: str, number: int, ended: AttemptEnd) -> None:
         self.state.tidy(session, number, over=ended.over)
 
-    async def _collect(self, attempt: Attempt, ended: Ended) -> Mapping[str, Scalar]:
+    async def _collect(self, attempt: Attempt, ended: AttemptEnd) -> Mapping[str, Scalar]:
         return await self.collector.collect(Path(attempt.output), Path(attempt.stdout))
 
 

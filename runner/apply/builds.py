@@ -15,7 +15,7 @@ from pathlib import Path
 
 from runner.config.sweep import Sweep
 from runner.errors import EnvironmentFailed
-from runner.model import Attempt, Ended, Outcome, Recipe, Session
+from runner.model import Attempt, AttemptEnd, Outcome, Recipe, Session
 from runner.plan.builds import build_key
 from runner.state import State
 from runner.state.fs import guarded
@@ -84,7 +84,7 @@ class Builds:
     def _key(self, session: Session) -> str:
         return build_key(session, self._recipe, self._sweep.backend.kind)
 
-    def finished(self, key: str, ended: Ended) -> None:
+    def finished(self, key: str, ended: AttemptEnd) -> None:
         if ended.outcome is Outcome.SUCCEEDED:
             self._ready.add(key)
 

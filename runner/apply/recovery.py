@@ -14,7 +14,7 @@ from runner.backends import BACKENDS
 from runner.backends.base import Backend
 from runner.errors import EnvironmentFailed
 from runner.events import AttemptEnded, BuildEnded, Emit, Event
-from runner.model import Ended, Outcome
+from runner.model import AttemptEnd, Outcome
 from runner.state import State
 from runner.state.host import Machine, Sight, here, sight
 from runner.state.rows import OpenAttempt, OpenBuild
@@ -162,10 +162,10 @@ def _why_over(machine: Machine | None, gone: bool) -> str | None:
 def _lost(left: OpenAttempt | OpenBuild, reason: str) -> Event:
     if isinstance(left, OpenBuild):
         return BuildEnded(time.time(), left.build, Outcome.LOST, None, reason, None)
-    return _ended(left, Ended(Outcome.LOST, None, reason))
+    return _ended(left, AttemptEnd(Outcome.LOST, None, reason))
 
 
-def _ended(left: OpenAttempt, ended: Ended) -> AttemptEnded:
+def _ended(left: OpenAttempt, ended: AttemptEnd) -> AttemptEnded:
     return AttemptEnded(
         at=time.time(),
         session=left.session,

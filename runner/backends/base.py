@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from runner.model import Attempt, Ended
+from runner.model import Attempt, AttemptEnd
 
 FOR_MAX_PARALLEL = "for `max_parallel`"
 """What a job waits for at a backend that keeps that limit itself, in the words that `on_waiting` is told."""
@@ -88,7 +88,7 @@ class Backend(Protocol):
         """Return when the job's command has begun (or has already ended); tell `on_waiting` why it has not, when that changes."""
         ...
 
-    async def wait(self, job: str) -> Ended:
+    async def wait(self, job: str) -> AttemptEnd:
         """Return how the job ended, its logs and outputs in place. May be called again.
 
         A job that was found, but never submitted by this process, may be waited for; its logs then have no place.

@@ -13,7 +13,7 @@ from runner.backends.base import Backend, Rejected, Started
 from runner.executor.capacity import Lease
 from runner.executor.queue import Entry
 from runner.executor.recorder import Record
-from runner.model import Attempt, Ended, Outcome
+from runner.model import Attempt, AttemptEnd, Outcome
 
 ENDING = 30.0
 """Seconds beyond its grace that a job gets to be gone before runner leaves without it."""
@@ -97,13 +97,13 @@ class Job:
         self._left = True
         self._scope.cancel()
 
-    async def run(self, submitted: Callable[[], None]) -> Ended | None:
+    async def run(self, submitted: Callable[[], None]) -> AttemptEnd | None:
         """See it through, from handing it over (also one that is adopted: that starts nothing) to its end.
 
         `submitted` is called once that has been done, or not. None if it was left, is not gone although it should be,
         or if its intent could not be recorded.
         """
-        ended: Ended | None = None
+        ended: AttemptEnd | None = None
         with self._scope:
             try:
                 ended = await self._submit()
@@ -115,7 +115,7 @@ class Job:
             return await self._cut_short()
         return ended
 
-    async def _submit(self) -> Ended | None:
+    async def _submit(self) -> AttemptEnd | None:
         """Hand it over. Its end, if that was all."""
         adopted = self.id is not None
         if self.asked is not None and not adopted:
@@ -125,12 +125,12 @@ class Job:
         try:
             self.id = await self._backend.submit(self.attempt, self._wait)
         except Rejected as refusal:
-            return Ended(Outcome.REJECTED, None, refusal.reason)
+            return AttemptEnd(Outcome.REJECTED, None, refusal.reason)
         if self._backend.outlives_client and not adopted:
             self._record.accepted(self.entry, self.id)
         return None
 
-    async def _follow(self, job: str) -> Ended:
+    async def _follow(self, job: str) -> AttemptEnd:
         timeout = None if self._backend.outlives_client else self.attempt.timeout
         self._following = True
         if self.asked is not None or self._left:
@@ -148,7 +148,7 @@ class Job:
         if self.started is not None and self.lease is not None and self.id is not None:
             self._record.started(self.entry, self.id, self.started, self.lease.devices)
 
-    async def _cut_short(self) -> Ended | None:
+    async def _cut_short(self) -> AttemptEnd | None:
         """Somebody has asked for its end, or its time is over."""
         if self.id is None:
             ended = await self._look_for()
@@ -160,7 +160,7 @@ class Job:
             self.asked = Asked(Outcome.TIMED_OUT, f"ran longer than {_duration(self.attempt.timeout)}")
         return await self._end(self.asked)
 
-    async def salvage(self) -> Ended | None:
+    async def salvage(self) -> AttemptEnd | None:
         """After an error at the backend: end it if that still works, unless it was left."""
         if self._left:
             return None
@@ -177,7 +177,7 @@ class Job:
         self._record.waiting(self.entry, reason)
         self._on_waiting(self)
 
-    async def _look_for(self) -> Ended | None:
+    async def _look_for(self) -> AttemptEnd | None:
         """The submission was cut short; did the backend get it? With no answer the journal keeps it open."""
         assert self.asked is not None
         with trio.move_on_after(ENDING, shield=True):
@@ -186,7 +186,7 @@ class Job:
         self._left = True
         return None
 
-    async def _end(self, asked: Asked) -> Ended | None:
+    async def _end(self, asked: Asked) -> AttemptEnd | None:
         assert self.id is not None
         while not self._left and trio.current_time() < self._give_up:
             with trio.CancelScope(deadline=self._give_up, shield=True) as self._scope:
@@ -199,11 +199,11 @@ class Job:
         return None
 
 
-def _never_ran(asked: Asked) -> Ended:
-    return Ended(asked.outcome, None, asked.reason)
+def _never_ran(asked: Asked) -> AttemptEnd:
+    return AttemptEnd(asked.outcome, None, asked.reason)
 
 
-def _as_asked(ended: Ended, asked: Asked) -> Ended:
+def _as_asked(ended: AttemptEnd, asked: Asked) -> AttemptEnd:
     """What had ended by itself, or nobody knows how, stays as it is."""
     if ended.outcome is not Outcome.CANCELLED:
         return ended

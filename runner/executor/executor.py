@@ -20,7 +20,7 @@ from runner.executor.queue import Entry
 from runner.executor.recorder import Record
 from runner.executor.types import Builds, Running, Snapshot, Todo
 from runner.executor.utilization import Meter
-from runner.model import Attempt, Ended, Outcome, Policy, Resources, Scalar, Session, Usage
+from runner.model import Attempt, AttemptEnd, Outcome, Policy, Resources, Scalar, Session, Usage
 
 LOCK_POLL = 1.0
 """Seconds between two tries for a device that another process holds."""
@@ -45,8 +45,8 @@ class Executor:
         emit: Emit,
         prepare: Callable[[Session, int, tuple[str, ...], int | None], Attempt],
         make_ready: Callable[[Session, int, int], None],
-        collect: Callable[[Attempt, Ended], Awaitable[Mapping[str, Scalar]]] | None,
-        put_away: Callable[[str, int, Ended], None],
+        collect: Callable[[Attempt, AttemptEnd], Awaitable[Mapping[str, Scalar]]] | None,
+        put_away: Callable[[str, int, AttemptEnd], None],
         commit: Callable[[], None] = lambda: None,
         builds: Builds | None = None,
         clock: Callable[[], float] = time.time,
@@ -267,7 +267,7 @@ class Executor:
         Shielded throughout: whoever wants it to end asks the job.
         """
         job = self._begun.popleft()
-        ended: Ended | None = None
+        ended: AttemptEnd | None = None
         again = False
         try:
             ended = await job.run(self._submitted)
@@ -300,7 +300,7 @@ class Executor:
         if self._detach:
             self._changed.set()
 
-    async def _finish(self, job: Job, ended: Ended) -> bool:
+    async def _finish(self, job: Job, ended: AttemptEnd) -> bool:
         """Whether it is to be tried again."""
         entry = job.entry
         if self._capacity.kept_there is not None and job.started is not None and ended.duration is not None:
@@ -323,7 +323,7 @@ class Executor:
             self._waiting.again(entry, trio.current_time() + pause, ended.outcome, charged=charged)
         return pause is not None
 
-    def _finish_build(self, key: str, ended: Ended) -> None:
+    def _finish_build(self, key: str, ended: AttemptEnd) -> None:
         assert self._builds is not None
         self._record.build_ended(key, ended)
         self._builds.finished(key, ended)
@@ -335,9 +335,9 @@ class Executor:
     def _end_unstarted(self, entry: Entry, outcome: Outcome, reason: str) -> None:
         """An attempt that ends before the backend hears of it."""
         if self._record.begun(entry, self._attempt(entry)):
-            self._end(entry, Ended(outcome, None, reason), {}, None)
+            self._end(entry, AttemptEnd(outcome, None, reason), {}, None)
 
-    def _end(self, entry: Entry, ended: Ended, metrics: Mapping[str, Scalar], retry_in: float | None) -> None:
+    def _end(self, entry: Entry, ended: AttemptEnd, metrics: Mapping[str, Scalar], retry_in: float | None) -> None:
         self._record.ended(entry, ended, metrics, retry_in)
         self._put_away(entry.session.id, entry.attempt, ended)
         reason = stop_reason(self._policy.stop, self._record.failed, self._to_run)

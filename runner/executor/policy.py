@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.model import Ended, Outcome, Retry, Stop
+from runner.model import AttemptEnd, Outcome, Retry, Stop
 
 LONGEST_DOUBLING = 40
 """Keeps the exponential a float; by then the pause is beyond any life time."""
@@ -11,7 +11,7 @@ MOST_RESTARTS = 5
 """How often in one apply a session is submitted again because its command never began; uncharged."""
 
 
-def restart(ended: Ended, restarts: int) -> bool:
+def restart(ended: AttemptEnd, restarts: int) -> bool:
     """Whether to submit a session again as if nothing had been: the backend has lost it before its command began."""
     return ended.outcome is Outcome.LOST and not ended.began and restarts < MOST_RESTARTS
 

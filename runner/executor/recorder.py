@@ -21,7 +21,7 @@ from runner.events import (
     Event,
 )
 from runner.executor.queue import Entry
-from runner.model import Attempt, Ended, Outcome, Scalar, Usage
+from runner.model import Attempt, AttemptEnd, Outcome, Scalar, Usage
 
 
 class Record:
@@ -89,7 +89,7 @@ class Record:
             at, host = started.at, started.host
             self.tell(AttemptStarted(at, entry.session.id, entry.attempt, job, host, devices, started.cold))
 
-    def ended(self, entry: Entry, ended: Ended, metrics: Mapping[str, Scalar], retry_in: float | None) -> None:
+    def ended(self, entry: Entry, ended: AttemptEnd, metrics: Mapping[str, Scalar], retry_in: float | None) -> None:
         self._last[ended.outcome] += 1
         if retry_in is None and ended.outcome not in (Outcome.SUCCEEDED, Outcome.CANCELLED):
             self.failed += 1
@@ -109,7 +109,7 @@ class Record:
             )
         )
 
-    def build_ended(self, key: str, ended: Ended) -> None:
+    def build_ended(self, key: str, ended: AttemptEnd) -> None:
         now = self._clock()
         self.tell(BuildEnded(now, key, ended.outcome, ended.exit_code, ended.reason, ended.duration))
 

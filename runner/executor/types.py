@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from runner.backends.base import Started
 from runner.executor.capacity import Lease
-from runner.model import Attempt, Ended, Resources, Session
+from runner.model import Attempt, AttemptEnd, Resources, Session
 
 
 class Todo(NamedTuple):
@@ -26,7 +26,7 @@ class Builds(Protocol):
 
     def attempt(self, session: Session) -> Attempt: ...
 
-    def finished(self, key: str, ended: Ended) -> None: ...
+    def finished(self, key: str, ended: AttemptEnd) -> None: ...
 
 
 class Running(NamedTuple):

@@ -15,7 +15,7 @@ from runner.apply.builds import Builds
 from runner.config.fields import BackendChoice
 from runner.errors import EnvironmentFailed
 from runner.events import BuildEnded, BuildStarted
-from runner.model import Ended, Outcome, Session
+from runner.model import AttemptEnd, Outcome, Session
 from runner.plan.builds import build_key
 from runner.plan.plan import Plan
 from runner.state import State, open_for_writing
@@ -127,7 +127,7 @@ def test_what_has_succeeded_is_there_for_the_next_apply(plan: Plan, state: State
     one.attempt(first(plan))
     state.journal.record(BuildStarted(time.time(), key, "make", "name", "local"))
     state.journal.record(BuildEnded(time.time(), key, Outcome.SUCCEEDED, 0, None, 1.0))
-    one.finished(key, Ended(Outcome.SUCCEEDED, 0, None))
+    one.finished(key, AttemptEnd(Outcome.SUCCEEDED, 0, None))
     assert one.key(first(plan)) is None
     assert builds(plan, state).key(first(plan)) is None
     state.remove_build(key)

@@ -8,7 +8,7 @@ import trio
 
 from runner.events import ApplyEnded, BuildEnded, BuildStarted
 from runner.executor import Todo
-from runner.model import Attempt, Ended, Outcome, Policy, Retry, Session, Stop
+from runner.model import Attempt, AttemptEnd, Outcome, Policy, Retry, Session, Stop
 from tests.fake_backend import Script
 from tests.simulation import Apply, apply, attempt_of, session, simulate
 
@@ -31,7 +31,7 @@ class Workshop:
         made = session._replace(id=f"{BUILD + ord(session.build):016x}", exec=f"make {session.build}")
         return attempt_of(made, 1, Policy())
 
-    def finished(self, key: str, ended: Ended) -> None:
+    def finished(self, key: str, ended: AttemptEnd) -> None:
         self.finished_with.append((key, ended.outcome))
         if ended.outcome is Outcome.SUCCEEDED:
             self.there.add(key)

@@ -21,7 +21,7 @@ from runner.events import (
     Event,
 )
 from runner.executor import Todo
-from runner.model import Attempt, Ended, Outcome, Policy, Retry, Scalar, Session
+from runner.model import Attempt, AttemptEnd, Outcome, Policy, Retry, Scalar, Session
 from tests.fake_backend import Cluster, FakeBackend, Script
 from tests.simulation import Apply, apply, by_index, each, session, simulate, sweep
 
@@ -137,7 +137,7 @@ def test_an_error_of_a_part_ends_the_apply(part: str) -> None:
             raise ZeroDivisionError(part)
         return prepare(session, number, devices, most)
 
-    def bad_collect(attempt: Attempt, ended: Ended) -> dict[str, Scalar]:
+    def bad_collect(attempt: Attempt, ended: AttemptEnd) -> dict[str, Scalar]:
         raise ZeroDivisionError(part)
 
     def plan() -> Iterable[Session]:

@@ -18,7 +18,7 @@ from runner.backends.backendai.errors import Refused, hint
 from runner.backends.backendai.options import read
 from runner.backends.backendai.poller import Job, Watch
 from runner.backends.base import Rejected, Started
-from runner.model import Attempt, Ended
+from runner.model import Attempt, AttemptEnd
 from runner.units import format_memory
 
 REMEMBERED = 1000
@@ -52,7 +52,7 @@ class BackendAI:
         self._ids: dict[str, str] = {}  # by name
         self._attempts: dict[str, Attempt] = {}  # by id
         self._started: dict[str, Started] = {}
-        self._ended: dict[str, Ended] = {}
+        self._ended: dict[str, AttemptEnd] = {}
         self._locks: dict[str, trio.Lock] = {}
         self._asked: set[str] = set()
         self._going: set[Job] = set()
@@ -159,7 +159,7 @@ class BackendAI:
         await trio.lowlevel.checkpoint()
         return self._started[job]
 
-    async def wait(self, job: str) -> Ended:
+    async def wait(self, job: str) -> AttemptEnd:
         it = self._watch.job(job)
         async with self._locks.setdefault(job, trio.Lock()):
             if job not in self._ended:
@@ -193,7 +193,7 @@ class BackendAI:
                 await self._watch.until(it, lambda: it.over)  # noqa: B023
         self._going = {it for it in self._going if not it.over}
 
-    async def _follow_out(self, it: Job) -> Ended:
+    async def _follow_out(self, it: Job) -> AttemptEnd:
         """Clear an ended job away and take in what it leaves: at once, if all of it is on its console already."""
         await self._clear_away(it, lambda: it.leaving)
         attempt = self._attempts.get(it.id)
@@ -259,13 +259,13 @@ class BackendAI:
             with trio.move_on_after(stuck_sessions.CLEARED_WITHIN):
                 await self._watch.until(it, done)
 
-    async def _collect(self, it: Job) -> Ended:
+    async def _collect(self, it: Job) -> AttemptEnd:
         expected = it.missed or (it.seen is not None and it.seen.result is not None)
         ran = expected or it.proved or (it.seen is not None and it.seen.began is not None)
         log = await download.fetch(self._client, it.id, self._name(it), expected=expected) if ran else ""
         return await self._bring_back(it, log)
 
-    async def _bring_back(self, it: Job, log: str) -> Ended:
+    async def _bring_back(self, it: Job, log: str) -> AttemptEnd:
         attempt = self._attempts.get(it.id)
         expected = not it.gone and it.seen is not None and it.seen.result is not None
         async with self._writing:

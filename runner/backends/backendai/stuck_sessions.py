@@ -14,7 +14,7 @@ from runner.backends.backendai import api, download
 from runner.backends.backendai.client import Client
 from runner.backends.backendai.poller import Job, Watch
 from runner.backends.backendai.upload import key
-from runner.model import Ended, Outcome
+from runner.model import AttemptEnd, Outcome
 
 PREPARED_WITHIN, REMEMBERED_WITHIN = 600.0, 120.0
 """Seconds of PREPARING after which a session counts as forgotten; and after the cluster was away meanwhile. Pulling is extra."""
@@ -69,7 +69,7 @@ async def end(client: Client, watch: Watch, job: Job, name: str) -> bool:
     return True
 
 
-async def give_up(client: Client, watch: Watch, job: Job, name: str) -> Ended:
+async def give_up(client: Client, watch: Watch, job: Job, name: str) -> AttemptEnd:
     """Clear away one whose command never began, and make sure that it has not begun at the last moment."""
     await api.destroy(client, job.id, forced=True)
     watch.look_now()
@@ -78,7 +78,7 @@ async def give_up(client: Client, watch: Watch, job: Job, name: str) -> Ended:
     log = await api.console(client, job.id)
     ran = job.seen is not None and job.seen.began is not None
     began = ran if log is None else _shows(log, name)
-    return Ended(Outcome.LOST, None, "the cluster never started its command", began=began)
+    return AttemptEnd(Outcome.LOST, None, "the cluster never started its command", began=began)
 
 
 def _forgotten_at(client: Client, job: Job) -> float:

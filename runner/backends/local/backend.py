@@ -31,7 +31,7 @@ from runner.backends.local.protocol import (
 )
 from runner.backends.local.supervisor_client import Connection
 from runner.errors import EnvironmentFailed
-from runner.model import Attempt, Ended, Outcome
+from runner.model import Attempt, AttemptEnd, Outcome
 
 REMEMBERED = 1000
 """How many jobs whose end has been told are kept in memory, for those who ask again."""
@@ -55,7 +55,7 @@ class _Job:
         self.cold: str | None = None
         self.lost: str | None = None
         self.refused: str | None = None
-        self.ended: Ended | None = None
+        self.ended: AttemptEnd | None = None
         self.taken = trio.Event()
         self.over = trio.Event()
         self.told = False
@@ -148,7 +148,7 @@ class LocalBackend:
         except UnicodeEncodeError as error:
             self._end(
                 job,
-                Ended(Outcome.FAILED, 126, f"{error.object[error.start : error.end]!r} is no text for a program"),
+                AttemptEnd(Outcome.FAILED, 126, f"{error.object[error.start : error.end]!r} is no text for a program"),
             )
             return job
         self._by_key[job.key] = self._by_id[job.id] = job
@@ -178,12 +178,12 @@ class LocalBackend:
         known = self._by_id.get(job)
         return Started(known.at, self._host, known.cold) if known else Started(time.time(), self._host)
 
-    async def wait(self, job: str) -> Ended:
+    async def wait(self, job: str) -> AttemptEnd:
         known = self._by_id.get(job)
         if known is None:
             if job in self._foreign:
                 await orphans.gone(*self._foreign[job])
-            return Ended(Outcome.LOST, None, "its runner died")
+            return AttemptEnd(Outcome.LOST, None, "its runner died")
         await trio.lowlevel.checkpoint_if_cancelled()
         if known.ended is None:
             await known.over.wait()
@@ -229,16 +229,16 @@ class LocalBackend:
             job.taken.set()
         elif kind == REFUSED:
             job.refused = message[1]
-            self._end(job, Ended(Outcome.REJECTED, None, message[1]))
+            self._end(job, AttemptEnd(Outcome.REJECTED, None, message[1]))
         elif kind == ENDED:
-            lost = Ended(Outcome.LOST, None, job.lost) if job.lost else None
+            lost = AttemptEnd(Outcome.LOST, None, job.lost) if job.lost else None
             self._end(job, lost or outcome.ended(job.mem, *message[1:]))
         elif kind == COLD:
             job.cold = message[1]
         elif kind == LOST:
             job.lost = message[1]
 
-    def _end(self, job: _Job, ended: Ended) -> None:
+    def _end(self, job: _Job, ended: AttemptEnd) -> None:
         job.ended = ended
         job.at = job.at or time.time()
         self._by_key.pop(job.key, None)
@@ -246,7 +246,7 @@ class LocalBackend:
         job.taken.set()
         job.over.set()
 
-    def _tell(self, job: _Job) -> Ended:
+    def _tell(self, job: _Job) -> AttemptEnd:
         """How a job ended, which may now be forgotten in time."""
         assert job.ended
         if not job.told:
@@ -268,7 +268,7 @@ class LocalBackend:
         for job in left:
             if not job.taken.is_set():
                 job.refused = self._death
-            self._end(job, Ended(Outcome.LOST, None, "the spawner died"))
+            self._end(job, AttemptEnd(Outcome.LOST, None, "the spawner died"))
         self._gone.set()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from runner.model import Ended, Outcome
+from runner.model import AttemptEnd, Outcome
 
 
 def ended(
@@ -17,7 +17,7 @@ def ended(
     cpu_time: float | None,
     max_rss: int | None,
     over: bool,
-) -> Ended:
+) -> AttemptEnd:
     """`mem` is its limit in bytes; the others are what follows the key in ENDED."""
     outcome = Outcome.CANCELLED if asked else Outcome.FAILED if code else Outcome.SUCCEEDED
     if code is not None and code < 0:
@@ -27,7 +27,7 @@ def ended(
     if out_of_memory and not asked:
         outcome = Outcome.OUT_OF_MEMORY
         reason = f"used {_mib(max_rss or 0)} of its {_mib(mem or 0)} of memory"
-    return Ended(outcome, code, reason, _microseconds(duration), _microseconds(cpu_time), max_rss, over=over)
+    return AttemptEnd(outcome, code, reason, _microseconds(duration), _microseconds(cpu_time), max_rss, over=over)
 
 
 def _microseconds(seconds: float | None) -> float | None:

@@ -21,7 +21,7 @@ from runner.backends.slurm.options import read, surroundings
 from runner.backends.slurm.poller import LONG, Watch
 from runner.backends.slurm.retry import UNANSWERED, Controller
 from runner.backends.slurm.scancel import Signals
-from runner.model import Attempt, Ended
+from runner.model import Attempt, AttemptEnd
 
 AGAIN = 3.0
 """Seconds after which a job that shall end is told so again: a signal may come before its wrapper listens."""
@@ -59,7 +59,7 @@ class Slurm:
         self._arrays = Arrays(read(options), self._environ, folder, self._controller, self._watch, python)
         self._attempts: dict[str, Attempt] = {}
         self._started: dict[Job, Started] = {}
-        self._ended: dict[Job, Ended] = {}
+        self._ended: dict[Job, AttemptEnd] = {}
         self._told: deque[Job] = deque()
         self._complained = False
 
@@ -147,7 +147,7 @@ class Slurm:
         why = it.row.waits_for if it.row else None
         return why if why != told else None
 
-    async def wait(self, job: str) -> Ended:
+    async def wait(self, job: str) -> AttemptEnd:
         it = self._arrays.job(job)
         if it is None:
             await trio.lowlevel.checkpoint()
@@ -171,7 +171,7 @@ class Slurm:
             self._attempts.pop(old.id, None)
             self._started.pop(old, None)
 
-    def _end(self, it: Job) -> Ended:
+    def _end(self, it: Job) -> AttemptEnd:
         if it.impossible and it.record is None and it.row is not None and it.asked is None:
             return outcome.impossible(it.row)
         attempt = self._attempts.get(it.id)

@@ -18,7 +18,7 @@ from runner.backends.backendai import upload
 from runner.backends.backendai.backend import REMEMBERED, BackendAI
 from runner.backends.base import Backend, Rejected
 from runner.errors import EnvironmentFailed
-from runner.model import Attempt, Ended, Outcome
+from runner.model import Attempt, AttemptEnd, Outcome
 from tests.contract import Contract, Site, ignore
 from tests.fake_backendai import ENVIRON, IMAGE, Doing, FakeManager
 
@@ -77,8 +77,8 @@ def simulate(manager: FakeManager, body: Callable[[], Awaitable[None]]) -> None:
     trio.run(main, clock=clock())
 
 
-async def run_many(backend: BackendAI, attempts: list[Attempt]) -> list[Ended]:
-    ends: list[Ended] = []
+async def run_many(backend: BackendAI, attempts: list[Attempt]) -> list[AttemptEnd]:
+    ends: list[AttemptEnd] = []
 
     async def one(attempt: Attempt) -> None:
         ends.append(await backend.wait(await backend.submit(attempt)))

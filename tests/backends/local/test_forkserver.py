@@ -21,7 +21,7 @@ from runner.backends.local.backend import LocalBackend
 from runner.backends.local.forkserver.eligibility import Hiding
 from runner.backends.local.forkserver.server import huge_pages, preload
 from runner.backends.local.forkserver.server.proctitle import Titles
-from runner.model import Attempt, Ended, Outcome
+from runner.model import Attempt, AttemptEnd, Outcome
 from tests.backends.local.test_memory import MIB, RUNGS, groups_of
 from tests.backends.local.test_process_tree import Tree, each_tree
 from tests.contract import PATIENCE, AheadContract, Command, Site, ignore, until
@@ -74,10 +74,10 @@ class TestContract(AheadContract):
         return warm_site(tmp_path)
 
 
-def ends(site: Site, attempts: Sequence[Attempt]) -> tuple[list[Ended], list[str | None]]:
+def ends(site: Site, attempts: Sequence[Attempt]) -> tuple[list[AttemptEnd], list[str | None]]:
     """Run them one after the other: their ends, and why each was cold, None where it was forked."""
 
-    async def body(backend: Backend) -> tuple[list[Ended], list[str | None]]:
+    async def body(backend: Backend) -> tuple[list[AttemptEnd], list[str | None]]:
         ended, cold = [], []
         for attempt in attempts:
             job = await backend.submit(attempt)
@@ -537,7 +537,7 @@ def test_the_parent_is_killed(tmp_path: Path) -> None:
     first, second = (site.attempt(python(waits), name) for name in ("first", "second"))
     third = site.attempt(python("import os; print(os.getppid())"), "third")
 
-    async def body(backend: Backend) -> tuple[Ended, Ended, Ended]:
+    async def body(backend: Backend) -> tuple[AttemptEnd, AttemptEnd, AttemptEnd]:
         jobs = [await backend.submit(attempt) for attempt in (first, second)]
         await until(lambda: pids(tmp_path, 2))
         os.kill(parent(jobs[0]), signal.SIGKILL)
@@ -566,7 +566,7 @@ def test_a_parent_that_is_killed_as_it_imports(tmp_path: Path) -> None:
     site = warm_site(tmp_path, ["slow"])
     attempt = site.attempt(site.failing, **env)
 
-    async def body(backend: Backend) -> tuple[Ended, str | None]:
+    async def body(backend: Backend) -> tuple[AttemptEnd, str | None]:
         jobs: list[str] = []
 
         async def submit() -> None:

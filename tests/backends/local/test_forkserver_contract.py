@@ -13,7 +13,7 @@ import pytest
 
 from runner.backends.base import Backend
 from runner.backends.local.backend import LocalBackend
-from runner.model import Attempt, Ended
+from runner.model import Attempt, AttemptEnd
 from tests.contract import Site, ignore
 from tests.warm_programs import COMMANDS, ENVIRONMENTS, SCRIPTS, lay_out
 
@@ -46,7 +46,7 @@ COLD = {
 
 def both(
     folder: Path, command: tuple[str, ...], env: dict[str, str], more: tuple[str, ...]
-) -> tuple[Ended, Ended, str | None]:
+) -> tuple[AttemptEnd, AttemptEnd, str | None]:
     """How a command line ends cold and warm, and why it was cold even so. Streams go to `cold.*` and `warm.*`."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     site = Site(lambda: LocalBackend(environ), folder)
@@ -54,8 +54,8 @@ def both(
     env = {name: value.replace("{folder}", str(folder)) for name, value in env.items()}
     cold, warm = (site.attempt(arguments, name, **env, RUNNER_SESSION="1") for name in ("cold", "warm"))
 
-    async def body(backend: Backend) -> tuple[Ended, Ended, str | None]:
-        ends: dict[str, Ended] = {}
+    async def body(backend: Backend) -> tuple[AttemptEnd, AttemptEnd, str | None]:
+        ends: dict[str, AttemptEnd] = {}
         reasons: list[str | None] = []
 
         async def run(attempt: Attempt) -> None:

@@ -16,7 +16,7 @@ from runner.backends.local import cgroups
 from runner.backends.local.backend import LocalBackend
 from runner.backends.local.cgroups import UnusableError, open_v1
 from runner.errors import EnvironmentFailed
-from runner.model import Attempt, Ended, Outcome
+from runner.model import Attempt, AttemptEnd, Outcome
 from tests.backends.local.test_process_tree import hosted
 from tests.contract import Command, Site, unique, until
 from tests.local_host import lives, pids
@@ -130,7 +130,7 @@ def test_orphan_is_known_by_its_group(tmp_path: Path) -> None:
     site = Site(lambda: LocalBackend(os.environ, memory="cgroup-v1"), tmp_path)
     command = "(setsid env -i sh -c 'echo $$ >> pids; exec sleep 1000' &) ; while [ ! -s pids ]; do :; done"
 
-    async def body(backend: Backend) -> Ended:
+    async def body(backend: Backend) -> AttemptEnd:
         await backend.submit(site.attempt(("sleep", "1000"), "other"))
         ended = await backend.wait(await backend.submit(limited(site, command)))
         assert not [pid for pid in pids(tmp_path, 1) if lives(pid)]

@@ -16,7 +16,7 @@ import trio
 
 from runner.backends.base import Backend
 from runner.backends.local.backend import LocalBackend
-from runner.model import Ended, Outcome
+from runner.model import AttemptEnd, Outcome
 from tests.contract import PATIENCE, Site, unique, until
 from tests.local_host import lives, marked, pids
 from tests.paths import ROOT
@@ -104,7 +104,7 @@ def test_end_of_the_leader_ends_the_tree(site: Site, tmp_path: Path, tree: Tree)
     """A job has ended when its whole tree has: what its leader left behind is ended first, and changes nothing."""
     attempt = replace(site.attempt(tree.command), grace=0.2)
 
-    async def body(backend: Backend) -> Ended:
+    async def body(backend: Backend) -> AttemptEnd:
         ended = await backend.wait(await backend.submit(attempt))
         assert not marked(attempt.name)
         await until(lambda: pids(tmp_path, 1))
@@ -322,7 +322,7 @@ def test_stopped_session_gets_its_grace(site: Site) -> None:
     """A stopped process is continued, so that it can meet TERM as it would otherwise."""
     attempt = site.attempt("trap 'exit 7' TERM; echo ready; kill -STOP $$; while :; do :; done")
 
-    async def body(backend: Backend) -> Ended:
+    async def body(backend: Backend) -> AttemptEnd:
         job = await backend.submit(attempt)
         await until(lambda: "T (stopped)" in Path(f"/proc/{job}/status").read_text())
         await backend.cancel(job, 10 * PATIENCE)
@@ -335,7 +335,7 @@ def test_grace_is_used(site: Site) -> None:
     """A session that ends itself properly on TERM is given the time to."""
     attempt = site.attempt("trap 'sleep 0.2; echo bye; exit 7' TERM; echo ready; while :; do :; done")
 
-    async def body(backend: Backend) -> Ended:
+    async def body(backend: Backend) -> AttemptEnd:
         job = await backend.submit(attempt)
         await until(lambda: "ready" in site.stdout(attempt))
         await backend.cancel(job, 10 * PATIENCE)

@@ -32,7 +32,7 @@ from runner.backends.slurm.spool import Array, Spool
 from runner.backends.slurm.squeue import Row
 from runner.cli.options import capacity_of, override
 from runner.errors import EnvironmentFailed
-from runner.model import Attempt, Ended, Outcome, Resources
+from runner.model import Attempt, AttemptEnd, Outcome, Resources
 from tests.conftest import LoadText
 from tests.processes import wait_for
 
@@ -342,7 +342,7 @@ def test_never_seen_in_the_queue(tmp_path: Path, accounting: str, log: bool, exp
     if log:
         Path(one.stdout).touch()
 
-    async def main() -> Ended:
+    async def main() -> AttemptEnd:
         async with Slurm({}, environ, tmp_path / "jobs") as backend:
             return await backend.wait(await backend.submit(one))
 
