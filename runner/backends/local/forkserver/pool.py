@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from runner.backends.local.forkserver.host import Host
+    from runner.backends.local.forkserver.owner import Owner
 
 
 MOST = 8
@@ -39,8 +39,8 @@ READY, UNFIT, BEGUN, FAULT, ENDED = 1, 2, 3, 4, 5  # as in parent/serve.py, whic
 
 
 class Parents:
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
         self._waiting: list[Request] = []
         self._parents: dict[int, Parent] = {}  # by the descriptor of their reports
         self._unfit: dict[tuple[Any, ...], str] = {}
@@ -65,19 +65,19 @@ class Parents:
     def take(self, message: tuple[Any, ...], modules: list[bytes]) -> None:
         """A session that shall be forked: the rest of its SPAWN."""
         if not LINUX:
-            self._host.cold(message, "sessions are forked on Linux only")
+            self._owner.cold(message, "sessions are forked on Linux only")
             return
         try:
-            self._waiting.append(Request(message, modules, self._host.environ, monotonic()))
+            self._waiting.append(Request(message, modules, self._owner.environ, monotonic()))
         except UnfitError as reason:
-            self._host.cold(message, str(reason))
+            self._owner.cold(message, str(reason))
 
     def cancel(self, key: int, grace: float) -> None:
         """If it waits here, it never begins; if it has been handed over, it is ended once it has begun."""
         for request in self._waiting:
             if request.key == key:
                 self._waiting.remove(request)
-                self._host.never_began(key)
+                self._owner.never_began(key)
                 return
         for parent in self._parents.values():
             if key in parent.sent and key not in parent.begun:
@@ -91,7 +91,7 @@ class Parents:
 
     def advance(self) -> None:
         """Hand over every session whose parent is ready; find or start a parent for the others."""
-        if not self._waiting or not self._host.up_to_date():
+        if not self._waiting or not self._owner.up_to_date():
             return
         waiting, self._waiting = self._waiting, []
         for request in waiting:
@@ -99,9 +99,9 @@ class Parents:
                 if not self._place(request):
                     self._waiting.append(request)
             except UnfitError as reason:
-                self._host.cold(request.message, str(reason))
+                self._owner.cold(request.message, str(reason))
             except UnusableError as fault:
-                self._host.refused(request.key, None, str(fault))
+                self._owner.refused(request.key, None, str(fault))
 
     def _place(self, request: Request) -> bool:
         """Whether it has been handed over. Raises UnfitError where it has to run cold."""
@@ -120,7 +120,7 @@ class Parents:
             name = f"`{os.fsdecode(hidden)}`"
             raise UnfitError(f"{name} in `{os.fsdecode(folder)}` would be hidden by the preloaded module {name}")
         request.at, request.job.begun = time(), monotonic()
-        parent.send(request, self._host.limits.prepare(request.job))
+        parent.send(request, self._owner.limits.prepare(request.job))
         return True
 
     def _start(self, request: Request) -> None:
@@ -131,7 +131,7 @@ class Parents:
         except (LaunchError, StreamError, ShortageError) as fault:
             raise UnfitError(f"no interpreter could be started for it: {fault}") from None
         self._parents[parent.reports] = parent
-        self._host.watch(parent)
+        self._owner.watch(parent)
 
     # What they report
 
@@ -175,34 +175,34 @@ class Parents:
             key, pid = report
             request = parent.sent[key]
             parent.begun[key] = request.job.pid = pid
-            self._host.begun(request.job, request.at)
+            self._owner.begun(request.job, request.at)
             if request.grace is not None:
                 request.job.asked = True
-                self._host.end(request.job, request.grace)
+                self._owner.end(request.job, request.grace)
         elif kind == FAULT:
             key, code, reason = report
-            self._host.limits.abandon(parent.sent.pop(key).job)
-            self._host.refused(key, code, reason)
+            self._owner.limits.abandon(parent.sent.pop(key).job)
+            self._owner.refused(key, code, reason)
         elif kind == ENDED:
             key, pid, status, cpu_time, max_rss = report
             if key in parent.begun:
                 del parent.begun[key], parent.sent[key]
-                self._host.ended(key, status, cpu_time, max_rss)
+                self._owner.ended(key, status, cpu_time, max_rss)
             elif key in parent.sent:  # killed before it could say a word: it has done nothing
                 self._again(parent.sent.pop(key))
 
     def _again(self, request: Request) -> None:
-        self._host.limits.abandon(request.job)
+        self._owner.limits.abandon(request.job)
         request.deaths += 1
         if request.grace is None:
             self._waiting.append(request)
         else:
-            self._host.never_began(request.key)
+            self._owner.never_began(request.key)
 
     def _over(self, parent: Parent) -> None:
         """It has died. What it had forked has become the spawner's own; what it had not, another one will."""
         del self._parents[parent.reports]
-        self._host.forget(parent)
+        self._owner.forget(parent)
         ready = parent.loaded is not None
         parent.bury()
         died = f"the interpreter that it was forked from died ({_how(parent.status or 0)})"
@@ -215,7 +215,7 @@ class Parents:
             if key not in parent.begun:
                 self._again(request)
             elif not _ours(parent.begun[key]):
-                self._host.lost(key, f"its end was not seen: {died}")
+                self._owner.lost(key, f"its end was not seen: {died}")
 
 
 def _ours(pid: int) -> bool:

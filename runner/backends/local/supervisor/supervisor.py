@@ -21,7 +21,6 @@ from time import monotonic, time
 
 from runner.backends.local import procfs
 from runner.backends.local.cgroups import UnusableError
-from runner.backends.local.forkserver.host import Host
 from runner.backends.local.forkserver.pool import Parents
 from runner.backends.local.procfs import Process
 from runner.backends.local.protocol import (
@@ -37,6 +36,7 @@ from runner.backends.local.protocol import (
 from runner.backends.local.supervisor import memory
 from runner.backends.local.supervisor.admission import Turns
 from runner.backends.local.supervisor.channel import Line
+from runner.backends.local.supervisor.forked_jobs import ForkedJobs
 from runner.backends.local.supervisor.job import Job
 from runner.backends.local.supervisor.launch import LaunchError, ShortageError, StreamError, launch
 from runner.backends.local.supervisor.memory_limits import Limits, over
@@ -72,7 +72,7 @@ class Spawner:
         self.limits = Limits()
         self.trees = Trees(self.limits)
         self.poll = select.poll()
-        self.parents = Parents(Host(self))
+        self.parents = Parents(ForkedJobs(self))
 
     # The loop
 

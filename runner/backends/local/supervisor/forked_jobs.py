@@ -1,4 +1,4 @@
-"""What the spawner does for the sessions that are forked: they are its jobs once they have begun."""
+"""What the supervisor does for jobs that a fork server starts (see `forkserver.owner`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from runner.backends.local.supervisor.supervisor import Spawner
 
 
-class Host:
+class ForkedJobs:
+    """The owner of the pool of fork servers."""
+
     def __init__(self, spawner: Spawner) -> None:
         self._spawner = spawner
 
