@@ -1,29 +1,30 @@
-"""Problems as data, and how they look: the fault, its place in the file, and what to do about it."""
+"""Problems as data, and their rendering: the fault, the excerpt with a caret, the hint."""
 
 from __future__ import annotations
 
-import difflib
 import re
+import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from runner.errors import InvalidInput
 
 WIDEST = 100
-"""Columns of a source line that are shown; of a longer one only the part round the fault."""
+"""Longest excerpt of a source line, in characters; of a longer line the part around the fault is shown."""
 
 Style: TypeAlias = Callable[[str, Literal["error", "warning", "hint", "frame"]], str]
-"""Dresses a piece of the text in colour, by its role."""
+"""Returns the text with the colour of its role, for a terminal."""
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """A stretch of text: 0-based lines and columns in characters, the end exclusive."""
+    """A part of a text: 0-based lines and columns in characters, the end exclusive."""
 
     line: int
     column: int
@@ -33,7 +34,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault. `span` is None where it is about the file as a whole."""
+    """One fault. `span` is None if it concerns the whole file."""
 
     message: str
     span: Span | None
@@ -43,19 +44,19 @@ class Problem:
 
 @dataclass(frozen=True)
 class Source:
-    """A text and the name its user knows it by: a path as written, or `<command line>`."""
+    """A text and its name in messages: the path as the user wrote it, `<stdin>` or `<command line>`."""
 
     name: str
     text: str
 
     @cached_property
     def lines(self) -> tuple[str, ...]:
-        """Without their ends; the last one is empty where the text ends in a line end."""
+        """The lines without their line ends; the last is empty if the text ends in a line end."""
         return tuple(_LINE_END.split(self.text))
 
 
 class InvalidSweep(InvalidInput):
-    """The file is wrong. Carries every problem found in it, in file order."""
+    """The sweep file is wrong. `problems` holds every problem found in it, in file order."""
 
     def __init__(self, source: Source, problems: Iterable[Problem]) -> None:
         self.source = source
@@ -65,25 +66,58 @@ class InvalidSweep(InvalidInput):
 
 
 def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """By place; those about the whole file come first, in the order given."""
+    """Return the problems by position; those of the whole file come first, in the order given."""
     return tuple(sorted(problems, key=lambda problem: problem.span or Span(-1, 0, 0, 0)))
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that `name` is most likely meant to be; the first of equals, None if none is near."""
+    """Return the known name of which `name` is a likely misspelling, the first of equals, or None.
+
+    Likely means: equal but for case and `-` for `_`, or at most one edit for each four characters of the longer name. An
+    edit inserts, deletes or replaces a character, or swaps two neighbours.
+    """
     folded = _fold(name)
-    best, best_ratio = None, 0.0
+    best, fewest = None, sys.maxsize
     for candidate in known:
-        if _fold(candidate) == folded:
-            return candidate
-        ratio = difflib.SequenceMatcher(None, folded, _fold(candidate), autojunk=False).ratio()
-        if ratio > best_ratio:
-            best, best_ratio = candidate, ratio
-    return best if best_ratio > 0.66 else None
+        other = _fold(candidate)
+        allowed = max(len(folded), len(other)) // 4
+        if abs(len(folded) - len(other)) <= allowed and (edits := _edits(folded, other)) <= allowed and edits < fewest:
+            best, fewest = candidate, edits
+    return best
+
+
+def did_you_mean(
+    name: str, known: Iterable[str], aliases: Mapping[str, str] = MappingProxyType({}), form: str = "`{}`"
+) -> str | None:
+    """Return the hint for an unknown `name`, or None.
+
+    `aliases` maps what people write from other tools to a known name, or to a whole hint. `form` shows a known name, such
+    as "`--{}`".
+    """
+    known = tuple(known)
+    alias = aliases.get(_fold(name))
+    if alias is not None and alias not in known:
+        return alias
+    near = alias or nearest(name, known)
+    return f"did you mean {form.format(near)}?" if near else None
 
 
 def _fold(name: str) -> str:
     return name.casefold().replace("-", "_")
+
+
+def _edits(one: str, other: str) -> int:
+    """Return the optimal string alignment distance of two texts."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, character in enumerate(one, 1):
+        earlier, before, row = before, row, [i]
+        for j, its in enumerate(other, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (character != its))
+            if i > 1 and j > 1 and character == other[j - 2] and one[i - 2] == its:
+                cost = min(cost, earlier[j - 2] + 1)
+            row.append(cost)
+    return row[-1]
 
 
 def _plain(text: str, role: Literal["error", "warning", "hint", "frame"]) -> str:
@@ -91,7 +125,7 @@ def _plain(text: str, role: Literal["error", "warning", "hint", "frame"]) -> str
 
 
 def render(source: Source, problems: Iterable[Problem], style: Style = _plain) -> str:
-    """The problems as people read them, in file order, with a blank line between two and no last line end."""
+    """Return the problems as text, in file order, separated by blank lines, without a final line end."""
     return "\n\n".join(_block(source, problem, style) for problem in in_file_order(problems))
 
 
@@ -122,7 +156,7 @@ def _excerpt(source: Source, span: Span, severity: Literal["error", "warning"], 
 
 
 def _picture(text: str, start: int, end: int) -> tuple[str, int, int]:
-    """A line as it is shown, the columns before the fault, and the columns of the fault (at least one)."""
+    """Return the line as shown, and in terminal columns the start and the width (at least 1) of the caret."""
     start = min(start, len(text))
     end = min(max(end, start), len(text))
     first = 0
@@ -141,7 +175,7 @@ def _picture(text: str, start: int, end: int) -> tuple[str, int, int]:
 
 
 def printable(text: str) -> str:
-    """The text with everything that could move the cursor, hide or reorder it made visible."""
+    """Return the text with control, format and bidirectional characters replaced by visible ones."""
     return text if text.isprintable() else "".join(map(_cell, text))
 
 
@@ -167,7 +201,7 @@ def _width(character: str) -> int:
 
 
 def to_json(source: Source, problems: Sequence[Problem]) -> list[dict[str, Any]]:
-    """The shape of `schemas/problems.schema.json`: lines and columns from 1, null where unknown."""
+    """Return the problems in the shape of `schemas/problems.schema.json`: lines and columns from 1, None if unknown."""
     return [
         {
             "file": source.name,

@@ -1,4 +1,4 @@
-"""How problems look, as text and as JSON."""
+"""Problems rendered as text and as JSON, and suggestions for misspelled names."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.config import schema
-from runner.diagnostics import InvalidSweep, Problem, Source, Span, nearest, render, to_json
+from runner.diagnostics import InvalidSweep, Problem, Source, Span, did_you_mean, nearest, render, to_json
 
 
 def shown(text: str, *problems: Problem) -> str:
     return render(Source("sweep.yaml", text), problems)
 
 
-def test_looks_as_designed() -> None:
+def test_rendered_problem() -> None:
     text = "name: x\n" * 7 + "resource: {cpu: 1}\n"
     problem = Problem("unknown key `resource`", Span(7, 0, 7, 8), "did you mean `resources`?")
     assert shown(text, problem) == dedent(
@@ -33,7 +33,7 @@ def test_looks_as_designed() -> None:
     )
 
 
-def test_the_gutter_is_as_wide_as_the_line_number() -> None:
+def test_gutter_is_as_wide_as_the_line_number() -> None:
     assert shown("\n" * 99 + "x: y", Problem("bad", Span(99, 3, 99, 4), severity="warning")) == dedent(
         """\
         warning: bad
@@ -44,7 +44,7 @@ def test_the_gutter_is_as_wide_as_the_line_number() -> None:
     )
 
 
-def test_in_file_order_with_a_blank_line_between_and_the_whole_file_first() -> None:
+def test_problems_are_rendered_in_file_order() -> None:
     problems = [
         Problem("second", Span(1, 0, 1, 1)),
         Problem("first", Span(0, 2, 0, 3)),
@@ -92,20 +92,22 @@ def test_in_file_order_with_a_blank_line_between_and_the_whole_file_first() -> N
         ("x\u00a0y", (0, 2, 0, 3), "x y", "  ^"),
     ],
 )
-def test_the_caret_stays_in_place(line: str, span: tuple[int, int, int, int], picture: str, carets: str) -> None:
+def test_caret_position_with_wide_and_invisible_characters(
+    line: str, span: tuple[int, int, int, int], picture: str, carets: str
+) -> None:
     lines = shown(line, Problem("bad", Span(*span))).split("\n")
     assert lines[3:] == [f"1 | {picture}", f"  | {carets}"]
 
 
 @given(st.text(), st.integers(0, 400), st.integers(0, 400))
-def test_nothing_in_a_line_can_move_the_cursor(line: str, start: int, length: int) -> None:
+def test_rendered_line_has_no_control_characters(line: str, start: int, length: int) -> None:
     line = line.replace("\n", "").replace("\r", "") * 5
     output = shown(line, Problem("bad", Span(0, start, 0, start + length)))
     assert len(output.split("\n")) == 5
     assert all(character == "\n" or unicodedata.category(character)[0] != "C" for character in output)
 
 
-def test_of_a_long_line_the_part_round_the_fault_is_shown() -> None:
+def test_long_line_is_cut_around_the_fault() -> None:
     text = "a" * 500 + "FAULT" + "b" * 500
     line, carets = shown(text, Problem("bad", Span(0, 500, 0, 505))).split("\n")[3:]
     assert len(line) < 110
@@ -115,21 +117,21 @@ def test_of_a_long_line_the_part_round_the_fault_is_shown() -> None:
     assert carets.count("^") == 5
 
 
-def test_a_fault_longer_than_the_window_is_cut() -> None:
+def test_fault_longer_than_the_excerpt_is_cut() -> None:
     line, carets = shown("a" * 1000, Problem("bad", Span(0, 0, 0, 1000))).split("\n")[3:]
     assert len(carets) <= len(line) < 110
 
 
-def test_style_dresses_the_parts() -> None:
+def test_style_is_applied_to_each_part() -> None:
     source = Source("s", "a: b")
-    dressed = render(source, [Problem("bad", Span(0, 0, 0, 1), "do")], lambda text, role: f"<{role}>{text}</>")
-    assert dressed == (
+    styled = render(source, [Problem("bad", Span(0, 0, 0, 1), "do")], lambda text, role: f"<{role}>{text}</>")
+    assert styled == (
         "<error>error:</> bad\n<frame> --></> s:1:1\n<frame>  |</>\n<frame>1 |</> a: b\n"
         "<frame>  |</> <error>^</>\n\n<hint>hint:</> do"
     )
 
 
-def test_json_counts_from_one_and_fits_its_schema() -> None:
+def test_json_positions_start_at_one() -> None:
     problems = [Problem("bad", Span(0, 3, 1, 0), "do"), Problem("all", None, severity="warning")]
     data = to_json(Source("s.yaml", "a: b\n"), problems)
     jsonschema.Draft202012Validator(schema.load("problems")).validate(data)
@@ -155,14 +157,31 @@ def test_json_counts_from_one_and_fits_its_schema() -> None:
         ("MAX_PARALLEL", "max_parallel"),
         ("exce", "exec"),
         ("timout", "timeout"),
+        ("tiemout", "timeout"),
+        ("retries", None),
+        ("steps", None),
         ("xyz", None),
         ("", None),
     ],
 )
-def test_nearest(name: str, meant: str | None) -> None:
-    assert nearest(name, ["exec", "env", "repeat", "resources", "max_parallel", "timeout"]) == meant
+def test_nearest_name(name: str, meant: str | None) -> None:
+    known = ["exec", "env", "repeat", "resources", "max_parallel", "timeout", "metrics", "stop"]
+    assert nearest(name, known) == meant
 
 
-def test_nearest_takes_the_first_of_equals() -> None:
-    assert nearest("lrx", ["lra", "lrb"]) == "lra"
-    assert nearest("lrx", ["lrb", "lra"]) == "lrb"
+@pytest.mark.parametrize(("name", "other"), [("--resume", "--fresh"), ("clean", "plan"), ("ls", "logs"), ("lr", "lx")])
+def test_distant_or_short_names_are_not_suggested(name: str, other: str) -> None:
+    assert nearest(name, [other]) is None
+
+
+def test_nearest_returns_the_first_of_equals() -> None:
+    assert nearest("ratex", ["ratea", "rateb"]) == "ratea"
+    assert nearest("ratex", ["rateb", "ratea"]) == "rateb"
+
+
+def test_did_you_mean_knows_aliases_before_similarity() -> None:
+    aliases = {"run": "exec", "retries": "write `retry: {limit: 3}`"}
+    assert did_you_mean("run", ["exec"], aliases) == "did you mean `exec`?"
+    assert did_you_mean("retries", ["metrics"], aliases) == "write `retry: {limit: 3}`"
+    assert did_you_mean("timout", ["timeout"], form="`--{}`") == "did you mean `--timeout`?"
+    assert did_you_mean("unrelated", ["timeout"], aliases) is None

@@ -10,7 +10,7 @@ from runner.config.fields import Placed, Sample, scalar
 from runner.config.reserved import TAKEN
 from runner.config.sweep import REPEAT, Sweep
 from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, place
-from runner.diagnostics import Problem, Source, Span, nearest
+from runner.diagnostics import Problem, Source, Span, did_you_mean
 from runner.model import Policy
 from runner.space.axis import Axis, Condition
 from runner.space.ranges import Range
@@ -19,6 +19,7 @@ from runner.template.template import TemplateFault, in_dash_c
 from runner.units import counted
 
 KNOWN_RESOURCES = ("cpu", "mem", "gpu")
+RESOURCE_ALIASES = {"memory": "mem", "ram": "mem", "cores": "cpu", "cpus_per_task": "cpu"}
 
 
 class Reader:
@@ -135,12 +136,8 @@ class Reader:
             name = key.value.text
             if name in KNOWN_RESOURCES or name in limited or name not in resources:
                 continue
-            if near := nearest(name, KNOWN_RESOURCES):
-                self.report(
-                    f"unknown resource `{name}`",
-                    key.span,
-                    f"did you mean `{near}`? If not, name it in `capacity`, too",
-                )
+            if hint := did_you_mean(name, KNOWN_RESOURCES, RESOURCE_ALIASES):
+                self.report(f"unknown resource `{name}`", key.span, f"{hint} If not, add it to `capacity`")
             else:
                 self.warn(f"nothing limits `{name}`", key.span, f"say how much there is: `capacity: {{{name}: 4}}`")
 
@@ -234,12 +231,8 @@ class Reader:
         return sound
 
     def unknown(self, node: ScalarNode, known: Iterable[str]) -> None:
-        near = nearest(node.value.text, list(known))
-        self.report(
-            f"unknown variable `{node.value.text}`",
-            node.span,
-            f"did you mean `{near}`?" if near else "name it in `ranges`",
-        )
+        hint = did_you_mean(node.value.text, known) or "add it to `ranges`"
+        self.report(f"unknown variable `{node.value.text}`", node.span, hint)
 
     def references(self, known: set[str]) -> None:
         """Every name in a template must be known, and every range must serve some template."""
