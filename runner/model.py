@@ -92,14 +92,16 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at a session, complete: what a backend needs to run it and nothing of policy.
+    """One try at a session, complete: what a backend needs to run it. No policy.
 
-    `name` is unique for ever (state id, session id, attempt number). `env` is what the session is given on top of
-    its surroundings; `secrets` likewise, never to be stored or shown. Paths are absolute and belong to this machine.
-    A backend without this machine's disks lays out `files`, paths below `root`, where the job runs; None is all there is.
-    `preload` are the modules of which a backend may have a Python program find the imports done; None: as it stands.
-    `most` is None where there is room for it. Else it is handed over ahead, to a backend that takes such: it begins once fewer
-    than so many jobs with the same resources run there.
+    Paths are absolute and belong to this machine.
+
+    name: unique across all states (state id, session id, attempt number).
+    env: variables added to the environment that the job inherits.
+    secrets: likewise; never stored, never displayed.
+    files: inputs below `root` that a backend without this machine's disks has to upload; None: everything below `root`.
+    preload: modules that a backend may have imported before it forks the Python program; None: not a Python program to fork.
+    start_when_below: if not None, the backend starts the attempt once fewer than this many jobs with the same resources run.
     """
 
     name: str
@@ -119,7 +121,7 @@ class Attempt:
     root: str = ""
     files: tuple[str, ...] | None = ()
     preload: tuple[str, ...] | None = None
-    most: int | None = None
+    start_when_below: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +130,8 @@ class AttemptEnd:
 
     `exit_code` is the program's, 128+n after signal n. `reason` is for people, without a full stop. The executor has
     the last word on what was cancelled: it knows why it asked for that. `began` is False where the command has certainly
-    never begun: then trying again repeats nothing. `over` says that nothing of it can live any more, so that nobody will
-    write to its files again.
+    never begun: then trying again repeats nothing. `drained` is True if no process of the attempt can be alive: its files
+    are not written to any more.
     """
 
     outcome: Outcome
@@ -139,7 +141,7 @@ class AttemptEnd:
     cpu_time: float | None = None
     max_rss: int | None = None
     began: bool = True
-    over: bool = False
+    drained: bool = False
 
 
 @dataclass(frozen=True, slots=True)

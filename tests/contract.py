@@ -310,7 +310,7 @@ class AheadContract(Contract):
             jobs: list[str] = []
 
             async def hand_over(name: str) -> None:
-                jobs.append(await backend.submit(replace(site.attempt(site.sleeping, name), most=1)))
+                jobs.append(await backend.submit(replace(site.attempt(site.sleeping, name), start_when_below=1)))
 
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(hand_over, "second")
@@ -333,7 +333,7 @@ class AheadContract(Contract):
         """Where fewer run by the time it arrives, it begins at once."""
 
         async def body(backend: Backend) -> AttemptEnd:
-            return await backend.wait(await backend.submit(replace(site.attempt(site.succeeding), most=1)))
+            return await backend.wait(await backend.submit(replace(site.attempt(site.succeeding), start_when_below=1)))
 
         assert site.run(body).outcome is Outcome.SUCCEEDED
 
@@ -343,9 +343,9 @@ class AheadContract(Contract):
         async def body(backend: Backend) -> None:
             first = await backend.submit(site.attempt(site.sleeping, "first"))
             with trio.move_on_after(0.01):
-                await backend.submit(replace(site.attempt(site.sleeping, "second"), most=1))
+                await backend.submit(replace(site.attempt(site.sleeping, "second"), start_when_below=1))
             async with trio.open_nursery() as nursery:
-                third = replace(site.attempt(site.succeeding, "third"), most=1)
+                third = replace(site.attempt(site.succeeding, "third"), start_when_below=1)
                 nursery.start_soon(backend.submit, third)
                 await wait_all_tasks_blocked()
                 await backend.cancel(first, 0)

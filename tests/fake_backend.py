@@ -103,15 +103,17 @@ class Cluster:
 class FakeBackend:
     """`script` says what an attempt does. With a `cluster` of its own its jobs outlive it, and carry their timeout.
 
-    Of the attempts it takes `ahead`, the first begins as soon as it may, on the very moment that another ends.
+    Of the attempts it prefetches, the first begins as soon as it may, on the very moment that another ends.
     """
 
     name = "fake"
 
-    def __init__(self, script: Callable[[Attempt], Script], cluster: Cluster | None = None, ahead: int = 0) -> None:
+    def __init__(
+        self, script: Callable[[Attempt], Script], cluster: Cluster | None = None, prefetch_limit: int = 0
+    ) -> None:
         self.outlives_client = cluster is not None
-        self.takes: int | None = None
-        self.ahead = ahead
+        self.max_jobs: int | None = None
+        self.prefetch_limit = prefetch_limit
         self.cluster = cluster or Cluster()
         self._script = script
         self.submitted: list[str] = []
@@ -131,8 +133,8 @@ class FakeBackend:
                 job.end_by(trio.current_time(), Outcome.FAILED, 137)
 
     async def submit(self, attempt: Attempt, on_waiting: Callable[[str], None] | None = None) -> str:
-        if attempt.most is not None:
-            await self._turn(attempt, attempt.most)
+        if attempt.start_when_below is not None:
+            await self._turn(attempt, attempt.start_when_below)
         self._let_in[attempt.name] = attempt.resources
         try:
             return await self._accept(attempt)
@@ -194,7 +196,7 @@ class FakeBackend:
         known = self.cluster.names.get(name)
         return None if known is None else known.id
 
-    async def living(self, prefix: str) -> Mapping[str, str]:
+    async def live_jobs(self, prefix: str) -> Mapping[str, str]:
         await trio.lowlevel.checkpoint()
         return {job.attempt.name: job.id for job in self.cluster.alive if job.attempt.name.startswith(prefix)}
 

@@ -62,5 +62,5 @@ def apply_as_told(
             record(AttemptEnded(over, session.id, 1, *how, told.metrics, None))
             outcomes[told.outcome] = outcomes.get(told.outcome, 0) + 1
             if told.stderr:
-                state.places(session.id, 1).stderr.write_text(told.stderr)
+                state.paths(session.id, 1).stderr.write_text(told.stderr)
         record(apply_ended(max(free), outcomes, plan.count - sum(outcomes.values()), usage))

@@ -16,7 +16,7 @@ from runner.events import (
     AttemptSubmitted,
     Event,
 )
-from runner.executor import Builds, Executor, Todo
+from runner.executor import Builds, Executor, PlannedAttempt
 from runner.executor.capacity import Capacity, DeviceLocks
 from runner.model import Amount, Attempt, AttemptEnd, Outcome, Policy, Resources, Scalar, Session
 from tests.fake_backend import Cluster, FakeBackend, FakeJob, Script
@@ -91,7 +91,7 @@ class Apply:
         cluster: Cluster | None = None,
         builds: Builds | None = None,
         fail_after: int | None = None,
-        ahead: int = 0,
+        prefetch_limit: int = 0,
         collecting: Callable[[int], float] = lambda index: 0.0,
     ) -> None:
         self.capacity = Capacity(capacity or {}, max_parallel, devices, locks, kept_there)
@@ -101,7 +101,9 @@ class Apply:
         self.ready: list[tuple[str, int, int]] = []
         self.fail_after = fail_after
         self.collecting = collecting
-        self.backend = FakeBackend(lambda attempt: scripts(index_of(attempt.session), attempt.number), cluster, ahead)
+        self.backend = FakeBackend(
+            lambda attempt: scripts(index_of(attempt.session), attempt.number), cluster, prefetch_limit
+        )
         self.executor = Executor(
             backend=self.backend,
             capacity=self.capacity,
@@ -145,9 +147,11 @@ class Apply:
             if self.capacity.max_parallel is not None:
                 assert len(resources) <= self.capacity.max_parallel
 
-    def prepare(self, session: Session, number: int, devices: tuple[str, ...], most: int | None = None) -> Attempt:
+    def prepare(
+        self, session: Session, number: int, devices: tuple[str, ...], start_when_below: int | None = None
+    ) -> Attempt:
         self.prepared.append((session.id, number, devices))
-        return replace(attempt_of(session, number, self.policy), most=most)
+        return replace(attempt_of(session, number, self.policy), start_when_below=start_when_below)
 
     async def _collect(self, attempt: Attempt, ended: AttemptEnd) -> Mapping[str, Scalar]:
         if seconds := self.collecting(index_of(attempt.session)):
@@ -158,11 +162,11 @@ class Apply:
         return {"exit": ended.exit_code}
 
     async def __call__(
-        self, sessions: Iterable[Session | Todo], to_run: int | None = None, detach: bool = False
+        self, sessions: Iterable[Session | PlannedAttempt], to_run: int | None = None, detach: bool = False
     ) -> ApplyEnded:
         if to_run is None:
             to_run = len(sessions) if isinstance(sessions, list) else 0
-        todo = (it if isinstance(it, Todo) else Todo(it, 1) for it in sessions)
+        todo = (it if isinstance(it, PlannedAttempt) else PlannedAttempt(it, 1) for it in sessions)
         async with self.backend:
             try:
                 return await self.executor.run(todo, to_run, detach)
@@ -210,7 +214,7 @@ def simulate(main: Callable[[], Awaitable[object]]) -> None:
     trio.run(bounded, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
-def apply(run: Apply, sessions: Iterable[Session | Todo], to_run: int | None = None) -> ApplyEnded:
+def apply(run: Apply, sessions: Iterable[Session | PlannedAttempt], to_run: int | None = None) -> ApplyEnded:
     """Simulate one apply to its end."""
     ended: list[ApplyEnded] = []
 

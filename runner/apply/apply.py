@@ -241,14 +241,16 @@ class Apply:
             )
         )
 
-    def _prepare(self, session: Session, number: int, devices: tuple[str, ...], most: int | None) -> Attempt:
+    def _prepare(
+        self, session: Session, number: int, devices: tuple[str, ...], start_when_below: int | None
+    ) -> Attempt:
         return make_attempt(
             self.sweep,
             self.state,
             session,
             number,
             devices,
-            most,
+            start_when_below,
             secrets=self.secrets,
             surroundings={} if self.remote else self.environ,
             root=self.builds.root(session),
@@ -260,7 +262,7 @@ class Apply:
         self.state.prepare(session.id, number, params_json(session), empty=self.choice.fresh and not retries)
 
     def _put_away(self, session: str, number: int, ended: AttemptEnd) -> None:
-        self.state.tidy(session, number, over=ended.over)
+        self.state.tidy(session, number, over=ended.drained)
 
     async def _collect(self, attempt: Attempt, ended: AttemptEnd) -> Mapping[str, Scalar]:
         return await self.collector.collect(Path(attempt.output), Path(attempt.stdout))

@@ -28,7 +28,7 @@ def make_attempt(
     session: Session,
     number: int,
     devices: tuple[str, ...],
-    most: int | None,
+    start_when_below: int | None,
     *,
     secrets: Mapping[str, str],
     surroundings: Mapping[str, str],
@@ -40,7 +40,7 @@ def make_attempt(
 
     `surroundings` is the environment the session will inherit anyway; what it sets already is not set again.
     """
-    stdout, stderr, output, params_file = state.places(session.id, number)
+    stdout, stderr, output, params_file = state.paths(session.id, number)
     params = params_json(session)
     env = {
         **thread_counts(session, surroundings),
@@ -80,13 +80,13 @@ def make_attempt(
         root=root,
         files=files,
         preload=preload,
-        most=most,
+        start_when_below=start_when_below,
     )
 
 
 def placed(sweep: Sweep, state: State, session: str, number: int, name: str) -> Attempt:
     """An attempt that was submitted before, as far as it takes to have a backend bring its logs to their places."""
-    places = state.places(session, number)
+    places = state.paths(session, number)
     return Attempt(
         name=name,
         session=session,

@@ -60,7 +60,7 @@ async def settle(
         }
         if adoptable:
             settled.adopt = {session: adoptable[session] for session in wanted(frozenset(adoptable))}
-        strays = set((await backend.living(f"{state.id}-")).values()) - set(jobs.values())
+        strays = set((await backend.live_jobs(f"{state.id}-")).values()) - set(jobs.values())
 
         async def end(left: OpenAttempt | OpenBuild) -> None:
             if isinstance(left, OpenAttempt) and left.session in settled.adopt:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from runner.apply.selection import Choice, History
-from runner.executor import Todo
+from runner.executor import PlannedAttempt
 from runner.model import Status
 from runner.plan.plan import Plan
 
@@ -42,14 +42,14 @@ class Chosen:
                 left += 1
         return to_run, left
 
-    def todo(self, to_run: int, adopted: Mapping[str, str]) -> Iterator[Todo | None]:
+    def todo(self, to_run: int, adopted: Mapping[str, str]) -> Iterator[PlannedAttempt | None]:
         """What is to be run, the jobs that were adopted, by session, first: their room is taken already. Looks no further than it
         takes to find `to_run`; a None is a pause.
         """
         if adopted:
             for session in self._plan:
                 if session.id in adopted:
-                    yield Todo(session, self._history.next_attempt(session) - 1, adopted[session.id])
+                    yield PlannedAttempt(session, self._history.next_attempt(session) - 1, adopted[session.id])
         sessions = enumerate(self._plan.sessions(self._choice.select, self._choice.shard)) if to_run else ()
         for position, session in sessions:
             if position % BREATH == 0:
@@ -57,7 +57,7 @@ class Chosen:
             if session.id in adopted or session.id in self._elsewhere:
                 continue
             if self._choice.wants(self._history.status(session)):
-                yield Todo(session, self._history.next_attempt(session))
+                yield PlannedAttempt(session, self._history.next_attempt(session))
                 to_run -= 1
                 if not to_run:
                     return

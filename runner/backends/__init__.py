@@ -44,8 +44,8 @@ def _slurm(
 BACKENDS: Mapping[str, Open] = {"local": _local, "backend.ai": _backendai, "slurm": _slurm}
 
 
-KEEP_LIMITS = frozenset(("slurm",))
-"""Those that see to it themselves that no more than so many jobs run at once, if their options say `max_parallel`."""
+ENFORCES_MAX_PARALLEL = frozenset(("slurm",))
+"""Backends that enforce `max_parallel` themselves, given as an option of theirs."""
 
 
 def _backendai_problems(sweep: Sweep) -> Iterator[Problem]:

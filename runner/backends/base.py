@@ -55,10 +55,10 @@ class Backend(Protocol):
     name: str
     outlives_client: bool
     """Whether jobs run on when runner dies, so that a later runner adopts them by their id."""
-    takes: int | None
-    """How many jobs that have not ended it takes at once, waiting ones too; None where it does not matter."""
-    ahead: int
-    """How many attempts it takes ahead of their room (`Attempt.most`), so that it need not ask us before the next begins."""
+    max_jobs: int | None
+    """How many jobs may be submitted and not ended at once, queued ones included; None: no limit."""
+    prefetch_limit: int
+    """How many attempts it accepts before capacity for them is free (`Attempt.start_when_below`). 0: none."""
 
     async def submit(self, attempt: Attempt, on_waiting: Callable[[str], None] | None = None) -> str:
         """Hand an attempt over and return its job id once it is accepted; `on_waiting` is told of what that has to wait for.
@@ -77,7 +77,7 @@ class Backend(Protocol):
         """
         ...
 
-    async def living(self, prefix: str) -> Mapping[str, str]:
+    async def live_jobs(self, prefix: str) -> Mapping[str, str]:
         """The jobs under names that begin so, by their names, that have not ended and that no living process may own.
 
         Nothing where jobs end with their client.

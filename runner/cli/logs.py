@@ -72,7 +72,7 @@ def _show_build(log: BuildLog, stderr: bool) -> None:
 
 
 def _show(state: State, session: str, attempt: int, stderr: bool, offset: int) -> int:
-    places = state.places(session, attempt)
+    places = state.paths(session, attempt)
     return copy_from(places.stderr if stderr else places.stdout, offset, sys.stdout.buffer)
 
 
@@ -81,7 +81,7 @@ async def _from_afar(sweep: Sweep, state: State, row: AttemptRow, follow: bool, 
 
     It is brought to a folder of our own: the state is its holder's. What the job writes into the state itself is read there.
     """
-    places = state.places(row.session, row.number)
+    places = state.paths(row.session, row.number)
     written = places.stderr if stderr else places.stdout
     options = sweep.backend.options if row.backend == sweep.backend.kind else {}
     offset, seconds = 0, REFRESH

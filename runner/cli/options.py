@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from runner.backends import BACKENDS, KEEP_LIMITS, PROBLEMS
+from runner.backends import BACKENDS, ENFORCES_MAX_PARALLEL, PROBLEMS
 from runner.cli.streams import say
 from runner.config.checks import check_fits
 from runner.config.fields import BackendChoice, amount
@@ -170,7 +170,7 @@ def override(
 def _limited_there(sweep: Sweep) -> Sweep:
     """Where the backend can keep `max_parallel` it gets all sessions at once; not where we decide what comes next by more."""
     at_once, there = sweep.max_parallel, sweep.backend
-    if at_once is None or there.kind not in KEEP_LIMITS or sweep.capacity or sweep.policy.stop is not None:
+    if at_once is None or there.kind not in ENFORCES_MAX_PARALLEL or sweep.capacity or sweep.policy.stop is not None:
         return sweep
     return replace(sweep, max_parallel=None, backend=replace(there, options={**there.options, "max_parallel": at_once}))
 

@@ -12,21 +12,21 @@ import trio
 from runner.backends.base import Backend, Rejected, Started
 from runner.executor.capacity import Lease
 from runner.executor.queue import Entry
-from runner.executor.recorder import Record
+from runner.executor.recorder import Recorder
 from runner.model import Attempt, AttemptEnd, Outcome
 
 ENDING = 30.0
 """Seconds beyond its grace that a job gets to be gone before runner leaves without it."""
 
 
-class Asked(NamedTuple):
+class StopRequest(NamedTuple):
     """That a job shall end, and what its outcome is then."""
 
     outcome: Outcome
     reason: str
 
 
-class Job:
+class AttemptRunner:
     """It is seen through shielded from whoever cancels the apply: `ask` and `leave` alone cut it short. One scope serves for
     that and for its timeout, as scopes are what costs most in a short session.
 
@@ -42,8 +42,8 @@ class Job:
         entry: Entry,
         attempt: Attempt,
         lease: Lease | None,
-        record: Record,
-        on_waiting: Callable[[Job], None],
+        record: Recorder,
+        on_waiting: Callable[[AttemptRunner], None],
         adopt: str | None = None,
     ) -> None:
         self.entry = entry
@@ -51,7 +51,7 @@ class Job:
         self.lease = lease
         self.id = adopt
         self.plain = adopt is None and entry.build is None and not (lease and lease.devices)
-        self.asked: Asked | None = None
+        self.asked: StopRequest | None = None
         self.started: Started | None = None
         self.waiting: str | None = None
         self._backend = backend
@@ -68,7 +68,7 @@ class Job:
         """Have it ended; again with a shorter grace: hurry. At `give_up` (trio's time) wait no longer."""
         first, hurry = self.asked is None, grace < self._grace
         if self.asked is None:
-            self.asked = Asked(outcome, reason)
+            self.asked = StopRequest(outcome, reason)
         self._grace = min(self._grace, grace)
         self._give_up = min(self._give_up, give_up)
         if self._following or not self._backend.outlives_client or (hurry and not first):
@@ -157,7 +157,7 @@ class Job:
         self._following = False
         if self.asked is None:
             assert self.attempt.timeout is not None
-            self.asked = Asked(Outcome.TIMED_OUT, f"ran longer than {_duration(self.attempt.timeout)}")
+            self.asked = StopRequest(Outcome.TIMED_OUT, f"ran longer than {_duration(self.attempt.timeout)}")
         return await self._end(self.asked)
 
     async def salvage(self) -> AttemptEnd | None:
@@ -186,7 +186,7 @@ class Job:
         self._left = True
         return None
 
-    async def _end(self, asked: Asked) -> AttemptEnd | None:
+    async def _end(self, asked: StopRequest) -> AttemptEnd | None:
         assert self.id is not None
         while not self._left and trio.current_time() < self._give_up:
             with trio.CancelScope(deadline=self._give_up, shield=True) as self._scope:
@@ -199,11 +199,11 @@ class Job:
         return None
 
 
-def _never_ran(asked: Asked) -> AttemptEnd:
+def _never_ran(asked: StopRequest) -> AttemptEnd:
     return AttemptEnd(asked.outcome, None, asked.reason)
 
 
-def _as_asked(ended: AttemptEnd, asked: Asked) -> AttemptEnd:
+def _as_asked(ended: AttemptEnd, asked: StopRequest) -> AttemptEnd:
     """What had ended by itself, or nobody knows how, stays as it is."""
     if ended.outcome is not Outcome.CANCELLED:
         return ended

@@ -11,15 +11,15 @@ import trio
 
 from runner.backends.base import FOR_MAX_PARALLEL, Backend
 from runner.events import ApplyEnded, ApplyInterrupted, Emit, StopReached
-from runner.executor.attempt_runner import ENDING, Job
+from runner.executor.attempt_runner import ENDING, AttemptRunner
 from runner.executor.capacity import Capacity, Lease
-from runner.executor.pending import CANCELLED, Waiting
+from runner.executor.pending import CANCELLED, PendingAttempts
 from runner.executor.policy import restart, retry_pause, stop_reason
-from runner.executor.prefetch import Ahead
+from runner.executor.prefetch import Prefetch
 from runner.executor.queue import Entry
-from runner.executor.recorder import Record
-from runner.executor.types import Builds, Running, Snapshot, Todo
-from runner.executor.utilization import Meter
+from runner.executor.recorder import Recorder
+from runner.executor.types import Builds, PlannedAttempt, Running, Snapshot
+from runner.executor.utilization import UtilizationMeter
 from runner.model import Attempt, AttemptEnd, Outcome, Policy, Resources, Scalar, Session, Usage
 
 LOCK_POLL = 1.0
@@ -30,10 +30,11 @@ class Executor:
     """Runs sessions, once, with `run`; everything that happens goes to `emit`.
 
     `commit` makes what was emitted last: it is called before the backend hears of an attempt, and at the end.
-    `prepare` makes the attempt of a session on these devices, with this `most`; it is called for every attempt, also for one
-    that ends before the backend hears of it. `make_ready` lays out what an attempt needs on the disk, right before it is
-    submitted; its last argument counts the retries of this apply. `collect` reads the metrics of an attempt that ended by
-    itself, None where there are none; `put_away` tidies up what is left of one on the disk, once its end has been told.
+    `prepare` makes the attempt of a session on these devices, with this `start_when_below`; it is called for every attempt, also
+    for one that ends before the backend hears of it. `make_ready` lays out what an attempt needs on the disk, right before
+    it is submitted; its last argument counts the retries of this apply. `collect` reads the metrics of an attempt that
+    ended by itself, None where there are none; `put_away` tidies up what is left of one on the disk, once its end has
+    been recorded.
     """
 
     def __init__(
@@ -60,24 +61,24 @@ class Executor:
         self._put_away = put_away
         self._builds = builds
         self._clock = clock
-        self._record = Record(emit, commit, clock, backend.name, self._fail)
+        self._record = Recorder(emit, commit, clock, backend.name, self._fail)
 
         self._to_run = 0
         self._detach = False
         self._nursery: trio.Nursery | None = None
         self._changed = trio.Event()
 
-        self._waiting = Waiting(
+        self._waiting = PendingAttempts(
             capacity, builds, self._build_needs, adopt=self._start, end=self._end_unstarted, full=self._full
         )
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, AttemptRunner] = {}
         self._submitting = 0
-        self._held_there: set[Job] = set()  # for a `max_parallel` that the backend keeps
+        self._held_there: set[AttemptRunner] = set()  # for a `max_parallel` that the backend keeps
         # With a limit on failures, the next one starts only when it is known that it may.
-        self._ahead = Ahead(0 if policy.stop else backend.ahead)
-        self._begun: deque[Job] = deque()
+        self._prefetch = Prefetch(0 if policy.stop else backend.prefetch_limit)
+        self._begun: deque[AttemptRunner] = deque()
 
-        self._meter = Meter()
+        self._meter = UtilizationMeter()
         self._to_cancel: set[str] = set()
         self._cancelled_waiting = True
         self._interrupts = 0
@@ -85,7 +86,7 @@ class Executor:
         self._ending = False
         self._error: Exception | None = None
 
-    async def run(self, todo: Iterable[Todo | None], to_run: int, detach: bool = False) -> ApplyEnded:
+    async def run(self, todo: Iterable[PlannedAttempt | None], to_run: int, detach: bool = False) -> ApplyEnded:
         """Bring every session to an end, emit ApplyEnded and return it.
 
         `todo` is pulled as needed; what is to be adopted has to come first, because its room is taken already. A None in
@@ -144,7 +145,7 @@ class Executor:
             for job in self._jobs.values()
             if job.entry.build is None and job.lease is not None
         )
-        ahead = len(self._ahead)
+        ahead = len(self._prefetch)
         building = len(self._jobs) - len(running) - ahead
         return Snapshot(
             running, building, self._waiting.queued + ahead, self._waiting.backing_off, self._capacity.in_use
@@ -180,7 +181,7 @@ class Executor:
 
     def _next_needs(self) -> Resources | None:
         """What the next session to start needs, as far as it is known; None if none is left."""
-        if first := self._ahead.first or self._waiting.first:
+        if first := self._prefetch.first or self._waiting.first:
             return first.resources
         return None if self._waiting.exhausted or self._closing else {}
 
@@ -205,7 +206,7 @@ class Executor:
 
     def _full(self) -> bool:
         """Whether nothing more is wanted of the plan. What comes again or waits for its build may still be more than is taken."""
-        return self._closing or (self._backend.takes is not None and len(self._jobs) >= self._backend.takes)
+        return self._closing or (self._backend.max_jobs is not None and len(self._jobs) >= self._backend.max_jobs)
 
     def _build_needs(self, session: Session) -> Resources:
         """Here a build may take what there is, and counts as one cpu; a cluster gives it what its first session asks for."""
@@ -222,11 +223,15 @@ class Executor:
 
     def _hand_ahead(self) -> None:
         """Let the backend have what is next in line before there is room for it."""
-        for _ in range(self._ahead.lacking):
-            entry = None if self._closing else self._waiting.next(lambda it: self._ahead.most(it) is not None)
+        for _ in range(self._prefetch.lacking):
+            entry = (
+                None
+                if self._closing
+                else self._waiting.next(lambda it: self._prefetch.start_when_below(it) is not None)
+            )
             if entry is None:
                 return
-            self._begin(entry, lease=None, most=self._ahead.most(entry))
+            self._begin(entry, lease=None, start_when_below=self._prefetch.start_when_below(entry))
 
     def _start(self, entry: Entry, lease: Lease, adopt: str | None = None) -> None:
         begun = False
@@ -236,17 +241,19 @@ class Executor:
             if not begun:
                 self._capacity.release(lease)
 
-    def _begin(self, entry: Entry, lease: Lease | None, adopt: str | None = None, most: int | None = None) -> bool:
-        attempt = self._attempt(entry, lease.devices if lease else (), most)
+    def _begin(
+        self, entry: Entry, lease: Lease | None, adopt: str | None = None, start_when_below: int | None = None
+    ) -> bool:
+        attempt = self._attempt(entry, lease.devices if lease else (), start_when_below)
         if adopt is None and entry.build is None:
             self._make_ready(entry.session, entry.attempt, entry.retries)
-        job = Job(self._backend, entry, attempt, lease, self._record, self._waits_there, adopt)
+        job = AttemptRunner(self._backend, entry, attempt, lease, self._record, self._waits_there, adopt)
         self._jobs[attempt.name] = job
         if not self._record.begun(entry, attempt, adopt):
             del self._jobs[attempt.name]
             return False
         self._submitting += 1
-        self._ahead.begun(job)
+        self._prefetch.begun(job)
         if entry.build is None and entry.session.id in self._to_cancel:
             job.ask(Outcome.CANCELLED, CANCELLED, attempt.grace)
         assert self._nursery is not None
@@ -254,9 +261,9 @@ class Executor:
         self._nursery.start_soon(self._attend)
         return True
 
-    def _attempt(self, entry: Entry, devices: tuple[str, ...] = (), most: int | None = None) -> Attempt:
+    def _attempt(self, entry: Entry, devices: tuple[str, ...] = (), start_when_below: int | None = None) -> Attempt:
         if entry.build is None:
-            return self._prepare(entry.session, entry.attempt, devices, most)
+            return self._prepare(entry.session, entry.attempt, devices, start_when_below)
         assert self._builds is not None
         return self._builds.attempt(entry.session)
 
@@ -282,12 +289,12 @@ class Executor:
             self._fail(error)
         del self._jobs[job.attempt.name]
         self._held_there.discard(job)
-        lease = self._ahead.ended(job, ended.duration if ended and not again else None)
+        lease = self._prefetch.ended(job, ended.duration if ended and not again else None)
         if lease is not None:
             self._capacity.release(lease)
         self._changed.set()
 
-    def _waits_there(self, job: Job) -> None:
+    def _waits_there(self, job: AttemptRunner) -> None:
         """It waits at the backend for something, or no more."""
         if job.waiting == FOR_MAX_PARALLEL:
             self._held_there.add(job)
@@ -300,7 +307,7 @@ class Executor:
         if self._detach:
             self._changed.set()
 
-    async def _finish(self, job: Job, ended: AttemptEnd) -> bool:
+    async def _finish(self, job: AttemptRunner, ended: AttemptEnd) -> bool:
         """Whether it is to be tried again."""
         entry = job.entry
         if self._capacity.kept_there is not None and job.started is not None and ended.duration is not None:

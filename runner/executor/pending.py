@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 
 from runner.executor.capacity import Capacity, Lease
 from runner.executor.queue import Entry, Queue
-from runner.executor.types import Builds, Todo
+from runner.executor.types import Builds, PlannedAttempt
 from runner.model import Outcome, Resources, Session
 
 BREATH = 64
@@ -17,7 +17,7 @@ BREATH = 64
 CANCELLED = "cancelled on request"
 
 
-class Waiting:
+class PendingAttempts:
     """`adopt` is given a session whose job is there already; `end` one that ends before it begins, and how. `full` says when the
     backend takes no more. Times are trio's.
     """
@@ -39,7 +39,7 @@ class Waiting:
         self._adopt = adopt
         self._end = end
         self._full = full
-        self._todo: Iterator[Todo | None] = iter(())
+        self._todo: Iterator[PlannedAttempt | None] = iter(())
         self._breath = 0
         self._serial = 0
         self._queue = Queue(self._pull)
@@ -47,7 +47,7 @@ class Waiting:
         self._failed_builds: dict[str, str] = {}
         self._cancelled: set[str] = set()
 
-    def begin(self, todo: Iterable[Todo | None]) -> None:
+    def begin(self, todo: Iterable[PlannedAttempt | None]) -> None:
         self._todo = iter(todo)
 
     @property
@@ -133,7 +133,7 @@ class Waiting:
         self.exhausted = True
         return False
 
-    def _place(self, todo: Todo) -> None:
+    def _place(self, todo: PlannedAttempt) -> None:
         """Find out what a session has to wait for: room, a build, or nothing any more."""
         session = todo.session
         self._serial += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 
-from runner.executor.attempt_runner import Job
+from runner.executor.attempt_runner import AttemptRunner
 from runner.executor.capacity import Lease
 from runner.executor.queue import Entry
 
@@ -16,7 +16,7 @@ MOMENT = 0.02
 """Seconds for which the backend is to have enough to begin: some times what runner takes to hand over the next ones."""
 
 
-class Ahead:
+class Prefetch:
     """At most `limit` of them, and only while all that runs needs the same, as the next one does. Then any room is as good as any
     other: the backend lets the next one in when one ends, and here the room is passed on in the same order, once that is known.
     While one waits here, no room of its size is given back: so what it began in is always that of one whose end is to be told.
@@ -31,7 +31,7 @@ class Ahead:
         self._short = 0  # so many in a row
         self._jobs = 0
         self._alike: Counter[object] = Counter()
-        self._waiting: deque[Job] = deque()
+        self._waiting: deque[AttemptRunner] = deque()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -48,20 +48,20 @@ class Ahead:
         missing = wanted - len(self._waiting)
         return missing if 2 * missing >= wanted else 0
 
-    def most(self, entry: Entry) -> int | None:
+    def start_when_below(self, entry: Entry) -> int | None:
         """How many like it may run at once; None where all that runs is not like it, so that it has to wait for room."""
         if entry.build is not None or self._alike.get(entry.shape, 0) != self._jobs:
             return None
         return self._jobs - len(self._waiting) or None
 
-    def begun(self, job: Job) -> None:
+    def begun(self, job: AttemptRunner) -> None:
         self._jobs += 1
         if job.plain:
             self._alike[job.entry.shape] += 1
         if job.ahead:
             self._waiting.append(job)
 
-    def ended(self, job: Job, duration: float | None) -> Lease | None:
+    def ended(self, job: AttemptRunner, duration: float | None) -> Lease | None:
         """Its room, unless one that went ahead has it now. `duration` is None where it says nothing about those to come."""
         self._jobs -= 1
         if job.plain:

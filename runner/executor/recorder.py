@@ -24,7 +24,7 @@ from runner.executor.queue import Entry
 from runner.model import Attempt, AttemptEnd, Outcome, Scalar, Usage
 
 
-class Record:
+class Recorder:
     """When `emit` or `commit` fails, the error goes to `on_error`, and `tell`, `commit` and `begun` return False.
 
     `failed` counts the sessions that failed for good.
@@ -73,7 +73,7 @@ class Record:
             self._last[entry.last] -= 1
         if adopt is not None:
             return self.tell(AttemptAdopted(now, entry.session, entry.attempt, adopt))
-        ahead = attempt.most is not None
+        ahead = attempt.start_when_below is not None
         return self.tell(AttemptSubmitted(now, entry.session, entry.attempt, attempt.name, self._backend, ahead))
 
     def accepted(self, entry: Entry, job: str) -> None:

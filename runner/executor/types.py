@@ -9,7 +9,7 @@ from runner.executor.capacity import Lease
 from runner.model import Attempt, AttemptEnd, Resources, Session
 
 
-class Todo(NamedTuple):
+class PlannedAttempt(NamedTuple):
     """A session to run: the number of the attempt to make, or of the one whose live job is to be adopted."""
 
     session: Session

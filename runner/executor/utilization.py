@@ -8,7 +8,7 @@ from runner.executor.capacity import Capacity
 from runner.model import Resources, Usage
 
 
-class Meter:
+class UtilizationMeter:
     """Adds usage up between two looks. Times are seconds of any one clock."""
 
     def __init__(self) -> None:

@@ -133,7 +133,7 @@ class SessionOutputs:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, AttemptEnded) and event.retry_in is None:
-            places = self._state.places(event.session, event.attempt)
+            places = self._state.paths(event.session, event.attempt)
             self._err.put(_whole(places.stderr))
             self._out.put(_whole(places.stdout))
 
@@ -153,7 +153,7 @@ class LiveOutput:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, AttemptStarted):
-            places = self._state.places(event.session, event.attempt)
+            places = self._state.paths(event.session, event.attempt)
             self._follows = [(places.stderr, self._err), (places.stdout, self._out)]
         elif isinstance(event, AttemptEnded):
             for path, out in self._follows:

@@ -76,7 +76,7 @@ def to_row(result: Result, state: State | None) -> dict[str, Any]:
 
 
 def _paths(state: State, session: str, attempt: int) -> tuple[str | None, str | None, str | None]:
-    places, kept = state.places(session, attempt), state.kept(session, attempt)
+    places, kept = state.paths(session, attempt), state.kept(session, attempt)
     return (
         str(places.output) if kept.output else None,
         str(places.stdout) if kept.stdout else None,

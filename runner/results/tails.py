@@ -20,7 +20,7 @@ def log_of(state: State, recipe: Recipe, session: Session, attempt: int, backend
     """The same for an attempt that has no row: its number, and whether its command ever began."""
     if not began and session.build is not None:
         return state.build_folder(build_key(session, recipe, backend)).with_suffix(".err")
-    places = state.places(session.id, attempt)
+    places = state.paths(session.id, attempt)
     return places.stderr if state.kept(session.id, attempt).stderr else places.stdout
 
 

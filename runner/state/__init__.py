@@ -1,13 +1,13 @@
 """The one store: the folder, its lock, and the journal in it."""
 
 from runner.state.open import FOLDER, component, locate, open_at, open_for_reading, open_for_writing
-from runner.state.state import Kept, Log, Places, State
+from runner.state.state import AttemptPaths, Kept, Log, State
 
 __all__ = [
     "FOLDER",
+    "AttemptPaths",
     "Kept",
     "Log",
-    "Places",
     "State",
     "component",
     "locate",

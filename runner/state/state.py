@@ -34,7 +34,7 @@ PARTS = ("logs", "output", "params", "builds", "cancel")
 """The folders that are there as long as the state is."""
 
 
-class Places(NamedTuple):
+class AttemptPaths(NamedTuple):
     """Where an attempt finds and leaves its things: absolute, as texts, and by the properties as paths."""
 
     stdout_name: str
@@ -95,9 +95,9 @@ class State:
         """Who may write to it just now; None if nobody does."""
         return lock.holder(self.folder)
 
-    def places(self, session: str, attempt: int) -> Places:
+    def paths(self, session: str, attempt: int) -> AttemptPaths:
         log = f"{self._logs}{session}.{attempt}"
-        return Places(log + ".out", log + ".err", self._output + session, f"{self._params}{session}.json")
+        return AttemptPaths(log + ".out", log + ".err", self._output + session, f"{self._params}{session}.json")
 
     def build_folder(self, build: str) -> Path:
         return self.folder / "builds" / build
@@ -111,12 +111,12 @@ class State:
         with guarded(self.folder):
             _remove(self.folder / "jobs")
 
-    def prepare(self, session: str, attempt: int, params: str, *, empty: bool = False) -> Places:
+    def prepare(self, session: str, attempt: int, params: str, *, empty: bool = False) -> AttemptPaths:
         """Make what an attempt needs: its output folder, emptied if `empty`, and its params file.
 
         What an earlier attempt has put in the place of either is removed.
         """
-        places = self.places(session, attempt)
+        places = self.paths(session, attempt)
         stdout, stderr, output, path = places
         with guarded(self.folder):
             if empty:
@@ -135,7 +135,7 @@ class State:
 
         Where nothing of it lives any more, all `over`, what is as it was made is kept for the next attempt of any session.
         """
-        stdout, stderr, output, params = self.places(session, attempt)
+        stdout, stderr, output, params = self.paths(session, attempt)
         spares = self._spares if over else None
         for log in (stdout, stderr):
             if not (spares and spares.keep_log(log)) and _size(log) == 0:
@@ -154,7 +154,7 @@ class State:
 
     def kept(self, session: str, attempt: int) -> Kept:
         """What there is of an attempt's things, whatever its session has made of them; changes nothing."""
-        stdout, stderr, output, _ = self.places(session, attempt)
+        stdout, stderr, output, _ = self.paths(session, attempt)
         return Kept(bool(_size(stdout)), bool(_size(stderr)), _holds_something(output))
 
     def request_cancel(self, sessions: Iterable[str] | None) -> None:

@@ -30,4 +30,4 @@ class TestFakeBackend(AheadContract):
     def site(self, tmp_path: Path, outlives_client: bool) -> Site:
         cluster = Cluster() if outlives_client else None
         clock = MockClock(autojump_threshold=0)
-        return Site(lambda: FakeBackend(pretend, cluster, ahead=2), tmp_path, real=False, clock=clock)
+        return Site(lambda: FakeBackend(pretend, cluster, prefetch_limit=2), tmp_path, real=False, clock=clock)

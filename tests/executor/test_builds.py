@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import trio
 
 from runner.events import ApplyEnded, BuildEnded, BuildStarted
-from runner.executor import Todo
+from runner.executor import PlannedAttempt
 from runner.model import Attempt, AttemptEnd, Outcome, Policy, Retry, Session, Stop
 from tests.fake_backend import Script
 from tests.simulation import Apply, apply, attempt_of, session, simulate
@@ -50,7 +50,7 @@ def made(
     )
 
 
-def sessions(builds: str) -> list[Session | Todo]:
+def sessions(builds: str) -> list[Session | PlannedAttempt]:
     """One session a letter; a dot needs no build."""
     return [session(i)._replace(build=None if letter == "." else letter) for i, letter in enumerate(builds)]
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.events import AttemptEnded, AttemptStarted, AttemptSubmitted, Event
-from runner.executor import Todo
+from runner.executor import PlannedAttempt
 from runner.executor.queue import PASSES, WINDOW
 from runner.model import Amount, Outcome, Session
 from tests.fake_backend import Script
@@ -231,6 +231,6 @@ def test_the_snapshot_shows_what_runs_and_waits() -> None:
 
 def test_todo_numbers_go_on_where_the_past_ended() -> None:
     run = Apply()
-    apply(run, [Todo(session(0), 4)])
+    apply(run, [PlannedAttempt(session(0), 4)])
     assert run.prepared == [(session(0).id, 4, ())]
     assert index_of(session(0).id) == 0

@@ -39,7 +39,7 @@ def test_short_sessions_go_ahead_in_the_order_of_the_plan() -> None:
         most = max(most, len(run.submitted()) - len(run.ends()))
         return BRIEF
 
-    run = Apply(scripts, max_parallel=4, ahead=2)
+    run = Apply(scripts, max_parallel=4, prefetch_limit=2)
     ended = apply(run, sweep(40))
     assert ended.outcomes == {Outcome.SUCCEEDED: 40}
     assert ended.at == pytest.approx(10 * BRIEF.duration)
@@ -48,7 +48,7 @@ def test_short_sessions_go_ahead_in_the_order_of_the_plan() -> None:
 
 
 def test_long_sessions_wait_for_their_room() -> None:
-    run = Apply(each(LONG), max_parallel=4, ahead=2)
+    run = Apply(each(LONG), max_parallel=4, prefetch_limit=2)
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
@@ -78,7 +78,7 @@ def submitted_after(seconds: float, run: Apply) -> int:
 
 @pytest.mark.parametrize("briefs", [1, 2, 3])
 def test_no_more_go_ahead_than_were_short_in_a_row(briefs: int) -> None:
-    run = Apply(brief_then(LONG, briefs), max_parallel=4, ahead=8)
+    run = Apply(brief_then(LONG, briefs), max_parallel=4, prefetch_limit=8)
     assert submitted_after(50, run) == briefs + 4 + briefs
 
 
@@ -88,13 +88,13 @@ def test_a_failure_that_is_tried_again_does_not_promise_that_others_are_short() 
     def scripts(index: int, number: int) -> Script:
         return Script(duration=SHORT / 4, exit_code=1) if index < 4 and number == 1 else LONG
 
-    run = Apply(scripts, max_parallel=4, policy=Policy(retry=Retry(1, 0.5)), ahead=8)
+    run = Apply(scripts, max_parallel=4, policy=Policy(retry=Retry(1, 0.5)), prefetch_limit=8)
     assert submitted_after(50, run) == 8
 
 
 def test_those_ahead_wait_as_all_others_do() -> None:
     """They are shown as waiting, and take no room that is not there."""
-    run = Apply(brief_then(LONG, 4), max_parallel=4, ahead=2)
+    run = Apply(brief_then(LONG, 4), max_parallel=4, prefetch_limit=2)
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
@@ -112,7 +112,7 @@ def test_those_ahead_wait_as_all_others_do() -> None:
 
 
 def test_one_that_is_cancelled_ahead_never_begins() -> None:
-    run = Apply(brief_then(LONG, 4), max_parallel=4, ahead=2)
+    run = Apply(brief_then(LONG, 4), max_parallel=4, prefetch_limit=2)
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
@@ -131,7 +131,7 @@ def test_one_that_is_cancelled_ahead_never_begins() -> None:
 def test_with_a_limit_on_failures_nobody_goes_ahead() -> None:
     """Whether the next one may begin at all depends on how this one ends."""
     scripts = brief_then(Script(duration=SHORT / 4, exit_code=1), 3)
-    run = Apply(scripts, max_parallel=1, policy=Policy(stop=Stop(1)), ahead=2)
+    run = Apply(scripts, max_parallel=1, policy=Policy(stop=Stop(1)), prefetch_limit=2)
     ended = apply(run, sweep(10))
     assert run.submitted() == [0, 1, 2, 3]
     assert ended.outcomes == {Outcome.SUCCEEDED: 3, Outcome.FAILED: 1}
@@ -139,13 +139,13 @@ def test_with_a_limit_on_failures_nobody_goes_ahead() -> None:
 
 def test_sessions_of_another_size_do_not_go_ahead() -> None:
     """What frees their room is not for the backend to know."""
-    run = Apply(each(BRIEF), capacity={"cpu": 4}, ahead=2)
+    run = Apply(each(BRIEF), capacity={"cpu": 4}, prefetch_limit=2)
     apply(run, [session(index, cpu=1 + index % 2) for index in range(30)])
     assert len(run.ends()) == 30
 
 
 def test_devices_are_named_when_they_are_free() -> None:
-    run = Apply(each(BRIEF), devices=("a", "b"), ahead=2)
+    run = Apply(each(BRIEF), devices=("a", "b"), prefetch_limit=2)
     apply(run, sweep(20, gpu=1))
     assert all(len(devices) == 1 for _, _, devices in run.prepared)
 
@@ -154,7 +154,7 @@ def test_a_retry_comes_after_its_pause() -> None:
     def scripts(index: int, number: int) -> Script:
         return Script(duration=SHORT / 4, exit_code=int(number == 1))
 
-    run = Apply(scripts, max_parallel=2, policy=Policy(retry=Retry(1, 0.5)), ahead=2)
+    run = Apply(scripts, max_parallel=2, policy=Policy(retry=Retry(1, 0.5)), prefetch_limit=2)
     ended = apply(run, sweep(20))
     assert ended.outcomes == {Outcome.SUCCEEDED: 20}
     assert sum(isinstance(event, AttemptSubmitted) for event in run.events) == 40
@@ -163,8 +163,8 @@ def test_a_retry_comes_after_its_pause() -> None:
 def test_what_limits_an_apply_is_known_to_its_end() -> None:
     """Sessions that are ahead have left the queue, but lack room all the same."""
     limited = []
-    for ahead in (0, 2):
-        run = Apply(brief_then(LONG, 1), max_parallel=1, ahead=ahead)
+    for prefetch_limit in (0, 2):
+        run = Apply(brief_then(LONG, 1), max_parallel=1, prefetch_limit=prefetch_limit)
         apply(run, sweep(4))
         limited.append(run.executor.usage.limited_by["max_parallel"])
     assert limited[0] == pytest.approx(2 / 3, abs=0.01)
@@ -173,7 +173,7 @@ def test_what_limits_an_apply_is_known_to_its_end() -> None:
 
 def test_a_beginning_is_told_after_the_end_that_made_room_for_it() -> None:
     """However long the metrics of the one before take to be collected."""
-    run = Apply(each(BRIEF), max_parallel=2, ahead=2, collecting=lambda index: 5.0 if index % 3 == 1 else 0.0)
+    run = Apply(each(BRIEF), max_parallel=2, prefetch_limit=2, collecting=lambda index: 5.0 if index % 3 == 1 else 0.0)
     apply(run, sweep(12))
     assert [index for index, _ in sorted(run.starts())] == list(range(12))
 
@@ -210,7 +210,7 @@ trouble = st.builds(Trouble, st.integers(0, 1), st.sampled_from([0.0, 0.03, 2.0]
 def test_the_capacity_holds_whoever_goes_ahead(
     jobs: list[tuple[dict[str, Amount], float, Trouble]],
     max_parallel: int | None,
-    ahead: int,
+    prefetch_limit: int,
     interrupted: float | None,
     retries: int,
 ) -> None:
@@ -221,7 +221,7 @@ def test_the_capacity_holds_whoever_goes_ahead(
         devices=("a", "b"),
         max_parallel=max_parallel,
         policy=Policy(retry=Retry(retries, 0.01)),
-        ahead=ahead,
+        prefetch_limit=prefetch_limit,
         collecting=lambda index: jobs[index][2].collecting,
     )
 

@@ -20,7 +20,7 @@ from runner.events import (
     AttemptSubmitted,
     Event,
 )
-from runner.executor import Todo
+from runner.executor import PlannedAttempt
 from runner.model import Attempt, AttemptEnd, Outcome, Policy, Retry, Scalar, Session
 from tests.fake_backend import Cluster, FakeBackend, Script
 from tests.simulation import Apply, apply, by_index, each, session, simulate, sweep
@@ -36,7 +36,9 @@ SCRIPTS = by_index(
 POLICY = Policy(timeout=20, grace=4, retry=Retry(limit=1, backoff=3))
 
 
-def todo_after(events: Iterable[Event], sessions: list[Session], cluster: Cluster | None = None) -> list[Todo]:
+def todo_after(
+    events: Iterable[Event], sessions: list[Session], cluster: Cluster | None = None
+) -> list[PlannedAttempt]:
     """What the next apply has to do, by what was recorded; live jobs of a cluster are adopted, found by name."""
     last: dict[str, int] = {}
     names: dict[str, str] = {}
@@ -53,9 +55,9 @@ def todo_after(events: Iterable[Event], sessions: list[Session], cluster: Cluste
     for it in sessions:
         job = cluster.names.get(names.get(it.id, "")) if cluster else None
         if job is not None:
-            todo.append(Todo(it, last[it.id], job.id))
+            todo.append(PlannedAttempt(it, last[it.id], job.id))
         elif it.id not in done:
-            todo.append(Todo(it, last.get(it.id, 0) + 1))
+            todo.append(PlannedAttempt(it, last.get(it.id, 0) + 1))
     return sorted(todo, key=lambda it: it.adopt is None)
 
 
@@ -132,10 +134,12 @@ def test_an_error_of_a_part_ends_the_apply(part: str) -> None:
 
     prepare = run.prepare
 
-    def bad_prepare(session: Session, number: int, devices: tuple[str, ...], most: int | None = None) -> Attempt:
+    def bad_prepare(
+        session: Session, number: int, devices: tuple[str, ...], start_when_below: int | None = None
+    ) -> Attempt:
         if session.index == 1:
             raise ZeroDivisionError(part)
-        return prepare(session, number, devices, most)
+        return prepare(session, number, devices, start_when_below)
 
     def bad_collect(attempt: Attempt, ended: AttemptEnd) -> dict[str, Scalar]:
         raise ZeroDivisionError(part)
@@ -270,7 +274,7 @@ def test_a_live_job_of_a_dead_runner_is_adopted_and_takes_its_room() -> None:
         job = await dead.submit(before.prepare(session(5), 3, ()))
         await trio.sleep(4)
         run = Apply(capacity={"cpu": 1}, cluster=cluster)
-        ended = await run([Todo(session(5), 3, job), Todo(session(0), 1)], to_run=2)
+        ended = await run([PlannedAttempt(session(5), 3, job), PlannedAttempt(session(0), 1)], to_run=2)
         assert ended.outcomes == {Outcome.SUCCEEDED: 2}
         assert run.events[0] == AttemptAdopted(4, session(5), 3, job)
         assert run.submitted() == [0]
@@ -290,8 +294,8 @@ def test_more_adopted_jobs_than_there_is_room_for_are_all_watched() -> None:
         jobs = [await dead.submit(before.prepare(session(index), 1, ())) for index in range(4)]
         run = Apply(capacity={"cpu": 2}, cluster=cluster)
         run.check_capacity = lambda: None  # type: ignore[method-assign]
-        adopted = [Todo(session(index), 1, job) for index, job in enumerate(jobs)]
-        ended = await run([*adopted, Todo(session(9), 1)], to_run=5)
+        adopted = [PlannedAttempt(session(index), 1, job) for index, job in enumerate(jobs)]
+        ended = await run([*adopted, PlannedAttempt(session(9), 1)], to_run=5)
         assert ended.outcomes == {Outcome.SUCCEEDED: 5}
         assert run.kinds()[:4] == ["AttemptAdopted"] * 4
         assert run.starts()[-1] == (9, 12), "the third end makes room"
@@ -308,7 +312,7 @@ def test_an_adopted_job_can_be_cancelled_and_retried() -> None:
         jobs = [await dead.submit(before.prepare(session(index), 1, ())) for index in range(2)]
         run = Apply(cluster=cluster, policy=Policy(retry=Retry(limit=1)))
         run.executor.cancel([session(0).id])
-        await run([Todo(session(index), 1, job) for index, job in enumerate(jobs)], to_run=2)
+        await run([PlannedAttempt(session(index), 1, job) for index, job in enumerate(jobs)], to_run=2)
         assert run.ends() == [(0, Outcome.CANCELLED), (1, Outcome.FAILED), (1, Outcome.SUCCEEDED)]
 
     simulate(main)

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from runner.backends.base import FOR_MAX_PARALLEL
-from runner.executor import Todo
+from runner.executor import PlannedAttempt
 from runner.executor.queue import PASSES
 from runner.model import Attempt, Session
 from runner.reporters.progress.wording import usage_line
@@ -98,7 +98,7 @@ def test_what_ran_before_this_apply_is_no_use_of_it() -> None:
         jobs = [await dead.submit(before.prepare(session(index), 1, ())) for index in range(20)]
         await trio.sleep(100)
         run = Apply(kept_there=2, cluster=cluster)
-        await run([Todo(session(index), 1, job) for index, job in enumerate(jobs)], to_run=20)
+        await run([PlannedAttempt(session(index), 1, job) for index, job in enumerate(jobs)], to_run=20)
         assert run.executor.usage.seconds == pytest.approx(15)
         assert run.executor.usage.busy == pytest.approx({"max_parallel": 10 / 30})
 

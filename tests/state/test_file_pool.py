@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.reporters.streams import copy_from
-from runner.state import Kept, Places, State, open_for_writing
+from runner.state import AttemptPaths, Kept, State, open_for_writing
 from tests.facts import session
 
 A, B, C = (session(n).id for n in (1, 2, 3))
@@ -21,7 +21,7 @@ def state(tmp_path: Path) -> Iterator[State]:
         yield opened
 
 
-def run(state: State, one: str, params: str = "{}", attempt: int = 1) -> Places:
+def run(state: State, one: str, params: str = "{}", attempt: int = 1) -> AttemptPaths:
     """What an attempt does that does nothing: its backend opens its streams."""
     places = state.prepare(one, attempt, params)
     places.stdout.touch()
@@ -29,7 +29,7 @@ def run(state: State, one: str, params: str = "{}", attempt: int = 1) -> Places:
     return places
 
 
-def numbers(places: Places) -> set[int]:
+def numbers(places: AttemptPaths) -> set[int]:
     return {path.lstat().st_ino for path in (places.stdout, places.stderr, places.output, places.params)}
 
 
@@ -73,29 +73,29 @@ def test_an_output_folder_with_something_in_it_is_never_replaced(state: State) -
     assert run(state, C).output.is_dir()
 
 
-def chmod_logs(places: Places) -> None:
+def chmod_logs(places: AttemptPaths) -> None:
     places.stdout.chmod(0o600)
     places.stderr.chmod(0o400)
 
 
-def link_logs(places: Places) -> None:
+def link_logs(places: AttemptPaths) -> None:
     os.link(places.stdout, places.output.parent / "mine")
     os.link(places.stderr, places.output.parent / "mine too")
 
 
-def replace_logs(places: Places) -> None:
+def replace_logs(places: AttemptPaths) -> None:
     for path in (places.stdout, places.stderr):
         path.unlink()
         path.symlink_to("/dev/null")
 
 
-def write_logs(places: Places) -> None:
+def write_logs(places: AttemptPaths) -> None:
     places.stdout.write_text("a")
     places.stderr.write_text("b")
 
 
 @pytest.mark.parametrize("do", [chmod_logs, link_logs, replace_logs, write_logs])
-def test_logs_that_a_session_has_touched_are_not_used_again(state: State, do: Callable[[Places], None]) -> None:
+def test_logs_that_a_session_has_touched_are_not_used_again(state: State, do: Callable[[AttemptPaths], None]) -> None:
     first = run(state, A)
     do(first)
     state.tidy(A, 1, over=True)
@@ -108,17 +108,17 @@ def test_logs_that_a_session_has_touched_are_not_used_again(state: State, do: Ca
         assert log.stat().st_mode == second.params.stat().st_mode
 
 
-def close_both(places: Places) -> None:
+def close_both(places: AttemptPaths) -> None:
     places.output.chmod(0o500)
     places.params.chmod(0o400)
 
 
-def fill_both(places: Places) -> None:
+def fill_both(places: AttemptPaths) -> None:
     (places.output / "sub").mkdir()
     places.params.write_text("x" * 100_000)
 
 
-def link_both(places: Places) -> None:
+def link_both(places: AttemptPaths) -> None:
     places.output.rmdir()
     places.output.symlink_to("/tmp")
     places.params.unlink()
@@ -126,7 +126,9 @@ def link_both(places: Places) -> None:
 
 
 @pytest.mark.parametrize("do", [close_both, fill_both, link_both])
-def test_a_folder_and_params_that_a_session_has_touched_do_no_harm(state: State, do: Callable[[Places], None]) -> None:
+def test_a_folder_and_params_that_a_session_has_touched_do_no_harm(
+    state: State, do: Callable[[AttemptPaths], None]
+) -> None:
     do(run(state, A))
     state.tidy(A, 1, over=True)
     second = run(state, B, '{"x": 2}')

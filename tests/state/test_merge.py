@@ -84,7 +84,7 @@ def attempts(folder: Path, one: Session) -> list[Tried]:
     with open_at(folder) as state:
         assert state is not None
         rows = state.journal.attempts(one.id)
-        logs = [state.places(one.id, row.number).stdout for row in rows]
+        logs = [state.paths(one.id, row.number).stdout for row in rows]
     return [
         Tried(row.number, f"{row.name} {row.submitted}", row.outcome, log.read_text() if log.exists() else None)
         for row, log in zip(rows, logs, strict=True)
@@ -293,8 +293,8 @@ def test_what_has_no_end_is_lost_and_its_end_is_taken_in_later(tmp_path: Path) -
     with writing(one) as state:
         state.journal.record(ended(A, S, 1, 2))
         state.journal.record(BuildEnded(2, "b" * 16, S, 0, None, 1))
-        state.places(A.id, 1).stdout.write_text("all of it")
-        (state.places(A.id, 1).output / "result").write_text("all of it")
+        state.paths(A.id, 1).stdout.write_text("all of it")
+        (state.paths(A.id, 1).output / "result").write_text("all of it")
     join(tmp_path / "all", one)
     assert outcomes(tmp_path / "all", A) == [S]
     assert attempts(tmp_path / "all", A)[0].log == output(tmp_path / "all", A) == "all of it"
@@ -308,8 +308,8 @@ def test_an_end_that_is_taken_in_later_goes_with_the_number_that_its_attempt_has
     join(tmp_path / "all", one)
     with writing(one) as state:
         state.journal.record(ended(A, S, 1, 3))
-        state.places(A.id, 1).stdout.write_text("all of it")
-        (state.places(A.id, 1).output / "result").write_text("all of it")
+        state.paths(A.id, 1).stdout.write_text("all of it")
+        (state.paths(A.id, 1).output / "result").write_text("all of it")
     join(one, make(tmp_path / "two", (A, 1, F)))
     join(tmp_path / "all", one)
     for folder in (one, tmp_path / "all"):

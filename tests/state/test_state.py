@@ -180,7 +180,7 @@ def test_a_copy_becomes_a_state_of_its_own(tmp_path: Path) -> None:
 
 def test_prepare_and_tidy_of_a_silent_session(state: State) -> None:
     places = state.prepare(A.id, 1, '{"x": "ü\ud800"}')
-    assert places == state.places(A.id, 1)
+    assert places == state.paths(A.id, 1)
     assert places.output.is_dir()
     assert places.params.read_bytes() == '{"x": "ü\ud800"}'.encode("utf-8", "surrogatepass")
     places.stdout.touch()
@@ -304,7 +304,7 @@ def test_remove_logs_and_sessions(state: State) -> None:
     assert state.kept(A.id, 1).stdout is False
     state.remove_sessions([A.id, "0" * 16])
     assert {log.session for log in state.logs()} == {B.id}
-    assert not state.places(A.id, 1).output.exists()
+    assert not state.paths(A.id, 1).output.exists()
     assert state.kept(B.id, 2) == Kept(stdout=True, stderr=False, output=True)
     assert state.disk_usage()["output"] < usage["output"]
 

@@ -37,8 +37,8 @@ class BackendAI:
 
     name = "backend.ai"
     outlives_client = True
-    takes: int | None = None
-    ahead = 0
+    max_jobs: int | None = None
+    prefetch_limit = 0
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class BackendAI:
                 self._sought -= names
         return self._ids.get(name)
 
-    async def living(self, prefix: str) -> Mapping[str, str]:
+    async def live_jobs(self, prefix: str) -> Mapping[str, str]:
         found = await api.living(self._client, prefix)
         for seen in found:
             self._watch.known(seen)

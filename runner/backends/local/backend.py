@@ -72,8 +72,8 @@ class LocalBackend:
 
     name = "local"
     outlives_client = False
-    takes: int | None = None
-    ahead = 32
+    max_jobs: int | None = None
+    prefetch_limit = 32
 
     def __init__(self, environ: Mapping[str, str], *, memory: str | None = None) -> None:
         self._environ = environ
@@ -152,7 +152,7 @@ class LocalBackend:
             )
             return job
         self._by_key[job.key] = self._by_id[job.id] = job
-        message = (_kin(attempt), attempt.most, job.key, job.name, *fields, job.mem, attempt.grace)
+        message = (_kin(attempt), attempt.start_when_below, job.key, job.name, *fields, job.mem, attempt.grace)
         if attempt.preload is None:
             self._connection.send(SPAWN, *message)
         else:
@@ -169,7 +169,7 @@ class LocalBackend:
         self._foreign[str(pid)] = (name, leader)
         return str(pid)
 
-    async def living(self, prefix: str) -> Mapping[str, str]:
+    async def live_jobs(self, prefix: str) -> Mapping[str, str]:
         await trio.lowlevel.checkpoint()
         return {}
 

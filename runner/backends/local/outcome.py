@@ -27,7 +27,7 @@ def ended(
     if out_of_memory and not asked:
         outcome = Outcome.OUT_OF_MEMORY
         reason = f"used {_mib(max_rss or 0)} of its {_mib(mem or 0)} of memory"
-    return AttemptEnd(outcome, code, reason, _microseconds(duration), _microseconds(cpu_time), max_rss, over=over)
+    return AttemptEnd(outcome, code, reason, _microseconds(duration), _microseconds(cpu_time), max_rss, drained=over)
 
 
 def _microseconds(seconds: float | None) -> float | None:

@@ -23,7 +23,7 @@ from runner.state.fs import guarded
 MOST_IN_ARRAY = 1000
 
 ENOUGH = 3000
-"""Sessions at Slurm that a sweep with `max_parallel` keeps there: fewer than `Slurm.takes`, by as many as make up an array."""
+"""Sessions at Slurm that a sweep with `max_parallel` keeps there: fewer than `Slurm.max_jobs`, by as many as make up an array."""
 
 HELD_BACK = 10.0
 """Seconds until a submission that was one too many is tried again."""

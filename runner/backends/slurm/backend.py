@@ -46,8 +46,8 @@ class Slurm:
 
     name = "slurm"
     outlives_client = True
-    takes: int | None = 4000
-    ahead = 0
+    max_jobs: int | None = 4000
+    prefetch_limit = 0
 
     def __init__(
         self, options: Mapping[str, Any], environ: Mapping[str, str], folder: Path, python: str = sys.executable
@@ -93,7 +93,7 @@ class Slurm:
         await self._arrays.settle(name)
         return await self._arrays.find(name)
 
-    async def living(self, prefix: str) -> Mapping[str, str]:
+    async def live_jobs(self, prefix: str) -> Mapping[str, str]:
         found: dict[str, Job] = {}
         for name, job in await self._arrays.begun_with(prefix):
             if job.record is None:

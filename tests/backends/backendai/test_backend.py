@@ -479,7 +479,7 @@ def test_a_dead_clients_jobs_are_found_and_adopted(manager: FakeManager, site: S
             assert [found[attempt.name] for attempt in attempts] == jobs
             assert found["never-heard-of"] is None
             assert manager.requests["POST /admin/gql"] == 1
-            assert await backend.living(attempts[0].name[:4]) == {attempts[0].name: jobs[0]}
+            assert await backend.live_jobs(attempts[0].name[:4]) == {attempts[0].name: jobs[0]}
             for attempt in attempts:
                 ended = await backend.wait(await backend.submit(attempt))
                 assert ended.outcome is Outcome.SUCCEEDED
@@ -540,7 +540,7 @@ def test_a_query_that_is_never_answered(manager: FakeManager, site: Site) -> Non
     async def body() -> None:
         async with manager.client() as backend:
             with pytest.raises(EnvironmentFailed, match="does not list sessions: could not serialize access"):
-                await backend.living("some")
+                await backend.live_jobs("some")
             assert trio.current_time() < 60
 
     simulate(manager, body)

@@ -126,7 +126,7 @@ def test_it_is_said_whether_anything_can_live_on(site: Site, tmp_path: Path) -> 
         [orphan] = pids(tmp_path, 1)
         assert lives(orphan)
         await backend.cancel(other, 0)
-        return [plain.over, suspect.over]
+        return [plain.drained, suspect.drained]
 
     assert site.run(body) == [True, False]
 

@@ -403,7 +403,7 @@ def test_dead_arrays_keep_nobody_waiting(tmp_path: Path, state: str | None, afte
 
     async def main() -> None:
         async with Slurm({"max_parallel": 1}, environ, jobs) as backend:
-            await backend.living("0123456789ab-")
+            await backend.live_jobs("0123456789ab-")
             for name in "xy":
                 await backend.submit(attempt(name, tmp_path))
 
@@ -439,7 +439,7 @@ def test_what_is_taken_up_waits_for_no_more_than_it_has_to(
 
     async def main() -> None:
         async with Slurm(options, environ, jobs) as backend:
-            await backend.living("0123456789ab-")
+            await backend.live_jobs("0123456789ab-")
             for one in left:
                 await backend.submit(one)
 
