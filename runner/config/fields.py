@@ -116,7 +116,7 @@ def one_range(node: Node, report: Report) -> Range | None:
             return from_values(scalars) if len(scalars) == len(node.items) else None
         if isinstance(node, ScalarNode):
             return parse_expression(node.value.text) if isinstance(node.value.data, str) else None
-        if len(node.entries) == 1:
+        if isinstance(node, MappingNode) and len(node.entries) == 1:
             (kind, arguments) = node.entries[0]
             given = arguments.items if isinstance(arguments, SequenceNode) else (arguments,)
             scalars = [item.value for item in given if isinstance(item, ScalarNode)]

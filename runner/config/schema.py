@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runner.config.schema_errors import describe
 from runner.config.schema_match import TYPES, fits
 from runner.config.schema_mismatch import Misfit
-from runner.config.yaml.nodes import MappingNode, plain
+from runner.config.yaml.nodes import MappingNode, RefusedNode, plain
 from runner.diagnostics import Problem, in_file_order
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def check(document: MappingNode) -> list[Problem]:
         )
         for error in errors
     ]
+    misfits = [misfit for misfit in misfits if not isinstance(misfit.node, RefusedNode)]
     problems = {problem: None for misfit in misfits for problem in describe(misfit)}
     return list(in_file_order(problems))
 

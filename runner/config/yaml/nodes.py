@@ -1,4 +1,4 @@
-"""A parsed document as immutable nodes that know their place in the text."""
+"""A parsed document as immutable nodes with positions in the text."""
 
 from __future__ import annotations
 
@@ -12,26 +12,28 @@ from runner.model import Value
 
 @dataclass(frozen=True, slots=True)
 class ScalarNode:
-    """`quoted` is '…' or "…", `block` is | or >; neither is a plain scalar, whose type its text decides.
-
-    The span holds the quotes or the block's indicator, but no tag or anchor.
-    """
+    """A single value."""
 
     value: Value
     quoted: bool
+    """Written in single or double quotes."""
     span: Span
+    """Includes the quotes or the block indicator, but no tag or anchor."""
     block: bool
+    """Written as a block scalar, `|` or `>`. A node neither quoted nor block is plain: its text decides its type."""
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceNode:
+    """A list."""
+
     items: tuple[Node, ...]
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
 class MappingNode:
-    """Keys are strings, each there once."""
+    """A mapping; its keys are distinct strings."""
 
     entries: tuple[tuple[ScalarNode, Node], ...]
     span: Span
@@ -43,20 +45,31 @@ class MappingNode:
         return next((name for name, _ in self.entries if name.value.text == key), None)
 
 
-Node: TypeAlias = ScalarNode | SequenceNode | MappingNode
+@dataclass(frozen=True, slots=True)
+class RefusedNode:
+    """A value whose problem has been reported; it is not read any further."""
+
+    span: Span
+
+
+Node: TypeAlias = ScalarNode | SequenceNode | MappingNode | RefusedNode
+Path: TypeAlias = tuple[str | int, ...]
+"""Keys and positions that lead from the document to a node."""
 
 
 def plain(node: Node) -> Any:
-    """The node as dicts, lists and typed scalars."""
+    """Return the node as dicts, lists and typed scalars; None for a refused one."""
     if isinstance(node, ScalarNode):
         return node.value.data
     if isinstance(node, SequenceNode):
         return [plain(item) for item in node.items]
-    return {key.value.text: plain(value) for key, value in node.entries}
+    if isinstance(node, MappingNode):
+        return {key.value.text: plain(value) for key, value in node.entries}
+    return None
 
 
 def at(node: Node, path: Iterable[str | int]) -> Node:
-    """The node at a path of keys and positions, as jsonschema gives it. Raises KeyError if there is none."""
+    """Return the node at a path of keys and positions. Raises KeyError."""
     for step in path:
         found: Node | None = None
         if isinstance(node, MappingNode):
@@ -69,10 +82,28 @@ def at(node: Node, path: Iterable[str | int]) -> Node:
     return node
 
 
-def place(source: Source, node: ScalarNode, start: int, end: int) -> Span:
-    """Where the characters `start` to `end` of a scalar's text stand in the file.
+def refused(node: Node, paths: Iterable[Path]) -> Node:
+    """Return the node with a RefusedNode at each of the paths below it, or itself as one if a path is empty."""
+    below: dict[str | int, list[Path]] = {}
+    for path in paths:
+        if not path:
+            return RefusedNode(node.span)
+        below.setdefault(path[0], []).append(path[1:])
+    if not below:
+        return node
+    if isinstance(node, SequenceNode):
+        items = (refused(item, below.get(number, ())) for number, item in enumerate(node.items))
+        return SequenceNode(tuple(items), node.span)
+    if isinstance(node, MappingNode):
+        entries = ((key, refused(value, below.get(key.value.text, ()))) for key, value in node.entries)
+        return MappingNode(tuple(entries), node.span)
+    return node
 
-    Exact wherever that part stands in the file as it is; all of the scalar where escapes or folding hide it.
+
+def place(source: Source, node: ScalarNode, start: int, end: int) -> Span:
+    """Return the position of the characters `start` to `end` of a scalar's text.
+
+    It is exact unless an escape or folding hides this part; then it is the position of the whole scalar.
     """
     span, text = node.span, node.value.text
     wanted = text[start:end]
@@ -94,12 +125,12 @@ def place(source: Source, node: ScalarNode, start: int, end: int) -> Span:
 
 
 def kind(node: Node) -> str:
-    """What a node is, with its article, as messages say it."""
+    """Return what a node is, with its article, for a message."""
     if isinstance(node, MappingNode):
         return "a mapping"
     if isinstance(node, SequenceNode):
         return "a list"
-    data = node.value.data
+    data = node.value.data if isinstance(node, ScalarNode) else None
     if data is None:
         return "null"
     if isinstance(data, bool):

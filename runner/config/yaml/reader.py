@@ -1,8 +1,9 @@
-"""The bytes of a sweep file as text, or a clear word on why they are none."""
+"""The text of a sweep file, from its bytes."""
 
 from __future__ import annotations
 
 import codecs
+import contextlib
 import os
 import re
 import sys
@@ -11,35 +12,36 @@ from typing import NoReturn
 
 from runner.diagnostics import InvalidSweep, Problem, Source, Span, nearest
 
-LARGEST = 64 * 1024 * 1024
-"""Bytes of a sweep file."""
+MAX_SIZE = 64 * 1024 * 1024
+"""Largest sweep file, in bytes."""
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_COMMAND = re.compile(rb'^[{\s]*"?(exec|code)"?\s*:', re.MULTILINE)
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def read(path: str | os.PathLike[str]) -> Source:
-    """The text of a sweep file; `-` is standard input. Raises InvalidSweep if there is none to be had."""
+    """Return the text of a sweep file; `-` is standard input. Raises InvalidSweep if it cannot be read."""
     name = os.fspath(path)
     if name == "-":
-        return decode("<stdin>", sys.stdin.buffer.read(LARGEST + 1))
+        return decode("<stdin>", sys.stdin.buffer.read(MAX_SIZE + 1))
     try:
         with open(name, "rb") as file:
-            return decode(name, file.read(LARGEST + 1))
+            return decode(name, file.read(MAX_SIZE + 1))
     except FileNotFoundError:
-        _refuse(name, "no such file", _did_you_mean(Path(name)))
+        _refuse(name, "no such file", _missing_hint(Path(name)))
     except IsADirectoryError:
-        _refuse(name, "a directory, not a sweep file", _name_the_file(Path(name)))
+        _refuse(name, "a directory, not a sweep file", _directory_hint(Path(name)))
     except OSError as error:
         _refuse(name, f"cannot be read: {(error.strerror or str(error)).lower()}")
     except ValueError:
-        _refuse(name, "a file name cannot hold a NUL character")
+        _refuse(name, "a file name cannot contain a NUL character")
 
 
 def decode(name: str, data: bytes) -> Source:
-    """UTF-8, with or without a byte order mark, as a Source. Raises InvalidSweep."""
-    if len(data) > LARGEST:
-        _refuse(name, f"larger than {LARGEST // 1024**2} MiB")
+    """Return UTF-8, with or without a byte order mark, as a Source. Raises InvalidSweep."""
+    if len(data) > MAX_SIZE:
+        _refuse(name, f"larger than {MAX_SIZE // 1024**2} MiB")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         _refuse(name, "encoded as UTF-16, not UTF-8", "save the file as UTF-8")
     if b"\0" in data:
@@ -66,17 +68,34 @@ def _refuse(name: str, message: str, hint: str | None = None) -> NoReturn:
 
 
 def _sweep_files(folder: Path) -> list[str]:
+    """Return the names of up to 20 files of the folder that look like sweep files, sorted."""
+    found: list[str] = []
+    with contextlib.suppress(OSError):
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            if entry.name.endswith(_SUFFIXES) and len(found) < 20 and _has_command(entry.path):
+                found.append(entry.name)
+    return found
+
+
+def _has_command(path: str) -> bool:
     try:
-        return sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(_SUFFIXES))
+        with open(path, "rb") as file:
+            return _COMMAND.search(file.read(4096)) is not None
     except OSError:
-        return []
+        return False
 
 
-def _did_you_mean(path: Path) -> str:
-    near = nearest(path.name, _sweep_files(path.parent))
-    return f"did you mean `{path.with_name(near)}`?" if near else "`runner init` writes a first sweep file"
+def _missing_hint(path: Path) -> str:
+    names = _sweep_files(path.parent)
+    if len(names) == 1:
+        return f"did you mean `{path.with_name(names[0])}`?"
+    if near := nearest(path.name, names):
+        return f"did you mean `{path.with_name(near)}`?"
+    if names:
+        return "sweep files here: " + ", ".join(f"`{path.with_name(name)}`" for name in names[:5])
+    return "`runner init` writes a first sweep file"
 
 
-def _name_the_file(folder: Path) -> str | None:
+def _directory_hint(folder: Path) -> str | None:
     names = _sweep_files(folder)
     return f"name a file in it: `{folder / names[0]}`" if names else None
