@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import yaml
 
@@ -210,7 +210,7 @@ class Composer:
                     bare.append(key)
             values.append(value)
             if key not in bare and self._is_key(key, entries):
-                entries[key.value.text] = (key, value)  # type: ignore[union-attr]
+                entries[key.value.text] = (key, value)
         if event.tag not in (None, "!", _CORE + "map"):
             return self._unknown_tag(event)
         span = _collection_span(event, following, values)
@@ -218,7 +218,7 @@ class Composer:
             return self._bare_key(bare[0], span)
         return MappingNode(tuple(entries.values()), span)
 
-    def _is_key(self, node: Node, entries: dict[str, tuple[ScalarNode, Node]]) -> bool:
+    def _is_key(self, node: Node, entries: dict[str, tuple[ScalarNode, Node]]) -> TypeGuard[ScalarNode]:
         """Report a key that is not a string or that `entries` holds already."""
         if isinstance(node, RefusedNode):
             return False
