@@ -15,8 +15,9 @@ from runner.config.load import load
 from runner.config.sweep import Sweep
 from runner.diagnostics import Source
 from runner.plan.plan import Plan
-from tests import slurm as slurm_cluster
 from tests.backendai import FOLDER, Cluster
+from tests.slurm import FOLDER as SLURM_FOLDER
+from tests.slurm import SlurmCluster
 
 # What decides whether a change lands must not depend on luck; on a developer's machine, luck may find something.
 settings.register_profile("ci", derandomize=True, database=None)
@@ -70,9 +71,9 @@ def lone_cluster(a_cluster: Cluster) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def a_slurm() -> slurm_cluster.Cluster:
+def a_slurm() -> SlurmCluster:
     """The Slurm cluster on this machine. Where there has to be one, its absence is a failure."""
-    if cluster := slurm_cluster.Cluster.running():
+    if cluster := SlurmCluster.running():
         return cluster
     reason = "no Slurm on this machine; `tests/clusters/slurm/up` brings one up (Debian 12, root)"
     if os.environ.get("CI") or os.environ.get("RUNNER_TEST_CLUSTERS"):
@@ -81,16 +82,16 @@ def a_slurm() -> slurm_cluster.Cluster:
 
 
 @pytest.fixture
-def slurm(a_slurm: slurm_cluster.Cluster) -> Iterator[slurm_cluster.Cluster]:
+def slurm(a_slurm: SlurmCluster) -> Iterator[SlurmCluster]:
     """The cluster, shared with tests that run at the same time."""
-    with (slurm_cluster.FOLDER / "lock").open("w") as file:
+    with (SLURM_FOLDER / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         yield a_slurm
 
 
 @pytest.fixture
-def lone_slurm(a_slurm: slurm_cluster.Cluster) -> Iterator[slurm_cluster.Cluster]:
+def lone_slurm(a_slurm: SlurmCluster) -> Iterator[SlurmCluster]:
     """The cluster, for a test that does to it what others would not survive."""
-    with (slurm_cluster.FOLDER / "lock").open("w") as file:
+    with (SLURM_FOLDER / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield a_slurm

@@ -7,8 +7,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+HANG = 300.0
+"""Seconds after which a process counts as hanging, however loaded the machine is."""
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+
+def wait_for(condition: Callable[[], bool], seconds: float = HANG) -> None:
     """Look again and again until the condition holds; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():

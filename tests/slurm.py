@@ -1,4 +1,4 @@
-"""The real Slurm of `tests/clusters/slurm`: to ask it behind runner's back, and a runner that uses it."""
+"""The real Slurm of `tests/clusters/slurm`: calls to it that bypass runner, and a folder in which runner uses it."""
 
 from __future__ import annotations
 
@@ -12,24 +12,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.processes import wait_for
+from tests.processes import HANG, wait_for
 
 SCRIPTS = Path(__file__).parent / "clusters" / "slurm"
 FOLDER = Path(os.environ.get("RUNNER_SLURM_DIR", "/tmp/runner-slurm"))
 
-MINUTES = 180.0
-"""Seconds after which a test is a hang, on a machine however slow."""
-
 
 @dataclass(frozen=True)
-class Cluster:
-    """`values` are what `up` has written down."""
+class SlurmCluster:
+    """A running cluster. `values` are those that `up` has written into `env`."""
 
     values: Mapping[str, str]
 
     @classmethod
-    def running(cls) -> Cluster | None:
-        """The cluster that runs on this machine, None if there is none."""
+    def running(cls) -> SlurmCluster | None:
+        """The cluster of this machine, None if it does not run."""
         try:
             lines = (FOLDER / "env").read_text().splitlines()
         except FileNotFoundError:
@@ -38,45 +35,45 @@ class Cluster:
 
     @property
     def environ(self) -> dict[str, str]:
-        """This process's environment, and what clients of the cluster have in theirs."""
+        """The environment of the cluster's clients."""
         return {**os.environ, "SLURM_CONF": self.values["SLURM_CONF"]}
 
     def call(self, *command: str) -> str:
-        """What the command prints."""
-        done = subprocess.run(command, capture_output=True, text=True, timeout=MINUTES, check=False, env=self.environ)
+        """The output of a command that succeeds."""
+        done = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=False, env=self.environ)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def insist(self, *command: str) -> None:
-        """Until it works: Slurm refuses to signal a job whose start it is not through with."""
-        wait_for(lambda: subprocess.run(command, check=False, env=self.environ, timeout=MINUTES).returncode == 0)
+        """Repeat a command until it succeeds: Slurm refuses to signal a job that is starting."""
+        wait_for(lambda: subprocess.run(command, check=False, env=self.environ, timeout=HANG).returncode == 0)
 
     def bring_back(self, node: str) -> None:
-        """After it was set down. It may have come back by itself."""
+        """Resume a node that was set down."""
 
         def up() -> bool:
             resume = ["scontrol", "update", f"nodename={node}", "state=resume"]
-            subprocess.run(resume, check=False, env=self.environ, timeout=MINUTES, stderr=subprocess.DEVNULL)
+            subprocess.run(resume, check=False, env=self.environ, timeout=HANG, stderr=subprocess.DEVNULL)
             return self.call("sinfo", "-h", "-n", node, "-o", "%T").split()[0] in ("idle", "mixed", "allocated")
 
-        wait_for(up, MINUTES)
+        wait_for(up, HANG)
 
     def node(self, number: int) -> str:
         return f"{self.values['NODES']}{number}"
 
     def jobs(self, prefix: str, *columns: str) -> list[list[str]]:
-        """Array tasks whose job's name begins so: what `squeue -O` has in these columns."""
+        """The columns of `squeue -O`, for the array tasks whose job names begin with `prefix`."""
         form = ",".join(f"{column}:100|" for column in ("Name", *columns))
         lines = self.call("squeue", "-h", "-r", "-t", "all", "-O", form).splitlines()
         rows = [[word.strip() for word in line.split("|")[:-1]] for line in lines]
         return [row[1:] for row in rows if row[0].startswith(prefix)]
 
     def stop(self, daemon: str) -> None:
-        """With time to save what it knows, as in a restart: killed, Slurm's controller gives out the same ids again."""
+        """Stop a daemon as for a restart. A controller that is killed gives out the same ids again."""
         self._script(f"stop {daemon} 20")
 
     def start(self) -> None:
-        """Bring up whatever is not."""
+        """Start the daemons that do not run."""
         self.call(str(SCRIPTS / "up"))
 
     def _script(self, text: str) -> None:
@@ -84,14 +81,14 @@ class Cluster:
 
 
 @dataclass(frozen=True)
-class Bench:
+class SlurmBench:
     """A folder with a sweep for the cluster."""
 
-    cluster: Cluster
+    cluster: SlurmCluster
     folder: Path
 
     def write(self, text: str, **options: Any) -> None:
-        """The sweep file: `text`, and a backend with these options."""
+        """Write the sweep file: `text`, and the backend with these options."""
         backend = json.dumps({"kind": "slurm", **options})
         (self.folder / "sweep.yaml").write_text(f"backend: {backend}\n{text}")
 
@@ -101,24 +98,24 @@ class Bench:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """What a failed test has left takes no room from the others."""
+        """Cancel the jobs that a failed test has left."""
         for folder in self.folder.glob(".runner/*/jobs/slurm/*"):
-            subprocess.run(["scancel", "-n", folder.name], env=self.cluster.environ, timeout=MINUTES, check=False)
+            subprocess.run(["scancel", "-n", folder.name], env=self.cluster.environ, timeout=HANG, check=False)
 
     def run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Call `runner` in the folder, to its end."""
+        """Run `runner` in the folder to its end."""
         return subprocess.run(
             [sys.executable, "-m", "runner", *arguments],
             cwd=self.folder,
             env={**self.cluster.environ, **environ},
             capture_output=True,
             text=True,
-            timeout=2 * MINUTES,
+            timeout=2 * HANG,
             check=False,
         )
 
     def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
-        """Call `runner` in the folder, and return at once."""
+        """Start `runner` in the folder."""
         return subprocess.Popen(
             [sys.executable, "-m", "runner", *arguments],
             cwd=self.folder,
@@ -129,7 +126,7 @@ class Bench:
         )
 
     def rows(self) -> list[dict[str, Any]]:
-        """What `runner results` says of each session."""
+        """The sessions, as `runner results --format json` lists them."""
         return list(json.loads(self.run("results", "--format", "json").stdout))
 
     def by(self, variable: str) -> dict[str, dict[str, Any]]:
@@ -137,12 +134,12 @@ class Bench:
         return {str(row["params"][variable]): row for row in self.rows()}
 
     def wait_for_files(self, pattern: str, count: int = 1) -> list[Path]:
-        """Return when there are so many in the folder."""
+        """Return once `count` files in the folder match."""
         found: list[Path] = []
 
         def there() -> bool:
             found[:] = sorted(self.folder.glob(pattern))
             return len(found) >= count
 
-        wait_for(there, MINUTES)
+        wait_for(there, HANG)
         return found

@@ -36,9 +36,9 @@ def _backendai(
 def _slurm(
     options: Mapping[str, Any], environ: Mapping[str, str], folder: Path
 ) -> AbstractAsyncContextManager[Backend]:
-    from runner.backends.slurm.backend import Slurm
+    from runner.backends.slurm.backend import SlurmBackend
 
-    return Slurm(options, environ, folder)
+    return SlurmBackend(options, environ, folder)
 
 
 BACKENDS: Mapping[str, Open] = {"local": _local, "backend.ai": _backendai, "slurm": _slurm}

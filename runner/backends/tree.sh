@@ -1,6 +1,6 @@
-# For wrappers that run a program where its job runs: POSIX sh. `leader` is the program's pid.
+# Functions for wrappers that run a program on its node: POSIX sh. $leader is the program's pid.
 
-clock() { # now, in hundredths of a second
+clock() { # the time since boot in hundredths of a second: $now
     if read -r now _ </proc/uptime; then
         now=${now%.*}${now#*.}
         now=${now#0}
@@ -9,9 +9,9 @@ clock() { # now, in hundredths of a second
     fi
 } 2>/dev/null
 
-tree() { # the processes below the program, and those of its session: their pids in $found
+tree() { # the program's descendants and the processes of its session: their pids in $found
     found=" $leader " more=1
-    table=$(cat /proc/[0-9]*/stat) # `read` would take a system call for each character, and seconds on a busy machine
+    table=$(cat /proc/[0-9]*/stat) # `read` makes a system call for each character: seconds on a busy machine
     set -f
     while [ "$more" = 1 ]; do
         more=0
@@ -30,7 +30,7 @@ tree() { # the processes below the program, and those of its session: their pids
     unset IFS
 } 2>/dev/null
 
-all() { # all SIGNAL: to every process of the program
+all() { # all SIGNAL: send it to every process of the program
     tree
     for process in $found; do kill -s "$1" "$process"; done
 } 2>/dev/null

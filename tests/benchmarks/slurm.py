@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.slurm import Cluster
+from tests.slurm import SlurmCluster
 
 BY_HAND = """#!/bin/sh
 /bin/sh -c true >"out.$SLURM_ARRAY_TASK_ID" 2>"err.$SLURM_ARRAY_TASK_ID" </dev/null
@@ -75,7 +75,7 @@ def counting(folder: Path, environ: dict[str, str]) -> dict[str, str]:
 def main() -> None:
     sessions = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
-    cluster = Cluster.running()
+    cluster = SlurmCluster.running()
     if cluster is None:
         sys.exit("no cluster: tests/clusters/slurm/up")
     contenders = {"one array by hand": by_hand, "runner": by_runner(1), "runner, `pack: 50`": by_runner(50)}

@@ -1,1 +1,1 @@
-"""Jobs of a Slurm cluster."""
+"""Sessions as tasks of job arrays on a Slurm cluster."""

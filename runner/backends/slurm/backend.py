@@ -1,4 +1,4 @@
-"""Jobs are tasks of arrays at a Slurm cluster. A job's id is `ARRAY_TASK`; in a pack, `ARRAY_TASK.PLACE`."""
+"""The backend `slurm`: jobs are tasks of arrays. A job's id is `ARRAY_TASK`; in a pack `ARRAY_TASK.SESSION`."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from typing import Any, Self
 import trio
 
 from runner.backends.base import Started
-from runner.backends.slurm import outcome
-from runner.backends.slurm.arrays import Arrays
-from runner.backends.slurm.job import Job
-from runner.backends.slurm.options import read, surroundings
-from runner.backends.slurm.poller import LONG, Watch
-from runner.backends.slurm.retry import UNANSWERED, Controller
-from runner.backends.slurm.scancel import Signals
+from runner.backends.slurm.arrays import JobArrays
+from runner.backends.slurm.cli import CONTROLLER_AWAY, Controller
+from runner.backends.slurm.job import JobState, SlurmJob
+from runner.backends.slurm.options import job_environment, parse_options
+from runner.backends.slurm.outcome import attempt_end
+from runner.backends.slurm.poller import SlurmPoller
+from runner.backends.slurm.scancel import ScancelQueue
 from runner.model import Attempt, AttemptEnd
 
-AGAIN = 3.0
-"""Seconds after which a job that shall end is told so again: a signal may come before its wrapper listens."""
+REPEAT_INTERVAL = 3.0
+"""Seconds after which the request to end a job is repeated: a signal is lost if it comes before the wrapper handles it."""
 
-LEAVING = 15.0
-"""Seconds beyond its grace that a wrapper gets to tell how it ended, before Slurm is told to end it."""
+RECORD_TIME = 15.0
+"""Seconds beyond its grace that a wrapper has to write its record, before Slurm is asked to end the task."""
 
-REMEMBERED = 1000
-"""How many jobs whose end has been told are kept in memory whole, for those who ask again."""
+MAX_ENDED = 1000
+"""Jobs whose details are kept in memory after their end was returned."""
 
-FLUSHED_WITHIN = 5.0
-"""Seconds for requests to end jobs to be on their way, when nobody waits for what comes of them."""
+FLUSH_TIMEOUT = 5.0
+"""Seconds to send outstanding requests when the backend is closed."""
 
-COLD = "at Slurm each session starts an interpreter of its own"
+NO_PRELOAD = "on Slurm each session starts its own interpreter"
 
 
-class Slurm:
-    """Submits sessions in arrays, and follows them by the records that they leave in `folder`, which the nodes must share.
+class SlurmBackend:
+    """Submits attempts in job arrays and follows them by the records that they write into `folder`, which the nodes must share.
 
-    Jobs outlive the client. Their time limits are carried out by their wrapper, with Slurm's own as the net below.
+    Jobs outlive the client. Their wrapper enforces their time limits; Slurm's own limit is somewhat later.
     """
 
     name = "slurm"
@@ -52,34 +52,35 @@ class Slurm:
     def __init__(
         self, options: Mapping[str, Any], environ: Mapping[str, str], folder: Path, python: str = sys.executable
     ) -> None:
-        self._environ = surroundings(environ)
-        self._controller = Controller()
-        self._watch = Watch(self._environ, self._controller, LONG)
-        self._signals = Signals(self._environ)
-        self._arrays = Arrays(read(options), self._environ, folder, self._controller, self._watch, python)
+        self._controller = Controller(job_environment(environ))
+        self._poller = SlurmPoller(self._controller)
+        self._scancel = ScancelQueue(self._controller)
+        self._arrays = JobArrays(
+            parse_options(options), folder=folder, controller=self._controller, poller=self._poller, python=python
+        )
         self._attempts: dict[str, Attempt] = {}
-        self._started: dict[Job, Started] = {}
-        self._ended: dict[Job, AttemptEnd] = {}
-        self._told: deque[Job] = deque()
-        self._complained = False
+        self._started: dict[SlurmJob, Started] = {}
+        self._ended: dict[SlurmJob, AttemptEnd] = {}
+        self._oldest_ended: deque[SlurmJob] = deque()
+        self._reported_away = False
 
     async def __aenter__(self) -> Self:
         await self._arrays.open()
         self._manager = trio.open_nursery()
         nursery = await self._manager.__aenter__()
         self._scope = nursery.cancel_scope
-        nursery.start_soon(self._watch.run)
+        nursery.start_soon(self._poller.run)
         nursery.start_soon(self._arrays.run)
-        nursery.start_soon(self._signals.run)
+        nursery.start_soon(self._scancel.run)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        with trio.move_on_after(FLUSHED_WITHIN, shield=True):
-            await self._signals.flush()
+        with trio.move_on_after(FLUSH_TIMEOUT, shield=True):
+            await self._scancel.flush()
         self._scope.cancel()
-        # The caller's error is the caller's: a nursery would make a group of it.
+        # Not given the caller's error: a nursery would wrap it in a group.
         await self._manager.__aexit__(None, None, None)
         return None
 
@@ -90,109 +91,106 @@ class Slurm:
         return job
 
     async def find(self, name: str, job: str | None = None, started: float | None = None) -> str | None:
-        await self._arrays.settle(name)
+        await self._arrays.withdraw(name)
         return await self._arrays.find(name)
 
     async def live_jobs(self, prefix: str) -> Mapping[str, str]:
-        found: dict[str, Job] = {}
-        for name, job in await self._arrays.begun_with(prefix):
-            if job.record is None:
-                found[name] = job
+        found = {name: job for name, job in await self._arrays.find_all(prefix) if job.record is None}
         if found:
-            await self._watch.look_now(found.values())
-        alive = ((name, job) for name, job in found.items() if job.record is None and job.row and not job.row.final)
-        return {name: job.id for name, job in alive}
+            await self._poller.poll_now(found.values())
+        return {name: job.id for name, job in found.items() if job.record is None and _in_queue(job)}
 
     async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:
         it = self._arrays.job(job)
         if it is None:
             await trio.lowlevel.checkpoint()
             return Started(time.time(), None)
-        told: str | None = None
+        reported: str | None = None
 
         def begun() -> bool:
-            nonlocal told
-            if it.began or it.settled:
+            nonlocal reported
+            if it.began or self._poller.settled(it):
                 return True
-            if why := self._waits_for(it, told):
-                told = why
-                on_waiting(why)
+            if (reason := self._new_reason(it, reported)) is not None:
+                reported = reason
+                on_waiting(reason)
             return False
 
         if it not in self._started:
             await self._arrays.prepare()
-            await self._watch.until(it, begun)
-            record, row = it.record, it.row
+            await self._poller.until(it, begun)
+            record, row = it.record, it.facts.row
             at = record.began if record else row.began if row else None
             host = record.host if record else row.host if row else None
             self._started[it] = Started(time.time() if at is None else at, host, self._cold(it))
         await trio.lowlevel.checkpoint()
         return self._started[it]
 
-    def _cold(self, it: Job) -> str | None:
-        records = [record for place in it.array.mates(it.task) if (record := it.array.records.get(place))]
-        if records and records[0].by_shell:
-            return (
-                f"`{sys.executable}` does not work on {records[0].host or 'its node'}, and `sh` carries out packs there"
-            )
+    def _cold(self, it: SlurmJob) -> str | None:
+        """Why it started in a slower way than possible, None if it did not."""
+        array = it.array
+        for record in (array.records.get(index) for index in array.sessions_of(it.task)):
+            if record is not None and record.by_shell:
+                return f"`{sys.executable}` does not work on {record.host or 'its node'}, where `sh` runs the packs"
+            if record is not None:
+                break
         attempt = self._attempts.get(it.id)
-        return COLD if attempt is not None and attempt.preload is not None else None
+        return NO_PRELOAD if attempt is not None and attempt.preload is not None else None
 
-    def _waits_for(self, it: Job, told: str | None) -> str | None:
-        """News of why it waits; that the controller is away is told of one job only."""
+    def _new_reason(self, it: SlurmJob, reported: str | None) -> str | None:
+        """Why it waits, if that differs from what was `reported`. An outage of the controller is reported for one job only."""
         if self._controller.away:
-            news, self._complained = not self._complained, True
-            return UNANSWERED if news else None
-        self._complained = False
-        why = it.row.waits_for if it.row else None
-        return why if why != told else None
+            is_new, self._reported_away = not self._reported_away, True
+            return CONTROLLER_AWAY if is_new else None
+        self._reported_away = False
+        reason = it.facts.row.waits_for if it.facts.row else None
+        return reason if reason != reported else None
 
     async def wait(self, job: str) -> AttemptEnd:
         it = self._arrays.job(job)
         if it is None:
             await trio.lowlevel.checkpoint()
-            return outcome.ended(None, None, began=True, alone=True, asked=False, limit=None)
+            return attempt_end(JobState.ENDED, None, None, began=True, alone=True, marked=False, limit=None)
         if it not in self._ended:
             await self._arrays.prepare()
-            await self._watch.until(it, lambda: it.settled)
-            if it.impossible and it.record is None:
-                self._signals.end((it.array, it.task))
+            await self._poller.until(it, lambda: self._poller.settled(it))
+            state = self._poller.state(it)
+            if state is JobState.IMPOSSIBLE:
+                self._scancel.end((it.array, it.task))
             if it not in self._ended:
-                self._ended[it] = self._end(it)
-                self._remember(it)
+                self._ended[it] = self._end(it, state)
+                self._forget_oldest(it)
         await trio.lowlevel.checkpoint()
         return self._ended[it]
 
-    def _remember(self, it: Job) -> None:
-        """Its end has been told; what is large of it may be forgotten in time."""
-        self._told.append(it)
-        if len(self._told) > REMEMBERED:
-            old = self._told.popleft()
-            self._attempts.pop(old.id, None)
-            self._started.pop(old, None)
-
-    def _end(self, it: Job) -> AttemptEnd:
-        if it.impossible and it.record is None and it.row is not None and it.asked is None:
-            return outcome.impossible(it.row)
-        attempt = self._attempts.get(it.id)
-        if it.vanished and it.record is None:
-            return outcome.cancelled(asked=it.asked is not None)
-        return outcome.ended(
+    def _end(self, it: SlurmJob, state: JobState) -> AttemptEnd:
+        attempt, row = self._attempts.get(it.id), it.facts.row
+        unknown = row is None or (row.pending and state is JobState.ENDED)  # it may have begun since it was last listed
+        return attempt_end(
+            state,
             it.record,
-            it.row if it.row and it.row.final else None,
-            began=it.began or (it.row is None and (attempt is None or os.path.lexists(attempt.stdout))),
+            row,
+            began=it.began or (unknown and (attempt is None or os.path.lexists(attempt.stdout))),
             alone=it.array.pack == 1,
-            asked=it.asked is not None,
+            marked=it.marked_at is not None,
             limit=attempt.timeout if attempt else None,
         )
 
+    def _forget_oldest(self, it: SlurmJob) -> None:
+        """Note that the end of `it` was returned, and drop the details of the oldest such job beyond MAX_ENDED."""
+        self._oldest_ended.append(it)
+        if len(self._oldest_ended) > MAX_ENDED:
+            oldest = self._oldest_ended.popleft()
+            self._attempts.pop(oldest.id, None)
+            self._started.pop(oldest, None)
+
     async def refresh(self, job: str) -> bool:
-        """Jobs write into the shared folder themselves; only whether this one still does is to be found out."""
+        """Jobs write into the shared folder themselves; this asks only whether the job may still run."""
         it = self._arrays.job(job)
-        if it is not None and it.record is None and not it.settled:
-            await self._watch.look_now([it])
+        if it is not None and it.record is None and not self._poller.settled(it):
+            await self._poller.poll_now([it])
         await trio.lowlevel.checkpoint()
-        return it is not None and it.record is None and not it.settled
+        return it is not None and it.record is None and not self._poller.settled(it)
 
     async def cancel(self, job: str, grace: float) -> None:
         it = self._arrays.job(job)
@@ -200,25 +198,34 @@ class Slurm:
             await trio.lowlevel.checkpoint()
             return
         await self._arrays.prepare()
-        task = (it.array, it.task)
-        if it.asked is None:
-            await trio.to_thread.run_sync(it.array.ask, it.place)
-            it.asked = trio.current_time()
+        if it.marked_at is None:
+            await trio.to_thread.run_sync(it.array.mark, it.index)
+            it.marked_at = trio.current_time()
         deadline = trio.current_time() + grace
-        while not it.settled:
+        while not self._poller.settled(it):
             now = trio.current_time()
-            waits = it.row is not None and it.row.pending
-            if (waits or now >= deadline + LEAVING) and all(self._done(mate) for mate in self._mates(it)):
-                self._signals.end(task)
-            else:
-                self._signals.send(task, "USR2" if now >= deadline else "USR1")
-            self._watch.look_soon()
-            again = now + AGAIN
-            with trio.move_on_at(deadline if now < deadline < again else again):
-                await self._watch.until(it, lambda: it.settled)
+            self._request_end(it, now, deadline)
+            self._poller.poll_soon()
+            repeat_at = now + REPEAT_INTERVAL
+            with trio.move_on_at(deadline if now < deadline < repeat_at else repeat_at):
+                await self._poller.until(it, lambda: self._poller.settled(it))
 
-    def _mates(self, it: Job) -> list[Job]:
-        return [self._watch.job(it.array, place) for place in it.array.mates(it.task)]
+    def _request_end(self, it: SlurmJob, now: float, deadline: float) -> None:
+        """Signal the wrapper of a marked job; have Slurm end its task only if no other session of the pack needs it."""
+        task = (it.array, it.task)
+        pending = it.facts.row is not None and it.facts.row.pending
+        if (pending or now >= deadline + RECORD_TIME) and all(map(_may_be_killed, self._pack_of(it))):
+            self._scancel.end(task)
+        else:
+            self._scancel.signal(task, "USR2" if now >= deadline else "USR1")
 
-    def _done(self, it: Job) -> bool:
-        return it.asked is not None or it.record is not None
+    def _pack_of(self, it: SlurmJob) -> list[SlurmJob]:
+        return [self._poller.job(it.array, index) for index in it.array.sessions_of(it.task)]
+
+
+def _may_be_killed(job: SlurmJob) -> bool:
+    return job.marked_at is not None or job.record is not None
+
+
+def _in_queue(job: SlurmJob) -> bool:
+    return job.facts.row is not None and not job.facts.row.final

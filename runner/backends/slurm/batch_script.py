@@ -1,4 +1,4 @@
-"""What an array takes along: for each session a block of sh, for all of them the script that carries them out. Starts nothing."""
+"""The files that an array's tasks read: a shell function for each session, plans for packs, and the batch script."""
 
 from __future__ import annotations
 
@@ -13,33 +13,35 @@ from runner.model import Attempt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from runner.backends.slurm.pack.task import Plan
+    from runner.backends.slurm.pack.task import SessionPlan
 
-_AT_ONCE = 16
-"""Blocks of sh in one file, or those of one task where these are more: a file each would be many, one for all long to read."""
+_FUNCTIONS_IN_FILE = 16
+"""Sessions described in one file, or all of one task if these are more. One file each would be many, one for all slow to read."""
 
 _SLURM = Path(__file__).parent
 
 
 def files(folder: Path, attempts: Sequence[Attempt], pack: int, setup: str, python: str) -> dict[str, bytes]:
-    """All that goes into an array's folder, by name. `python`, where it is not empty, carries out packs in the place of sh."""
-    per_file = max(1, _AT_ONCE // pack)
-    blocks = [block(attempt, place, setup) for place, attempt in enumerate(attempts)]
-    starts = range(0, len(blocks), pack * per_file)
-    made = {f"tasks.{number}": b"".join(blocks[at : at + pack * per_file]) for number, at in enumerate(starts)}
-    parts = [_SLURM.with_name("tree.sh"), _SLURM / "wrapper.sh"]
-    values = {"dir": str(folder), "count": len(attempts), "pack": pack, "per_file": per_file}
+    """The contents of an array's files, by name. `python` runs the packs on nodes where it works; empty: `sh` runs them."""
+    per_file = max(1, _FUNCTIONS_IN_FILE // pack)
+    functions = [plan_function(attempt, index, setup) for index, attempt in enumerate(attempts)]
+    step = pack * per_file
+    starts = range(0, len(functions), step)
+    contents = {f"tasks.{number}": b"".join(functions[at : at + step]) for number, at in enumerate(starts)}
+    values: dict[str, object] = {"dir": folder, "count": len(attempts), "pack": pack, "per_file": per_file}
     if python:
-        made["plans"], size = plans(attempts, pack, setup)
-        parts.insert(0, _SLURM / "interpreter.sh")
-        values |= {"python": python, "entry": str(_SLURM / "pack" / "__main__.py"), "size": size}
+        contents["plans"], size = plans(attempts, pack, setup)
+        values |= {"python": python, "entry": _SLURM / "pack" / "__main__.py", "size": size}
+    else:
+        values["python"] = ""
     head = " ".join(f"{name}={shlex.quote(str(value))}" for name, value in values.items())
-    made["script"] = os.fsencode("\n".join(["#!/bin/sh", head, *map(_read, parts)]))
-    return made
+    parts = (_SLURM.with_name("tree.sh"), _SLURM / "wrapper.sh")
+    contents["script"] = os.fsencode("\n".join(["#!/bin/sh", head, *map(_read, parts)]))
+    return contents
 
 
 def plans(attempts: Sequence[Attempt], pack: int, setup: str) -> tuple[bytes, int]:
-    """What pack/task.py has to know, one task after the other, and the bytes of each: all have the size of the largest."""
+    """The content of `plans`, which pack/task.py reads: for each task the same number of bytes, which is returned, too."""
     tasks = [
         marshal.dumps((first, [_plan(attempt, setup) for attempt in attempts[first : first + pack]]))
         for first in range(0, len(attempts), pack)
@@ -48,11 +50,11 @@ def plans(attempts: Sequence[Attempt], pack: int, setup: str) -> tuple[bytes, in
     return b"".join(task.ljust(size, b"\0") for task in tasks), size
 
 
-def _plan(attempt: Attempt, setup: str) -> Plan:
+def _plan(attempt: Attempt, setup: str) -> SessionPlan:
     command: bytes | list[bytes]
     assignments = _assignments(attempt)
     if setup:
-        words = ("bash", "-lc", _setting_up(setup), "bash", *assignments, *_safe(_argv(attempt)))
+        words = ("bash", "-lc", _setup_script(setup), "bash", *assignments, *_for_env(_argv(attempt)))
         command, env = [os.fsencode(word) for word in words], {}
     else:
         command = [os.fsencode(word) for word in _argv(attempt)]
@@ -61,23 +63,27 @@ def _plan(attempt: Attempt, setup: str) -> Plan:
     return command, env, workdir, stdout, stderr, attempt.timeout, attempt.grace
 
 
-def block(attempt: Attempt, place: int, setup: str) -> bytes:
-    """What wrapper.sh has to know of one session. Secrets are not among it: they are in the job's environment."""
+def plan_function(attempt: Attempt, index: int, setup: str) -> bytes:
+    """The shell function `plan_INDEX` for wrapper.sh. It has no secrets: these are in the job's environment."""
     limit = "" if attempt.timeout is None else f"{attempt.timeout:.2f}"
     words = ["exec $setsid"]
     if setup:
-        # A login shell: there is where sites define what `module` is.
-        words += ["bash", "-lc", shlex.quote(_setting_up(setup)), "bash"]
+        words += [
+            "bash",
+            "-lc",
+            shlex.quote(_setup_script(setup)),
+            "bash",
+        ]  # a login shell: sites define `module` there
     else:
         words += ["env"]
     lines = [
-        f"plan_{place}() {{",
+        f"plan_{index}() {{",
         f"stdout={shlex.quote(attempt.stdout)} stderr={shlex.quote(attempt.stderr)}",
         f"workdir={shlex.quote(attempt.workdir)} limit={limit} grace={attempt.grace:.2f}",
         "command() {",
         " ".join(words) + " $default \\",
         *(f"{shlex.quote(assignment)} \\" for assignment in _assignments(attempt)),
-        " ".join(shlex.quote(word) for word in _safe(_argv(attempt))),
+        " ".join(shlex.quote(word) for word in _for_env(_argv(attempt))),
         "}",
         "}",
         "",
@@ -86,11 +92,11 @@ def block(attempt: Attempt, place: int, setup: str) -> bytes:
 
 
 @cache
-def _read(part: Path) -> str:
-    return part.read_text(encoding="utf-8")
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
-def _setting_up(setup: str) -> str:
+def _setup_script(setup: str) -> str:
     return f'{{ {setup}\n}} || {{ echo "runner: the setup failed" >&2; exit 1; }}\nexec env "$@"'
 
 
@@ -104,6 +110,6 @@ def _argv(attempt: Attempt) -> tuple[str, ...]:
     return ("/bin/sh", "-c", attempt.command) if isinstance(attempt.command, str) else attempt.command
 
 
-def _safe(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """`env` would take a program whose name holds `=` for one more variable."""
+def _for_env(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """The command as arguments of `env`, which would take a program with `=` in its name for a variable."""
     return ("sh", "-c", 'exec "$@"', "sh", *argv) if "=" in argv[0] or argv[0].startswith("-") else argv

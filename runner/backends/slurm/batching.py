@@ -1,4 +1,4 @@
-"""Submissions come one by one, and arrays are what Slurm wants: what comes within a short moment goes there together."""
+"""Collects submissions that come one by one into batches: each batch becomes one job array."""
 
 from __future__ import annotations
 
@@ -11,58 +11,80 @@ import trio
 
 from runner.model import Attempt
 
-QUIET, LONGEST, LONGEST_OF_MANY = 0.1, 1.0, 2.0
-"""Seconds: no more is waited for when so long nothing came, or after so long; longer where many arrays go out."""
+QUIET_TIME = 0.1
+"""Seconds without a new attempt after which a batch is complete."""
 
-MANY = 20
-"""Arrays within a minute."""
+LONGEST_WAIT, LONGEST_WAIT_WHEN_BUSY = 1.0, 2.0
+"""Seconds after which a batch is complete in any case."""
 
-MOST_BYTES = 16 << 20
-"""Of the sessions' commands and variables in one array."""
+BUSY = 20
+"""Batches in the last minute from which on the longer wait holds."""
 
-Key = tuple[object, ...]
+MAX_BATCH_BYTES = 16 << 20
+"""Size of all commands and variables in one batch."""
+
+ROOM_INTERVAL = 1.0
+"""Seconds between two checks whether there is room for a batch."""
+
+BatchKey = tuple[object, ...]
+
+
+class BatchTooLarge(Exception):
+    """The cluster does not take so many attempts at once; it may take fewer."""
 
 
 @dataclass(eq=False)
-class Entry:
+class BatchEntry:
+    """An attempt that waits to be submitted."""
+
     attempt: Attempt
-    key: Key
+    key: BatchKey
     taken: bool = False
+    """Whether it is in the batch that is being submitted."""
     done: trio.Event = field(default_factory=trio.Event)
     error: Exception | None = None
 
 
-class Gathering:
-    """`submit` takes attempts of the same key, `most` at once; it raises what shall be raised for each of them.
+async def _always(attempts: Sequence[Attempt]) -> bool:
+    return True
 
-    What comes before `room` returns goes together, too.
+
+class Batcher:
+    """Calls `submit` with attempts that have the same key, in the order of their plan, one batch at a time.
+
+    `submit` raises the error that each of these attempts gets, or BatchTooLarge to be called again with half of them. A batch
+    waits until `has_room` returns True for it; attempts that arrive while it waits join it.
     """
 
     def __init__(
         self,
         submit: Callable[[Sequence[Attempt]], Awaitable[None]],
-        most: int,
-        room: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
+        *,
+        max_batch: int,
+        has_room: Callable[[Sequence[Attempt]], Awaitable[bool]] = _always,
     ) -> None:
-        self.most = most
+        self.max_batch = max_batch
+        """The largest number of attempts in a batch."""
         self._submit = submit
-        self._room = room
-        self._entries: dict[str, Entry] = {}
-        self._came = trio.Event()
-        self._sent: deque[float] = deque()
+        self._has_room = has_room
+        self._accepted_size = max_batch
+        """The largest batch that the cluster may take; learned from its refusals."""
+        self._entries: dict[str, BatchEntry] = {}
+        self._added = trio.Event()
+        self._sent_at: deque[float] = deque()
 
-    async def add(self, attempt: Attempt, key: Key) -> None:
-        """Return once its array is accepted. Whoever gives up leaves it there: `settle` says what came of it."""
+    async def add(self, attempt: Attempt, key: BatchKey) -> None:
+        """Return once the attempt's batch is accepted, or raise its error. If cancelled, the attempt stays: see `withdraw`."""
         entry = self._entries.get(attempt.name)
         if entry is None:
-            entry = self._entries[attempt.name] = Entry(attempt, key)
-            self._came.set()
+            entry = self._entries[attempt.name] = BatchEntry(attempt, key)
+            self._added.set()
         await entry.done.wait()
         if entry.error is not None:
             raise entry.error
 
-    async def settle(self, name: str) -> None:
-        """Withdraw an attempt, or, where that is too late, wait until it is accepted or refused."""
+    async def withdraw(self, name: str) -> None:
+        """Remove an attempt; if it is being submitted already, wait until it is accepted or refused."""
         entry = self._entries.get(name)
         if entry is None:
             return
@@ -72,57 +94,66 @@ class Gathering:
             del self._entries[name]
 
     async def run(self) -> None:
-        """Never returns."""
+        """Submit batches until cancelled."""
         while True:
-            await self._came.wait()
-            await self._pause()
-            await self._room()
-            groups: dict[Key, list[Entry]] = {}
-            for entry in self._entries.values():
-                if not entry.taken:
-                    entry.taken = True
-                    groups.setdefault(entry.key, []).append(entry)
-            for entries in groups.values():
-                for chunk in self._chunks(entries):
-                    await self._send(chunk)
+            await self._collect()
+            while entries := self._next_batch():
+                if await self._has_room([entry.attempt for entry in entries]):
+                    await self._send(entries)
+                    break
+                await trio.sleep(ROOM_INTERVAL)
 
-    async def _pause(self) -> None:
-        """Until nothing more comes, but not for ever."""
+    async def _collect(self) -> None:
+        """Return once there are attempts, and no more have arrived for a moment."""
+        while not self._entries:
+            self._added = trio.Event()
+            await self._added.wait()
         now = trio.current_time()
-        while self._sent and self._sent[0] < now - 60:
-            self._sent.popleft()
-        many = len(self._sent) >= MANY
-        deadline = now + (LONGEST_OF_MANY if many else LONGEST)
+        while self._sent_at and self._sent_at[0] < now - 60:
+            self._sent_at.popleft()
+        busy = len(self._sent_at) >= BUSY
+        deadline = now + (LONGEST_WAIT_WHEN_BUSY if busy else LONGEST_WAIT)
         while trio.current_time() < deadline:
-            self._came = trio.Event()
-            with trio.move_on_at(deadline if many else min(deadline, trio.current_time() + QUIET)) as quiet:
-                await self._came.wait()
+            self._added = trio.Event()
+            with trio.move_on_at(deadline if busy else min(deadline, trio.current_time() + QUIET_TIME)) as quiet:
+                await self._added.wait()
             if quiet.cancelled_caught:
                 break
-        self._came = trio.Event()
 
-    def _chunks(self, entries: list[Entry]) -> list[list[Entry]]:
-        # They come in any order; Slurm starts an array's tasks in theirs.
-        entries = sorted(entries, key=lambda entry: int(entry.attempt.env.get("RUNNER_INDEX", 0)))
+    def _next_batch(self) -> list[BatchEntry]:
+        """The attempts that have the oldest one's key: all, or the first of several batches of nearly the same size."""
+        if not self._entries:
+            return []
+        key = next(iter(self._entries.values())).key
+        entries = [entry for entry in self._entries.values() if entry.key == key]
+        entries.sort(key=lambda entry: int(entry.attempt.env.get("RUNNER_INDEX", 0)))
         largest = max(_size(entry.attempt) for entry in entries)
-        size = max(1, min(self.most, MOST_BYTES // largest))
-        # Chunks of nearly the same size, and no small rest.
-        size = math.ceil(len(entries) / math.ceil(len(entries) / size))
-        return [entries[start : start + size] for start in range(0, len(entries), size)]
+        limit = max(1, min(self.max_batch, self._accepted_size, MAX_BATCH_BYTES // largest))
+        return entries[: math.ceil(len(entries) / math.ceil(len(entries) / limit))]
 
-    async def _send(self, entries: list[Entry]) -> None:
-        self._sent.append(trio.current_time())
+    async def _send(self, entries: list[BatchEntry]) -> None:
+        for entry in entries:
+            entry.taken = True
+        self._sent_at.append(trio.current_time())
         error: Exception | None = None
         try:
             await self._submit([entry.attempt for entry in entries])
+        except BatchTooLarge:
+            self._accepted_size = max(1, len(entries) // 2)
+            for entry in entries:
+                entry.taken = False
+            return
         except Exception as raised:
             error = raised
+        else:
+            self._accepted_size = min(self.max_batch, max(self._accepted_size, 2 * len(entries)))
         for entry in entries:
             entry.error = error
-            self._entries.pop(entry.attempt.name, None)
+            del self._entries[entry.attempt.name]
             entry.done.set()
 
 
 def _size(attempt: Attempt) -> int:
+    """Roughly the bytes that an attempt adds to the array's files."""
     command = attempt.command if isinstance(attempt.command, str) else " ".join(attempt.command)
     return 1024 + len(command) + sum(len(name) + len(value) for name, value in attempt.env.items())

@@ -1,4 +1,4 @@
-"""What the file's options and a session's resources mean to `sbatch`."""
+"""The file's options for Slurm, and what they and a session's resources mean to `sbatch`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from runner.backends.base import Rejected
 from runner.model import Attempt
 
-_PLACES = ("partition", "account", "qos", "constraint")
+_SIMPLE_OPTIONS = ("partition", "account", "qos", "constraint")
 
-OURS = (
+RESERVED_OPTIONS = (
     "array",
     "job-name",
     "output",
@@ -25,14 +25,14 @@ OURS = (
     "wait",
     "chdir",
 )
-"""What of `sbatch` is not for `options`: runner says it."""
+"""Options of `sbatch` that runner sets itself."""
 
-OURS_SHORT = "aJoeWD"
+RESERVED_SHORT_OPTIONS = "aJoeWD"
 
-_NET = 60.0
-"""Seconds that Slurm gives a job beyond what its wrapper allows."""
+_TIME_MARGIN = 60.0
+"""Seconds by which Slurm's time limit exceeds the one that the wrapper enforces."""
 
-_KEPT = (
+_PASSED_VARIABLES = (
     "HOME",
     "USER",
     "LOGNAME",
@@ -47,33 +47,31 @@ _KEPT = (
     "SLURM_JWT",
     *(f"SBATCH_{name}" for name in ("ACCOUNT", "PARTITION", "QOS", "CONSTRAINT", "RESERVATION", "TIMELIMIT")),
 )
-"""What of the caller's environment a job sees. Programs that lie in shared folders are found there as here."""
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
-    """`arguments` go to each `sbatch`; `pack` sessions share an array task, and `max_parallel` tasks may run at once; `gres` and
-    `licenses` name the file's custom resources as the cluster does.
-    """
+class SlurmOptions:
+    """The options of the backend `slurm`."""
 
     arguments: tuple[str, ...]
+    """Passed to each `sbatch`."""
     setup: str
+    """Shell commands that run before each session."""
     pack: int
+    """Sessions that share an array task."""
     max_parallel: int | None
+    """Tasks that may run at once; None: no limit."""
     gres: Mapping[str, str]
+    """The cluster's names of generic resources, by the names in the file."""
     licenses: Mapping[str, str]
-
-    @property
-    def says_when(self) -> bool:
-        """Whether the file's own options say what its jobs wait for."""
-        return any(option.startswith(("--dep", "-d")) for option in self.arguments)
+    """The cluster's names of licenses, by the names in the file."""
 
 
-def read(options: Mapping[str, Any]) -> Config:
-    """The options, in the shape that the schema allows."""
-    places = [f"--{name}={options[name]}" for name in _PLACES if options.get(name)]
-    return Config(
-        arguments=(*places, *(str(option) for option in options.get("options", ()))),
+def parse_options(options: Mapping[str, Any]) -> SlurmOptions:
+    """Read the options of a file that fits the schema."""
+    simple = [f"--{name}={options[name]}" for name in _SIMPLE_OPTIONS if options.get(name)]
+    return SlurmOptions(
+        arguments=(*simple, *(str(option) for option in options.get("options", ()))),
         setup=str(options.get("setup") or ""),
         pack=int(options.get("pack") or 1),
         max_parallel=options.get("max_parallel"),
@@ -82,33 +80,32 @@ def read(options: Mapping[str, Any]) -> Config:
     )
 
 
-def arguments(config: Config, attempt: Attempt) -> tuple[str, ...]:
-    """What this attempt asks of `sbatch`; the file's own options come last and win. Raises Rejected."""
-    return (*_resources(config, attempt), *_limit(config, attempt), *config.arguments)
+def arguments(options: SlurmOptions, attempt: Attempt) -> tuple[str, ...]:
+    """The arguments of `sbatch` for an attempt. The file's own options come last, so that they win. Raises Rejected."""
+    return (*_resources(options, attempt), *_time_limit(options, attempt), *options.arguments)
 
 
-def _resources(config: Config, attempt: Attempt) -> Iterator[str]:
+def _resources(options: SlurmOptions, attempt: Attempt) -> Iterator[str]:
     wanted = {name: amount for name, amount in attempt.resources.items() if amount}
     if cpu := wanted.get("cpu"):
         yield f"--cpus-per-task={math.ceil(cpu)}"
     if mem := wanted.get("mem"):
         yield f"--mem={math.ceil(mem / 1024)}K"
-    for option, names in (("gres", config.gres), ("licenses", config.licenses)):
+    for option, names in (("gres", options.gres), ("licenses", options.licenses)):
         named = {there: wanted[name] for name, there in names.items() if name in wanted}
         for there, amount in named.items():
             if amount % 1:
-                raise Rejected(f"Slurm gives out whole `{there}`, not {float(amount):g}")
+                raise Rejected(f"Slurm has no fractions of `{there}`: {float(amount):g}")
         if named:
             yield f"--{option}=" + ",".join(f"{there}:{amount}" for there, amount in named.items())
 
 
-def _limit(config: Config, attempt: Attempt) -> Iterator[str]:
-    """Slurm's own limit is the net below the one that the wrapper carries out."""
+def _time_limit(options: SlurmOptions, attempt: Attempt) -> Iterator[str]:
     if attempt.timeout is not None:
-        seconds = config.pack * (attempt.timeout + attempt.grace) + _NET
+        seconds = options.pack * (attempt.timeout + attempt.grace) + _TIME_MARGIN
         yield f"--time={math.ceil(seconds / 60)}"
 
 
-def surroundings(environ: Mapping[str, str]) -> dict[str, str]:
-    """What Slurm's commands see of the environment, and jobs with them. Defaults of `sbatch` itself are the caller's."""
-    return {name: value for name, value in environ.items() if name in _KEPT}
+def job_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The part of the caller's environment that Slurm's commands and the jobs get."""
+    return {name: value for name, value in environ.items() if name in _PASSED_VARIABLES}

@@ -1,38 +1,43 @@
-"""An array's way to Slurm: submitted once, whatever happens to `sbatch` or to us on the way."""
+"""Submission of an array: exactly once, whatever happens to `sbatch` or to this process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
-from runner.backends.slurm.cli import Refused, Unreachable, call
-from runner.backends.slurm.retry import Controller, Patience
-from runner.backends.slurm.spool import Array
+from runner.backends.slurm.cli import CommandRefused, Controller, Outage, Unreachable
+from runner.backends.slurm.spool import JobArray
 
-ANSWERED_WITHIN = 60.0
-"""Seconds that `sbatch` gets. While Slurm's table of jobs is full it waits by itself, and does not say for how long."""
+ACCOUNTING_SINCE = "now-60days"
+"""How far back accounting is searched for an array."""
 
-REMEMBERED = "now-60days"
-"""Since when accounting is asked for an array."""
+
+class ClusterLimits(NamedTuple):
+    """Limits in the cluster's configuration."""
+
+    max_array_size: int
+    """Tasks in one array."""
+    min_job_age: int
+    """Seconds for which the controller remembers a job that has ended."""
 
 
 async def submit(
-    environ: Mapping[str, str],
     controller: Controller,
-    array: Array,
+    array: JobArray,
     arguments: Sequence[str],
     secrets: Mapping[str, str],
-    at_once: int | None = None,
+    max_parallel: int | None = None,
     on_waiting: Callable[[str], None] | None = None,
 ) -> str:
-    """The id of the array at Slurm, of which `at_once` tasks may run at the same time.
+    """Submit an array of which at most `max_parallel` tasks run at once, and return its id.
 
-    Raises Refused, and EnvironmentFailed when nobody answers for too long.
+    Raises CommandRefused, and EnvironmentFailed if the controller does not answer for too long.
     """
     command = [
         "sbatch",
         "--parsable",
         f"--job-name={array.name}",
-        f"--array=0-{array.tasks - 1}" + (f"%{at_once}" if at_once else ""),
+        f"--array=0-{array.tasks - 1}" + (f"%{max_parallel}" if max_parallel else ""),
         "--ntasks=1",
         "--no-requeue",
         "--output=/dev/null",
@@ -41,81 +46,57 @@ async def submit(
         *arguments,
         str(array.folder / "script"),
     ]
-    patience = Patience(controller, on_waiting)
+    outage = Outage(controller, on_waiting)
     while True:
         try:
-            # What `--export=ALL` means is only this; secrets go this way, and neither into a file nor a command line.
-            said = await call({**environ, **secrets}, *command, seconds=ANSWERED_WITHIN)
+            # `--export=ALL` passes on this environment and no other. Secrets travel in it: never in a file or on a command line.
+            answer = await controller.call(*command, variables=secrets)
         except Unreachable as fault:
-            await patience.wait(fault)
-            if (job := await look_for(environ, controller, array)) is not None:
+            await outage.wait(fault)
+            if (job := await look_up(controller, array)) is not None:
                 return job
         else:
-            patience.over()
-            return said.strip().partition(";")[0]
+            outage.end()
+            return answer.strip().partition(";")[0]
 
 
-async def look_for(environ: Mapping[str, str], controller: Controller, array: Array) -> str | None:
-    """The id of an array that may have been submitted, by the name that no other has; None if it certainly was not."""
+async def look_up(controller: Controller, array: JobArray) -> str | None:
+    """The id of an array that may have been submitted, found by its unique name; None if Slurm does not have it."""
     if array.records:
         return next(iter(array.records.values())).job
     name = f"--name={array.name}"
-    queue = await _ask(environ, Patience(controller), "squeue", "-h", "-t", "all", name, "-O", "ArrayJobID:20")
-    if job := _first(queue):
+    if job := _array_id(await controller.insist("squeue", "-h", "-t", "all", name, "-O", "ArrayJobID:20")):
         return job
     try:
-        return _first(
-            await call(environ, "sacct", "-X", "-n", "-P", name, "-S", REMEMBERED, "-o", "JobID", seconds=120)
-        )
-    except (Refused, Unreachable):
+        columns = ("-X", "-n", "-P", name, "-S", ACCOUNTING_SINCE, "-o", "JobID")
+        return _array_id(await controller.call("sacct", *columns, seconds=120))
+    except (CommandRefused, Unreachable):
         return None
 
 
-def _first(text: str) -> str | None:
-    """Of lines such as `123_4`, `123_[5-9]` or `123`."""
+def _array_id(text: str) -> str | None:
+    """From lines such as `123_4`, `123_[5-9]` or `123`."""
     words = text.split()
     return words[0].partition("_")[0] if words else None
 
 
-async def limits(
-    environ: Mapping[str, str], controller: Controller, on_waiting: Callable[[str], None] | None = None
-) -> dict[str, str]:
-    """What `scontrol show config` says, by name. Raises EnvironmentFailed."""
+async def limits(controller: Controller, on_waiting: Callable[[str], None] | None = None) -> ClusterLimits:
+    """The cluster's limits; Slurm's defaults where it does not tell. Raises EnvironmentFailed."""
     try:
-        text = await _ask(environ, Patience(controller, on_waiting), "scontrol", "show", "config")
-    except Refused:
-        return {}
+        text = await controller.insist("scontrol", "show", "config", on_waiting=on_waiting)
+    except CommandRefused:
+        text = ""
     pairs = (line.partition("=") for line in text.splitlines())
-    return {name.strip(): value.strip() for name, equals, value in pairs if equals}
+    values = {name.strip(): value.strip() for name, equals, value in pairs if equals}
+    return ClusterLimits(
+        int(values.get("MaxArraySize") or 1001),
+        int((values.get("MinJobAge") or "300").split()[0]),
+    )
 
 
-async def throttle(
-    environ: Mapping[str, str], controller: Controller, job: str, at_once: int, earlier: Sequence[str] | None
-) -> None:
-    """Have Slurm begin no more of this array's tasks while so many run, or any of these arrays, and wait for nothing else; with
-    None for whatever it waits for. Raises EnvironmentFailed.
-    """
-    after = () if earlier is None else (f"Dependency={afterany(earlier) if earlier else ''}",)
+async def set_max_parallel(controller: Controller, job: str, max_parallel: int) -> None:
+    """Change how many tasks of an array may run at once. Raises EnvironmentFailed."""
     try:
-        await _ask(
-            environ, Patience(controller), "scontrol", "update", f"JobId={job}", f"ArrayTaskThrottle={at_once}", *after
-        )
-    except Refused:
-        pass  # what waits of it has been changed; that the rest does not wait is a fault to Slurm
-
-
-def afterany(arrays: Sequence[str]) -> str:
-    """That something waits until these have ended, however they do, as Slurm words it."""
-    return f"afterany:{':'.join(arrays)}"
-
-
-async def _ask(environ: Mapping[str, str], patience: Patience, *command: str) -> str:
-    """What a command that changes nothing when it is called again says. Raises Refused and EnvironmentFailed."""
-    while True:
-        try:
-            said = await call(environ, *command, seconds=60)
-        except Unreachable as fault:
-            await patience.wait(fault)
-        else:
-            patience.over()
-            return said
+        await controller.insist("scontrol", "update", f"JobId={job}", f"ArrayTaskThrottle={max_parallel}")
+    except CommandRefused:
+        pass  # pending tasks are changed; for those that run or have ended, Slurm reports a fault

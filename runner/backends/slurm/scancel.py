@@ -1,74 +1,74 @@
-"""Requests to end jobs: those of the same moment go to Slurm as one."""
+"""Requests to end jobs, collected for a moment so that one `scancel` carries many."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import trio
 
-from runner.backends.slurm.cli import Refused, Unreachable, call
-from runner.backends.slurm.spool import Array
+from runner.backends.slurm.cli import CommandRefused, Controller, Unreachable
+from runner.backends.slurm.spool import JobArray
 
-MOMENT = 0.03
-"""Seconds for which requests are gathered."""
+COLLECT_TIME = 0.03
+"""Seconds for which requests are collected."""
 
-Task = tuple[Array, int]
+ArrayTask = tuple[JobArray, int]
 
 
-class Signals:
-    """A request is only a request: whoever wants an end looks whether it comes, and asks again."""
+class ScancelQueue:
+    """Sends requests without waiting for their effect. A request may get lost: callers check for the end and repeat it."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self._wanted: dict[tuple[str, ...], dict[Task, None]] = {}
-        self._came = trio.Event()
-        self._flying = 0
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+        self._requests: dict[tuple[str, ...], dict[ArrayTask, None]] = {}
+        self._added = trio.Event()
+        self._running = 0
 
-    def send(self, task: Task, name: str) -> None:
-        """Send its wrapper this signal, if it runs."""
-        self._want(task, "--batch", f"--signal={name}")
+    def signal(self, task: ArrayTask, name: str) -> None:
+        """Send the batch script of a running task this signal."""
+        self._add(task, "--batch", f"--signal={name}")
 
-    def end(self, task: Task) -> None:
-        """Have Slurm end it: what waits leaves the queue, and what runs is sent TERM, and KILL after Slurm's own time.
+    def end(self, task: ArrayTask) -> None:
+        """Have Slurm end a task: a pending one leaves the queue, a running one gets TERM, and KILL after Slurm's KillWait.
 
-        `scancel --state=PENDING` would do only the first, but takes all that waits of an array for one job.
+        `scancel --state=PENDING` is of no use: it treats the pending tasks of an array as one job.
         """
-        self._want(task)
+        self._add(task)
 
     async def run(self) -> None:
-        """Never returns. `scancel` may take seconds for jobs that are just being started: nobody waits for it."""
+        """Send requests until cancelled. `scancel` may take seconds for jobs that are starting, so several run at once."""
         async with trio.open_nursery() as nursery:
             while True:
-                await self._came.wait()
-                await trio.sleep(MOMENT)
-                self._came = trio.Event()
-                wanted, self._wanted = self._wanted, {}
-                for how, tasks in wanted.items():
-                    self._flying += 1
-                    nursery.start_soon(self._scancel, [*how, *compressed(tasks)])
+                await self._added.wait()
+                await trio.sleep(COLLECT_TIME)
+                self._added = trio.Event()
+                requests, self._requests = self._requests, {}
+                for options, tasks in requests.items():
+                    self._running += 1
+                    nursery.start_soon(self._scancel, [*options, *compress(tasks)])
 
     async def flush(self) -> None:
-        """Return when nothing that was wanted is left to do."""
-        while self._wanted or self._flying:
-            self._came.set()
-            await trio.sleep(MOMENT)
+        """Return once all requests have been sent."""
+        while self._requests or self._running:
+            self._added.set()
+            await trio.sleep(COLLECT_TIME)
 
-    def _want(self, task: Task, *how: str) -> None:
-        self._wanted.setdefault(how, {})[task] = None
-        self._came.set()
+    def _add(self, task: ArrayTask, *options: str) -> None:
+        self._requests.setdefault(options, {})[task] = None
+        self._added.set()
 
-    async def _scancel(self, words: list[str]) -> None:
+    async def _scancel(self, arguments: list[str]) -> None:
         try:
-            await call(self._environ, "scancel", "--quiet", *words, seconds=60)
-        except (Refused, Unreachable):
-            pass  # also where it has ended meanwhile
+            await self._controller.call("scancel", "--quiet", *arguments)
+        except (CommandRefused, Unreachable):
+            pass  # also if the job has just ended
         finally:
-            self._flying -= 1
+            self._running -= 1
 
 
-def compressed(tasks: Iterable[Task]) -> list[str]:
-    """Ids as Slurm takes them: `123` for a whole array, `123_[0-4,7]` for a part."""
-    arrays: dict[Array, list[int]] = {}
+def compress(tasks: Iterable[ArrayTask]) -> list[str]:
+    """Tasks as Slurm's commands take them: `123` for a whole array, `123_[0-4,7]` for some of its tasks."""
+    arrays: dict[JobArray, list[int]] = {}
     for array, task in tasks:
         arrays.setdefault(array, []).append(task)
     found = []
@@ -76,12 +76,12 @@ def compressed(tasks: Iterable[Task]) -> list[str]:
         if len(indices) == array.tasks:
             found.append(str(array.job))
         else:
-            found += [f"{array.job}_{part}" for part in _parts(sorted(indices))]
+            found += [f"{array.job}_{part}" for part in _ranges(sorted(indices))]
     return found
 
 
-def _parts(indices: list[int], most: int = 500) -> list[str]:
-    """Ranges, in brackets of at most so many."""
+def _ranges(indices: list[int], limit: int = 500) -> list[str]:
+    """Sorted indices as `[0-4,7]`, at most `limit` ranges in one pair of brackets."""
     ranges: list[list[int]] = []
     for index in indices:
         if ranges and index == ranges[-1][1] + 1:
@@ -89,4 +89,4 @@ def _parts(indices: list[int], most: int = 500) -> list[str]:
         else:
             ranges.append([index, index])
     words = [str(low) if low == high else f"{low}-{high}" for low, high in ranges]
-    return [f"[{','.join(words[start : start + most])}]" for start in range(0, len(words), most)]
+    return [f"[{','.join(words[start : start + limit])}]" for start in range(0, len(words), limit)]

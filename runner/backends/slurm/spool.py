@@ -1,9 +1,9 @@
-"""What arrays need and leave on the shared folder, one folder for each array:
+"""The files of job arrays in the shared folder, one folder for each array:
 
-    names    JSON: the attempts by their places, and how many share a task; once it is there, the array may be submitted
-    tasks.N  blocks of sh, one for each attempt;  plans: for packs, the same for Python;  script: what `sbatch` was given
+    names    JSON: the attempts' names in order, and how many share a task; the array may be submitted once this file exists
+    tasks.N  sh functions that describe the sessions; plans: for packs, the same for Python; script: the batch script
     job      the array's id at Slurm, once it is known
-    N.ask    that the attempt at place N shall end;  N.end: how it ended, written by the job itself
+    N.ask    mark: session N is to be ended; N.end: how session N ended, written by its job
 
 Jobs write their own records here and never touch the journal.
 """
@@ -16,63 +16,116 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from runner.backends.slurm import batch_script
-from runner.backends.slurm.record import Record, parse
 from runner.model import Attempt
 
 VOID = ".void"
-"""Ends the name of an array's folder that Slurm never got: what turns up of it all the same finds nothing to do."""
+"""Suffix of the folder of an array that was withdrawn. Should Slurm start it all the same, its script finds nothing to run."""
+
+
+class EndRecord(NamedTuple):
+    """How a session ended, as its job has recorded it."""
+
+    code: int | None
+    """Exit code, 128+n after signal n; None if the command was not started."""
+    why: str
+    """Who ended it: `asked` runner, `timeout` its time limit, `slurm` Slurm; `broken`: its logs could not be opened; or empty."""
+    began: float
+    """Unix time, by the file server's clock."""
+    ran: float
+    """Seconds."""
+    cpu: float | None
+    """Seconds of processor time."""
+    peak: int | None
+    """The job's largest memory use in bytes."""
+    killed: int | None
+    """Processes of the job that the kernel ended for lack of memory; None where it does not count them."""
+    host: str | None
+    job: str
+    """The array's id."""
+    by_shell: bool = False
+    """Whether `sh` ran its pack because the interpreter did not work on the node."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the record decides the outcome. Else Slurm has to say why it ended the job, or whether memory was short."""
+        return self.why != "slurm" and (self.code != 137 or self.killed is not None)
+
+
+def parse_record(text: str, written: float) -> EndRecord:
+    """The record in a file `N.end` that was written at this Unix time. A field that is missing or damaged becomes None."""
+    values = dict(word.split("=", 1) for word in text.split())
+    ran = (_integer(values.get("ran")) or 0) / 100
+    ticks = _integer(values.get("cpu"))
+    return EndRecord(
+        code=_integer(values.get("code")),
+        why=values.get("why", ""),
+        began=written - ran,
+        ran=ran,
+        cpu=None if ticks is None else ticks / 100,
+        peak=_integer(values.get("peak")),
+        killed=_integer(values.get("oom")),
+        host=values.get("host") or None,
+        job=values.get("job", ""),
+        by_shell=values.get("by") == "sh",
+    )
 
 
 @dataclass(eq=False, slots=True)
-class Array:
-    """`name` is its job's name at Slurm, which no other has; `job` its id there, None while unknown."""
+class JobArray:
+    """One array and its files. A session is addressed by its index, a task by the index that Slurm gives it."""
 
     folder: Path
     names: tuple[str, ...]
+    """The attempts' names, by index."""
     pack: int
+    """Sessions in one task."""
     job: str | None = None
-    records: dict[int, Record] = field(default_factory=dict)
+    """The id at Slurm; None while it is unknown."""
+    records: dict[int, EndRecord] = field(default_factory=dict)
+    """The records read so far, by session."""
 
     @property
     def name(self) -> str:
+        """The job's name at Slurm; unique."""
         return self.folder.name
 
     @property
     def tasks(self) -> int:
+        """The number of tasks."""
         return -(-len(self.names) // self.pack)
 
-    def id(self, place: int) -> str:
-        """A job's id, once the array has one: `123_4`, or the seventh of a pack, `123_4.6`."""
-        task, rest = divmod(place, self.pack)
+    def id(self, index: int) -> str:
+        """A session's job id, once the array has one: `123_4`, or for the seventh session of a pack `123_4.6`."""
+        task, rest = divmod(index, self.pack)
         return f"{self.job}_{task}.{rest}" if self.pack > 1 else f"{self.job}_{task}"
 
-    def mates(self, task: int) -> range:
-        """The places that share a task."""
+    def sessions_of(self, task: int) -> range:
+        """The indices of the sessions in a task."""
         return range(task * self.pack, min((task + 1) * self.pack, len(self.names)))
 
-    def submitted(self, job: str) -> None:
-        """Write down its id."""
+    def set_job(self, job: str) -> None:
+        """Store the id that Slurm has given the array."""
         self.job = job
-        _put(self.folder / "job", job)
+        _write(self.folder / "job", job)
 
-    def ask(self, place: int) -> None:
-        """Mark an attempt that shall end."""
+    def mark(self, index: int) -> None:
+        """Mark a session that is to be ended."""
         with suppress(FileNotFoundError):
-            (self.folder / f"{place}.ask").touch()
+            (self.folder / f"{index}.ask").touch()
 
-    def collect(self) -> list[int]:
-        """Read the records that have come since the last time; their places.
+    def read_records(self) -> list[int]:
+        """Read the records that are new, and return their sessions.
 
-        One that says that Slurm wanted the end is not the last word: a task that Slurm puts back into its queue begins anew.
+        A record with `why=slurm` is read again each time: Slurm may put the task back into its queue, which starts it again.
         """
+        for index in [index for index, record in self.records.items() if record.why == "slurm"]:
+            del self.records[index]
         found = []
-        for place in [place for place, record in self.records.items() if record.why == "slurm"]:
-            del self.records[place]
         with suppress(FileNotFoundError):
-            # A change of the folder has an NFS client look at it anew.
-            os.utime(self.folder)
+            os.utime(self.folder)  # has an NFS client list the folder again
             for name in os.listdir(self.folder):
                 stem, _, kind = name.partition(".")
                 if kind == "end" and int(stem) not in self.records:
@@ -80,44 +133,45 @@ class Array:
                     found.append(int(stem))
         return found
 
-    def _read(self, place: int) -> None:
-        path = self.folder / f"{place}.end"
+    def _read(self, index: int) -> None:
+        path = self.folder / f"{index}.end"
         with suppress(FileNotFoundError):
-            self.records[place] = parse(path.read_text(errors="replace"), path.stat().st_mtime)
+            self.records[index] = parse_record(path.read_text(errors="replace"), path.stat().st_mtime)
 
     def void(self) -> None:
-        """See to it that none of it is ever run."""
+        """Make its script find nothing to run."""
         self.folder.rename(self.folder.with_name(self.name + VOID))
 
 
 class Spool:
-    """All arrays of a state. The folder is made when there is something to put into it."""
+    """All arrays of a state. The folder is created with the first array."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._places: dict[str, tuple[Array, int]] = {}
+        self._sessions: dict[str, tuple[JobArray, int]] = {}
         for path in sorted(folder.glob("*/names")):
             if not path.parent.name.endswith(VOID):
                 self._add(_load(path))
 
     @property
-    def arrays(self) -> Iterator[Array]:
-        return iter({array: None for array, _ in self._places.values()})
+    def arrays(self) -> Iterator[JobArray]:
+        """All arrays, oldest first."""
+        return iter({array: None for array, _ in self._sessions.values()})
 
-    def place(self, name: str) -> tuple[Array, int] | None:
-        """Where the attempt of this name is."""
-        return self._places.get(name)
+    def find(self, name: str) -> tuple[JobArray, int] | None:
+        """The array and the index of the attempt with this name."""
+        return self._sessions.get(name)
 
-    def places(self, prefix: str) -> Iterator[tuple[str, Array, int]]:
-        """All attempts whose names begin so."""
-        for name, (array, place) in self._places.items():
+    def find_all(self, prefix: str) -> Iterator[tuple[str, JobArray, int]]:
+        """Name, array and index of the attempts whose names begin with `prefix`."""
+        for name, (array, index) in self._sessions.items():
             if name.startswith(prefix):
-                yield name, array, place
+                yield name, array, index
 
-    def make(self, attempts: Sequence[Attempt], pack: int, setup: str, python: str = "") -> Array:
-        """Lay out an array of these attempts, whose packs `python` carries out where nodes can run that.
+    def create(self, attempts: Sequence[Attempt], pack: int, setup: str, python: str = "") -> JobArray:
+        """Write the files of a new array. Its packs are run by `python` on nodes where that works, else by `sh`.
 
-        Raises OSError, and UnicodeEncodeError for what no file can hold.
+        Raises OSError, and UnicodeEncodeError for text that no file can hold.
         """
         name = f"runner-{attempts[0].name.partition('-')[0]}-{os.urandom(5).hex()}"
         folder = self._folder / name
@@ -125,29 +179,33 @@ class Spool:
         folder.mkdir(parents=True)
         for file, content in files.items():
             (folder / file).write_bytes(content)
-        array = Array(folder, tuple(attempt.name for attempt in attempts), pack)
-        _put(folder / "names", json.dumps({"pack": pack, "names": array.names}))
+        array = JobArray(folder, tuple(attempt.name for attempt in attempts), pack)
+        _write(folder / "names", json.dumps({"pack": pack, "names": array.names}))
         self._add(array)
         return array
 
-    def drop(self, array: Array) -> None:
-        """Forget an array that Slurm does not have, and see to it that none of it is ever run."""
+    def withdraw(self, array: JobArray) -> None:
+        """Forget an array that Slurm does not have. None of it runs, even if a delayed `sbatch` still submits it."""
         for name in array.names:
-            del self._places[name]
+            del self._sessions[name]
         array.void()
 
-    def _add(self, array: Array) -> None:
-        for place, name in enumerate(array.names):
-            self._places[name] = array, place
+    def _add(self, array: JobArray) -> None:
+        for index, name in enumerate(array.names):
+            self._sessions[name] = array, index
 
 
-def _load(path: Path) -> Array:
-    told = json.loads(path.read_text())
+def _load(path: Path) -> JobArray:
+    content = json.loads(path.read_text())
     job = path.with_name("job")
-    return Array(path.parent, tuple(told["names"]), told["pack"], job.read_text() if job.exists() else None)
+    return JobArray(path.parent, tuple(content["names"]), content["pack"], job.read_text() if job.exists() else None)
 
 
-def _put(path: Path, text: str) -> None:
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text(text)
-    fresh.rename(path)
+def _write(path: Path, text: str) -> None:
+    new = path.with_name(path.name + ".new")
+    new.write_text(text)
+    new.rename(path)
+
+
+def _integer(text: str | None) -> int | None:
+    return int(text) if text and text.lstrip("-").isdigit() else None

@@ -1,13 +1,13 @@
-"""What `squeue` and `sacct` say of array tasks. Their text formats outlive releases; their JSON does not."""
+"""Array tasks as `squeue` and `sacct` list them. Read as text: its format outlives releases, that of their JSON does not."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runner.backends.base import FOR_MAX_PARALLEL
-from runner.backends.slurm.cli import call
+from runner.backends.slurm.cli import Controller
 
 _COLUMNS = (
     ("ArrayJobID", 16),
@@ -20,7 +20,7 @@ _COLUMNS = (
     ("Name", 64),
 )
 
-FINAL = frozenset(
+_FINAL = frozenset(
     (
         "COMPLETED",
         "FAILED",
@@ -33,9 +33,11 @@ FINAL = frozenset(
         "PREEMPTED",
     )
 )
-"""States that a task stays in. What is not among them, also what a later Slurm may say, still runs."""
+"""States of a task that has ended. Any other state, also one of a later Slurm, counts as alive."""
 
-NEVER = frozenset(
+_PENDING = frozenset(("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "CONFIGURING"))
+
+_IMPOSSIBLE = frozenset(
     (
         "PartitionConfig",
         "PartitionNodeLimit",
@@ -54,65 +56,74 @@ NEVER = frozenset(
         "QOSMaxWallDurationPerJobLimit",
     )
 )
-"""Reasons for which a task would wait for ever."""
+"""Reasons for which a pending task never starts."""
 
-_IN_WORDS = {
+_WAITS_FOR = {
     "None": None,
     "Priority": "for resources",
     "Resources": "for resources",
     "JobArrayTaskLimit": FOR_MAX_PARALLEL,
-    "Dependency": FOR_MAX_PARALLEL,
 }
 
 
+_UNIX_TIMES = {"SLURM_TIME_FORMAT": "%s"}
+
+
 @dataclass(frozen=True, slots=True)
-class Row:
-    """An array task. `code` and `signal` are its batch script's, None where only folded ones are known; `began` is Unix time,
-    None before it.
-    """
+class TaskRow:
+    """An array task, as Slurm last listed it."""
 
     state: str
     code: int | None
+    """Exit code of the batch script; None where accounting has only `code % 128`."""
     signal: int
+    """The signal that ended the batch script, or 0."""
     began: float | None
+    """Unix time; None before it."""
     host: str | None
     reason: str
 
     @property
     def final(self) -> bool:
-        return self.state in FINAL
+        return self.state in _FINAL
 
     @property
     def pending(self) -> bool:
-        return self.state in ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "CONFIGURING")
+        return self.state in _PENDING
 
     @property
-    def by_request(self) -> bool:
-        """Whether its script died of what asks it to end its session."""
+    def impossible(self) -> bool:
+        """Whether Slurm says that it never starts."""
+        return self.pending and self.reason in _IMPOSSIBLE
+
+    @property
+    def ended_by_request(self) -> bool:
+        """Whether the script was ended by a signal that asks it to end a session: it was sent before the script handled it."""
         return self.signal in (signal.SIGUSR1, signal.SIGUSR2)
 
     @property
     def waits_for(self) -> str | None:
-        return _IN_WORDS.get(self.reason, self.reason) if self.pending else None
+        """Why it does not start yet, in words where there are some, else Slurm's reason."""
+        return _WAITS_FOR.get(self.reason, self.reason) if self.pending else None
 
 
-Task = tuple[str, int]
-"""An array's id, and the index in it."""
+TaskId = tuple[str, int]
+"""An array's id and the task's index in it."""
 
-REST = -1
-"""The index of all tasks that have no row of their own: those of an array that were cancelled before they began share one."""
+OTHERS = -1
+"""The index of the row for all tasks without one of their own: Slurm lists those cancelled before they began in one row."""
 
 
-async def queued(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, dict[Task, Row]]:
-    """What Slurm's controller still knows of the tasks of these arrays, by the arrays' names."""
+async def queued(controller: Controller, names: Iterable[str]) -> dict[str, dict[TaskId, TaskRow]]:
+    """The tasks of arrays with these names that the controller still remembers, by array name."""
     columns = ",".join(f"{name}:{width}|" for name, width in _COLUMNS)
     command = ("squeue", "-h", "-r", "-t", "all", "-n", ",".join(names), "-O", columns)
-    text = await call({**environ, "SLURM_TIME_FORMAT": "%s"}, *command, seconds=60)
-    found: dict[str, dict[Task, Row]] = {}
+    text = await controller.call(*command, variables=_UNIX_TIMES)
+    found: dict[str, dict[TaskId, TaskRow]] = {}
     for line in text.splitlines():
         array, task, state, raw, began, host, reason, name = (word.strip() for word in line.split("|")[: len(_COLUMNS)])
         status = int(raw) if raw.isdigit() else 0
-        row = Row(
+        row = TaskRow(
             state=state,
             code=(status >> 8) & 0xFF,
             signal=status & 0x7F,
@@ -120,15 +131,15 @@ async def queued(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, 
             host=host or None,
             reason=reason,
         )
-        found.setdefault(name, {})[array, int(task) if task.isdigit() else REST] = row
+        found.setdefault(name, {})[array, int(task) if task.isdigit() else OTHERS] = row
     return found
 
 
-async def accounted(environ: Mapping[str, str], arrays: Iterable[str]) -> dict[Task, Row]:
-    """What accounting remembers of the tasks of these arrays (by id). Raises Refused where there is no accounting."""
+async def accounted(controller: Controller, arrays: Iterable[str]) -> dict[TaskId, TaskRow]:
+    """The tasks of arrays with these ids, as accounting has stored them. Raises CommandRefused where there is no accounting."""
     command = ("sacct", "-X", "-n", "-P", "-j", ",".join(arrays), "-o", "JobID,State,ExitCode,NodeList,Start")
-    text = await call({**environ, "SLURM_TIME_FORMAT": "%s"}, *command, seconds=120)
-    found: dict[Task, Row] = {}
+    text = await controller.call(*command, seconds=120, variables=_UNIX_TIMES)
+    found: dict[TaskId, TaskRow] = {}
     for line in text.splitlines():
         job, state, exit_code, host, began = line.split("|")
         array, _, task = job.partition("_")
@@ -136,9 +147,8 @@ async def accounted(environ: Mapping[str, str], arrays: Iterable[str]) -> dict[T
             continue
         placed = bool(host) and host != "None assigned"
         code, _, number = exit_code.partition(":")
-        # Codes above 128 are folded: `9:0` may have been 9 or 137.
-        folded = int(code) > 0
-        found[array, int(task) if task.isdigit() else REST] = Row(
+        folded = int(code) > 0  # accounting stores 137 as 9
+        found[array, int(task) if task.isdigit() else OTHERS] = TaskRow(
             state=state.split()[0],
             code=None if folded else int(code),
             signal=int(number),

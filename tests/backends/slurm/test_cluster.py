@@ -1,4 +1,4 @@
-"""Slurm, the real one: what only a cluster can say."""
+"""The backend on the real Slurm of `tests/clusters/slurm`."""
 
 from __future__ import annotations
 
@@ -17,78 +17,78 @@ from typing import Any
 
 import pytest
 
-from runner.backends.slurm.backend import Slurm
+from runner.backends.slurm.backend import SlurmBackend
 from tests.contract import Contract, Site
-from tests.processes import wait_for, with_environment
-from tests.slurm import MINUTES, Bench, Cluster
+from tests.processes import HANG, wait_for, with_environment
+from tests.slurm import SlurmBench, SlurmCluster
 
 pytestmark = pytest.mark.slurm
 
 
 class TestContract(Contract):
     @pytest.fixture
-    def site(self, tmp_path: Path, slurm: Cluster) -> Site:
-        return Site(lambda: Slurm({}, slurm.environ, tmp_path / "jobs"), tmp_path, patience=MINUTES)
+    def site(self, tmp_path: Path, slurm: SlurmCluster) -> Site:
+        return Site(lambda: SlurmBackend({}, slurm.environ, tmp_path / "jobs"), tmp_path, patience=HANG)
 
 
 class TestContractOfPacks(Contract):
     @pytest.fixture
-    def site(self, tmp_path: Path, slurm: Cluster) -> Site:
-        return Site(lambda: Slurm({"pack": 4}, slurm.environ, tmp_path / "jobs"), tmp_path, patience=MINUTES)
+    def site(self, tmp_path: Path, slurm: SlurmCluster) -> Site:
+        return Site(lambda: SlurmBackend({"pack": 4}, slurm.environ, tmp_path / "jobs"), tmp_path, patience=HANG)
 
 
 class TestContractOfPacksWithoutPython(Contract):
     @pytest.fixture
-    def site(self, tmp_path: Path, slurm: Cluster) -> Site:
-        def slurm_without() -> Slurm:
-            return Slurm({"pack": 4}, slurm.environ, tmp_path / "jobs", python="/no/python")
+    def site(self, tmp_path: Path, slurm: SlurmCluster) -> Site:
+        def without_python() -> SlurmBackend:
+            return SlurmBackend({"pack": 4}, slurm.environ, tmp_path / "jobs", python="/no/python")
 
-        return Site(slurm_without, tmp_path, patience=MINUTES)
+        return Site(without_python, tmp_path, patience=HANG)
 
 
 @pytest.fixture
-def bench(tmp_path: Path, slurm: Cluster) -> Iterator[Bench]:
-    with Bench(slurm, tmp_path) as bench:
+def bench(tmp_path: Path, slurm: SlurmCluster) -> Iterator[SlurmBench]:
+    with SlurmBench(slurm, tmp_path) as bench:
         yield bench
 
 
 @pytest.fixture
-def lone_bench(tmp_path: Path, lone_slurm: Cluster) -> Iterator[Bench]:
-    with Bench(lone_slurm, tmp_path) as bench:
+def lone_bench(tmp_path: Path, lone_slurm: SlurmCluster) -> Iterator[SlurmBench]:
+    with SlurmBench(lone_slurm, tmp_path) as bench:
         yield bench
 
 
-def names(bench: Bench) -> list[str]:
-    """The arrays of the bench's state, as their jobs are called at Slurm."""
+def names(bench: SlurmBench) -> list[str]:
+    """The names at Slurm of the arrays that the state has now."""
     return sorted(folder.name for folder in bench.folder.glob(".runner/*/jobs/slurm/*"))
 
 
-def task_of(bench: Bench, session: str) -> str:
+def task_of(bench: SlurmBench, session: str) -> str:
     """`ARRAY_TASK` of a session's last attempt, from the state."""
     for names in bench.folder.glob(".runner/*/jobs/slurm/*/names"):
-        told = json.loads(names.read_text())
-        for place, name in enumerate(told["names"]):
+        content = json.loads(names.read_text())
+        for index, name in enumerate(content["names"]):
             if f"-{session}-" in name and names.with_name("job").exists():
-                return f"{names.with_name('job').read_text()}_{place // told['pack']}"
+                return f"{names.with_name('job').read_text()}_{index // content['pack']}"
     return ""
 
 
-def at_once(bench: Bench) -> list[int]:
-    """How many ran when each session had begun; they write `+` and `-` into the file `ran`."""
+def at_once(bench: SlurmBench) -> list[int]:
+    """The number of running sessions each time one has begun; they write `+` and `-` into the file `ran`."""
     changes = [1 if line == "+" else -1 for line in (bench.folder / "ran").read_text().split()]
     return [count for change, count in zip(changes, accumulate(changes), strict=True) if change > 0]
 
 
-def throttled(bench: Bench, array: str, limit: int) -> bool:
-    """Whether so many of an array's tasks may run at once, to Slurm's knowledge."""
+def throttled(bench: SlurmBench, array: str, limit: int) -> bool:
+    """Whether Slurm runs at most so many tasks of an array at once."""
     return f"ArrayTaskThrottle={limit} " in bench.cluster.call("scontrol", "show", "job", array)
 
 
-# How a session can end
+# Outcomes
 
 
-def test_endings(bench: Bench) -> None:
-    """Every ending that the cluster can be made to produce without harm to others, at once, with outcome, code and reason."""
+def test_outcome_of_every_ending(bench: SlurmBench) -> None:
+    """All those that do not disturb other jobs of the cluster, in one sweep: status, exit code and reason."""
     memory = "python3 -c 'bytearray(300 << 20)'"
     cases: dict[str, tuple[str, tuple[str, int | None, str | None]]] = {
         "success": ("true", ("succeeded", 0, None)),
@@ -97,7 +97,7 @@ def test_endings(bench: Bench) -> None:
         "child-segv": ("sh -c 'kill -SEGV $$'; exit $?", ("failed", 139, "SIGSEGV")),
         "signal": ("kill -9 $$", ("failed", 137, "SIGKILL")),
         "memory": (memory, ("out-of-memory", 137, "memory")),
-        "memory-told": (f"{memory} || exit 1", ("out-of-memory", 1, "memory")),
+        "memory-handled": (f"{memory} || exit 1", ("out-of-memory", 1, "memory")),
         "memory-survived": (f"{memory}; exit 0", ("succeeded", 0, None)),
         "timeout": ("sleep 1000", ("timed-out", 143, "ran longer than")),
         "timeout-trapped": ("trap 'exit 9' TERM; sleep 1000 & wait", ("timed-out", 9, "ran longer than")),
@@ -120,7 +120,7 @@ def test_endings(bench: Bench) -> None:
     ):
         bench.wait_for_files(name.partition("-")[0])
         bench.cluster.insist("scancel", *how, task_of(bench, session[name]))
-    _, errors = runner.communicate(timeout=MINUTES)
+    _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 1, errors
     rows = bench.by("case")
     for name, (_, (status, code, reason)) in cases.items():
@@ -141,8 +141,10 @@ def test_endings(bench: Bench) -> None:
         ("resources: {seat: 3}\n", {"licenses": {"seat": "abaqus"}}, "license"),
     ],
 )
-def test_refusals(bench: Bench, text: str, options: dict[str, Any], words: str) -> None:
-    """What can never run is rejected, in the cluster's own words, and does not wait for ever."""
+def test_session_that_can_never_run_is_rejected(
+    bench: SlurmBench, text: str, options: dict[str, Any], words: str
+) -> None:
+    """With the reason that Slurm gives."""
     bench.write(f"exec: [sh, -c, exit 0]\n{text}", **options)
     done = bench.run("apply")
     assert done.returncode == 1, done.stderr
@@ -152,8 +154,8 @@ def test_refusals(bench: Bench, text: str, options: dict[str, Any], words: str) 
     assert row["attempts"] == 1
 
 
-def test_never_begun(bench: Bench) -> None:
-    """What waits: cancelled by others; without its folder for logs; without its working directory."""
+def test_session_that_does_not_begin(bench: SlurmBench) -> None:
+    """While it waits it is cancelled, or loses the folder of its logs or its working directory."""
     (bench.folder / "gone").mkdir()
     bench.write(
         "exec: [sh, -c, exit 0]\nworkdir: $folder\nranges: {case: [logs, work, cancel], folder: [., gone, .]}\n"
@@ -162,17 +164,17 @@ def test_never_begun(bench: Bench) -> None:
     )
     runner = bench.start("apply")
     session = {name: row["id"] for name, row in bench.by("case").items()}
-    wait_for(lambda: bool(task_of(bench, session["cancel"])), MINUTES)
-    wait_for(lambda: '"waiting": "' in bench.run("status", "--format", "json").stdout, MINUTES)
+    wait_for(lambda: bool(task_of(bench, session["cancel"])), HANG)
+    wait_for(lambda: '"waiting": "' in bench.run("status", "--format", "json").stdout, HANG)
     bench.cluster.call("scancel", task_of(bench, session["cancel"]))
     (bench.folder / "gone").rmdir()
     bench.cluster.call("scontrol", "release", task_of(bench, session["work"]))
-    wait_for(lambda: bench.by("case")["work"]["status"] == "failed", MINUTES)
+    wait_for(lambda: bench.by("case")["work"]["status"] == "failed", HANG)
     logs = bench.folder / ".runner" / "sweep" / "logs"
     logs.rename(logs.with_name("elsewhere"))
     bench.cluster.call("scontrol", "release", task_of(bench, session["logs"]))
-    wait_for(lambda: bench.by("case")["logs"]["status"] == "failed", MINUTES)
-    _, errors = runner.communicate(timeout=MINUTES)
+    wait_for(lambda: bench.by("case")["logs"]["status"] == "failed", HANG)
+    _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 1, errors
     rows = bench.by("case")
     assert [(rows[case]["status"], rows[case]["exit_code"]) for case in ("logs", "work", "cancel")] == [
@@ -184,8 +186,8 @@ def test_never_begun(bench: Bench) -> None:
     assert "outside of runner" in rows["cancel"]["reason"]
 
 
-def test_time_limit_of_slurm(bench: Bench) -> None:
-    """The net below: when it is Slurm that ends a job, it has timed out, with the code that its program made of TERM."""
+def test_time_limit_of_slurm_is_a_timeout(bench: SlurmBench) -> None:
+    """The exit code is what the program made of TERM."""
     scripts = {"plain": "sleep 1000", "trapped": "trap 'exit 9' TERM; sleep 1000 & wait"}
     columns = {"case": list(scripts), "script": list(scripts.values())}
     bench.write(
@@ -202,8 +204,8 @@ def test_time_limit_of_slurm(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("requeue", [False, True])
-def test_node_failure(lone_bench: Bench, requeue: bool) -> None:
-    """A job whose node fails is lost and tried again; where Slurm puts it back into its queue, it is still the same job."""
+def test_job_of_a_failed_node(lone_bench: SlurmBench, requeue: bool) -> None:
+    """It is lost and retried; if Slurm puts it back into its queue, it is still the same attempt."""
     bench, node = lone_bench, lone_bench.cluster.node(4)
     bench.write(
         f"exec: [sh, -c, 'echo $$RUNNER_ATTEMPT >>{bench.folder}/began; test -e {bench.folder}/go || sleep 1000']\n"
@@ -218,34 +220,35 @@ def test_node_failure(lone_bench: Bench, requeue: bool) -> None:
         bench.cluster.call("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
         job = task_of(bench, bench.rows()[0]["id"])
         if requeue:
-            wait_for(lambda: "PENDING" in bench.cluster.call("squeue", "-h", "-j", job, "-O", "State"), MINUTES)
-            wait_for(lambda: not with_environment(f"{bench.folder}/began".encode()), MINUTES)
+            wait_for(lambda: "PENDING" in bench.cluster.call("squeue", "-h", "-j", job, "-O", "State"), HANG)
+            wait_for(lambda: not with_environment(f"{bench.folder}/began".encode()), HANG)
     finally:
         bench.cluster.bring_back(node)
-    if requeue:  # Slurm would wait for two minutes, and says so once more when it hears that the first try is over
+    if (
+        requeue
+    ):  # Slurm delays the new start by two minutes, and sets the delay again when the node reports the first end
         now = ["scontrol", "update", f"jobid={job}", "starttime=now"]
 
         def again() -> bool:
-            subprocess.run(now, env=bench.cluster.environ, stderr=subprocess.DEVNULL, timeout=MINUTES, check=False)
+            subprocess.run(now, env=bench.cluster.environ, stderr=subprocess.DEVNULL, timeout=HANG, check=False)
             if "held" in bench.cluster.call("squeue", "-h", "-t", "all", "-j", job, "-O", "Reason:60"):
-                # The node was not done with the first try: Slurm then drains it, and holds the job for its administrator.
+                # The node had not ended the first try yet: Slurm then drains the node and holds the job for its administrator.
                 bench.cluster.bring_back(node)
                 bench.cluster.call("scontrol", "release", job)
             return (bench.folder / "began").read_text() == "1\n1\n"
 
-        wait_for(again, MINUTES)
-    _, errors = runner.communicate(timeout=MINUTES)
+        wait_for(again, HANG)
+    _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 0, errors
     assert (bench.folder / "began").read_text() == ("1\n1\n" if requeue else "1\n2\n")
     [row] = bench.rows()
     assert (row["status"], row["attempts"]) == ("succeeded", 1 if requeue else 2)
 
 
-# What travels
+# What reaches the job
 
 
-def test_resources(bench: Bench) -> None:
-    """`resources` and options arrive at Slurm as it words them."""
+def test_resources_and_options_reach_slurm(bench: SlurmBench) -> None:
     bench.write(
         f"exec: [sh, -c, 'touch {bench.folder}/began; sleep 1000']\nresources: {{cpu: 2.5, mem: 100m, seat: 1}}\ntimeout: 90s\n"
         "grace: 0s\n",
@@ -259,13 +262,13 @@ def test_resources(bench: Bench) -> None:
         columns = ("NumCPUs", "MinMemory", "Licenses", "TimeLimit", "Comment", "Partition")
         assert bench.cluster.jobs(name, *columns) == [["3", "100M", "matlab:1", "3:00", "hello", "main"]]
         runner.send_signal(signal.SIGINT)
-        runner.communicate(timeout=MINUTES)
+        runner.communicate(timeout=HANG)
     assert runner.returncode == 130
     assert [row["status"] for row in bench.rows()] == ["cancelled"]
 
 
-def test_surroundings_and_secrets(bench: Bench) -> None:
-    """A session sees its own variables, its secrets and what `setup` makes, but not the caller's; a secret is in no file."""
+def test_environment_and_secrets_of_a_session(bench: SlurmBench) -> None:
+    """It has its own variables, its secrets and those of `setup`, but not the caller's. No file contains a secret."""
     bench.write(
         "exec: [sh, -c, 'echo \"$$PLAIN|$$TOKEN|$$CALLERS|$$MADE\"']\nenv: {PLAIN: 'a $$b'}\nsecrets: [TOKEN]\n",
         setup="MADE=by-setup; export MADE",
@@ -279,8 +282,7 @@ def test_surroundings_and_secrets(bench: Bench) -> None:
     assert not any(b"hunter2" in content for content in files)
 
 
-def test_setup_that_fails(bench: Bench) -> None:
-    """The session is not run without it."""
+def test_session_does_not_run_if_its_setup_fails(bench: SlurmBench) -> None:
     bench.write("exec: [touch, ran]\n", setup="module load no-such-module")
     assert bench.run("apply").returncode == 1
     [row] = bench.rows()
@@ -289,8 +291,7 @@ def test_setup_that_fails(bench: Bench) -> None:
     assert not (bench.folder / "ran").exists()
 
 
-def test_builds(bench: Bench) -> None:
-    """A build is a job of its own, and its sessions run in what it made."""
+def test_build_runs_once_for_its_sessions(bench: SlurmBench) -> None:
     (bench.folder / "in").write_text("text\n")
     bench.write("build: cp in out; echo $$SLURM_JOB_ID >where\nfiles: [in]\nexec: [cat, out, where]\nrepeat: 2\n")
     done = bench.run("apply")
@@ -301,8 +302,7 @@ def test_builds(bench: Bench) -> None:
     assert first[1].isdigit()
 
 
-def test_logs_follow_a_running_job(bench: Bench) -> None:
-    """`logs -f` shows what a job writes while it runs."""
+def test_logs_follow_shows_output_of_a_running_job(bench: SlurmBench) -> None:
     bench.write(f"exec: [sh, -c, 'echo early; while ! test -e {bench.folder}/go; do sleep 0.1; done; echo late']\n")
     runner = bench.start("apply")
     [log] = bench.wait_for_files(".runner/sweep/logs/*.1.out")
@@ -312,16 +312,16 @@ def test_logs_follow_a_running_job(bench: Bench) -> None:
         assert runner.poll() is None
         (bench.folder / "go").touch()
         assert follower.stdout.readline() == "late\n"
-        follower.communicate(timeout=MINUTES)
-    _, errors = runner.communicate(timeout=MINUTES)
+        follower.communicate(timeout=HANG)
+    _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 0, errors
 
 
-# Many at once
+# Arrays, limits and packs
 
 
-def test_two_thousand_in_arrays(bench: Bench) -> None:
-    """2,000 sessions are a few arrays, each runs exactly once, and nothing is left of them."""
+def test_two_thousand_sessions_in_a_few_arrays(bench: SlurmBench) -> None:
+    """Each session runs exactly once, and no files of the arrays are left."""
     calls = interposed(bench, "sbatch", 'echo >>"$0.calls"; exec $real "$@"')
     bench.write(f"exec: [sh, -c, 'echo $1 >>{bench.folder}/ran', sh, $x]\nranges: {{x: 'range:2000'}}\n", pack=20)
     done = bench.run("apply", PATH=calls.path)
@@ -340,10 +340,8 @@ def test_two_thousand_in_arrays(bench: Bench) -> None:
         ("repeat: 12\nstop: {failures: 1}\n", {}, 4),
     ],
 )
-def test_max_parallel(bench: Bench, text: str, options: dict[str, Any], calls: int) -> None:
-    """Never more at once than the file says, in how many arrays ever; all of them are submitted at once, unless a session's end
-    decides whether there is a next.
-    """
+def test_max_parallel_is_never_exceeded(bench: SlurmBench, text: str, options: dict[str, Any], calls: int) -> None:
+    """In one array or several: those after the first are submitted as room gets free. `calls` counts `sbatch`."""
     counted = interposed(bench, "sbatch", 'echo >>"$0.calls"; exec $real "$@"')
     bench.write(
         f"exec: [sh, -c, 'echo + >>{bench.folder}/ran; sleep 0.5; echo - >>{bench.folder}/ran']\n"
@@ -360,8 +358,7 @@ def test_max_parallel(bench: Bench, text: str, options: dict[str, Any], calls: i
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 1)])
-def test_another_max_parallel(bench: Bench, before: int, after: int) -> None:
-    """What waits at Slurm already goes by what the file says now."""
+def test_adopted_array_gets_a_changed_max_parallel(bench: SlurmBench, before: int, after: int) -> None:
     script = "echo + >>$HERE/ran; touch $HERE/began.$1; until test -e $HERE/go; do sleep 0.1; done; sleep 0.3; echo - >>$HERE/ran"
     sweep = (
         f"exec: [sh, -c, {json.dumps(script.replace('$', '$$'))}, sh, $x]\n"
@@ -373,35 +370,16 @@ def test_another_max_parallel(bench: Bench, before: int, after: int) -> None:
     [job] = bench.wait_for_files(".runner/sweep/jobs/slurm/*/job")
     bench.write(f"{sweep}max_parallel: {after}\n")
     runner = bench.start("apply")
-    wait_for(partial(throttled, bench, job.read_text(), after), MINUTES)
+    wait_for(partial(throttled, bench, job.read_text(), after), HANG)
     bench.wait_for_files("began.*", max(before, after))
     (bench.folder / "go").touch()
-    _, errors = runner.communicate(timeout=MINUTES)
+    _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 0, errors
     assert max(at_once(bench)[before:]) == after
 
 
-def test_max_parallel_of_several_arrays_that_had_none(bench: Bench) -> None:
-    """Those that wait already follow each other from now on."""
-    sweep = (
-        f"exec: [sh, -c, 'echo + >>{bench.folder}/ran; sleep 0.5; echo - >>{bench.folder}/ran']\n"
-        "ranges: {cpu: [1, 2], x: 'range:4'}\nresources: {cpu: $cpu}\nenv: {X: $x}\n"
-    )
-    bench.write(sweep, options=["--hold"])
-    assert bench.run("apply", "--detach").returncode == 0
-    jobs = [job.read_text() for job in bench.wait_for_files(".runner/sweep/jobs/slurm/*/job", 2)]
-    bench.write(f"{sweep}max_parallel: 2\n")
-    runner = bench.start("apply")
-    for job in jobs:
-        wait_for(partial(throttled, bench, job, 2), MINUTES)
-    bench.cluster.call("scontrol", "release", *jobs)
-    _, errors = runner.communicate(timeout=MINUTES)
-    assert runner.returncode == 0, errors
-    assert max(at_once(bench)) == 2
-
-
-def test_retries_wait_for_room(bench: Bench) -> None:
-    """What is tried again goes into an array of its own, and runs when `max_parallel` allows for it."""
+def test_retries_wait_for_room_under_max_parallel(bench: SlurmBench) -> None:
+    """They go into an array of their own."""
     script = (
         "echo + >>$HERE/ran; sleep 0.5; echo - >>$HERE/ran; test -e $HERE/tried.$1 || { touch $HERE/tried.$1; exit 1; }"
     )
@@ -415,8 +393,7 @@ def test_retries_wait_for_room(bench: Bench) -> None:
     assert [row["attempts"] for row in bench.rows()] == [2] * 6
 
 
-def test_packs_lose_nothing(bench: Bench) -> None:
-    """In a pack, a session that fails, takes too long or too much memory costs the next ones nothing."""
+def test_failures_in_a_pack_spare_the_next_sessions(bench: SlurmBench) -> None:
     memory = "python3 -c 'bytearray(300 << 20)'"
     scripts = ["exit 0", "exit 4", "sleep 1000", memory, "kill -9 $$", "echo fine"]
     bench.write(
@@ -437,16 +414,16 @@ def test_packs_lose_nothing(bench: Bench) -> None:
     ]
 
 
-def test_a_pack_that_dies(bench: Bench) -> None:
-    """What it was at is lost, what had ended stays, and what had not begun is submitted again, though nothing is retried."""
+def test_pack_whose_wrapper_is_killed(bench: SlurmBench) -> None:
+    """The running session is lost, ended ones keep their end, the others are submitted again although `retry` is not given."""
     bench.write(
         f"exec: [sh, -c, 'echo $1 >>{bench.folder}/ran; test $1 != 1 || sleep 1000', sh, $x]\nranges: {{x: 'range:4'}}\n",
         pack=4,
     )
     runner = bench.start("apply")
-    wait_for(lambda: (bench.folder / "ran").exists() and (bench.folder / "ran").read_text() == "0\n1\n", MINUTES)
+    wait_for(lambda: (bench.folder / "ran").exists() and (bench.folder / "ran").read_text() == "0\n1\n", HANG)
     bench.cluster.insist("scancel", "--batch", "--signal=9", task_of(bench, bench.by("x")["0"]["id"]))
-    _, errors = runner.communicate(timeout=MINUTES)
+    _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 1, errors
     rows = bench.by("x")
     assert [(rows[x]["status"], rows[x]["attempts"]) for x in "0123"] == [
@@ -458,8 +435,8 @@ def test_a_pack_that_dies(bench: Bench) -> None:
     assert (bench.folder / "ran").read_text() == "0\n1\n2\n3\n"
 
 
-def test_a_pack_where_no_interpreter_is(bench: Bench) -> None:
-    """`sh` carries it out, and that is said once."""
+def test_pack_on_a_node_without_the_interpreter(bench: SlurmBench) -> None:
+    """`sh` runs it, and apply reports that once."""
     elsewhere = bench.folder / "elsewhere" / "python"
     elsewhere.parent.mkdir()
     elsewhere.write_text(f'#!/bin/sh\ntest -z "$SLURM_JOB_ID" || exit 127\nexec {sys.executable} "$@"\n')
@@ -472,18 +449,18 @@ def test_a_pack_where_no_interpreter_is(bench: Bench) -> None:
         env=bench.cluster.environ,
         capture_output=True,
         text=True,
-        timeout=MINUTES,
+        timeout=HANG,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("does not work on") == 1
 
 
-# Nothing twice, nothing lost
+# Recovery
 
 
-def test_killed_and_taken_up_again(bench: Bench) -> None:
-    """`kill -9` while jobs run and wait: the next apply adopts them, collects what ended meanwhile, submits nothing twice."""
+def test_apply_after_kill_adopts_running_jobs(bench: SlurmBench) -> None:
+    """It also collects those that have ended since, and submits nothing twice."""
     bench.write(
         f"exec: [sh, -c, 'echo $1 >>{bench.folder}/began.$1; test $1 = 0 || while ! test -e {bench.folder}/go; do sleep 0.1; "
         f"done; test $1 != 2 || exit 5', sh, $x]\nranges: {{x: 'range:4'}}\nresources: {{cpu: 8}}\n"
@@ -496,7 +473,7 @@ def test_killed_and_taken_up_again(bench: Bench) -> None:
     bench.wait_for_files(f".runner/sweep/jobs/slurm/{array}/0.end")
     assert [bench.by("x")[x]["status"] for x in "123"] == ["running"] * 3
     second = bench.start("apply")
-    wait_for(lambda: bench.by("x")["0"]["status"] == "succeeded", MINUTES)
+    wait_for(lambda: bench.by("x")["0"]["status"] == "succeeded", HANG)
     second.kill()
     second.communicate()
     (bench.folder / "go").touch()
@@ -512,12 +489,12 @@ def test_killed_and_taken_up_again(bench: Bench) -> None:
     assert [path.read_text() for path in bench.wait_for_files("began.*", 4)] == ["0\n", "1\n", "2\n", "3\n"]
 
 
-def test_killed_before_the_answer(bench: Bench) -> None:
-    """`kill -9` after Slurm has taken an array and before runner knows: found by its name, submitted once."""
+def test_apply_after_kill_during_sbatch_submits_nothing_twice(bench: SlurmBench) -> None:
+    """Slurm has accepted the array, but runner did not get its id: it is found by its name."""
     calls = interposed(bench, "sbatch", 'echo >>"$0.calls"; $real "$@" >/dev/null; sleep 1000')
     bench.write(f"exec: [sh, -c, 'echo $1 >>{bench.folder}/ran', sh, $x]\nranges: {{x: 'range:3'}}\n")
     first = bench.start("apply", PATH=calls.path)
-    wait_for(lambda: len(names(bench)) == 1 and len(bench.cluster.jobs(names(bench)[0], "State")) == 3, MINUTES)
+    wait_for(lambda: len(names(bench)) == 1 and len(bench.cluster.jobs(names(bench)[0], "State")) == 3, HANG)
     first.kill()
     calls.end(first)
     done = bench.run("apply")
@@ -526,8 +503,7 @@ def test_killed_before_the_answer(bench: Bench) -> None:
     assert [row["attempts"] for row in bench.rows()] == [1] * 3
 
 
-def test_answer_that_got_lost(bench: Bench) -> None:
-    """`sbatch` fails for now although Slurm has taken the array: it is not submitted again."""
+def test_sbatch_whose_answer_is_lost_is_not_repeated(bench: SlurmBench) -> None:
     fault = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
     calls = interposed(bench, "sbatch", f'echo >>"$0.calls"; $real "$@" >/dev/null; echo "{fault}" >&2; exit 1')
     bench.write(f"exec: [sh, -c, 'echo $1 >>{bench.folder}/ran', sh, $x]\nranges: {{x: 'range:3'}}\n")
@@ -537,8 +513,7 @@ def test_answer_that_got_lost(bench: Bench) -> None:
     assert len(calls.made()) == 1
 
 
-def test_detach_and_status(bench: Bench) -> None:
-    """`apply --detach` returns when all is submitted; `status` shows it, `cancel` ends one, a later apply the rest."""
+def test_detach_then_status_cancel_and_apply(bench: SlurmBench) -> None:
     bench.write(
         f"exec: [sh, -c, 'while ! test -e {bench.folder}/go; do sleep 0.1; done', sh, $x]\nranges: {{x: [0, 1]}}\n"
     )
@@ -555,8 +530,8 @@ def test_detach_and_status(bench: Bench) -> None:
     assert {x: row["status"] for x, row in bench.by("x").items()} == {"0": "succeeded", "1": "cancelled"}
 
 
-def test_interrupt(bench: Bench) -> None:
-    """Ctrl-C takes what waits out of the queue and ends what runs, with grace."""
+def test_interrupt_ends_queued_and_running_jobs(bench: SlurmBench) -> None:
+    """Queued jobs leave the queue; running ones have their grace."""
     bench.write(
         "exec: [sh, -c, 'trap \"echo bye; exit 7\" TERM; echo hi; sleep 1000 & wait']\nrepeat: 60\nresources: {cpu: 4}\n"
     )
@@ -564,17 +539,17 @@ def test_interrupt(bench: Bench) -> None:
     bench.wait_for_files(".runner/sweep/logs/*.1.out", 4)
     [name] = names(bench)
     runner.send_signal(signal.SIGINT)
-    _, errors = runner.communicate(timeout=MINUTES)
+    _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 130, errors
     rows = bench.rows()
     assert {row["status"] for row in rows} == {"cancelled"}
     assert 4 <= len([row for row in rows if row["exit_code"] == 7]) <= 8
     alive = {"PENDING", "RUNNING", "COMPLETING"}
-    wait_for(lambda: not alive & {state for [state] in bench.cluster.jobs(name, "State")}, MINUTES)
+    wait_for(lambda: not alive & {state for [state] in bench.cluster.jobs(name, "State")}, HANG)
 
 
-def test_controller_restart(lone_bench: Bench) -> None:
-    """While the controller is away, jobs run on, what is to be submitted waits, it is said once, and nothing is lost."""
+def test_apply_survives_a_restart_of_the_controller(lone_bench: SlurmBench) -> None:
+    """Running jobs continue, submissions wait, and the outage is reported once."""
     bench = lone_bench
     (bench.folder / "two.yaml").write_text("backend: slurm\nexec: [sh, -c, exit 0]\nrepeat: 2\n")
     bench.write(
@@ -586,7 +561,7 @@ def test_controller_restart(lone_bench: Bench) -> None:
     bench.cluster.stop("slurmctld")
     try:
         (bench.folder / "go").touch()
-        _, errors = runner.communicate(timeout=MINUTES)
+        _, errors = runner.communicate(timeout=HANG)
         assert runner.returncode == 0, errors
         late = bench.start("apply", "two.yaml")
         assert late.stderr is not None
@@ -594,14 +569,14 @@ def test_controller_restart(lone_bench: Bench) -> None:
         assert late.poll() is None
     finally:
         bench.cluster.start()
-    _, errors = late.communicate(timeout=MINUTES)
+    _, errors = late.communicate(timeout=HANG)
     assert late.returncode == 0, errors
     assert "controller" not in errors
 
 
 @dataclass(frozen=True)
-class Calls:
-    """A command that was put before the real one: `path` finds it."""
+class InterposedCommand:
+    """A script in place of one of Slurm's commands, for a runner whose PATH is `path`."""
 
     command: Path
 
@@ -610,19 +585,20 @@ class Calls:
         return f"{self.command.parent}:{os.environ['PATH']}"
 
     def made(self) -> list[str]:
+        """A line for each call."""
         return Path(f"{self.command}.calls").read_text().splitlines(keepends=True)
 
     def end(self, runner: subprocess.Popen[str]) -> None:
-        """What a killed runner leaves of it."""
+        """Kill the script that a killed runner has left."""
         for pid in with_environment(f"{self.command}\0".encode()):
             os.kill(pid, signal.SIGKILL)
         runner.communicate()
 
 
-def interposed(bench: Bench, command: str, script: str) -> Calls:
-    """Put a script before a command of Slurm's; `$real` is the command."""
+def interposed(bench: SlurmBench, command: str, script: str) -> InterposedCommand:
+    """Put a script in place of a command; it finds the real one in `$real`."""
     path = bench.folder / "bin" / command
     path.parent.mkdir()
     path.write_text(f"#!/bin/sh\nreal={shutil.which(command)}\n{script}\n")
     path.chmod(0o755)
-    return Calls(path)
+    return InterposedCommand(path)

@@ -1,1 +1,1 @@
-"""Carries out the sessions of one array task where it runs, under the interpreter that runs runner."""
+"""Runs the sessions of one array task on its node, under the interpreter that runs runner."""

@@ -1,13 +1,13 @@
-"""A pack's entry on its node: `python -I -S …/pack/__main__.py FOLDER SIZE TASK`.
+"""Runs the task of a pack on its node: `python -I -S …/pack/__main__.py FOLDER SIZE TASK`.
 
-Where this interpreter cannot even import it, it has begun nothing, and ends with 1.
+Exit codes: 0; 1 if this interpreter cannot run it, before anything was started; 70 for a fault on the way.
 """
 
 import sys
 from types import ModuleType
 
 if __name__ == "__main__":
-    # As for the local spawner: without the real packages, what is imported is little and costs milliseconds.
+    # Empty packages in place of the real ones: only what a pack needs is imported, which saves milliseconds.
     here = __file__.rpartition("/")[0]
     slurm = here.rpartition("/")[0]
     backends = slurm.rpartition("/")[0]
@@ -23,9 +23,9 @@ if __name__ == "__main__":
         package = sys.modules[name] = ModuleType(name)
         package.__path__ = [folder]
 
-    if sys.version_info < (3, 9):  # noqa: UP036 (the node's own, at the same path)
+    if sys.version_info < (3, 9):  # noqa: UP036 (the node's own interpreter, at the same path)
         sys.exit(1)
-    import ctypes  # noqa: F401 (it is needed later, and an interpreter may be without)
+    import ctypes  # noqa: F401 (used later; some interpreters lack it)
 
     from runner.backends.slurm.pack.task import main
 

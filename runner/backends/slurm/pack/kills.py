@@ -1,12 +1,12 @@
-"""How often the kernel has ended a process of this job for want of memory."""
+"""The kernel's count of processes of this job that it has ended for lack of memory."""
 
 from __future__ import annotations
 
 import os
 
 
-class Kills:
-    """Where that cannot be told, `count` is None."""
+class OomKillCounter:
+    """Reads the count from the job's memory cgroup, version 1 or 2."""
 
     def __init__(self) -> None:
         self._file: int | None = None
@@ -24,6 +24,7 @@ class Kills:
             pass
 
     def count(self) -> int | None:
+        """The count since the cgroup was created; None where the kernel does not count."""
         if self._file is None:
             return None
         words = os.pread(self._file, 4096, 0).split()

@@ -1,7 +1,6 @@
-"""The sessions of one array task, one after the other, as wrapper.sh has them: same marks, same signals, same records.
+"""Runs the sessions of one array task, one after the other: the twin of wrapper.sh.
 
-A session that shall end is marked by a file `N.ask`, and then this process is sent USR1; USR2 hurries it. Unmarked, both are
-passed on. How a session ended is in `N.end`, from the moment that this file exists.
+Both keep the rules that wrapper.sh numbers: same marks, same signals, same records.
 """
 
 from __future__ import annotations
@@ -15,50 +14,51 @@ from runner.backends.local import procfs
 from runner.backends.local.procfs import Process
 from runner.backends.local.supervisor.launch import LaunchError, ShortageError, StreamError, launch
 from runner.backends.local.supervisor.termination import Ending, send
-from runner.backends.slurm.pack.kills import Kills
+from runner.backends.slurm.pack.kills import OomKillCounter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    Plan: TypeAlias = tuple[bytes | list[bytes], dict[bytes, bytes], bytes, bytes, bytes, float | None, float]
-    """Command, variables, working directory, stdout, stderr, seconds that it may run, seconds between TERM and KILL."""
+    SessionPlan: TypeAlias = tuple[bytes | list[bytes], dict[bytes, bytes], bytes, bytes, bytes, float | None, float]
+    """Command, variables, working directory, stdout, stderr, time limit in seconds, seconds between TERM and KILL."""
 
-HEARD = (signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM)
+HANDLED = (signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM)
 
-LONG, NEVER = 3600.0, float("inf")
-"""Seconds: no single wait is longer than the first."""
+LONGEST_WAIT, NEVER = 3600.0, float("inf")
+"""Seconds that a single wait for a signal takes at most; a time that is not reached."""
 
-SHORTAGE = 0.05
-"""Seconds until a process that could not be started for want of room is tried again."""
+SHORTAGE_PAUSE = 0.05
+"""Seconds until a process that could not be started for lack of memory or process ids is tried again."""
 
 
 def main(folder: str, size: int, task: int) -> None:
-    """Carry out the sessions that `plans` holds for this task, in `size` bytes."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
-    for number in HEARD:
-        signal.signal(number, signal.SIG_DFL)  # until now they were ignored
+    """Run the sessions that the file `plans` has for this task, in `size` bytes."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+    for number in HANDLED:
+        signal.signal(number, signal.SIG_DFL)  # wrapper.sh has them ignored
     procfs.become_subreaper()
     with open(f"{folder}/plans", "rb") as file:
         file.seek(task * size)
         first, plans = marshal.loads(file.read(size))
-    with open("/proc/self/environ", "rb") as file:  # Python may have changed its own
+    with open("/proc/self/environ", "rb") as file:  # os.environ may differ: Python changes some variables
         environ = dict(word.split(b"=", 1) for word in file.read().split(b"\0") if b"=" in word)
-    again = b"SLURM_RESTART_COUNT" in environ
-    kills = Kills()
-    marks = [f"{folder}/{place}.ask" for place in range(first, first + len(plans))]
-    for place, plan in enumerate(plans, first):
+    requeued = b"SLURM_RESTART_COUNT" in environ
+    oom_kills = OomKillCounter()
+    marks = [f"{folder}/{index}.ask" for index in range(first, first + len(plans))]
+    for index, plan in enumerate(plans, first):
         if signal.SIGTERM in signal.sigpending():
             return
-        # Put back into the queue, a task goes on where it was ended.
-        if again and not to_do(f"{folder}/{place}.end", plan):
+        if requeued and not to_run(f"{folder}/{index}.end", plan):
             continue
-        if Session(f"{folder}/{place}", environ, kills, marks).carry_out(plan):
+        session = PackSession(f"{folder}/{index}", environ, oom_kills, marks)
+        session.run(plan)  # rule 1: returns once it has a record and none of its processes is left
+        if session.stopped:
             return
 
 
-def to_do(end: str, plan: Plan) -> bool:
-    """Whether a session has not ended by itself before; what it has left is cleared away."""
+def to_run(end: str, plan: SessionPlan) -> bool:
+    """Rule 2: whether a session runs, again or for the first time. If again, its old record and logs are removed."""
     try:
         with open(end) as file:
             if "why=slurm" not in file.read():
@@ -72,45 +72,49 @@ def to_do(end: str, plan: Plan) -> bool:
     return True
 
 
-class Session:
-    """`files` is where its marks and records are, without what comes after the dot; `marks` are those of all in this task."""
+class PackSession:
+    """One session, from its start to its record."""
 
-    def __init__(self, files: str, environ: dict[bytes, bytes], kills: Kills, marks: list[str]) -> None:
+    def __init__(self, files: str, environ: dict[bytes, bytes], oom_kills: OomKillCounter, marks: list[str]) -> None:
+        """`files`: the path of its mark and record without the suffix; `marks`: the marks of all sessions in this task."""
         self.files = files
         self.marks = marks
         self.environ = environ
-        self.kills = kills
+        self.oom_kills = oom_kills
         self.why = ""
+        """Who ended it, as the record says."""
         self.stopped = False
+        """Whether Slurm wants the task to end."""
         self.leader = 0
+        """The program's pid."""
         self.code: int | None = None
         self.cpu = 0.0
         self.grace = 0.0
         self.begun = monotonic()
         self.ending: Ending | None = None
-        self.look_at = NEVER
+        self.check_at = NEVER
+        """When the ending takes its next step."""
 
-    def carry_out(self, plan: Plan) -> bool:
-        """Run it to its end, and write that down. Whether Slurm wants the whole task to end."""
+    def run(self, plan: SessionPlan) -> None:
+        """Run it to its end, and write its record."""
         command, env, workdir, stdout, stderr, limit, self.grace = plan
-        killed = self.kills.count()
-        if self.marked():
+        killed = self.oom_kills.count()
+        if self.is_marked():  # rule 4
             self.why = "asked"
         elif self.launch(command, env, workdir, stdout, stderr):
-            self.see_through(limit)
-        self.record(None if killed is None else (self.kills.count() or 0) - killed)
-        return self.stopped
+            self.wait(limit)
+        self.write_record(None if killed is None else (self.oom_kills.count() or 0) - killed)
 
     def launch(
         self, command: bytes | list[bytes], env: dict[bytes, bytes], workdir: bytes, stdout: bytes, stderr: bytes
     ) -> bool:
-        """Start its program. Where that is not possible, its code says so, and its log why."""
+        """Start the program. If that fails, the exit code and the log say why."""
         while True:
             try:
                 self.leader = launch(command, {**self.environ, **env}, workdir, stdout, stderr)
                 return True
             except ShortageError:
-                signal.sigtimedwait((), SHORTAGE)
+                signal.sigtimedwait((), SHORTAGE_PAUSE)
             except StreamError:
                 self.code, self.why = 126, "broken"
                 return False
@@ -124,62 +128,64 @@ class Session:
                     self.code, self.why = 126, "broken"
                 return False
 
-    def see_through(self, limit: float | None) -> None:
-        """Until its leader has ended, and nothing of it is left: all that is below this process belongs to it."""
+    def wait(self, limit: float | None) -> None:
+        """Return once the program has ended and none of its processes is left: all descendants of this process are its own."""
         deadline = NEVER if limit is None else monotonic() + limit
         while True:
-            due = min(deadline, self.look_at) if self.ending else deadline
-            heard = signal.sigtimedwait(HEARD, min(LONG, max(0.0, due - monotonic())))
+            due = min(deadline, self.check_at) if self.ending else deadline
+            received = signal.sigtimedwait(HANDLED, min(LONGEST_WAIT, max(0.0, due - monotonic())))
             now = monotonic()
-            before = self.why
-            if heard is not None:  # before its end is seen: Slurm may have signalled the program, too
-                self.hear(heard.si_signo, now)
+            why_before = self.why
+            if received is not None:  # before its end is noticed: Slurm may have sent TERM to the program, too
+                self.handle(received.si_signo, now)
             more = self.reap()
-            if self.code not in (None, 128 + signal.SIGTERM) and before != "slurm" == self.why:
-                self.why = before  # it had ended by itself already
+            if self.code not in (None, 128 + signal.SIGTERM) and why_before != "slurm" == self.why:
+                self.why = why_before  # it had ended by itself before Slurm's TERM
             if now >= deadline:
                 deadline = NEVER
                 self.end("timeout", now)
             if self.code is not None and self.ending is None:
                 if not more:
                     return
-                self.ending, self.look_at = Ending(now, self.grace), now  # what it has left behind
-            if self.ending and now >= self.look_at:
+                self.ending, self.check_at = Ending(now, self.grace), now  # the processes that it has left
+            if self.ending and now >= self.check_at:
                 pause = self.ending.step(now, self.members())
                 if pause is None and self.code is not None:
                     return
-                self.look_at = now + (0.001 if pause is None else pause)  # a zombie, whose SIGCHLD is on its way
+                self.check_at = now + (
+                    0.001 if pause is None else pause
+                )  # None: a zombie, and its SIGCHLD is on its way
 
-    def hear(self, number: int, now: float) -> None:
+    def handle(self, number: int, now: float) -> None:
+        """React to a signal: rules 3 and 5."""
         if number == signal.SIGTERM:
             self.stopped = True
             self.end("slurm", now)
         elif number != signal.SIGCHLD:
-            self.look_afresh()
-            if self.marked():
+            self.refresh_folder()
+            if self.is_marked():
                 self.end("asked", now)
             if self.ending is None:
                 if any(map(os.path.exists, self.marks)):
-                    return  # for another one of this task
-                # not ours: a checkpoint, `sbatch --signal=USR1`
+                    return
                 for member in self.members():
                     send(member, signal.Signals(number))
             elif number == signal.SIGUSR2:
                 self.ending.hurry(now, 0)
-                self.look_at = now
+                self.check_at = now
 
     def end(self, why: str, now: float) -> None:
-        """TERM, and after the grace KILL. What has ended by itself has not been ended."""
+        """Send TERM, and after the grace KILL. `why` is not recorded if the program has ended by itself."""
         if self.ending is None:
             self.ending = Ending(now, self.grace)
         if self.code is None:
-            self.why = self.why or ("asked" if self.marked() else why)
+            self.why = self.why or ("asked" if self.is_marked() else why)
         elif why == "slurm":
-            self.ending.hurry(now, 0)  # what it has left behind shall not cost it its record
-        self.look_at = now
+            self.ending.hurry(now, 0)  # Slurm's time is short: processes that it has left must not cost it its record
+        self.check_at = now
 
     def reap(self) -> bool:
-        """Take the status of whatever has ended. Whether something still lives."""
+        """Take the exit status of all children that have ended. Returns whether others are alive."""
         while True:
             try:
                 pid, status, usage = os.wait4(-1, os.WNOHANG)
@@ -193,20 +199,23 @@ class Session:
                 self.cpu = usage.ru_utime + usage.ru_stime
 
     def members(self) -> list[Process]:
+        """The processes of the session."""
         table = procfs.descendants(procfs.snapshot(), os.getpid())
         return [row for row in table.values() if row.alive]
 
-    def look_afresh(self) -> None:
-        """Have an NFS client ask for what is in the folder: opening it does that, looking for a mark may not for a minute."""
+    def refresh_folder(self) -> None:
+        """Opening the folder makes an NFS client look for new files; testing for a mark may not, for up to a minute."""
         try:
             os.close(os.open(os.path.dirname(self.files), os.O_RDONLY))
         except OSError:
             pass
 
-    def marked(self) -> bool:
+    def is_marked(self) -> bool:
+        """Whether runner has asked for its end."""
         return os.path.exists(f"{self.files}.ask")
 
-    def record(self, killed: int | None) -> None:
+    def write_record(self, killed: int | None) -> None:
+        """Write how it ended; `killed` processes were ended for lack of memory."""
         ran = round((monotonic() - self.begun) * 100)
         code, oom = ("" if value is None else value for value in (self.code, killed))
         node, job = os.environ.get("SLURMD_NODENAME", ""), os.environ.get("SLURM_ARRAY_JOB_ID", "")
@@ -214,7 +223,7 @@ class Session:
             f"code={code} why={self.why} ran={ran} cpu={round(self.cpu * 100)} peak= oom={oom} host={node} job={job}\n"
         )
         if self.why == "slurm" and os.path.exists(f"{self.files}.end"):
-            return  # begun anew on another node, which has been faster
+            return  # it was started again on another node, which was faster
         with open(f"{self.files}.new", "w") as file:
             file.write(line)
         os.rename(f"{self.files}.new", f"{self.files}.end")
