@@ -55,7 +55,7 @@ def marked(name: str) -> list[int]:
 
 async def main(folder: Path, memory: str, commands: list[str]) -> None:
     site = Site(lambda: LocalBackend(os.environ), folder)
-    async with LocalBackend(os.environ, memory=memory or None) as backend:
+    async with LocalBackend(os.environ, memory_method=memory or None) as backend:
         for number, command in enumerate(commands):
             attempt = replace(site.attempt(command), name=unique(f"host-{number}", folder), grace=0.2)
             await backend.submit(replace(attempt, resources={"mem": 256 << 20} if memory else {}))

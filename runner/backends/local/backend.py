@@ -1,4 +1,4 @@
-"""Jobs are processes here; a small spawner process (see `spawner`) starts, watches and ends them."""
+"""The local backend: jobs are process trees on this machine. A supervisor process starts, watches and ends them."""
 
 from __future__ import annotations
 
@@ -10,64 +10,78 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
+from weakref import WeakValueDictionary
 
 import trio
 
 from runner.backends.base import Started
-from runner.backends.local import orphans, outcome
+from runner.backends.local import orphans
+from runner.backends.local.outcome import attempt_end
 from runner.backends.local.procfs import MARK
-from runner.backends.local.protocol import (
-    CANCEL,
-    COLD,
-    CRASHED,
-    ENDED,
-    HELLO,
-    LOST,
-    REFUSED,
-    SPAWN,
-    SPAWN_WARM,
-    SPAWNED,
-)
-from runner.backends.local.supervisor_client import Connection
+from runner.backends.local.protocol import Cancel, Configure, Crashed, Ended, NotForked, Refused, Spawn, Spawned
+from runner.backends.local.supervisor_client import SupervisorClient
 from runner.errors import EnvironmentFailed
 from runner.model import Attempt, AttemptEnd, Outcome
 
-REMEMBERED = 1000
-"""How many jobs whose end has been told are kept in memory, for those who ask again."""
+KEPT_ENDS = 1000
+"""How many jobs are kept in memory after `wait` has returned their end, for callers that ask again."""
 
-_PATIENCE = 5.0
-"""Seconds for the spawner to end everything and itself; it needs milliseconds, unless it has been stopped."""
+SUPERVISOR_TIMEOUT = 5.0
+"""Seconds for the supervisor to end every job and itself; it needs milliseconds, unless it was stopped."""
 
 
-class _Job:
-    """What is known of one attempt that the spawner has been given."""
+class _SubmittedJob:
+    """An attempt that was sent to the supervisor."""
 
-    __slots__ = ("at", "cold", "ended", "id", "key", "lost", "mem", "name", "over", "pid", "refused", "taken", "told")
+    __slots__ = (
+        "__weakref__",
+        "accepted",
+        "at",
+        "cold",
+        "end",
+        "ended",
+        "id",
+        "key",
+        "mem",
+        "name",
+        "pid",
+        "refused",
+    )
 
     def __init__(self, key: int, name: str, mem: int | None) -> None:
         self.key = key
+        """Its number in messages."""
         self.name = name
+        """The attempt's."""
         self.mem = mem
+        """The memory limit in bytes."""
         self.id = f"unstarted:{key}"
+        """The job's id: the leader's pid once there is one."""
         self.pid: int | None = None
+        """The leader's."""
         self.at = 0.0
+        """When it was started or was found not to start (Unix time)."""
         self.cold: str | None = None
-        self.lost: str | None = None
+        """Why it was not forked from a preloaded interpreter, if it should have been."""
         self.refused: str | None = None
-        self.ended: AttemptEnd | None = None
-        self.taken = trio.Event()
-        self.over = trio.Event()
-        self.told = False
+        """Why the supervisor could not start it, if the environment is at fault."""
+        self.end: AttemptEnd | None = None
+        """How it ended."""
+        self.accepted = trio.Event()
+        """Set once it was started or has ended."""
+        self.ended = trio.Event()
+        """Set with `end`."""
 
 
 class LocalBackend:
-    """Runs attempts on top of the environment `environ`. A job's id is the pid of its leader, in decimal.
+    """Runs attempts with the variables of `environ`, under their own. A job's id is the pid of its leader.
 
-    `memory` insists on a way to enforce memory limits (`cgroup-v1`, `cgroup-v2`, `sampling`) instead of the
-    best one that this machine has. Leaving the context ends everything that still runs, at once. An attempt
-    whose working directory cannot be entered ends as failed with 126. `submit` raises EnvironmentFailed where
-    a stream's file cannot be opened, and once the spawner has died; what it ran is then ended, as `lost`.
+    `memory_method` (`cgroup-v1`, `cgroup-v2` or `sampling`) enforces memory limits in this way instead of the best one that
+    this machine has.
+    Leaving the context ends every running job at once. An attempt whose working directory cannot be entered ends as failed
+    with exit code 126. `submit` raises EnvironmentFailed if a file for stdout or stderr cannot be opened, and once the
+    supervisor has died; its jobs are then ended, as `lost`.
     """
 
     name = "local"
@@ -75,89 +89,62 @@ class LocalBackend:
     max_jobs: int | None = None
     prefetch_limit = 32
 
-    def __init__(self, environ: Mapping[str, str], *, memory: str | None = None) -> None:
+    def __init__(self, environ: Mapping[str, str], *, memory_method: str | None = None) -> None:
         self._environ = environ
-        self._memory = memory
+        self._memory_method = memory_method
         self._host = socket.gethostname()
-        self._keys = 0
-        self._by_key: dict[int, _Job] = {}  # those that have not ended
-        self._by_name: dict[str, _Job] = {}
-        self._by_id: dict[str, _Job] = {}
-        self._told: deque[_Job] = deque()
-        self._foreign: dict[str, tuple[str, int | None]] = {}  # job to name, and leader if known
-        self._crash: str | None = None
-        self._dead = False
-        self._death = "the spawner died"
-        self._gone = trio.Event()
+        self._last_key = 0
+        # A job is in `_open` until its end was returned once, then among `_recent`; the other two forget it after that.
+        self._open: dict[int, _SubmittedJob] = {}
+        self._recent: deque[_SubmittedJob] = deque(maxlen=KEPT_ENDS)
+        self._by_name: WeakValueDictionary[str, _SubmittedJob] = WeakValueDictionary()
+        self._by_id: WeakValueDictionary[str, _SubmittedJob] = WeakValueDictionary()
+        self._orphaned: dict[str, tuple[str, int | None]] = {}  # id of a dead runner's job to name and leader, if known
+        self._traceback: str | None = None
+        self._death: str | None = None  # how the supervisor died
+        self._supervisor_gone = trio.Event()
 
     async def __aenter__(self) -> Self:
-        self._connection = Connection()
-        self._connection.send(HELLO, _encoded(self._environ), self._memory)
-        # A task of our own nursery would turn what is raised in the caller's block into an exception group.
+        self._client = SupervisorClient()
+        self._client.send(Configure(environ=_encoded(self._environ), memory_method=self._memory_method))
+        # A nursery of our own would wrap exceptions of the caller's block into an exception group.
         trio.lowlevel.spawn_system_task(self._listen, name="runner.backends.local")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for key in self._by_key:
-            self._connection.send(CANCEL, key, 0.0)
-        self._connection.hang_up()
-        self._connection.wake()
+        for job in self._running():
+            self._client.send(Cancel(key=job.key, grace=0.0))
+        self._client.hang_up()
+        self._client.wake()
         with trio.CancelScope(shield=True):
-            with trio.move_on_after(_PATIENCE):
-                await self._gone.wait()
-            if not self._gone.is_set():
-                self._connection.kill()
-                await self._gone.wait()
+            with trio.move_on_after(SUPERVISOR_TIMEOUT):
+                await self._supervisor_gone.wait()
+            if not self._supervisor_gone.is_set():
+                self._client.kill()
+                await self._supervisor_gone.wait()
 
     async def submit(self, attempt: Attempt, on_waiting: Callable[[str], None] | None = None) -> str:
         job = self._by_name.get(attempt.name)
         if job is None:
-            if self._dead:
+            if self._death is not None:
                 raise EnvironmentFailed(self._death)
             job = self._spawn(attempt)
         try:
-            await job.taken.wait()
+            await job.accepted.wait()
         except trio.Cancelled:
-            # Whoever does not look for it by its name will never know its id. It may have begun, but we have not heard of it.
+            # The caller does not learn the job's id, so nothing else would end it.
             with trio.CancelScope(shield=True):
-                self._connection.send(CANCEL, job.key, attempt.grace)
-                with trio.move_on_after(_PATIENCE):
-                    await job.taken.wait()
+                self._client.send(Cancel(key=job.key, grace=attempt.grace))
+                with trio.move_on_after(SUPERVISOR_TIMEOUT):
+                    await job.accepted.wait()
             raise
         if job.refused is not None:
             self._by_name.pop(job.name, None)
+            self._open.pop(job.key, None)
             raise EnvironmentFailed(job.refused)
         return job.id
-
-    def _spawn(self, attempt: Attempt) -> _Job:
-        self._keys += 1
-        mem = attempt.resources.get("mem")
-        job = _Job(self._keys, attempt.name, None if mem is None else int(mem))
-        self._by_name[attempt.name] = job
-        command = attempt.command
-        try:
-            fields = (
-                os.fsencode(command) if isinstance(command, str) else [os.fsencode(word) for word in command],
-                _encoded({**attempt.env, **attempt.secrets, MARK: attempt.name}),
-                os.fsencode(attempt.workdir),
-                os.fsencode(attempt.stdout),
-                os.fsencode(attempt.stderr),
-            )
-        except UnicodeEncodeError as error:
-            self._end(
-                job,
-                AttemptEnd(Outcome.FAILED, 126, f"{error.object[error.start : error.end]!r} is no text for a program"),
-            )
-            return job
-        self._by_key[job.key] = self._by_id[job.id] = job
-        message = (_kin(attempt), attempt.start_when_below, job.key, job.name, *fields, job.mem, attempt.grace)
-        if attempt.preload is None:
-            self._connection.send(SPAWN, *message)
-        else:
-            self._connection.send(SPAWN_WARM, *message, [os.fsencode(module) for module in attempt.preload])
-        return job
 
     async def find(self, name: str, job: str | None = None, started: float | None = None) -> str | None:
         if known := self._by_name.get(name):
@@ -166,7 +153,7 @@ class LocalBackend:
         pid = orphans.find(name, leader)
         if pid is None:
             return None
-        self._foreign[str(pid)] = (name, leader)
+        self._orphaned[str(pid)] = (name, leader)
         return str(pid)
 
     async def live_jobs(self, prefix: str) -> Mapping[str, str]:
@@ -181,103 +168,119 @@ class LocalBackend:
     async def wait(self, job: str) -> AttemptEnd:
         known = self._by_id.get(job)
         if known is None:
-            if job in self._foreign:
-                await orphans.gone(*self._foreign[job])
+            if job in self._orphaned:
+                await orphans.gone(*self._orphaned[job])
             return AttemptEnd(Outcome.LOST, None, "its runner died")
         await trio.lowlevel.checkpoint_if_cancelled()
-        if known.ended is None:
-            await known.over.wait()
-        return self._tell(known)
+        if known.end is None:
+            await known.ended.wait()
+        assert known.end
+        if self._open.pop(known.key, None):
+            self._recent.append(known)
+        return known.end
 
     async def refresh(self, job: str) -> bool:
         await trio.lowlevel.checkpoint()
         known = self._by_id.get(job)
-        return known is not None and known.ended is None
+        return known is not None and known.end is None
 
     async def cancel(self, job: str, grace: float) -> None:
         known = self._by_id.get(job)
         if known is None:
-            if job in self._foreign:
-                await orphans.end(dict([self._foreign[job]]), grace)
+            if job in self._orphaned:
+                await orphans.end(dict([self._orphaned[job]]), grace)
             return
-        if known.ended is None:
-            self._connection.send(CANCEL, known.key, grace)
+        if known.end is None:
+            self._client.send(Cancel(key=known.key, grace=grace))
             if not grace:
-                self._connection.wake()
-        await known.over.wait()
+                self._client.wake()
+        await known.ended.wait()
 
-    # The other side
+    def _running(self) -> list[_SubmittedJob]:
+        return [job for job in self._open.values() if job.end is None]
+
+    def _spawn(self, attempt: Attempt) -> _SubmittedJob:
+        self._last_key += 1
+        mem = attempt.resources.get("mem")
+        job = _SubmittedJob(self._last_key, attempt.name, None if mem is None else int(mem))
+        self._open[job.key] = self._by_name[job.name] = self._by_id[job.id] = job
+        command, preload = attempt.command, attempt.preload
+        try:
+            message = Spawn(
+                key=job.key,
+                name=job.name,
+                command=os.fsencode(command) if isinstance(command, str) else [os.fsencode(word) for word in command],
+                env=_encoded({**attempt.env, **attempt.secrets, MARK: attempt.name}),
+                workdir=os.fsencode(attempt.workdir),
+                stdout=os.fsencode(attempt.stdout),
+                stderr=os.fsencode(attempt.stderr),
+                mem=job.mem,
+                grace=attempt.grace,
+                shape=_shape(attempt),
+                start_when_below=attempt.start_when_below,
+                preload=None if preload is None else [os.fsencode(module) for module in preload],
+            )
+        except UnicodeEncodeError as error:
+            text = error.object[error.start : error.end]
+            self._end(job, AttemptEnd(Outcome.FAILED, 126, f"{text!r} cannot be passed to a program"))
+        else:
+            self._client.send(message)
+        return job
+
+    # Messages from the supervisor
 
     async def _listen(self) -> None:
-        async with aclosing(self._connection.messages()) as messages:
+        async with aclosing(self._client.messages()) as messages:
             async for message in messages:
-                self._hear(*message)
-        self._dead = True
+                if isinstance(message, Crashed):
+                    self._traceback = message.traceback
+                else:
+                    self._on_message(self._open[message.key], message)
+        self._death = "the supervisor process died"
         with trio.CancelScope(shield=True):
-            await self._bury()
+            await self._clean_up()
 
-    def _hear(self, kind: int, *message: Any) -> None:
-        if kind == CRASHED:
-            self._crash = message[0]
-            return
-        job = self._by_key[message[0]]
-        if kind == SPAWNED:
-            _, job.pid, job.at = message
-            del self._by_id[job.id]
-            job.id = str(job.pid)
-            self._by_id[job.id] = job
-            job.taken.set()
-        elif kind == REFUSED:
-            job.refused = message[1]
-            self._end(job, AttemptEnd(Outcome.REJECTED, None, message[1]))
-        elif kind == ENDED:
-            lost = AttemptEnd(Outcome.LOST, None, job.lost) if job.lost else None
-            self._end(job, lost or outcome.ended(job.mem, *message[1:]))
-        elif kind == COLD:
-            job.cold = message[1]
-        elif kind == LOST:
-            job.lost = message[1]
+    def _on_message(self, job: _SubmittedJob, message: Spawned | Ended | Refused | NotForked) -> None:
+        match message:
+            case Spawned():
+                job.pid, job.at = message.pid, message.at
+                del self._by_id[job.id]
+                job.id = str(job.pid)
+                self._by_id[job.id] = job
+                job.accepted.set()
+            case Ended():
+                self._end(job, attempt_end(message, job.mem))
+            case Refused():
+                job.refused = message.reason
+                self._end(job, AttemptEnd(Outcome.REJECTED, None, message.reason))
+            case NotForked():
+                job.cold = message.reason
 
-    def _end(self, job: _Job, ended: AttemptEnd) -> None:
-        job.ended = ended
+    def _end(self, job: _SubmittedJob, end: AttemptEnd) -> None:
+        job.end = end
         job.at = job.at or time.time()
-        self._by_key.pop(job.key, None)
-        self._by_id.setdefault(job.id, job)
-        job.taken.set()
-        job.over.set()
+        job.accepted.set()
+        job.ended.set()
 
-    def _tell(self, job: _Job) -> AttemptEnd:
-        """How a job ended, which may now be forgotten in time."""
-        assert job.ended
-        if not job.told:
-            job.told = True
-            self._told.append(job)
-        if len(self._told) > REMEMBERED:
-            old = self._told.popleft()
-            for jobs, name in ((self._by_name, old.name), (self._by_id, old.id)):
-                if jobs.get(name) is old:
-                    del jobs[name]
-        return job.ended
-
-    async def _bury(self) -> None:
-        """The spawner is gone, as it should or not: end what it has left, tell who waits, take its status."""
-        left = list(self._by_key.values())
-        how = await self._connection.end()
-        self._death = f"the spawner died ({self._crash or how})"
+    async def _clean_up(self) -> None:
+        """The supervisor is gone: end what it has left running, report these jobs as lost."""
+        left = self._running()
+        how = await self._client.close()
+        self._death = f"the supervisor process died ({self._traceback or how})"
         await orphans.end({job.name: job.pid for job in left}, 0.0)
         for job in left:
-            if not job.taken.is_set():
+            if not job.accepted.is_set():
                 job.refused = self._death
-            self._end(job, AttemptEnd(Outcome.LOST, None, "the spawner died"))
-        self._gone.set()
+            self._end(job, AttemptEnd(Outcome.LOST, None, "the supervisor process died"))
+        self._supervisor_gone.set()
 
 
-def _kin(attempt: Attempt) -> int:
-    """The same for all sessions that need the same; builds, which see all files there are, are apart."""
+def _shape(attempt: Attempt) -> int:
+    """Equal for attempts that need the same resources. Builds, which see all files, have shapes of their own."""
     return hash((frozenset(attempt.resources.items()), attempt.files is None))
 
 
 def _encoded(environ: Mapping[str, str]) -> dict[bytes, bytes]:
-    """As the kernel takes it: what os.fsencode does, at a third of its cost."""
+    """As the kernel takes it: the result of os.fsencode, at a third of its cost."""
     how = (sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
     return {name.encode(*how): value.encode(*how) for name, value in environ.items()}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from runner.backends.base import Finding
 from runner.backends.local import procfs, resources
-from runner.backends.local.supervisor import memory
+from runner.backends.local.supervisor import memory_limits
 
 _DELEGATED = "`systemd-run --user --scope -p Delegate=yes runner …` gives it a group of its own"
 
@@ -31,7 +31,7 @@ def _memory() -> Finding:
     fact = "memory limit of a session"
     if not procfs.LINUX:
         return Finding(fact, f"not enforced on {sys.platform}", None)
-    groups, why = memory.choose(None, (os.getpid(),))
+    groups, why = memory_limits.choose(None, (os.getpid(),))
     if groups:
         return Finding(fact, f"enforced by the kernel ({groups.version.name} in `{groups.base}`)", None)
     reasons = "; ".join(why)

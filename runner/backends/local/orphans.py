@@ -15,7 +15,7 @@ import trio
 
 from runner.backends.local import cgroups, procfs
 from runner.backends.local.procfs import Process
-from runner.backends.local.supervisor.termination import Ending
+from runner.backends.local.supervisor.termination import Termination
 
 _EVERY = 0.1
 """Seconds between two looks for the end of a job that nobody has asked to end."""
@@ -59,8 +59,8 @@ async def end(jobs: Mapping[str, int | None], grace: float) -> None:
     """End the trees of these jobs: name to the pid of a leader that lives or has only just died, if known."""
     if not jobs:
         return
-    ending = Ending(monotonic(), grace)
-    while (pause := ending.step(monotonic(), _members(jobs))) is not None:  # noqa: ASYNC110
+    termination = Termination(monotonic(), grace)
+    while (pause := termination.step(monotonic(), _members(jobs))) is not None:  # noqa: ASYNC110
         await trio.sleep(pause)
     for groups in cgroups.places():
         for name in jobs:

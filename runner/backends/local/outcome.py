@@ -1,44 +1,52 @@
-"""How a job ended, from what the spawner says of it. Pure."""
+"""How an attempt ended, from the supervisor's report. Pure."""
 
 from __future__ import annotations
 
 import signal
 
+from runner.backends.local.protocol import Ended
 from runner.model import AttemptEnd, Outcome
 
 
-def ended(
-    mem: int | None,
-    code: int | None,
-    reason: str | None,
-    asked: bool,
-    out_of_memory: bool,
-    duration: float | None,
-    cpu_time: float | None,
-    max_rss: int | None,
-    over: bool,
-) -> AttemptEnd:
-    """`mem` is its limit in bytes; the others are what follows the key in ENDED."""
-    outcome = Outcome.CANCELLED if asked else Outcome.FAILED if code else Outcome.SUCCEEDED
-    if code is not None and code < 0:
-        reason, code = f"killed by {_signal(-code)}", 128 - code
-    elif code and reason is None:
-        reason = f"exit code {code}"
-    if out_of_memory and not asked:
-        outcome = Outcome.OUT_OF_MEMORY
-        reason = f"used {_mib(max_rss or 0)} of its {_mib(mem or 0)} of memory"
-    return AttemptEnd(outcome, code, reason, _microseconds(duration), _microseconds(cpu_time), max_rss, drained=over)
+def attempt_end(ended: Ended, mem: int | None) -> AttemptEnd:
+    """`mem` is the attempt's memory limit in bytes."""
+    if ended.lost is not None:
+        return AttemptEnd(Outcome.LOST, None, ended.lost)
+    exit_code, reason = ended.code, ended.reason
+    if exit_code is not None and exit_code < 0:
+        exit_code, reason = 128 - exit_code, f"killed by {_signal(-exit_code)}"
+    elif exit_code and reason is None:
+        reason = f"exit code {exit_code}"
+    if ended.out_of_memory and not ended.cancelled:
+        reason = f"used {_mib(ended.max_rss or 0)} of its {_mib(mem or 0)} of memory"
+    return AttemptEnd(
+        _outcome(ended),
+        exit_code,
+        reason,
+        _microseconds(ended.duration),
+        _microseconds(ended.cpu_time),
+        ended.max_rss,
+        drained=ended.drained,
+    )
+
+
+def _outcome(ended: Ended) -> Outcome:
+    if ended.cancelled:
+        return Outcome.CANCELLED
+    if ended.out_of_memory:
+        return Outcome.OUT_OF_MEMORY
+    return Outcome.FAILED if ended.code else Outcome.SUCCEEDED
 
 
 def _microseconds(seconds: float | None) -> float | None:
-    """No clock here is better than that; the digits beyond are noise."""
+    """Rounded to the resolution of the clocks."""
     return None if seconds is None else round(seconds, 6)
 
 
 def _signal(number: int) -> str:
     try:
         return signal.Signals(number).name
-    except ValueError:  # a real-time signal has a number only
+    except ValueError:  # a real-time signal has no name
         return f"signal {number}"
 
 

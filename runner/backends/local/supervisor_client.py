@@ -1,4 +1,4 @@
-"""The backend's line to its spawner: a process, and a stream of frames both ways that never blocks."""
+"""The supervisor process as the backend sees it: a process, and a stream of messages both ways that never blocks."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 
 import trio
 
-from runner.backends.local.protocol import Frames, frame
+from runner.backends.local.protocol import Frames, decode, encode
 from runner.errors import EnvironmentFailed
 
 
-class _EachPass(trio.abc.Instrument):
-    """Calls back after all tasks that could run have run, before trio waits for what is next."""
+class _BeforeWait(trio.abc.Instrument):
+    """Calls `call` in each pass of trio's loop, after every task that could run has run."""
 
     def __init__(self, call: Callable[[], None]) -> None:
         self._call = call
@@ -26,10 +26,10 @@ class _EachPass(trio.abc.Instrument):
         self._call()
 
 
-class Connection:
-    """A spawner that has just been started. Raises EnvironmentFailed where none can be.
+class SupervisorClient:
+    """Starts a supervisor. Raises EnvironmentFailed if that is not possible.
 
-    What is sent in one pass of trio's loop goes as one: to wake the spawner costs more than all that it is told.
+    Messages of one pass of trio's loop are sent together: to wake the supervisor costs more than to handle a message.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Connection:
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],
-                    start_new_session=True,  # a terminal's signals are for runner to interpret
+                    start_new_session=True,  # runner decides what a signal of the terminal means
                 )
             except OSError:
                 self._socket.close()
@@ -52,17 +52,17 @@ class Connection:
             finally:
                 theirs.close()
         except OSError as error:
-            raise EnvironmentFailed(f"no process can be started: {error.strerror}") from None
+            raise EnvironmentFailed(f"the supervisor process cannot be started: {error.strerror}") from None
         self._socket.setblocking(False)
         self._backlog = bytearray()
         self._flushing = False
         self._closing = False
         self._token = trio.lowlevel.current_trio_token()
-        self._each_pass = _EachPass(self._send_all)
-        trio.lowlevel.add_instrument(self._each_pass)
+        self._before_wait = _BeforeWait(self._send_all)
+        trio.lowlevel.add_instrument(self._before_wait)
 
-    async def messages(self) -> AsyncGenerator[tuple[Any, ...], None]:
-        """What the spawner says, until it has hung up."""
+    async def messages(self) -> AsyncGenerator[Any, None]:
+        """The messages of the supervisor, until the stream ends."""
         frames = Frames()
         while True:
             await trio.lowlevel.wait_readable(self._socket)
@@ -72,32 +72,33 @@ class Connection:
                 return
             if not data:
                 return
-            for message in frames.feed(data):
-                yield message
+            for content in frames.feed(data):
+                yield decode(content)
 
-    def send(self, *message: object) -> None:
-        """Never blocks: what the socket does not take is sent by a task."""
-        self._backlog += frame(message)
+    def send(self, message: object) -> None:
+        """Send the message before trio waits next. Never blocks: a task sends what the socket does not take at once."""
+        self._backlog += encode(message)
 
     def hang_up(self) -> None:
-        """Send what is left to send and no more: the spawner then ends what still runs, and itself."""
+        """Send what is left, then end the stream: the supervisor ends every job, and then itself."""
         self._closing = True
         self._send_all()
         if not self._flushing:
-            self._shut()
+            self._shut_down_writing()
 
     def wake(self) -> None:
-        """Somebody may have stopped the spawner (SIGSTOP); what is asked of it now has to be done now."""
+        """Continue the supervisor in case it was stopped (SIGSTOP)."""
         self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
+        """Send SIGKILL to the supervisor."""
         self._process.kill()
 
-    async def end(self) -> str:
-        """After the last message: release everything. How the spawner ended, for people."""
-        while self._process.poll() is None:  # noqa: ASYNC110 (it has closed its stream: a moment)
+    async def close(self) -> str:
+        """Reap the supervisor, whose stream has ended, and close the socket. Returns how the process ended, for a message."""
+        while self._process.poll() is None:  # noqa: ASYNC110 (it exits within milliseconds)
             await trio.sleep(0.001)
-        trio.lowlevel.remove_instrument(self._each_pass)
+        trio.lowlevel.remove_instrument(self._before_wait)
         trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
         code = self._process.returncode
@@ -106,18 +107,18 @@ class Connection:
     def _send_all(self) -> None:
         if self._backlog and not self._flushing and not self._push():
             self._flushing = True
-            self._token.run_sync_soon(self._start_flush)  # trio is about to wait, and would not see a new task
+            self._token.run_sync_soon(self._start_flush)  # a task that is spawned here would not run before trio waits
 
     def _start_flush(self) -> None:
         trio.lowlevel.spawn_system_task(self._flush, name="runner.backends.local.supervisor_client")
 
     def _push(self) -> bool:
-        """Hand the socket what it takes; whether that was everything."""
+        """Send what the socket takes. True if that was everything."""
         try:
             del self._backlog[: self._socket.send(self._backlog)]
         except BlockingIOError:
             pass
-        except OSError:  # the spawner died, which reading tells in time
+        except OSError:  # the supervisor died: `messages` finds the end of the stream
             self._backlog.clear()
         return not self._backlog
 
@@ -129,10 +130,10 @@ class Connection:
                 self._backlog.clear()
         self._flushing = False
         if self._closing:
-            self._shut()
+            self._shut_down_writing()
 
-    def _shut(self) -> None:
+    def _shut_down_writing(self) -> None:
         try:
             self._socket.shutdown(socket.SHUT_WR)
-        except OSError:  # it has gone first
+        except OSError:  # the supervisor has exited already
             pass

@@ -311,7 +311,7 @@ def test_nothing_is_left_open(site: Site) -> None:
 
 def test_jobs_are_forgotten_in_time(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory does not grow with the sweep: of what has ended and been told, only the latest are remembered."""
-    monkeypatch.setattr("runner.backends.local.backend.REMEMBERED", 5)
+    monkeypatch.setattr("runner.backends.local.backend.KEPT_ENDS", 5)
 
     async def body(backend: Backend) -> None:
         attempts = [site.attempt(("true",), f"n-{number}") for number in range(10)]
@@ -333,7 +333,7 @@ def test_spawner_killed(site: Site, tmp_path: Path) -> None:
         os.kill(parent(job), signal.SIGKILL)
         assert (await backend.wait(job)).outcome is Outcome.LOST
         assert not [pid for pid in pids(tmp_path, 2) if lives(pid)]
-        with pytest.raises(EnvironmentFailed, match=r"the spawner died \(killed by SIGKILL\)"):
+        with pytest.raises(EnvironmentFailed, match=r"the supervisor process died \(killed by SIGKILL\)"):
             await backend.submit(site.attempt(("true",), "after"))
 
     site.run(body)

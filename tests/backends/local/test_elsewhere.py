@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import trio
 
-from runner.backends.local.protocol import CANCEL, ENDED, HELLO, SPAWN, SPAWNED, Frames, frame
+from runner.backends.local.protocol import Cancel, Configure, Ended, Frames, Spawn, Spawned, decode, encode
 from tests.contract import PATIENCE, until
 from tests.local_host import lives, pids
 from tests.paths import ROOT
@@ -41,23 +41,44 @@ class Spawner:
         self._stream = stream
         self._folder = os.fsencode(folder)
         self._frames = Frames()
-        self._heard: list[tuple[Any, ...]] = []
-        self.say(HELLO, {b"PATH": os.environb[b"PATH"]}, None)
+        self._heard: list[Any] = []
+        self.say(Configure(environ={b"PATH": os.environb[b"PATH"]}, memory_method="sampling"))
 
-    def say(self, *message: object) -> None:
-        self._stream.sendall(frame(message))
+    def say(self, message: object) -> None:
+        self._stream.sendall(encode(message))
 
-    def hear(self) -> tuple[Any, ...]:
+    def hear(self) -> Any:
         while not self._heard:
             data = self._stream.recv(65536)
             assert data, "the spawner has hung up"
-            self._heard += self._frames.feed(data)
+            self._heard += map(decode, self._frames.feed(data))
         return self._heard.pop(0)
 
     def start(self, key: int, command: str, grace: float) -> None:
-        streams = (self._folder + b"/out", self._folder + b"/err")
-        self.say(SPAWN, 0, None, key, f"elsewhere-{key}", command.encode(), {}, self._folder, *streams, None, grace)
-        assert self.hear()[:2] == (SPAWNED, key)
+        self.say(
+            Spawn(
+                key=key,
+                name=f"elsewhere-{key}",
+                command=command.encode(),
+                env={},
+                workdir=self._folder,
+                stdout=self._folder + b"/out",
+                stderr=self._folder + b"/err",
+                mem=None,
+                grace=grace,
+                shape=0,
+                start_when_below=None,
+                preload=None,
+            )
+        )
+        started = self.hear()
+        assert isinstance(started, Spawned)
+        assert started.key == key
+
+    def end(self) -> Ended:
+        ended = self.hear()
+        assert isinstance(ended, Ended)
+        return ended
 
 
 @pytest.fixture
@@ -79,8 +100,8 @@ def test_group_of_a_dead_leader_is_ended(spawner: Spawner, tmp_path: Path) -> No
     """What a leader leaves behind in its group has become the system's child; it ends with its job all the same."""
     left = "(trap '' TERM; sh -c 'echo $PPID' >> pids; while :; do sleep 1; done) & while [ ! -s pids ]; do :; done"
     spawner.start(1, left, 0.2)
-    kind, key, code, *_ = spawner.hear()
-    assert (kind, key, code) == (ENDED, 1, 0)
+    ended = spawner.end()
+    assert (ended.key, ended.code) == (1, 0)
     assert not [pid for pid in pids(tmp_path, 1) if lives(pid)]
 
 
@@ -92,12 +113,12 @@ def test_jobs_are_told_apart(spawner: Spawner, tmp_path: Path) -> None:
     first = pids(tmp_path, 2)
     spawner.start(2, tree, 0.2)
     trio.run(until, lambda: pids(tmp_path, 4))
-    spawner.say(CANCEL, 1, 10 * PATIENCE)
-    kind, key, code, *_ = spawner.hear()
-    assert (kind, key, code) == (ENDED, 1, -15)
+    spawner.say(Cancel(key=1, grace=10 * PATIENCE))
+    ended = spawner.end()
+    assert (ended.key, ended.code) == (1, -15)
     assert not [pid for pid in first if lives(pid)]
     second = set(pids(tmp_path, 4)) - set(first)
     assert [pid for pid in second if lives(pid)] == list(second)
-    spawner.say(CANCEL, 2, 10 * PATIENCE)
-    assert spawner.hear()[:2] == (ENDED, 2)
+    spawner.say(Cancel(key=2, grace=10 * PATIENCE))
+    assert spawner.end().key == 2
     assert not [pid for pid in second if lives(pid)]

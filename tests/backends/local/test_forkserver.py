@@ -605,7 +605,7 @@ def test_cancelled_before_it_has_begun(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rung", RUNGS)
 def test_memory(tmp_path: Path, rung: str) -> None:
     """A limit holds for the session, and not for what it shares."""
-    site = replace(warm_site(tmp_path), open=lambda: LocalBackend(os.environ, memory=rung))
+    site = replace(warm_site(tmp_path), open=lambda: LocalBackend(os.environ, memory_method=rung))
     hog = "x = bytearray(200 << 20); import time; time.sleep(1000)"
     attempts = [
         replace(site.attempt(python(code), name), resources={"mem": 100 * MIB}, grace=0.2)

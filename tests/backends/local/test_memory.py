@@ -39,7 +39,7 @@ RUNGS = [pytest.param("cgroup-v1", marks=needs_v1), "sampling"]
 
 @pytest.fixture(params=RUNGS)
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
-    return Site(lambda: LocalBackend(os.environ, memory=request.param), tmp_path)
+    return Site(lambda: LocalBackend(os.environ, memory_method=request.param), tmp_path)
 
 
 def limited(site: Site, command: Command, mem: int = 100 * MIB) -> Attempt:
@@ -102,7 +102,7 @@ for _ in range(4):
         time.sleep(1000)
 time.sleep(2.5)
 """
-    site = Site(lambda: LocalBackend(os.environ, memory="sampling"), tmp_path)
+    site = Site(lambda: LocalBackend(os.environ, memory_method="sampling"), tmp_path)
     assert site.end_of(limited(site, (sys.executable, "-c", program))).outcome is Outcome.SUCCEEDED
 
 
@@ -116,7 +116,7 @@ def test_program_that_cannot_be_started(site: Site) -> None:
 @needs_v1
 def test_born_inside(tmp_path: Path) -> None:
     """A session is in its group from its first instruction on; the spawner, which has been for that instant, is not."""
-    site = Site(lambda: LocalBackend(os.environ, memory="cgroup-v1"), tmp_path)
+    site = Site(lambda: LocalBackend(os.environ, memory_method="cgroup-v1"), tmp_path)
     left = 'while grep -q "$RUNNER_JOB" /proc/$PPID/cgroup; do :; done'
     attempt = limited(site, ("sh", "-c", f"cat /proc/$$/cgroup; {left}"))
     assert site.end_of(attempt).outcome is Outcome.SUCCEEDED
@@ -127,7 +127,7 @@ def test_born_inside(tmp_path: Path) -> None:
 @needs_v1
 def test_orphan_is_known_by_its_group(tmp_path: Path) -> None:
     """Even without environment, session or parent, a process in a job's group is the job's."""
-    site = Site(lambda: LocalBackend(os.environ, memory="cgroup-v1"), tmp_path)
+    site = Site(lambda: LocalBackend(os.environ, memory_method="cgroup-v1"), tmp_path)
     command = "(setsid env -i sh -c 'echo $$ >> pids; exec sleep 1000' &) ; while [ ! -s pids ]; do :; done"
 
     async def body(backend: Backend) -> AttemptEnd:
@@ -170,7 +170,7 @@ def test_a_rung_that_does_not_hold(tmp_path: Path) -> None:
         pass
     else:
         pytest.skip("version 2 memory groups can be made here")
-    site = Site(lambda: LocalBackend(os.environ, memory="cgroup-v2"), tmp_path)
+    site = Site(lambda: LocalBackend(os.environ, memory_method="cgroup-v2"), tmp_path)
     with pytest.raises(EnvironmentFailed, match=r"the memory controller is not delegated|not mounted"):
         site.end_of(limited(site, ("true",)))
 
@@ -178,7 +178,7 @@ def test_a_rung_that_does_not_hold(tmp_path: Path) -> None:
 @needs_v1
 def test_a_limit_too_small_for_anything(tmp_path: Path) -> None:
     """A limit below what any program needs ends its session, and never the spawner, which was inside for a moment."""
-    site = Site(lambda: LocalBackend(os.environ, memory="cgroup-v1"), tmp_path)
+    site = Site(lambda: LocalBackend(os.environ, memory_method="cgroup-v1"), tmp_path)
 
     async def body(backend: Backend) -> None:
         for number in range(20):

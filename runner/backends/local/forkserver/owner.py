@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from runner.backends.local.forkserver.server_process import Parent
-    from runner.backends.local.supervisor.job import Job
-    from runner.backends.local.supervisor.memory_limits import Limits
+    from runner.backends.local.protocol import Spawn
+    from runner.backends.local.supervisor.job import LocalJob
+    from runner.backends.local.supervisor.memory_limits import MemoryLimits
 
 
 class Owner(Protocol):
@@ -24,7 +23,7 @@ class Owner(Protocol):
         ...
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> MemoryLimits:
         """The memory limits of jobs."""
         ...
 
@@ -40,15 +39,15 @@ class Owner(Protocol):
         """Undo `watch`: the server is dead."""
         ...
 
-    def cold(self, message: tuple[Any, ...], reason: str) -> None:
-        """Start the job of this SPAWN message without a fork server, for `reason`."""
+    def cold(self, spawn: Spawn, reason: str) -> None:
+        """Start this attempt without a fork server, for `reason`."""
         ...
 
-    def begun(self, job: Job, at: float) -> None:
+    def begun(self, job: LocalJob, at: float) -> None:
         """The leader of `job` runs since `at` (Unix time)."""
         ...
 
-    def end(self, job: Job, grace: float) -> None:
+    def end(self, job: LocalJob, grace: float) -> None:
         """End the process tree of `job`: SIGTERM now, SIGKILL after `grace` seconds."""
         ...
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runner.backends.local.forkserver.owner import Owner
+    from runner.backends.local.protocol import Spawn
 
 
 MOST = 8
@@ -62,15 +63,15 @@ class Parents:
         importing = [parent.since + PATIENCE for parent in self._parents.values() if parent.loaded is None]
         return min(importing, default=None)
 
-    def take(self, message: tuple[Any, ...], modules: list[bytes]) -> None:
-        """A session that shall be forked: the rest of its SPAWN."""
+    def take(self, spawn: Spawn) -> None:
+        """A session that shall be forked."""
         if not LINUX:
-            self._owner.cold(message, "sessions are forked on Linux only")
+            self._owner.cold(spawn, "sessions are forked on Linux only")
             return
         try:
-            self._waiting.append(Request(message, modules, self._owner.environ, monotonic()))
+            self._waiting.append(Request(spawn, self._owner.environ, monotonic()))
         except UnfitError as reason:
-            self._owner.cold(message, str(reason))
+            self._owner.cold(spawn, str(reason))
 
     def cancel(self, key: int, grace: float) -> None:
         """If it waits here, it never begins; if it has been handed over, it is ended once it has begun."""
@@ -99,7 +100,7 @@ class Parents:
                 if not self._place(request):
                     self._waiting.append(request)
             except UnfitError as reason:
-                self._owner.cold(request.message, str(reason))
+                self._owner.cold(request.spawn, str(reason))
             except UnusableError as fault:
                 self._owner.refused(request.key, None, str(fault))
 
@@ -119,7 +120,7 @@ class Parents:
         if parent.loaded and (hidden := self._hiding(folder, parent.loaded)):
             name = f"`{os.fsdecode(hidden)}`"
             raise UnfitError(f"{name} in `{os.fsdecode(folder)}` would be hidden by the preloaded module {name}")
-        request.at, request.job.begun = time(), monotonic()
+        request.at, request.job.started = time(), monotonic()
         parent.send(request, self._owner.limits.prepare(request.job))
         return True
 
@@ -177,7 +178,7 @@ class Parents:
             parent.begun[key] = request.job.pid = pid
             self._owner.begun(request.job, request.at)
             if request.grace is not None:
-                request.job.asked = True
+                request.job.cancelled = True
                 self._owner.end(request.job, request.grace)
         elif kind == FAULT:
             key, code, reason = report

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 
 from runner.backends.local.forkserver.eligibility import CODE, parse, startup
-from runner.backends.local.supervisor.job import Job
+from runner.backends.local.supervisor.job import LocalJob
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from runner.backends.local.protocol import Spawn
 
 
 _LONGEST = 1 << 20
 
 
 class Request:
-    """`message` is the rest of SPAWN for a cold start; `kind` tells apart the parents that could serve it.
+    """`spawn` is the message, for a cold start; `kind` tells apart the parents that could serve it.
 
     `grace` is set once its end is wanted before it has begun, `deaths` counts the parents that have died over it. Raises
     UnfitError where no parent could.
@@ -31,25 +33,27 @@ class Request:
         "job",
         "key",
         "kind",
-        "message",
         "modules",
         "program",
+        "spawn",
         "workdir",
     )
 
-    def __init__(self, message: tuple[Any, ...], modules: list[bytes], base: dict[bytes, bytes], now: float) -> None:
-        self.message = message
-        self.modules = modules
-        self.key, name, self.command, env, self.workdir, _, _, mem, grace = message
-        self.env = {**base, **env}
+    def __init__(self, spawn: Spawn, base: dict[bytes, bytes], now: float) -> None:
+        assert isinstance(spawn.command, list)
+        assert spawn.preload is not None
+        self.spawn = spawn
+        self.modules = spawn.preload
+        self.key, self.command, self.workdir = spawn.key, spawn.command, spawn.workdir
+        self.env = {**base, **spawn.env}
         self.program = parse(self.command)
         interpreter = self.command[0]
         place = None if interpreter.startswith(b"/") else self.workdir
         if b"/" not in interpreter:
             place = self.env.get(b"PATH")
         variables = tuple(sorted(startup(self.env).items()))
-        self.kind = (interpreter, place, self.program.flags, tuple(modules), variables)
-        self.job = Job(self.key, name, mem, grace, now)
+        self.kind = (interpreter, place, self.program.flags, tuple(self.modules), variables)
+        self.job = LocalJob(key=spawn.key, name=spawn.name, mem=spawn.mem, grace=spawn.grace, started=now)
         self.job.forked = True
         self.at = 0.0
         self.grace: float | None = None
@@ -69,7 +73,17 @@ class Request:
 
     def wire(self, join: str | None) -> tuple[Any, ...]:
         """What the parent is told; `join` is where to join a memory group."""
-        _, _, _, _, workdir, stdout, stderr, _, _ = self.message
+        spawn = self.spawn
         program = self.program
         group = None if join is None else os.fsencode(join)
-        return (self.key, program.mode, program.at, self.command, self.env, workdir, stdout, stderr, group)
+        return (
+            self.key,
+            program.mode,
+            program.at,
+            self.command,
+            self.env,
+            self.workdir,
+            spawn.stdout,
+            spawn.stderr,
+            group,
+        )

@@ -1,4 +1,7 @@
-"""Who may begin: attempts that were handed over ahead of their room begin when one of their kin has ended."""
+"""Admission: an attempt that was submitted before there was capacity for it starts when one of the same shape has ended.
+
+The executor uses this for short attempts (see `executor.prefetch`), so that no round trip to runner lies between two of them.
+"""
 
 from __future__ import annotations
 
@@ -7,55 +10,65 @@ from collections import Counter, deque
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+
+    from runner.backends.local.protocol import Spawn
 
 
-class Turns:
-    """`begin` is given the kind and the rest of each message whose turn it is. A key counts from then until it has `ended`.
+class Admission:
+    """Passes each attempt to `start`, at once or later."""
 
-    All that waits at one time is of one kin (runner sees to that), so only the first has to be looked at.
-    """
+    # Invariants:
+    # 1. `_running[shape]` is the number of attempts of that shape that were passed to `start` and not yet released.
+    #    `_shapes` has exactly these attempts. A shape without any has no entry in `_running`.
+    # 2. An attempt with `start_when_below` = n is passed to `start` only while `_running[shape]` < n. The executor sets n to
+    #    the number of attempts that run on the capacity in use, so admission never exceeds that capacity.
+    # 3. After each call, the head of `_waiting` does not fulfil (2). So no attempt waits although it could start:
+    #    the executor submits ahead only while every running attempt has the same shape as the next one, so that all waiting
+    #    attempts have one shape and the head is the first that could start.
 
-    def __init__(self, begin: Callable[[int, tuple[Any, ...]], None]) -> None:
-        self._begin = begin
-        self._kin: dict[int, int] = {}
-        self._running: Counter[int] = Counter()
-        self._ahead: deque[tuple[int, int, int, tuple[Any, ...]]] = deque()
+    def __init__(self, start: Callable[[Spawn], None]) -> None:
+        self._start = start
+        self._shapes: dict[int, int] = {}  # by key
+        self._running: Counter[int] = Counter()  # by shape
+        self._waiting: deque[Spawn] = deque()
 
     @property
     def waiting(self) -> bool:
-        """Whether there are attempts whose turn it is not yet."""
-        return bool(self._ahead)
+        """True if there are attempts that were not admitted yet."""
+        return bool(self._waiting)
 
-    def take(self, kind: int, kin: int, most: int | None, *message: Any) -> None:
-        """An attempt; its key is the first of `message`."""
-        if most is None or self._running[kin] < most:
-            self._let_in(kind, kin, message)
+    def submit(self, spawn: Spawn) -> None:
+        """Start the attempt now if it may start, else when another one is released."""
+        if self._may_start(spawn):
+            self._admit(spawn)
         else:
-            self._ahead.append((kind, kin, most, message))
+            self._waiting.append(spawn)
 
-    def ended(self, key: int) -> None:
-        """It has ended, or cannot begin: the next one may."""
-        kin = self._kin.pop(key)
-        self._running[kin] -= 1
-        if not self._running[kin]:
-            del self._running[kin]
-        while self._ahead and self._running[self._ahead[0][1]] < self._ahead[0][2]:
-            kind, kin, _, message = self._ahead.popleft()
-            self._let_in(kind, kin, message)
+    def release(self, key: int) -> None:
+        """An admitted attempt has ended or cannot start: admit those that wait for it."""
+        shape = self._shapes.pop(key)  # (1)
+        self._running[shape] -= 1
+        if not self._running[shape]:
+            del self._running[shape]
+        while self._waiting and self._may_start(self._waiting[0]):  # (3)
+            self._admit(self._waiting.popleft())
 
     def withdraw(self, key: int) -> bool:
-        """Whether it was still to begin, and is forgotten now."""
-        for waiting in self._ahead:
-            if waiting[3][0] == key:
-                self._ahead.remove(waiting)
+        """Forget an attempt that waits; False if it does not."""
+        for spawn in self._waiting:
+            if spawn.key == key:
+                self._waiting.remove(spawn)
                 return True
         return False
 
     def withdraw_all(self) -> None:
-        self._ahead.clear()
+        """Forget every attempt that waits."""
+        self._waiting.clear()
 
-    def _let_in(self, kind: int, kin: int, message: tuple[Any, ...]) -> None:
-        self._kin[message[0]] = kin
-        self._running[kin] += 1
-        self._begin(kind, message)
+    def _may_start(self, spawn: Spawn) -> bool:
+        return spawn.start_when_below is None or self._running[spawn.shape] < spawn.start_when_below  # (2)
+
+    def _admit(self, spawn: Spawn) -> None:
+        self._shapes[spawn.key] = spawn.shape  # (1)
+        self._running[spawn.shape] += 1
+        self._start(spawn)

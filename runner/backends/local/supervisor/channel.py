@@ -1,4 +1,4 @@
-"""The spawner's end of the stream between it and runner."""
+"""The supervisor's end of the stream to the backend."""
 
 from __future__ import annotations
 
@@ -6,59 +6,61 @@ import os
 import select
 from time import monotonic
 
-from runner.backends.local.protocol import Frames, frame
+from runner.backends.local.protocol import Frames, decode, encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+DELAY = 0.002
+"""Seconds that a message which is not urgent waits for others. Many sessions are shorter: their start and end go together."""
 
-MOMENT = 0.002
-"""Seconds: most short sessions are over by then, and their beginning and end are told as one."""
 
-
-class Line:
-    """Frames both ways over `stream`, a blocking descriptor. To be made while runner is this process's parent."""
+class Channel:
+    """Messages both ways over `stream`, a blocking file descriptor. Create it while runner is the parent of this process."""
 
     def __init__(self, stream: int) -> None:
         self.stream = stream
         self.open = True
+        """False once the backend has closed its end or has died."""
+        self.due: float | None = None
+        """When `flush` sends next, on the monotonic clock; None if there is nothing to send."""
         self._runner = os.getppid()
-        self._unheard = select.poll()
-        self._unheard.register(stream, select.POLLIN)
+        self._unread = select.poll()
+        self._unread.register(stream, select.POLLIN)
         self._frames = Frames()
         self._out: list[bytes] = []
-        self.due: float | None = None
-        """When there is something to `flush` at the latest, on the monotonic clock."""
 
-    def hear(self) -> list[tuple[Any, ...]] | None:
-        """What runner says next; None once it has hung up or died."""
+    def receive(self) -> list[Any]:
+        """The messages that have arrived; blocks until there is one. Empty with `open` False at the end of the stream."""
         try:
             data = os.read(self.stream, 65536)
         except ConnectionError:
             data = b""
         if not data:
             self.open = False
-            return None
-        return list(self._frames.feed(data))
+        return [decode(content) for content in self._frames.feed(data)]
 
     def up_to_date(self) -> bool:
-        """Whether runner lives, and all that it has said so far has been heard."""
-        return os.getppid() == self._runner and not self._unheard.poll(0)
+        """True if runner is alive and every message that it has sent so far was read."""
+        return os.getppid() == self._runner and not self._unread.poll(0)
 
-    def say(self, *message: object) -> None:
-        """To be sent by the next `flush`."""
-        self._out.append(frame(message))
+    def send(self, message: object) -> None:
+        """Send the message with the next `flush`."""
+        self._out.append(encode(message))
         self.due = 0.0
 
-    def mention(self, *message: object) -> None:
-        """To be sent along with what is said next, or in a moment: to wake runner costs more than all that it is told."""
-        self._out.append(frame(message))
+    def send_later(self, message: object) -> None:
+        """Send the message together with the next one, at most `DELAY` seconds later.
+
+        One wake-up of the backend's process costs more than all the messages that it reads then.
+        """
+        self._out.append(encode(message))
         if self.due is None:
-            self.due = monotonic() + MOMENT
+            self.due = monotonic() + DELAY
 
     def flush(self) -> None:
-        """Send what is due."""
+        """Send everything if something is due."""
         if self.due is None or (self.due and monotonic() < self.due):
             return
         self.due = None
@@ -67,5 +69,5 @@ class Line:
         while data and self.open:
             try:
                 data = data[os.write(self.stream, data) :]
-            except OSError:  # runner has died; reading will say so too
+            except OSError:  # the backend is gone: `receive` finds the end of the stream, too
                 return

@@ -1,43 +1,53 @@
-"""The memory limits of jobs, as the spawner enforces them: by groups where there are any, else by adding up."""
+"""The memory limits of jobs: by cgroup version 1, else by version 2, else by sampling the process tree once a second."""
 
 from __future__ import annotations
 
 import os
 
-from runner.backends.local.cgroups import Groups, UnusableError
+from runner.backends.local import procfs
+from runner.backends.local.cgroups import Groups, UnusableError, open_v1, open_v2
 from runner.backends.local.procfs import Process
-from runner.backends.local.supervisor import memory
-from runner.backends.local.supervisor.job import Job
+from runner.backends.local.supervisor.job import LocalJob
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
+
+CGROUP_V1, CGROUP_V2, SAMPLING = "cgroup-v1", "cgroup-v2", "sampling"
+
+SAMPLE_INTERVAL = 1.0
+"""Seconds between two checks of jobs with a limit."""
 
 
-class Limits:
-    """`rung` insists on one way to enforce them. Nothing is looked for before the first job that has a limit."""
+class MemoryLimits:
+    """Creates and removes a cgroup for each job with a limit, where the method uses cgroups.
 
-    def __init__(self, rung: str | None = None) -> None:
-        self._rung = rung
+    The method is chosen when the first job with a limit starts.
+    """
+
+    def __init__(self) -> None:
+        self.method: str | None = None
+        """`cgroup-v1`, `cgroup-v2` or `sampling`; None for the best method that this machine has."""
+        self.undeleted: list[str] = []
+        """Cgroups without processes that the kernel did not let go yet."""
         self._groups: Groups | None = None
         self._chosen = False
-        self.rubbish: list[str] = []
-        """Groups whose processes have ended, but which the kernel has not let go yet."""
 
-    def launch(self, job: Job, start: Callable[[], int]) -> None:
-        """Have `start` spawn the leader, inside a group of the job's own where there can be one.
+    @property
+    def uses_cgroups(self) -> bool:
+        """True if the kernel enforces the limits, so that no sampling is needed."""
+        return self._groups is not None
 
-        Raises UnusableError, and whatever `start` does; then there is neither process nor group.
+    def launch(self, job: LocalJob, start: Callable[[], int]) -> None:
+        """Have `start` spawn the leader and return its pid, inside a cgroup of the job if the method uses them.
+
+        Raises UnusableError if the cgroup cannot be created, and what `start` raises; then neither process nor cgroup is left.
         """
         groups = self._choose()
         if not groups or job.mem is None:
             job.pid = start()
             return
-        try:
-            group = groups.create(job.name)
-        except OSError as error:
-            base = groups.base
-            raise UnusableError(f"no memory group can be made in `{base}`: {error.strerror}") from None
+        group = self._create(groups, job)
         try:
             groups.enter(group)
             try:
@@ -45,80 +55,117 @@ class Limits:
             finally:
                 groups.leave()
         except BaseException:
-            self._discard(group)
+            self._delete(group)
             raise
-        job.group = group
-        # Only now: while the spawner was inside, a limit could have made the kernel choose it as the victim.
+        job.cgroup = group
+        # The limit is set only now: while the supervisor was inside, the kernel could have killed it for the limit.
         try:
             groups.limit(group, job.mem)
-        except OSError:
-            job.out_of_memory = True  # in these milliseconds it has taken more already
+        except OSError:  # the job already holds more than its limit
+            job.out_of_memory = True
 
-    def prepare(self, job: Job) -> str | None:
-        """For a leader that is not spawned from here: the file through which it joins a group of the job's own, if there
-        can be one. Raises UnusableError; then there is no group.
+    def prepare(self, job: LocalJob) -> str | None:
+        """For a leader that another process forks: the file through which it joins a cgroup of the job; None without cgroups.
+
+        Raises UnusableError if the cgroup cannot be created; then no cgroup is left.
         """
         groups = self._choose()
         if not groups or job.mem is None:
             return None
+        job.cgroup = self._create(groups, job)
         try:
-            job.group = groups.create(job.name)
-            groups.limit(job.group, job.mem)
+            groups.limit(job.cgroup, job.mem)
         except OSError as error:
             self.abandon(job)
-            raise UnusableError(f"no memory group can be made in `{groups.base}`: {error.strerror}") from None
-        return f"{job.group}/cgroup.procs"
+            raise _unusable(groups, error) from None
+        return f"{job.cgroup}/cgroup.procs"
 
-    def abandon(self, job: Job) -> None:
-        """It has not come to be."""
-        if job.group:
-            self._discard(job.group)
-            job.group = None
+    def abandon(self, job: LocalJob) -> None:
+        """Undo `prepare`: the leader was not started."""
+        if job.cgroup:
+            self._delete(job.cgroup)
+            job.cgroup = None
+
+    def pids(self, job: LocalJob) -> list[int]:
+        """The processes in the job's cgroup; empty if it has none."""
+        return self._groups.pids(job.cgroup) if self._groups and job.cgroup else []
+
+    def exceeded(self, jobs: Collection[LocalJob], members: Mapping[str, list[Process]]) -> list[LocalJob]:
+        """The jobs that are over their limits and were not before. `members` are the living processes by job name."""
+        return [job for job in jobs if not job.out_of_memory and self._exceeds(job, members.get(job.name, []))]
+
+    def finish(self, job: LocalJob) -> None:
+        """The job's tree is gone: read what its cgroup has counted, and delete it."""
+        if self._groups and job.cgroup:
+            job.out_of_memory = job.out_of_memory or self._groups.kills(job.cgroup) > 0
+            if job.out_of_memory:
+                job.peak = self._groups.peak(job.cgroup) or 0
+            self._delete(job.cgroup)
+
+    def delete_undeleted(self) -> None:
+        """Try again to delete the cgroups that could not be deleted."""
+        groups, self.undeleted = self.undeleted, []
+        for group in groups:
+            self._delete(group)
 
     def _choose(self) -> Groups | None:
         if not self._chosen:
-            self._groups, _ = memory.choose(self._rung, (os.getpid(), os.getppid()))
+            self._groups, _ = choose(self.method, (os.getpid(), os.getppid()))
             self._chosen = True
         return self._groups
 
-    @property
-    def grouped(self) -> bool:
-        """Whether the kernel watches, so that nobody has to add up."""
-        return self._groups is not None
+    def _create(self, groups: Groups, job: LocalJob) -> str:
+        try:
+            return groups.create(job.name)
+        except OSError as error:
+            raise _unusable(groups, error) from None
 
-    def pids(self, job: Job) -> list[int]:
-        """What is in the job's group; empty where it has none."""
-        return self._groups.pids(job.group) if self._groups and job.group else []
-
-    def broken(self, job: Job, members: list[Process]) -> bool:
-        """Whether the job has gone over its limit. Notes its peak."""
+    def _exceeds(self, job: LocalJob, members: list[Process]) -> bool:
         if job.mem is None:
             return False
-        if self._groups and job.group:
-            return self._groups.kills(job.group) > 0
-        use = memory.used(members, job.mem)
+        if self._groups and job.cgroup:
+            return self._groups.kills(job.cgroup) > 0
+        use = memory_use(members, job.mem)
         job.peak = max(job.peak, use)
         return use > job.mem
 
-    def settle(self, job: Job) -> None:
-        """The tree is gone: what did its group see? The group goes too."""
-        if self._groups and job.group:
-            job.out_of_memory = job.out_of_memory or self._groups.kills(job.group) > 0
-            if job.out_of_memory:
-                job.peak = self._groups.peak(job.group) or 0
-            self._discard(job.group)
-
-    def clean(self) -> None:
-        """Try again to remove what could not be removed."""
-        rubbish, self.rubbish = self.rubbish, []
-        for group in rubbish:
-            self._discard(group)
-
-    def _discard(self, group: str) -> None:
+    def _delete(self, group: str) -> None:
         if self._groups and not self._groups.remove(group):
-            self.rubbish.append(group)
+            self.undeleted.append(group)
 
 
-def over(limits: Limits, jobs: Mapping[int, Job], members: Mapping[str, list[Process]]) -> list[Job]:
-    """Those jobs that are found to be over their limits for the first time."""
-    return [job for job in jobs.values() if not job.out_of_memory and limits.broken(job, members.get(job.name, []))]
+def choose(method: str | None, movable: tuple[int, ...]) -> tuple[Groups | None, list[str]]:
+    """The cgroups to use, None for sampling, and why each better method is not usable here.
+
+    `movable` are the processes that may be moved out of the caller's own cgroup. With a `method`, raises UnusableError if that
+    one is not usable.
+    """
+    why: list[str] = []
+    for name in (CGROUP_V1, CGROUP_V2):
+        if not procfs.LINUX or method not in (None, name):
+            continue
+        try:
+            return open_v1() if name == CGROUP_V1 else open_v2(mine=movable), why
+        except UnusableError as reason:
+            if method:
+                raise
+            why.append(f"{name}: {reason}")
+    return None, why
+
+
+def memory_use(members: Collection[Process], limit: int) -> int:
+    """Bytes that a process tree holds. Pages that its processes share count once if that decides about the limit."""
+    rss = sum(member.rss for member in members)
+    return rss if rss <= limit else sum(map(_proportional_set_size, members))
+
+
+def _proportional_set_size(member: Process) -> int:
+    """See `smaps_rollup` in proc(5)."""
+    for line in (procfs.read(f"/proc/{member.pid}/smaps_rollup") or b"").splitlines():
+        if line.startswith(b"Pss:"):
+            return int(line.split()[1]) * 1024
+    return 0 if procfs.process(member.pid) is None else member.rss
+
+
+def _unusable(groups: Groups, error: OSError) -> UnusableError:
+    return UnusableError(f"no memory cgroup can be created in `{groups.base}`: {error.strerror}")

@@ -1,4 +1,4 @@
-"""Whose each process is: the leaders that the spawner has started, and the orphans that have become its children."""
+"""The process trees of jobs: their leaders, and the orphans that have become children of the supervisor."""
 
 from __future__ import annotations
 
@@ -7,49 +7,56 @@ import signal
 
 from runner.backends.local import procfs
 from runner.backends.local.procfs import Process
-from runner.backends.local.supervisor.job import Job
-from runner.backends.local.supervisor.memory_limits import Limits
+from runner.backends.local.supervisor.job import LocalJob
+from runner.backends.local.supervisor.memory_limits import MemoryLimits
 from runner.backends.local.supervisor.termination import send
 
 
-class Trees:
-    def __init__(self, limits: Limits) -> None:
+class ProcessTrees:
+    """Which job each process belongs to.
+
+    An orphan belongs to the job whose session, process group, mark or cgroup it is in. If none of these shows, every job
+    that ran when it became an orphan could own it: it is killed when the last of them has ended.
+    """
+
+    def __init__(self, limits: MemoryLimits) -> None:
+        self.fork_servers: set[int] = set()
+        """Children of the supervisor that belong to no job."""
         self._limits = limits
-        self._jobs: dict[int, Job] = {}
-        self._leaders: dict[int, Job] = {}
-        self._orphans: dict[int, set[int]] = {}  # and the jobs (keys) that each may belong to
+        self._jobs: dict[int, LocalJob] = {}  # by key
+        self._leaders: dict[int, LocalJob] = {}  # by pid
+        self._orphans: dict[int, set[int]] = {}  # pid to the keys of the jobs that could own it
         self._children = procfs.Children()
-        self.parents: set[int] = set()
-        """Children that are no job's: what warm sessions are forked from."""
 
-    def add(self, job: Job) -> None:
+    def add(self, job: LocalJob) -> None:
+        """The job's leader runs."""
         self._jobs[job.key] = self._leaders[job.pid] = job
-        self._orphans.pop(job.pid, None)  # its own parent may have died before we knew of it
+        self._orphans.pop(job.pid, None)  # its fork server may have died before its pid was reported
 
-    def reaped(self, pid: int) -> Job | None:
-        """The job whose leader it was, None if it was an orphan."""
+    def reaped(self, pid: int) -> LocalJob | None:
+        """A child was reaped: the job whose leader it was, None if it was an orphan."""
         job = self._leaders.get(pid)
         if job and job.code is None:
             return job
         self._orphans.pop(pid, None)
         return None
 
-    def remove(self, job: Job) -> None:
-        """It has ended, and no orphan is its any more."""
+    def remove(self, job: LocalJob) -> None:
+        """The job has ended: no orphan belongs to it any more."""
         del self._jobs[job.key]
         if self._leaders.get(job.pid) is job:
             del self._leaders[job.pid]
         for keys in self._orphans.values():
             keys.discard(job.key)
 
-    def adopt(self) -> None:
-        """Find the orphans that have become our children since the last look, and whose they are."""
-        if not procfs.LINUX:  # they become the system's there
+    def attribute_orphans(self) -> None:
+        """Find the owners of orphans that have become children since the last call."""
+        if not procfs.LINUX:  # there they become children of the system
             return
         for pid in self._children():
             if (
                 pid in self._orphans
-                or pid in self.parents
+                or pid in self.fork_servers
                 or (pid in self._leaders and self._leaders[pid].code is None)
             ):
                 continue
@@ -61,8 +68,8 @@ class Trees:
             if not self._jobs:
                 send(orphan, signal.SIGKILL)
 
-    def leftovers(self, job: Job) -> bool:
-        """Whether anything of a job outlives its leader: its orphans would be our children."""
+    def has_orphans(self, job: LocalJob) -> bool:
+        """True if a process of the job outlives its leader."""
         if procfs.LINUX:
             return any(keys == {job.key} for keys in self._orphans.values())
         try:
@@ -71,14 +78,14 @@ class Trees:
             return False
         return True
 
-    def over(self, job: Job) -> bool:
-        """Whether it is certain that nothing of a job without members lives on: there are orphans that may be anybody's."""
+    def drained(self, job: LocalJob) -> bool:
+        """True if no unattributed orphan process could belong to `job`, which has no members."""
         return procfs.LINUX and not any(job.key in keys for keys in self._orphans.values())
 
     def members(self) -> dict[str, list[Process]]:
-        """The living processes of each job, by its name."""
+        """The living processes of each job, by the job's name."""
         table = procfs.snapshot()
-        if procfs.LINUX:  # elsewhere, what a dead leader has left is only known by its group
+        if procfs.LINUX:  # elsewhere the processes that a leader left behind are not descendants of the supervisor
             table = procfs.descendants(table, os.getpid())
         names = {job.name for job in self._jobs.values()}
         known = {pid: job.name for pid, job in self._leaders.items()}
@@ -98,7 +105,7 @@ class Trees:
                 found.setdefault(name, []).append(table[pid])
         return found
 
-    def _owner(self, orphan: Process) -> Job | None:
+    def _owner(self, orphan: Process) -> LocalJob | None:
         job = self._leaders.get(orphan.sid) or self._leaders.get(orphan.pgid)
         if job:
             return job

@@ -1,12 +1,10 @@
-"""The program that starts, watches and ends the processes of jobs, beside runner itself.
+"""The program that starts, watches and ends the process trees of jobs, beside runner itself.
 
-It is a process of its own because it is small and single-threaded: what it spawns does not inherit runner's
-peak memory (wait4's ru_maxrss never reads below the parent's), spawning does not hold up the event loop, and
-when runner dies, however that happens, the end of the stream between them tells it to end every job and then
-itself.
+It is a process of its own because it is small and single-threaded: its children do not inherit runner's peak memory (see
+`peak_memory`), spawning does not block runner's event loop, and when runner dies, in any way, the end of the stream between
+the two makes it end every job and then itself.
 
-It is a child subreaper: whatever a job leaves behind becomes its child, and nothing it has started outlives
-it.
+It is a child subreaper: an orphan of a job becomes its child. So no process that it has started outlives it.
 """
 
 from __future__ import annotations
@@ -16,222 +14,139 @@ import os
 import select
 import signal
 import sys
-from collections import deque
-from time import monotonic, time
+from time import monotonic
 
 from runner.backends.local import procfs
-from runner.backends.local.cgroups import UnusableError
 from runner.backends.local.forkserver.pool import Parents
-from runner.backends.local.procfs import Process
-from runner.backends.local.protocol import (
-    CANCEL,
-    CRASHED,
-    ENDED,
-    HELLO,
-    REFUSED,
-    SPAWN,
-    SPAWN_WARM,
-    SPAWNED,
-)
-from runner.backends.local.supervisor import memory
-from runner.backends.local.supervisor.admission import Turns
-from runner.backends.local.supervisor.channel import Line
-from runner.backends.local.supervisor.forked_jobs import ForkedJobs
-from runner.backends.local.supervisor.job import Job
-from runner.backends.local.supervisor.launch import LaunchError, ShortageError, StreamError, launch
-from runner.backends.local.supervisor.memory_limits import Limits, over
-from runner.backends.local.supervisor.process_tree import Trees
-from runner.backends.local.supervisor.termination import Ending
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-NEVER_BEGAN = (None, "cancelled before it began", True, False, None, None, None, True)
-"""How an attempt ended that was cancelled in time."""
-
-PATIENCE = 60.0
-"""Seconds to wait out a shortage of processes or descriptors while none of our own could end it."""
+from runner.backends.local.protocol import Cancel, Configure, Crashed, Ended, Refused, Spawn, Spawned
+from runner.backends.local.supervisor.admission import Admission
+from runner.backends.local.supervisor.channel import Channel
+from runner.backends.local.supervisor.forked_jobs import ForkedJobs, never_started
+from runner.backends.local.supervisor.job import LocalJob
+from runner.backends.local.supervisor.memory_limits import MemoryLimits
+from runner.backends.local.supervisor.peak_memory import lower_own_peak
+from runner.backends.local.supervisor.running_jobs import RunningJobs
+from runner.backends.local.supervisor.start_queue import StartQueue
+from runner.backends.local.supervisor.termination import Termination
 
 
-class Spawner:
+class Supervisor:
+    """Connects the parts. An attempt passes admission, then the start queue or the pool; then it is a running job."""
+
     def __init__(self, stream: int) -> None:
-        self.line = Line(stream)
-        self.environ: dict[bytes, bytes] = {}
-        self.turns = Turns(self.let_in)
-        self.waiting: deque[tuple[Any, ...]] = deque()  # spawns whose turn it is
-        self.more = False
-        self.short_since = 0.0
-        self.clean_at = 0.0
-        self.retry_at = 0.0
-        self.jobs: dict[int, Job] = {}
-        self.endings: dict[int, Job] = {}
-        self.limited: dict[int, Job] = {}
-        self.sample_at = 0.0
-        self.floor = memory.Floor()
-        self.limits = Limits()
-        self.trees = Trees(self.limits)
-        self.poll = select.poll()
-        self.parents = Parents(ForkedJobs(self))
-
-    # The loop
+        self.channel = Channel(stream)
+        self._limits = MemoryLimits()
+        self._admission = Admission(self._admit)
+        self._jobs = RunningJobs(self._limits, self._conclude)
+        self._queue = StartQueue(
+            channel=self.channel,
+            limits=self._limits,
+            started=self._started,
+            conclude=self._conclude,
+            any_running=lambda: bool(self._jobs),
+        )
+        owner = ForkedJobs(
+            channel=self.channel,
+            limits=self._limits,
+            jobs=self._jobs,
+            queue=self._queue,
+            started=self._started,
+            conclude=self._conclude,
+        )
+        self._poll = owner.poll
+        self._pool = Parents(owner)
+        self._admitted = False  # since the last start
 
     def run(self) -> None:
-        """Serve until the stream ends, then until nothing is left."""
-        bell, clapper = os.pipe()
-        os.set_blocking(bell, False)
-        os.set_blocking(clapper, False)
-        signal.set_wakeup_fd(clapper, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        poll = self.poll
-        poll.register(bell, select.POLLIN)
-        poll.register(self.line.stream, select.POLLIN)
-        while self.line.open or self.jobs or self.parents.busy:
-            for file, _ in poll.poll(self.timeout()):
-                if file == bell:
-                    os.read(bell, 4096)
-                    self.reap()
-                elif file != self.line.stream:
-                    self.parents.hear(file)
-                elif (messages := self.line.hear()) is not None:
-                    self.obey(messages)
+        """Serve until the stream has ended and no job is left."""
+        children_ended = self._wake_up_on_signals()
+        self._poll.register(children_ended, select.POLLIN)
+        self._poll.register(self.channel.stream, select.POLLIN)
+        while self.channel.open or self._jobs or self._pool.busy:
+            for file, _ in self._poll.poll(self._timeout()):
+                if file == children_ended:
+                    os.read(children_ended, 4096)
+                    self._reap()
+                elif file == self.channel.stream:
+                    self._read_messages()
                 else:
-                    poll.unregister(self.line.stream)
-                    self.end_all()
-            self.tick()
-            self.start()
-            self.line.flush()
+                    self._pool.hear(file)
+            self._pool.tick()
+            self._jobs.tick()
+            self._start_admitted()
+            self.channel.flush()
 
-    def timeout(self) -> float | None:
-        due = [job.look_at for job in self.endings.values()]
-        if self.line.due is not None:
-            due.append(self.line.due)
-        if self.limited:
-            due.append(self.sample_at)
-        if self.waiting:
-            due.append(self.retry_at)
-        if self.limits.rubbish:
-            due.append(self.clean_at)
-        if (at := self.parents.due()) is not None:
-            due.append(at)
-        return max(0.0, min(due) - monotonic()) * 1000 if due else None
+    def end_descendants(self) -> None:
+        """Kill every process below this one, whether a job is known to own it or not."""
+        termination = Termination(monotonic(), 0)
+        while True:
+            table = procfs.descendants(procfs.snapshot(), os.getpid())
+            pause = termination.step(monotonic(), [row for row in table.values() if row.alive])
+            if pause is None:
+                break
+            select.select((), (), (), pause)
+            self._reap()
+        self._limits.delete_undeleted()
 
-    def tick(self) -> None:
-        self.parents.tick()
-        if not (self.endings or self.limited or self.limits.rubbish):
-            return
-        now = monotonic()
-        if self.limits.rubbish and now >= self.clean_at:
-            self.clean_at = now + 0.05
-            self.limits.clean()
-        sample = bool(self.limited) and now >= self.sample_at
-        look = any(now >= job.look_at for job in self.endings.values())
-        if sample or look:
-            members = self.trees.members() if look or not self.limits.grouped else {}
-            if sample:
-                self.sample_at = now + memory.EVERY
-                for job in over(self.limits, self.limited, members):
-                    job.out_of_memory = True
-                    self.end(job, 0)
-            for job in list(self.endings.values()):
-                if look and now >= job.look_at:
-                    self.look(job, members.get(job.name, []))
+    def _wake_up_on_signals(self) -> int:
+        """A descriptor that is readable after SIGCHLD."""
+        read_end, write_end = os.pipe()
+        os.set_blocking(read_end, False)
+        os.set_blocking(write_end, False)
+        signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        return read_end
 
-    # What runner says
+    def _timeout(self) -> float | None:
+        """Milliseconds until something is due; None if only events matter."""
+        times = (self.channel.due, self._jobs.due(), self._queue.due(), self._pool.due())
+        due = min((time for time in times if time is not None), default=None)
+        return None if due is None else max(0.0, due - monotonic()) * 1000
 
-    def obey(self, messages: list[tuple[Any, ...]]) -> None:
-        for kind, *message in messages:
-            if kind in (SPAWN, SPAWN_WARM):
-                self.turns.take(kind, *message)
-            elif kind == CANCEL:
-                self.cancel(*message)
-            elif kind == HELLO:
-                self.environ, rung = message
-                self.limits = Limits(rung)
-                self.trees = Trees(self.limits)
-
-    def let_in(self, kind: int, message: tuple[Any, ...]) -> None:
-        self.more = True
-        if kind == SPAWN:
-            self.waiting.append(message)
-        else:
-            self.parents.take(message[:-1], message[-1])
-
-    def end_all(self) -> None:
-        """Runner is gone: nothing that it had started goes on."""
-        self.turns.withdraw_all()
-        self.waiting.clear()
-        self.parents.cancel_all()
-        for job in self.jobs.values():
-            self.end(job, job.grace)
+    def _read_messages(self) -> None:
+        for message in self.channel.receive():
+            match message:
+                case Spawn():
+                    self._admission.submit(message)
+                case Cancel(key=key, grace=grace):
+                    self._cancel(key, grace)
+                case Configure(environ=environ, memory_method=method):
+                    self._queue.environ = environ
+                    self._limits.method = method
+        if not self.channel.open:
+            self._poll.unregister(self.channel.stream)
+            self._admission.withdraw_all()
+            self._queue.clear()
+            self._pool.cancel_all()
+            self._jobs.terminate_all()
 
     # Starting
 
-    def start(self) -> None:
-        """Begin all whose turn it is; one that cannot begin gives its turn to the next."""
-        self.more = True
-        while self.more:
-            self.more = False
-            self.parents.advance()
-            self.spawn_waiting()
-
-    def spawn_waiting(self) -> None:
-        while self.waiting:
-            # One that lags behind must not start what runner no longer wants, or a later runner has taken over.
-            if not self.line.up_to_date():
-                self.retry_at = monotonic() + 0.05
-                return
-            key, name, command, env, workdir, stdout, stderr, mem, grace = self.waiting[0]
-            at = time()  # before the monotonic clock: no session seems to have ended later than it has
-            job = Job(key, name, mem, grace, monotonic())
-            try:
-                self.spawn(job, at, command, {**self.environ, **env}, (workdir, stdout, stderr))
-            except ShortageError as shortage:
-                now = monotonic()
-                self.short_since = self.short_since or now
-                self.retry_at = now + 0.05
-                if self.jobs or now < self.short_since + PATIENCE:
-                    return
-                self.conclude(REFUSED, key, f"no process could be started for {PATIENCE:.0f} seconds: {shortage}")
-            except LaunchError as fault:
-                self.conclude(ENDED, key, fault.code, str(fault), False, False, None, None, None, True)
-            except (StreamError, UnusableError) as fault:
-                self.conclude(REFUSED, key, str(fault))
-            self.short_since = 0.0
-            self.waiting.popleft()
-
-    def spawn(
-        self,
-        job: Job,
-        at: float,
-        command: bytes | list[bytes],
-        env: dict[bytes, bytes],
-        places: tuple[bytes, bytes, bytes],
-    ) -> None:
-        if job.mem is None:
-            job.pid = launch(command, env, *places)
+    def _admit(self, spawn: Spawn) -> None:
+        self._admitted = True
+        if spawn.preload is None:
+            self._queue.append(spawn)
         else:
-            self.limits.launch(job, lambda: launch(command, env, *places))
-        self.begun(job, at)
-        if job.out_of_memory:
-            self.end(job, 0)
+            self._pool.take(spawn)
 
-    def begun(self, job: Job, at: float) -> None:
-        """Its leader is there."""
-        if job.mem is not None:
-            if not self.limited:
-                self.sample_at = job.begun + memory.EVERY
-            self.limited[job.key] = job
-        self.jobs[job.key] = job
-        self.trees.add(job)
-        self.line.mention(SPAWNED, job.key, job.pid, at)
+    def _start_admitted(self) -> None:
+        """Start every admitted attempt. One that cannot start is concluded at once, which may admit another one."""
+        self._admitted = True
+        while self._admitted:
+            self._admitted = False
+            self._pool.advance()
+            self._queue.start()
+
+    def _started(self, job: LocalJob, at: float) -> None:
+        """The leader of `job` runs since `at` (Unix time)."""
+        self._jobs.add(job)
+        self.channel.send_later(Spawned(key=job.key, pid=job.pid, at=at))
 
     # Ending
 
-    def reap(self) -> None:
-        """Take the status of every child that has ended; a job ends with its leader if that was its tree."""
-        exited = []
-        orphans = False
+    def _reap(self) -> None:
+        """Take the status of every child that has ended: leaders, fork servers, orphans."""
+        ended, orphans = [], False
         while True:
             try:
                 pid, status, usage = os.wait4(-1, os.WNOHANG)
@@ -239,138 +154,68 @@ class Spawner:
                 break
             if not pid:
                 break
-            job = self.trees.reaped(pid)
-            if job is None and self.parents:
-                if self.parents.exited(pid, status):
+            job = self._jobs.trees.reaped(pid)
+            if job is None and self._pool:
+                if self._pool.exited(pid, status):
                     continue
-                self.parents.hear_all()  # it may be a session of a dead parent, whose beginning has not been heard yet
-                job = self.trees.reaped(pid)
+                self._pool.hear_all()  # it may be a leader whose fork server died; the report of its start may be unread
+                job = self._jobs.trees.reaped(pid)
             if job is None:
                 orphans = True
                 continue
             max_rss = usage.ru_maxrss * 1024 if procfs.LINUX else usage.ru_maxrss
-            self.exited(job, status, usage.ru_utime + usage.ru_stime, max_rss)
-            exited.append(job)
-        if exited or orphans:
-            self.parents.hear_all()
-            self.trees.adopt()
-        for job in exited:
-            self.settle(job)
+            self._jobs.leader_reaped(job, status, usage.ru_utime + usage.ru_stime, max_rss)
+            ended.append(job)
+        if ended or orphans:
+            # First the owners of orphans, then the ends: a job with an orphan has not ended with its leader.
+            self._pool.hear_all()
+            self._jobs.trees.attribute_orphans()
+        for job in ended:
+            self._jobs.leader_ended(job)
         if orphans:
-            for job in self.endings.values():
-                job.look_at = 0.0
+            self._jobs.orphan_reaped()
 
-    def exited(self, job: Job, status: int, cpu_time: float, max_rss: int) -> None:
-        job.duration = monotonic() - job.begun
-        job.code = os.waitstatus_to_exitcode(status)
-        job.cpu_time = cpu_time
-        job.max_rss = max_rss
-
-    def settle(self, job: Job) -> None:
-        """Its leader has ended: is that the end of it?"""
-        if self.trees.leftovers(job):
-            self.end(job, job.grace)
+    def _cancel(self, key: int, grace: float) -> None:
+        self._reap()  # a job that has ended by itself does not count as cancelled
+        self._pool.hear_all()
+        if job := self._jobs.get(key):
+            self._jobs.cancel(job, grace)
+        elif self._admission.withdraw(key):
+            self.channel.send(never_started(key))  # it was not admitted, so there is nothing to release
+        elif self._queue.withdraw(key):
+            self._conclude(never_started(key))
         else:
-            self.finish(job)
+            self._pool.cancel(key, grace)
 
-    def cancel(self, key: int, grace: float) -> None:
-        self.reap()  # one that has ended by itself has not been cancelled
-        self.parents.hear_all()
-        if job := self.jobs.get(key):
-            ended = job.code is not None or (job.forked and not procfs.lives(job.pid))
-            job.asked = job.asked or not (ended or job.out_of_memory)
-            self.end(job, grace)
-            return
-        if self.turns.withdraw(key):
-            self.line.say(ENDED, key, *NEVER_BEGAN)  # it had no turn that another could have now
-            return
-        self.parents.cancel(key, grace)
-        for request in self.waiting:
-            if request[0] == key:
-                self.waiting.remove(request)
-                self.never_began(key)
-                return
+    def _conclude(self, message: Ended | Refused) -> None:
+        """Report that an admitted attempt has ended or cannot start, and admit the next one.
 
-    def end(self, job: Job, grace: float) -> None:
-        now = monotonic()
-        if job.ending:
-            job.ending.hurry(now, grace)
-        else:
-            job.ending = Ending(now, grace)
-            self.endings[job.key] = job
-        job.look_at = now
-
-    def look(self, job: Job, members: list[Process]) -> None:
-        assert job.ending
-        now = monotonic()
-        pause = job.ending.step(now, members)
-        if pause is not None:
-            job.look_at = now + pause
-        elif job.code is None:  # a zombie, whose SIGCHLD is on its way
-            job.look_at = now + 0.001
-        else:
-            self.finish(job)
-
-    def finish(self, job: Job) -> None:
-        """Nothing of the job is left: tell how it ended, and forget it."""
-        self.limits.settle(job)
-        peak = job.peak  # out of memory: what the limit was held against
-        if not job.out_of_memory and (job.forked or self.floor.below(job.max_rss)):
-            peak = max(peak, job.max_rss)
-        said = (job.code, None, job.asked, job.out_of_memory, job.duration, job.cpu_time, peak or None)
-        certain = self.trees.over(job)
-        del self.jobs[job.key]
-        self.endings.pop(job.key, None)
-        self.limited.pop(job.key, None)
-        self.trees.remove(job)
-        self.conclude(ENDED, job.key, *said, certain)
-
-    def never_began(self, key: int) -> None:
-        self.conclude(ENDED, key, *NEVER_BEGAN)
-
-    def conclude(self, kind: int, key: int, *said: object) -> None:
-        """Say how an attempt has ended whose turn it was, or that it cannot begin; the next one may.
-
-        While there are more to begin after that one, runner need not hear of it at once.
+        While more attempts wait for admission, the backend need not read the report at once.
         """
-        self.turns.ended(key)
-        tell = self.line.mention if self.turns.waiting else self.line.say
-        tell(kind, key, *said)
-
-    # The very end
-
-    def sweep(self) -> None:
-        """End what no job is known to own, too: nothing outlives the spawner."""
-        ending = Ending(monotonic(), 0)
-        while True:
-            table = procfs.descendants(procfs.snapshot(), os.getpid())
-            pause = ending.step(monotonic(), [row for row in table.values() if row.alive])
-            if pause is None:
-                break
-            select.select((), (), (), pause)
-            self.reap()
-        self.limits.clean()
+        self._admission.release(message.key)
+        if self._admission.waiting:
+            self.channel.send_later(message)
+        else:
+            self.channel.send(message)
 
 
 def main(stream: int) -> None:
-    """Serve the backend at the other end of `stream` (a descriptor) until it is gone."""
+    """Serve the backend at the other end of `stream` (a file descriptor) until it is gone."""
     os.set_inheritable(stream, False)
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(signum, signal.SIG_IGN)  # runner decides what a signal means
     procfs.become_subreaper()
     gc.collect()
     gc.freeze()
-    if procfs.LINUX:  # no session is measured below what this process has held
-        memory.drop_clean_pages()
-        memory.forget_own_peak()
-    spawner = Spawner(stream)
+    lower_own_peak()
+    supervisor = Supervisor(stream)
     try:
-        spawner.run()
+        supervisor.run()
     except BaseException:
         import traceback
 
-        spawner.line.say(CRASHED, traceback.format_exc())
-        spawner.line.flush()
+        supervisor.channel.send(Crashed(traceback=traceback.format_exc()))
+        supervisor.channel.flush()
         sys.exit(1)
     finally:
-        spawner.sweep()
+        supervisor.end_descendants()

@@ -1,9 +1,4 @@
-"""How a process tree is ended: TERM, some grace, KILL, until some looks in a row find nothing of it.
-
-One ending is a small machine that whoever owns the tree steps along: it is shown the living members, signals
-them, and says when it wants to be shown them again. Programs that keep forking are met by looking again at
-once.
-"""
+"""Termination of a process tree: SIGTERM, a grace, SIGKILL, until several looks in a row find no process of it."""
 
 from __future__ import annotations
 
@@ -17,75 +12,83 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 SHORTEST, LONGEST = 0.001, 0.1
-"""Seconds between two looks: doubling from the first to the second, short again while the members killed change."""
+"""Seconds between two steps: doubled from the first to the second, and short again while new members appear during the kill."""
 
-MANY = 12
-"""Empty looks in a row that prove a tree gone which kept forking while it was killed."""
+ENOUGH = 2
+"""Empty looks in a row that prove a tree gone."""
+
+ENOUGH_AFTER_FORKS = 12
+"""The same for a tree that forked while it was killed: a look at the process table can miss a process that forks fast."""
 
 
-class Ending:
+class Termination:
+    """A state machine that the owner of the tree steps: each step gets the living members, and signals them.
+
+    `now` is on the owner's clock, in seconds.
+    """
+
     def __init__(self, now: float, grace: float) -> None:
         self._kill_at = now + grace
-        self._asked: set[tuple[int, int]] = set()
+        self._signalled: set[tuple[int, int]] = set()  # pid and start of those that got SIGTERM
         self._members: frozenset[int] = frozenset()
         self._pause = SHORTEST
-        self._empty = 0
-        self._enough = 2
+        self._empty_looks = 0
+        self._enough = ENOUGH
 
-    def hurry(self, now: float, grace: float) -> None:
-        """Shorten what is left of the grace to `grace` seconds; never lengthens it."""
+    def shorten_grace(self, now: float, grace: float) -> None:
+        """Send SIGKILL at the latest `grace` seconds from now. Never lengthens the grace."""
         self._kill_at = min(self._kill_at, now + grace)
 
     def step(self, now: float, members: Collection[Process]) -> float | None:
-        """Signal the living `members`; seconds until the next look is due, None once they are gone."""
+        """Signal the living `members`. Returns the seconds until the next step, None once the tree is gone."""
         if not members:
-            self._empty += 1
-            return None if self._empty >= self._enough else SHORTEST
-        self._empty = 0
+            self._empty_looks += 1
+            return None if self._empty_looks >= self._enough else SHORTEST
+        self._empty_looks = 0
+        killing = now >= self._kill_at
         for member in members:
-            if now >= self._kill_at:
+            if killing:
                 send(member, signal.SIGKILL)
                 continue
-            if (member.pid, member.start) not in self._asked:
-                self._asked.add((member.pid, member.start))
+            if (member.pid, member.start) not in self._signalled:
+                self._signalled.add((member.pid, member.start))
                 send(member, signal.SIGTERM)
-            if member.state in "Tt":
+            if member.state in "Tt":  # a stopped process cannot handle SIGTERM
                 send(member, signal.SIGCONT)
         pids = frozenset(member.pid for member in members)
-        # A program that forks all the time must not keep us busy for the length of its grace, only while it is killed.
-        changing = now >= self._kill_at and pids != self._members
+        # Only while killing: a tree that forks all the time must not cost a step each millisecond for the whole grace.
+        changing = killing and pids != self._members
         if changing and self._members:
-            # Who forks as fast as we look can slip through a look: gone before it is known whose it was.
-            self._enough = MANY
+            self._enough = ENOUGH_AFTER_FORKS
         self._pause = SHORTEST if changing else min(2 * self._pause, LONGEST)
         self._members = pids
-        return self._pause if now >= self._kill_at else min(self._pause, self._kill_at - now)
+        return self._pause if killing else min(self._pause, self._kill_at - now)
 
 
-def send(to: Process, signum: int) -> None:
-    """Signal that very process, and not one that has been given its pid since."""
+def send(target: Process, signum: int) -> None:
+    """Signal exactly this process, never another one that got its pid since. Does nothing if that is not possible."""
     try:
-        handle = _handle(to)
-        if handle is None:
-            os.kill(to.pid, signum)
+        pidfd = _open_pidfd(target)
+        if pidfd is None:
+            os.kill(target.pid, signum)
             return
         try:
-            now = process(to.pid)
-            if now and now.start == to.start:
-                signal.pidfd_send_signal(handle, signum)
+            current = process(target.pid)
+            if current and current.start == target.start:
+                signal.pidfd_send_signal(pidfd, signum)
         finally:
-            os.close(handle)
-    except (ProcessLookupError, PermissionError):  # it has gone, or has become somebody else's
+            os.close(pidfd)
+    except (ProcessLookupError, PermissionError):  # it has ended, or its pid belongs to another user's process
         pass
 
 
-def _handle(to: Process) -> int | None:
-    """A pidfd; None where the pid has to do. Raises ProcessLookupError."""
-    if to.ppid == os.getpid() or not hasattr(os, "pidfd_open"):
-        return None  # a child keeps its pid until we reap it
+def _open_pidfd(target: Process) -> int | None:
+    """A pidfd; None if the pid is safe to use, or all there is. Raises ProcessLookupError."""
+    if target.ppid == os.getpid() or not hasattr(os, "pidfd_open"):
+        return None  # a child keeps its pid until this process reaps it
     try:
-        return os.pidfd_open(to.pid)
+        return os.pidfd_open(target.pid)
     except ProcessLookupError:
         raise
-    except OSError:  # a kernel or sandbox without pidfds, or no descriptor left: the look was microseconds ago
+    except OSError:  # no pidfds in this kernel or sandbox, or no free descriptor: the pid was read microseconds ago
         return None

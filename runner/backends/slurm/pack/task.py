@@ -13,7 +13,7 @@ from time import monotonic
 from runner.backends.local import procfs
 from runner.backends.local.procfs import Process
 from runner.backends.local.supervisor.launch import LaunchError, ShortageError, StreamError, launch
-from runner.backends.local.supervisor.termination import Ending, send
+from runner.backends.local.supervisor.termination import Termination, send
 from runner.backends.slurm.pack.kills import OomKillCounter
 
 TYPE_CHECKING = False
@@ -91,7 +91,7 @@ class PackSession:
         self.cpu = 0.0
         self.grace = 0.0
         self.begun = monotonic()
-        self.ending: Ending | None = None
+        self.ending: Termination | None = None
         self.check_at = NEVER
         """When the ending takes its next step."""
 
@@ -147,7 +147,7 @@ class PackSession:
             if self.code is not None and self.ending is None:
                 if not more:
                     return
-                self.ending, self.check_at = Ending(now, self.grace), now  # the processes that it has left
+                self.ending, self.check_at = Termination(now, self.grace), now  # the processes that it has left
             if self.ending and now >= self.check_at:
                 pause = self.ending.step(now, self.members())
                 if pause is None and self.code is not None:
@@ -171,17 +171,18 @@ class PackSession:
                 for member in self.members():
                     send(member, signal.Signals(number))
             elif number == signal.SIGUSR2:
-                self.ending.hurry(now, 0)
+                self.ending.shorten_grace(now, 0)
                 self.check_at = now
 
     def end(self, why: str, now: float) -> None:
         """Send TERM, and after the grace KILL. `why` is not recorded if the program has ended by itself."""
         if self.ending is None:
-            self.ending = Ending(now, self.grace)
+            self.ending = Termination(now, self.grace)
         if self.code is None:
             self.why = self.why or ("asked" if self.is_marked() else why)
         elif why == "slurm":
-            self.ending.hurry(now, 0)  # Slurm's time is short: processes that it has left must not cost it its record
+            # Slurm's time is short: processes that it has left must not cost it its record.
+            self.ending.shorten_grace(now, 0)
         self.check_at = now
 
     def reap(self) -> bool:
