@@ -17,6 +17,7 @@ from runner.cli.streams import say
 from runner.config.checks import check_fits
 from runner.config.fields import BackendChoice, amount
 from runner.config.load import load
+from runner.config.shell_checks import check_shell_names
 from runner.config.sweep import Sweep
 from runner.config.yaml import ScalarNode, parse, read
 from runner.diagnostics import InvalidSweep, Problem, Source, nearest, render
@@ -218,8 +219,8 @@ def require_fit(sweep: Sweep, capacity: Capacity) -> None:
     """Raise InvalidSweep where some session could never run, instead of letting it wait for ever."""
     where = "this machine" if sweep.backend.kind == "local" else f"backend `{sweep.backend.kind}`"
     hint = f"that is what `capacity` or {where} offers; `--capacity` says otherwise"
-    if misfits := list(check_fits(sweep, capacity.fits_ever, hint)):
-        raise InvalidSweep(sweep.source, misfits)
+    if problems := [*check_fits(sweep, capacity.fits_ever, hint), *check_shell_names(sweep, os.environ)]:
+        raise InvalidSweep(sweep.source, problems)
 
 
 def check_choice(sweep: Sweep) -> None:

@@ -12,6 +12,7 @@ from runner.cli.main import annotate
 from runner.cli.options import load_sweep, override, sweep_argument
 from runner.cli.streams import machine_readable, say
 from runner.config.checks import check_fits
+from runner.config.shell_checks import check_shell_names
 from runner.config.sweep import Sweep
 from runner.diagnostics import InvalidSweep, Problem, Source, to_json
 from runner.executor.capacity import Capacity
@@ -32,9 +33,10 @@ def command(file: str, form: str) -> int:
         machine_readable()
     try:
         sweep = override(load_sweep(file))
-        misfits = list(check_fits(sweep, Capacity(sweep.capacity, sweep.max_parallel).fits_ever, FILE_HINT))
-        if misfits:
-            raise InvalidSweep(sweep.source, misfits)
+        capacity = Capacity(sweep.capacity, sweep.max_parallel)
+        problems = [*check_fits(sweep, capacity.fits_ever, FILE_HINT), *check_shell_names(sweep, os.environ)]
+        if problems:
+            raise InvalidSweep(sweep.source, problems)
     except InvalidSweep as error:
         if form == "text":
             raise

@@ -1,4 +1,4 @@
-"""What only the values of a sweep can tell: quoting, sizes, resources, files, and whether every session can ever fit.
+"""What only the values of a sweep can tell: shell strings, sizes, resources, files, and whether every session can ever fit.
 
 Variables are checked one by one, or in the few combinations that a template sees, never session by session; what looks
 wrong is then looked up in the space, because an exclusion may have removed it.
@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from runner.config import files
 from runner.config.fields import Placed, amount
+from runner.config.shell_checks import check_shell
 from runner.config.sweep import REPEAT, Sweep
-from runner.config.yaml.nodes import place
 from runner.diagnostics import Problem
 from runner.model import Resources, Value
 from runner.units import UnitError
@@ -24,9 +24,7 @@ LONGEST_ARGUMENT = 128 * 1024
 
 def check_values(sweep: Sweep) -> Iterator[Problem]:
     """Every problem that the values make. A template whose variables are not all known has its problem already."""
-    for placed in (sweep.shell, sweep.build):
-        if placed is not None:
-            yield from _unquotable(sweep, placed)
+    yield from check_shell(sweep)
     yield from _too_long(sweep)
     for name, placed in sweep.resources.items():
         if _known(sweep, placed):
@@ -111,17 +109,6 @@ def _with(values: Mapping[str, Value]) -> str:
 def _short(text: str) -> str:
     shown = text if text.isprintable() else ascii(text)[1:-1]
     return shown if len(shown) <= 40 else shown[:37] + "..."
-
-
-def _unquotable(sweep: Sweep, placed: Placed) -> Iterator[Problem]:
-    """Values that would need quotes where a shell string can give them none: the first one for each place."""
-    for name in placed.template.unquotable_names():
-        told: set[int] = set()
-        for value in sweep.space.values_of(name):
-            for fault in placed.template.faults_for(name, value):
-                if fault.start not in told and _real(sweep, {name: value}):
-                    told.add(fault.start)
-                    yield Problem(fault.message, place(sweep.source, placed.node, fault.start, fault.end), fault.hint)
 
 
 def _too_long(sweep: Sweep) -> Iterator[Problem]:

@@ -21,6 +21,7 @@ from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from runner.diagnostics import Span
 from runner.model import Amount, Outcome, Retry, Stop, Value
 from runner.space.ranges import Range, RangeError, from_mapping, from_values, parse_expression
+from runner.template.shell import ShellScript
 from runner.template.template import Template, TemplateFault
 from runner.template.template import parse as parse_template
 from runner.units import UnitError, parse_amount, parse_duration, parse_memory
@@ -36,7 +37,7 @@ class Report(Protocol):
 class Placed:
     """A template and where it stands, so that what its values do wrong later is still a problem at its place."""
 
-    template: Template
+    template: Template | ShellScript
     node: ScalarNode
     key: str
 
@@ -72,8 +73,8 @@ def items(node: Node | None) -> tuple[Node, ...]:
     return node.items if isinstance(node, SequenceNode) else ()
 
 
-def template(node: ScalarNode, key: str, *, shell: bool, fault: Callable[[ScalarNode, TemplateFault], None]) -> Placed:
-    parsed, faults = parse_template(node.value.text, shell=shell)
+def template(node: ScalarNode, key: str, fault: Callable[[ScalarNode, TemplateFault], None]) -> Placed:
+    parsed, faults = parse_template(node.value.text)
     for found in faults:
         fault(node, found)
     return Placed(parsed, node, key)

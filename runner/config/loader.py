@@ -15,7 +15,8 @@ from runner.model import Policy
 from runner.space.axis import Axis, Condition
 from runner.space.ranges import Range
 from runner.space.space import Space
-from runner.template.template import TemplateFault, in_dash_c
+from runner.template.shell import ShellScript
+from runner.template.template import Template, TemplateFault, in_dash_c
 from runner.units import counted
 
 KNOWN_RESOURCES = ("cpu", "mem", "gpu")
@@ -49,10 +50,19 @@ class Reader:
     def fault(self, node: ScalarNode, fault: TemplateFault) -> None:
         self.report(fault.message, place(self.source, node, fault.start, fault.end), fault.hint)
 
-    def template(self, node: Node | None, key: str, *, shell: bool = False) -> Placed | None:
+    def template(self, node: Node | None, key: str) -> Placed | None:
         if not isinstance(node, ScalarNode):
             return None
-        placed = fields.template(node, key, shell=shell, fault=self.fault)
+        placed = fields.template(node, key, self.fault)
+        self.placed.append(placed)
+        return placed
+
+    def shell_script(self, node: Node | None, key: str) -> Placed | None:
+        """A string for the shell, which expands the variables of the sweep that it names."""
+        if not isinstance(node, ScalarNode):
+            return None
+        names = [name.value.text for name, _ in fields.entries(self.document.get("ranges"))]
+        placed = Placed(ShellScript.of(node.value.text, [*names, REPEAT]), node, key)
         self.placed.append(placed)
         return placed
 
@@ -62,9 +72,9 @@ class Reader:
         argv: tuple[Placed, ...] | None = None
         if isinstance(command, SequenceNode):
             argv = tuple(placed for item in command.items if (placed := self.template(item, "exec")) is not None)
-        shell = self.template(command, "exec", shell=True)
+        shell = self.shell_script(command, "exec")
         code = scalar(get("code"))
-        build = self.template(get("build"), "build", shell=True)
+        build = self.shell_script(get("build"), "build")
         workdir = self.template(get("workdir"), "workdir")
         image = self.template(get("image"), "image")
         env = self.mapping("env")
@@ -73,7 +83,7 @@ class Reader:
         self.references(known)
         space = self.combinations(axes)
         if argv is not None:
-            for at in in_dash_c([placed.template for placed in argv]):
+            for at in in_dash_c([placed.template for placed in argv if isinstance(placed.template, Template)]):
                 self.warn(
                     "a variable inside the text of a `-c` argument is read as code by that program",
                     argv[at].node.span,
@@ -239,8 +249,9 @@ class Reader:
         used: set[str] = set()
         for placed in self.placed:
             used |= set(placed.template.names)
-            for fault in placed.template.unknown(known):
-                self.fault(placed.node, fault)
+            if isinstance(placed.template, Template):
+                for fault in placed.template.unknown(known):
+                    self.fault(placed.node, fault)
         for key, _ in fields.entries(self.document.get("ranges")):
             name = key.value.text
             if name in used or name == REPEAT:

@@ -18,6 +18,7 @@ from runner.plan import ids
 from runner.plan.sharding import Shard
 from runner.scalars import equal, resolve
 from runner.space.axis import KEPT_POINTS, Condition, Point
+from runner.template.template import Template
 
 KEPT_REPEATS = 1000
 """More of them take longer to walk than to make, and would be most of what an apply holds."""
@@ -216,7 +217,7 @@ def _filler(placed: Placed) -> Fill:
     if not placed.template.names:
         constant = placed.template.render({})
         return lambda _: constant
-    alone = placed.template.alone
+    alone = placed.template.alone if isinstance(placed.template, Template) else None
     if alone is not None:
         return lambda values: values[alone].text
     return placed.template.render
