@@ -11,6 +11,7 @@ from typing import Any
 from runner.errors import InvalidInput
 from runner.scalars import resolve
 from runner.space.ranges import RangeError, parse_expression
+from runner.template.shell import ShellScript, expansions
 from runner.template.template import parse
 
 _PLAIN = re.compile(r"[A-Za-z_/.$][A-Za-z0-9_/.$@%+=-]*\Z", re.ASCII)
@@ -57,19 +58,16 @@ def to_document(flags: Flags) -> tuple[dict[str, Any], list[str]]:
     }
     renamed = {kind: {name: f"{kind}_{name}" for name in ranges if name in shared} for kind, ranges in kinds.items()}
     env = {name: _rename(value, renamed["env"]) for name, value in _pairs("--env", flags.env)}
-    build = _rename(flags.build, renamed["build"]) if flags.build else None
-    command = _rename(flags.exec, renamed["exec"]) if flags.exec else None
+    build = _rename_in_shell(flags.build, renamed["build"]) if flags.build else None
+    command = _rename_in_shell(flags.exec, renamed["exec"]) if flags.exec else None
     argv = [_rename(word, renamed["exec"]) for word in flags.argv] if flags.argv else None
     resources = dict(_pairs("--resources", flags.resources))
     if resolve(resources.get("mem", "")) is not None and re.fullmatch(r"[0-9.]+", resources.get("mem", "")):
         resources["mem"] += "m"
-    templates = [
-        *env.values(),
-        *resources.values(),
-        *filter(None, (build, command, flags.image)),
-        *(argv or ()),
-    ]
+    templates = [*env.values(), *resources.values(), *filter(None, (flags.image,)), *(argv or ())]
     used = {name for text in templates for name in parse(text)[0].names}
+    known = {renamed[kind].get(name, name) for kind, given in kinds.items() for name in given}
+    used.update(name for text in (build, command) if text for name in ShellScript.of(text, known).names)
     ranges: dict[str, str] = {}
     warnings: list[str] = []
     for kind, given in kinds.items():
@@ -154,6 +152,14 @@ def _rename(text: str, names: Mapping[str, str]) -> str:
         return f"${{{names[name]}}}" if name in names else found[0]
 
     return _VARIABLE.sub(renamed, text)
+
+
+def _rename_in_shell(text: str, names: Mapping[str, str]) -> str:
+    for found in reversed([*expansions(text)]):
+        if found.name in names:
+            start = text.index(found.name, found.start)
+            text = text[:start] + names[found.name] + text[start + len(found.name) :]
+    return text
 
 
 def _pairs(option: str, given: Iterable[str]) -> list[tuple[str, str]]:

@@ -32,7 +32,7 @@ def check_shell(sweep: Sweep) -> Iterator[Problem]:
                 placed,
                 (start, end),
                 f"`$${name}` is the shell's process id followed by `{name}`",
-                f"write `${name}`: the shell expands it; for the process id followed by text write `${{$}}{name}`",
+                f"write `${name}`, which the shell expands; the process id followed by text is `${{$}}{name}`",
             )
         for name in script.names:
             if name in SHELL_VARIABLES:

@@ -25,7 +25,7 @@ Quoting: TypeAlias = Literal["none", "single", "double", "here-document", "comme
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _EXPANSION = re.compile(rf"\\.|\$(?:\$|(?P<bare>{_NAME})|\{{[#!]?(?P<braced>{_NAME})(?P<rest>[^}}]?))", re.S)
-_PROCESS_ID_AND_NAME = re.compile(rf"(?<!\\)\$\$(\{{?{_NAME})")
+_PROCESS_ID_AND_NAME = re.compile(rf"(?<!\\)\$\$(\{{?{_NAME}|\()")
 _REGION = re.compile(
     r"""
     \\.
@@ -134,7 +134,7 @@ def is_evaluated(text: str) -> bool:
 
 
 def process_ids(text: str) -> Iterator[tuple[int, int, str]]:
-    """`$$name` as (start, end, name): the shell's process id and then text, where `$name` was meant."""
+    """`$$name` and `$$(` as (start, end, what follows): the process id and then text, where `$name` or `$(` was meant."""
     for found in _PROCESS_ID_AND_NAME.finditer(text):
         yield found.start(), found.end(), found[1].lstrip("{")
 

@@ -302,7 +302,7 @@ def test_run_prints_each_output_whole_and_exits_1_if_one_failed(run: Run, tmp_pa
 def test_run_keeps_two_variables_of_one_name_apart(run: Run) -> None:
     arguments = [
         "--exec",
-        "echo $X $$E",
+        "echo $X $E",
         "-e",
         "E=$X",
         "--env-range",
@@ -335,7 +335,7 @@ def test_an_absolute_workdir_is_taken_as_it_is(run: Run, tmp_path: Path) -> None
 
 def test_fresh_empties_the_output_folder_once_and_not_between_retries(run: Run, tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text(
-        "exec: |\n  echo x >>$$RUNNER_OUTPUT_DIR/tries\n  test $(wc -l <$$RUNNER_OUTPUT_DIR/tries) = 2\n"
+        "exec: |\n  echo x >>$RUNNER_OUTPUT_DIR/tries\n  test $(wc -l <$RUNNER_OUTPUT_DIR/tries) = 2\n"
         "retry: {limit: 1, backoff: 0}\n"
     )
     for _ in range(2):

@@ -55,10 +55,12 @@ def test_a_variable_of_one_kind_of_range_serves_every_template() -> None:
 
 
 def test_one_name_in_two_kinds_of_range_is_two_variables() -> None:
-    flags = Flags(exec="echo ${X} $$X", env=("A=$X",), env_range=("X=case:1,2",), exec_range=("X=case:a",))
+    flags = Flags(
+        exec="echo ${X} $X ${X:-1} $((Y))", env=("A=$X",), env_range=("X=case:1,2",), exec_range=("X=case:a",)
+    )
     document, warnings = to_document(flags)
     assert warnings == []
-    assert document["exec"] == "echo ${exec_X} $$X"
+    assert document["exec"] == "echo ${exec_X} $exec_X ${exec_X:-1} $((Y))"
     assert document["env"] == {"A": "${env_X}"}
     assert list(document["ranges"]) == ["env_X", "exec_X"]
 

@@ -9,6 +9,7 @@ import pytest
 from runner.cli.validate import FILE_HINT
 from runner.config.checks import check_fits
 from runner.config.load import load
+from runner.config.shell_checks import check_shell_names
 from runner.config.yaml import read
 from runner.diagnostics import InvalidSweep, render
 from runner.executor.capacity import Capacity
@@ -20,9 +21,10 @@ BAD = TESTS / "bad"
 def validate(name: str) -> None:
     """As `runner validate` does."""
     sweep = load(read(name), Path("/in/the/folder"))
-    misfits = list(check_fits(sweep, Capacity(sweep.capacity, sweep.max_parallel).fits_ever, FILE_HINT))
-    if misfits:
-        raise InvalidSweep(sweep.source, misfits)
+    capacity = Capacity(sweep.capacity, sweep.max_parallel)
+    problems = [*check_fits(sweep, capacity.fits_ever, FILE_HINT), *check_shell_names(sweep, {"EXPORTED": "1"})]
+    if problems:
+        raise InvalidSweep(sweep.source, problems)
 
 
 @pytest.mark.parametrize("name", sorted({path.stem for path in BAD.iterdir()}))

@@ -251,7 +251,15 @@ def test_undefined_names(text: str, undefined: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("echo $$", []), ("/tmp/x.$$", []), ("echo $$HOME", ["HOME"]), ("$${v}", ["v"]), ("\\$$v", []), ("${$}v", [])],
+    [
+        ("echo $$", []),
+        ("/tmp/x.$$", []),
+        ("echo $$HOME", ["HOME"]),
+        ("x=$$(date)", ["("]),
+        ("$${v}", ["v"]),
+        ("\\$$v", []),
+        ("${$}v", []),
+    ],
 )
 def test_a_process_id_followed_by_a_name(text: str, found: list[str]) -> None:
     assert [name for _, _, name in process_ids(text)] == found

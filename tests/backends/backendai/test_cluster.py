@@ -198,10 +198,10 @@ def test_links_and_empty_folders_on_both_ways(bench: Bench) -> None:
     """What a build links is there for its sessions, and what they link comes back."""
     bench.write(
         "files: [in.txt]\n"
-        "build: cp in.txt libx.so.1 && ln -s libx.so.1 libx.so && mkdir empty && ln -s $$(command -v python3) python\n"
+        "build: cp in.txt libx.so.1 && ln -s libx.so.1 libx.so && mkdir empty && ln -s $(command -v python3) python\n"
         "exec: |\n"
         "  test -L libx.so && cat libx.so && rmdir empty && ./python -c 'print(2)' &&\n"
-        '  cd "$$RUNNER_OUTPUT_DIR" && mkdir step1 bare && echo 3 >step1/model && ln -s "$$PWD/step1" latest\n'
+        '  cd "$RUNNER_OUTPUT_DIR" && mkdir step1 bare && echo 3 >step1/model && ln -s "$PWD/step1" latest\n'
     )
     (bench.folder / "in.txt").write_text("1\n")
     done = bench.run("apply")

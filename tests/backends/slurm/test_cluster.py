@@ -293,7 +293,7 @@ def test_session_does_not_run_if_its_setup_fails(bench: SlurmBench) -> None:
 
 def test_build_runs_once_for_its_sessions(bench: SlurmBench) -> None:
     (bench.folder / "in").write_text("text\n")
-    bench.write("build: cp in out; echo $$SLURM_JOB_ID >where\nfiles: [in]\nexec: [cat, out, where]\nrepeat: 2\n")
+    bench.write("build: cp in out; echo $SLURM_JOB_ID >where\nfiles: [in]\nexec: [cat, out, where]\nrepeat: 2\n")
     done = bench.run("apply")
     assert done.returncode == 0, done.stderr
     first, second = (Path(row["stdout"]).read_text().split() for row in bench.rows())
