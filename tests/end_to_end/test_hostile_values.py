@@ -73,7 +73,7 @@ def test_lists_and_env_carry_every_value_exactly(values: list[str]) -> None:
 @given(VALUES)
 def test_a_quoted_word_of_a_shell_string_carries_every_value(values: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-            command = f'{sys.executable} show.py "$x" --x="$x" "a${{x}}b" && : $x; true "$(: $x)" || false'
+        command = f'{sys.executable} show.py "$x" --x="$x" "a${{x}}b" && : $x; true "$(: $x)" || false'
         seen = received(Path(folder), {"exec": command, "env": {"X": "$x"}, "ranges": {"x": values}})
     assert seen == [[[value, f"--x={value}", f"a{value}b"], value, {"x": value}] for value in values]
 
