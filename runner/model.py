@@ -124,24 +124,73 @@ class Attempt:
     start_when_below: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptEnd:
-    """How a job ended, as the backend saw it. Times are seconds, `max_rss` bytes; None where unknown.
+class Cause(enum.StrEnum):
+    """Why an attempt ended as it did, where its outcome, exit code and signal do not say it."""
 
-    `exit_code` is the program's, 128+n after signal n. `reason` is for people, without a full stop. The executor has
-    the last word on what was cancelled: it knows why it asked for that. `began` is False where the command has certainly
-    never begun: then trying again repeats nothing. `drained` is True if no process of the attempt can be alive: its files
-    are not written to any more.
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    REQUEST = "request"
+    """Somebody asked for its end: Ctrl-C, `runner cancel`, an error of runner."""
+    NOT_STARTED = "not-started"
+    """The command could not be executed."""
+    REFUSED = "refused"
+    """The backend will never run it."""
+    CAPACITY = "capacity"
+    """It needs more than the capacity has in all."""
+    BUILD = "build"
+    """The build that it needs failed."""
+    RUNNER_DIED = "runner-died"
+    SUPERVISOR_DIED = "supervisor-died"
+    NODE_FAILED = "node-failed"
+    PREEMPTED = "preempted"
+    NO_RECORD = "no-record"
+    """The job is gone, and nothing says how it ended."""
+    BACKEND = "backend"
+    """In the words of the backend alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A cause and its data; `runner.reasons` makes the sentence.
+
+    detail: words of the operating system, of the backend or of the one who asked, without a full stop.
+    limit: seconds after TIMEOUT, bytes after MEMORY.
+    used: bytes, after MEMORY.
+    """
+
+    cause: Cause
+    detail: str | None = None
+    limit: float | None = None
+    used: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnd:
+    """How an attempt ended, as the backend saw it. The executor replaces outcome and reason where it asked for the end.
+
+    exit_code: of the program itself; None after a signal, and where unknown.
+    signal: number of the signal that killed the program, as far as the backend can tell.
+    reason: None where exit code or signal say all.
+    duration, cpu_time: seconds, None where unknown.
+    max_rss: bytes, None where unknown.
+    began: False if the command has certainly never begun, so that another attempt repeats nothing.
+    drained: True if no process of the attempt can be alive: its files are not written to any more.
     """
 
     outcome: Outcome
-    exit_code: int | None
-    reason: str | None
+    exit_code: int | None = None
+    signal: int | None = None
+    reason: Reason | None = None
     duration: float | None = None
     cpu_time: float | None = None
     max_rss: int | None = None
     began: bool = True
     drained: bool = False
+
+    @property
+    def exit_status(self) -> int | None:
+        """The exit code as a shell gives it: 128+n after signal n."""
+        return self.exit_code if self.signal is None else 128 + self.signal
 
 
 @dataclass(frozen=True, slots=True)

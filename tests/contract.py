@@ -18,6 +18,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from runner.backends.base import Backend
 from runner.model import Attempt, AttemptEnd, Outcome, Resources
+from runner.reasons import describe
 
 T = TypeVar("T")
 Command = str | tuple[str, ...]
@@ -108,27 +109,27 @@ class Contract:
     def test_success(self, site: Site) -> None:
         """A program that exits with 0 has succeeded, and there is no reason to give."""
         ended = site.end_of(site.attempt(site.succeeding))
-        assert (ended.outcome, ended.exit_code, ended.reason) == (Outcome.SUCCEEDED, 0, None)
+        assert (ended.outcome, ended.exit_status, describe(ended)) == (Outcome.SUCCEEDED, 0, None)
 
     def test_failure(self, site: Site) -> None:
         """A program's own exit code arrives as it is."""
         ended = site.end_of(site.attempt(site.failing))
-        assert (ended.outcome, ended.exit_code) == (Outcome.FAILED, 3)
+        assert (ended.outcome, ended.exit_status) == (Outcome.FAILED, 3)
 
     def test_missing_program(self, site: Site) -> None:
         """What is not found is accepted all the same, and ends as failed with 127."""
         ended = site.end_of(site.attempt(site.missing))
-        assert (ended.outcome, ended.exit_code) == (Outcome.FAILED, 127)
+        assert (ended.outcome, ended.exit_status) == (Outcome.FAILED, 127)
 
     def test_program_that_is_none(self, site: Site) -> None:
         """What cannot be executed ends as failed with 126."""
         ended = site.end_of(site.attempt(site.unexecutable))
-        assert (ended.outcome, ended.exit_code) == (Outcome.FAILED, 126)
+        assert (ended.outcome, ended.exit_status) == (Outcome.FAILED, 126)
 
     def test_signal(self, real: Site) -> None:
         """A program that a signal ended has failed, with 128 and the signal's number, as a shell would say."""
         ended = real.end_of(real.attempt("kill -9 $$"))
-        assert (ended.outcome, ended.exit_code) == (Outcome.FAILED, 137)
+        assert (ended.outcome, ended.exit_status) == (Outcome.FAILED, 137)
 
     def test_streams(self, real: Site) -> None:
         """stdout and stderr go to their own files, whole, and are there when `wait` returns."""
@@ -248,7 +249,7 @@ class Contract:
                 await backend.cancel(job, 0)
             return await backend.wait(job)
 
-        assert real.run(body).exit_code == 137
+        assert real.run(body).exit_status == 137
 
     def test_cancel_ended_or_unknown(self, site: Site) -> None:
         """There is nothing wrong with cancelling what has ended, or what nobody knows; an end stays as it was."""

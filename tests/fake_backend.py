@@ -9,7 +9,7 @@ from types import TracebackType
 import trio
 
 from runner.backends.base import Rejected, Started
-from runner.model import Attempt, AttemptEnd, Outcome, Resources
+from runner.model import Attempt, AttemptEnd, Cause, Outcome, Reason, Resources
 
 DYING = 0.125
 """Seconds from KILL to the end: nothing dies at the very moment it is told to."""
@@ -68,7 +68,9 @@ class FakeJob:
         if when < self.ends:
             self.ends = when
             ran = max(0.0, when - self.starts)
-            self.ended = AttemptEnd(outcome, exit_code, None, duration=ran, cpu_time=ran, max_rss=self.script.max_rss)
+            self.ended = AttemptEnd(
+                outcome=outcome, exit_code=exit_code, duration=ran, cpu_time=ran, max_rss=self.script.max_rss
+            )
             self.starts = min(self.starts, when)
             self.changed.set()
             self.changed = trio.Event()
@@ -88,9 +90,15 @@ class Cluster:
     def add(self, attempt: Attempt, script: Script, timeout: float | None) -> FakeJob:
         starts = trio.current_time() + script.queued
         outcome = script.outcome or (Outcome.FAILED if script.exit_code else Outcome.SUCCEEDED)
-        ended = AttemptEnd(outcome, script.exit_code, None, script.duration, script.duration, script.max_rss)
+        ended = AttemptEnd(
+            outcome=outcome,
+            exit_code=script.exit_code,
+            duration=script.duration,
+            cpu_time=script.duration,
+            max_rss=script.max_rss,
+        )
         if not script.begins:
-            ended = AttemptEnd(Outcome.LOST, None, "it never began", began=False)
+            ended = AttemptEnd(outcome=Outcome.LOST, reason=Reason(Cause.NO_RECORD, "it never began"), began=False)
         job = FakeJob(f"fake-{len(self.jobs)}", attempt, script, starts, starts + script.duration, ended)
         if timeout is not None:
             patience = attempt.grace if script.leaving is None else min(script.leaving, attempt.grace)

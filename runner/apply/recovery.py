@@ -14,7 +14,8 @@ from runner.backends import BACKENDS
 from runner.backends.base import Backend
 from runner.errors import EnvironmentFailed
 from runner.events import AttemptEnded, BuildEnded, Emit, Event
-from runner.model import AttemptEnd, Outcome
+from runner.model import AttemptEnd, Cause, Outcome, Reason
+from runner.reasons import describe, reason_text
 from runner.state import State
 from runner.state.host import Machine, Sight, here, sight
 from runner.state.rows import OpenAttempt, OpenBuild
@@ -72,7 +73,7 @@ async def settle(
                 emit(_ended(left, await backend.wait(job)))
             else:
                 what = over.get(left.name) or ("it no longer ran" if job is None else "it still ran, and was ended")
-                emit(_lost(left, f"runner died before it ended; {what}"))
+                emit(_lost(left, Reason(Cause.RUNNER_DIED, what)))
             if isinstance(left, OpenAttempt):
                 state.tidy(left.session, left.number)
             settled.ended.append(left)
@@ -151,7 +152,7 @@ def _why_over(machine: Machine | None, gone: bool) -> str | None:
     if seen is Sight.OVER:
         return f"`{machine.host}` has been started again since"
     if gone:
-        return f"`{machine.host}` is gone, it was said"
+        return f"`{machine.host}` was declared gone with `--gone`"
     where = f"on host `{machine.host}`" if machine.host != here().host else "in another container or PID namespace"
     raise EnvironmentFailed(
         f"an earlier runner died {where}, and what it ran may still run there",
@@ -159,10 +160,10 @@ def _why_over(machine: Machine | None, gone: bool) -> str | None:
     )
 
 
-def _lost(left: OpenAttempt | OpenBuild, reason: str) -> Event:
+def _lost(left: OpenAttempt | OpenBuild, reason: Reason) -> Event:
     if isinstance(left, OpenBuild):
-        return BuildEnded(time.time(), left.build, Outcome.LOST, None, reason, None)
-    return _ended(left, AttemptEnd(Outcome.LOST, None, reason))
+        return BuildEnded(time.time(), left.build, Outcome.LOST, None, reason_text(reason), None)
+    return _ended(left, AttemptEnd(outcome=Outcome.LOST, reason=reason))
 
 
 def _ended(left: OpenAttempt, ended: AttemptEnd) -> AttemptEnded:
@@ -171,8 +172,8 @@ def _ended(left: OpenAttempt, ended: AttemptEnd) -> AttemptEnded:
         session=left.session,
         attempt=left.number,
         outcome=ended.outcome,
-        exit_code=ended.exit_code,
-        reason=ended.reason,
+        exit_code=ended.exit_status,
+        reason=describe(ended),
         duration=ended.duration,
         cpu_time=ended.cpu_time,
         max_rss=ended.max_rss,

@@ -13,17 +13,17 @@ from runner.backends.base import Backend, Rejected, Started
 from runner.executor.capacity import Lease
 from runner.executor.queue import Entry
 from runner.executor.recorder import Recorder
-from runner.model import Attempt, AttemptEnd, Outcome
+from runner.model import Attempt, AttemptEnd, Cause, Outcome, Reason
 
 ENDING = 30.0
 """Seconds beyond its grace that a job gets to be gone before runner leaves without it."""
 
 
 class StopRequest(NamedTuple):
-    """That a job shall end, and what its outcome is then."""
+    """A request to end a job, and how its end is recorded then."""
 
     outcome: Outcome
-    reason: str
+    reason: Reason
 
 
 class AttemptRunner:
@@ -64,7 +64,7 @@ class AttemptRunner:
         self._following = False
         self._left = False
 
-    def ask(self, outcome: Outcome, reason: str, grace: float, give_up: float = math.inf) -> None:
+    def ask(self, outcome: Outcome, reason: Reason, grace: float, give_up: float = math.inf) -> None:
         """Have it ended; again with a shorter grace: hurry. At `give_up` (trio's time) wait no longer."""
         first, hurry = self.asked is None, grace < self._grace
         if self.asked is None:
@@ -125,7 +125,7 @@ class AttemptRunner:
         try:
             self.id = await self._backend.submit(self.attempt, self._wait)
         except Rejected as refusal:
-            return AttemptEnd(Outcome.REJECTED, None, refusal.reason)
+            return AttemptEnd(outcome=Outcome.REJECTED, reason=Reason(Cause.REFUSED, refusal.reason))
         if self._backend.outlives_client and not adopted:
             self._record.accepted(self.entry, self.id)
         return None
@@ -157,7 +157,7 @@ class AttemptRunner:
         self._following = False
         if self.asked is None:
             assert self.attempt.timeout is not None
-            self.asked = StopRequest(Outcome.TIMED_OUT, f"ran longer than {_duration(self.attempt.timeout)}")
+            self.asked = StopRequest(Outcome.TIMED_OUT, Reason(Cause.TIMEOUT, limit=self.attempt.timeout))
         return await self._end(self.asked)
 
     async def salvage(self) -> AttemptEnd | None:
@@ -200,7 +200,7 @@ class AttemptRunner:
 
 
 def _never_ran(asked: StopRequest) -> AttemptEnd:
-    return AttemptEnd(asked.outcome, None, asked.reason)
+    return AttemptEnd(outcome=asked.outcome, reason=asked.reason)
 
 
 def _as_asked(ended: AttemptEnd, asked: StopRequest) -> AttemptEnd:
@@ -208,10 +208,3 @@ def _as_asked(ended: AttemptEnd, asked: StopRequest) -> AttemptEnd:
     if ended.outcome is not Outcome.CANCELLED:
         return ended
     return replace(ended, outcome=asked.outcome, reason=asked.reason)
-
-
-def _duration(seconds: float) -> str:
-    for unit, letter in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= unit and seconds % unit == 0:
-            return f"{seconds / unit:g}{letter}"
-    return f"{seconds:g}s"

@@ -20,7 +20,8 @@ from runner.executor.queue import Entry
 from runner.executor.recorder import Recorder
 from runner.executor.types import Builds, PlannedAttempt, Running, Snapshot
 from runner.executor.utilization import UtilizationMeter
-from runner.model import Attempt, AttemptEnd, Outcome, Policy, Resources, Scalar, Session, Usage
+from runner.model import Attempt, AttemptEnd, Cause, Outcome, Policy, Reason, Resources, Scalar, Session, Usage
+from runner.reasons import describe
 
 LOCK_POLL = 1.0
 """Seconds between two tries for a device that another process holds."""
@@ -337,12 +338,12 @@ class Executor:
         if ended.outcome is Outcome.SUCCEEDED:
             self._waiting.built(key)
         elif not self._ending:
-            self._waiting.not_built(key, f"build failed: {ended.reason or f'exit code {ended.exit_code}'}")
+            self._waiting.not_built(key, Reason(Cause.BUILD, describe(ended) or "exit code 0"))
 
-    def _end_unstarted(self, entry: Entry, outcome: Outcome, reason: str) -> None:
+    def _end_unstarted(self, entry: Entry, outcome: Outcome, reason: Reason) -> None:
         """An attempt that ends before the backend hears of it."""
         if self._record.begun(entry, self._attempt(entry)):
-            self._end(entry, AttemptEnd(outcome, None, reason), {}, None)
+            self._end(entry, AttemptEnd(outcome=outcome, reason=reason), {}, None)
 
     def _end(self, entry: Entry, ended: AttemptEnd, metrics: Mapping[str, Scalar], retry_in: float | None) -> None:
         self._record.ended(entry, ended, metrics, retry_in)
@@ -374,7 +375,7 @@ class Executor:
         self._closing = self._ending = True
         for job in self._jobs.values():
             seconds = job.attempt.grace if grace is None else grace
-            job.ask(Outcome.CANCELLED, reason, seconds, trio.current_time() + seconds + ENDING)
+            job.ask(Outcome.CANCELLED, Reason(Cause.REQUEST, reason), seconds, trio.current_time() + seconds + ENDING)
         self._changed.set()
 
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from runner.executor.capacity import Capacity, Lease
 from runner.executor.queue import Entry, Queue
 from runner.executor.types import Builds, PlannedAttempt
-from runner.model import Outcome, Resources, Session
+from runner.model import Cause, Outcome, Reason, Resources, Session
 
 BREATH = 64
 """How many sessions are taken from the plan before everybody else gets a turn."""
 
-CANCELLED = "cancelled on request"
+CANCELLED = Reason(Cause.REQUEST, "cancelled on request")
 
 
 class PendingAttempts:
@@ -28,7 +28,7 @@ class PendingAttempts:
         builds: Builds | None,
         build_needs: Callable[[Session], Resources],
         adopt: Callable[[Entry, Lease, str], None],
-        end: Callable[[Entry, Outcome, str], None],
+        end: Callable[[Entry, Outcome, Reason], None],
         full: Callable[[], bool],
     ) -> None:
         self.exhausted = False
@@ -44,7 +44,7 @@ class PendingAttempts:
         self._serial = 0
         self._queue = Queue(self._pull)
         self._retries: list[tuple[float, int, Entry]] = []
-        self._failed_builds: dict[str, str] = {}
+        self._failed_builds: dict[str, Reason] = {}
         self._cancelled: set[str] = set()
 
     def begin(self, todo: Iterable[PlannedAttempt | None]) -> None:
@@ -113,7 +113,7 @@ class PendingAttempts:
         for entry in self._queue.unpark(key):
             self._queue.add(entry)
 
-    def not_built(self, key: str, reason: str) -> None:
+    def not_built(self, key: str, reason: Reason) -> None:
         """What has waited for this build, and all that ever would, has failed."""
         self._failed_builds[key] = reason
         for entry in self._queue.unpark(key):
@@ -144,7 +144,7 @@ class PendingAttempts:
         elif session.id in self._cancelled:
             self._end(entry, Outcome.CANCELLED, CANCELLED)
         elif reason := self._capacity.fits_ever(session.resources):
-            self._end(entry, Outcome.REJECTED, reason)
+            self._end(entry, Outcome.REJECTED, Reason(Cause.CAPACITY, reason))
         elif self._builds is None or (key := self._builds.key(session)) is None:
             self._queue.add(entry)
         elif key in self._failed_builds:

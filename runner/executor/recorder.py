@@ -22,6 +22,7 @@ from runner.events import (
 )
 from runner.executor.queue import Entry
 from runner.model import Attempt, AttemptEnd, Outcome, Scalar, Usage
+from runner.reasons import describe
 
 
 class Recorder:
@@ -99,8 +100,8 @@ class Recorder:
                 entry.session.id,
                 entry.attempt,
                 ended.outcome,
-                ended.exit_code,
-                ended.reason,
+                ended.exit_status,
+                describe(ended),
                 ended.duration,
                 ended.cpu_time,
                 ended.max_rss,
@@ -111,7 +112,7 @@ class Recorder:
 
     def build_ended(self, key: str, ended: AttemptEnd) -> None:
         now = self._clock()
-        self.tell(BuildEnded(now, key, ended.outcome, ended.exit_code, ended.reason, ended.duration))
+        self.tell(BuildEnded(now, key, ended.outcome, ended.exit_status, describe(ended), ended.duration))
 
     def summary(self, to_run: int, usage: Usage) -> ApplyEnded:
         """The last outcome of every session that has one; all others count as not run, also those left running."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from runner.model import Outcome
+from runner.reasons import exit_text
 from runner.units import counted
 
 TAIL = 8192
@@ -82,14 +83,15 @@ class Cause:
 
 def how(outcome: Outcome, exit_code: int | None, reason: str | None) -> str:
     """`failed (exit code 1)`, `timed-out (ran longer than 4s)`."""
-    why = reason or (f"exit code {exit_code}" if exit_code else None)
+    why = reason or (exit_text(exit_code) if exit_code else None)
     return outcome.value + (f" ({why})" if why else "")
 
 
 def told(failure: Failure) -> str:
     """What `how` does not say: the last line that it wrote; where there is none and no reason, that there is nothing else."""
     exit_code = failure.exit_code
-    return failure.line or (SILENT if exit_code and failure.reason in (None, f"exit code {exit_code}") else "")
+    only_code = exit_code and failure.reason in (None, exit_text(exit_code), f"exit code {exit_code}")
+    return failure.line or (SILENT if only_code else "")
 
 
 def key(failure: Failure) -> Key:

@@ -127,7 +127,7 @@ def test_what_has_succeeded_is_there_for_the_next_apply(plan: Plan, state: State
     one.attempt(first(plan))
     state.journal.record(BuildStarted(time.time(), key, "make", "name", "local"))
     state.journal.record(BuildEnded(time.time(), key, Outcome.SUCCEEDED, 0, None, 1.0))
-    one.finished(key, AttemptEnd(Outcome.SUCCEEDED, 0, None))
+    one.finished(key, AttemptEnd(outcome=Outcome.SUCCEEDED, exit_code=0))
     assert one.key(first(plan)) is None
     assert builds(plan, state).key(first(plan)) is None
     state.remove_build(key)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-
 from runner.backends.backendai.api import Seen
 from runner.backends.backendai.console import Console, End
 from runner.backends.backendai.upload import builds
-from runner.model import Attempt, AttemptEnd, Outcome
+from runner.model import Attempt, AttemptEnd, Cause, Outcome, Reason
 
 REJECTED_AS = {
     "pending-timeout": "the cluster gave up looking for room",
@@ -44,42 +42,39 @@ def ended(
     if console.end is not None and console.end.why != "asked":
         return _by_wrapper(console.end, attempt)
     if console.end is not None:
-        return AttemptEnd(Outcome.CANCELLED, console.end.code, "ended on request", *_used(console.end))
+        return _as_recorded(console.end, Outcome.CANCELLED, Reason(Cause.REQUEST))
     if seen is None:
-        return AttemptEnd(Outcome.LOST, None, "the cluster no longer knows it")
+        return _ended(Outcome.LOST, Cause.NO_RECORD, "the cluster no longer knows it")
     if asked and seen.result != "SUCCESS":
-        return AttemptEnd(Outcome.CANCELLED, exit_code, "ended on request")
+        return AttemptEnd(outcome=Outcome.CANCELLED, exit_code=exit_code, reason=Reason(Cause.REQUEST))
     if seen.result == "SUCCESS":
-        return AttemptEnd(Outcome.SUCCEEDED, 0, None)
+        return AttemptEnd(outcome=Outcome.SUCCEEDED, exit_code=0)
     if seen.result is not None:
         return _by_cluster(exit_code, console)
     return _by_reason(seen)
 
 
 def _by_wrapper(end: End, attempt: Attempt | None) -> AttemptEnd:
-    code = end.code
     if end.why == "timeout":
-        limit = attempt.timeout if attempt else None
-        reason = f"ran longer than {limit:g}s" if limit is not None else "ran longer than allowed"
-        return AttemptEnd(Outcome.TIMED_OUT, code, reason, *_used(end))
+        return _as_recorded(end, Outcome.TIMED_OUT, Reason(Cause.TIMEOUT, limit=attempt.timeout if attempt else None))
     if end.why == "broken":
-        return AttemptEnd(Outcome.FAILED, code, "its files could not be laid out in the container")
-    if end.out_of_memory and code:
-        return AttemptEnd(Outcome.OUT_OF_MEMORY, code, "the container ran out of memory", *_used(end))
-    if code == 0 and end.left_out and attempt is not None and builds(attempt):
-        return AttemptEnd(Outcome.FAILED, None, "what it built is too large to be brought back")
-    if code == 0:
-        return AttemptEnd(Outcome.SUCCEEDED, 0, None, *_used(end))
-    return AttemptEnd(Outcome.FAILED, code, _exit(code), *_used(end))
+        reason = Reason(Cause.NOT_STARTED, "its files could not be laid out in the container")
+        return AttemptEnd(outcome=Outcome.FAILED, exit_code=end.code, reason=reason)
+    if end.out_of_memory and end.code:
+        return _as_recorded(end, Outcome.OUT_OF_MEMORY, Reason(Cause.MEMORY, "the container ran out of memory"))
+    if end.code == 0 and end.left_out and attempt is not None and builds(attempt):
+        return _ended(Outcome.FAILED, Cause.BACKEND, "what it built is too large to be brought back")
+    return _as_recorded(end, Outcome.FAILED if end.code else Outcome.SUCCEEDED)
 
 
 def _by_cluster(exit_code: int | None, console: Console) -> AttemptEnd:
-    """It failed, and its wrapper did not live to tell how."""
+    """It failed, and its wrapper died before it could say how."""
     if console.oom_noticed:
-        return AttemptEnd(Outcome.OUT_OF_MEMORY, exit_code, "the container ran out of memory")
+        reason = Reason(Cause.MEMORY, "the container ran out of memory")
+        return AttemptEnd(outcome=Outcome.OUT_OF_MEMORY, exit_code=exit_code, reason=reason)
     if exit_code is None or exit_code <= 0:
-        return AttemptEnd(Outcome.FAILED, None, "the cluster says that it failed; its exit code is unknown")
-    return AttemptEnd(Outcome.FAILED, exit_code, _exit(exit_code))
+        return _ended(Outcome.FAILED, Cause.BACKEND, "the cluster says that it failed; its exit code is unknown")
+    return AttemptEnd(outcome=Outcome.FAILED, exit_code=exit_code)
 
 
 def _by_reason(seen: Seen) -> AttemptEnd:
@@ -87,24 +82,21 @@ def _by_reason(seen: Seen) -> AttemptEnd:
     why = seen.info or seen.status.lower()
     if seen.status == "ERROR" or why in REJECTED_AS:
         waited = f" ({seen.waits_for})" if seen.waits_for else ""
-        return AttemptEnd(
-            Outcome.REJECTED, None, f"{REJECTED_AS.get(why, 'the cluster failed to start it')}{words}{waited}"
-        )
+        detail = f"{REJECTED_AS.get(why, 'the cluster failed to start it')}{words}{waited}"
+        return _ended(Outcome.REJECTED, Cause.REFUSED, detail)
     if why in LOST_AS:
-        return AttemptEnd(Outcome.LOST, None, LOST_AS[why] + words)
+        return _ended(Outcome.LOST, Cause.NODE_FAILED, LOST_AS[why] + words)
     if why in CANCELLED_AS or (seen.status == "CANCELLED" and not words):
-        return AttemptEnd(Outcome.CANCELLED, None, CANCELLED_AS.get(why, f"cancelled by the cluster: {why}"))
-    return AttemptEnd(Outcome.LOST, None, f"ended by the cluster: {why}{words}")
+        return _ended(Outcome.CANCELLED, Cause.BACKEND, CANCELLED_AS.get(why, f"cancelled by the cluster: {why}"))
+    return _ended(Outcome.LOST, Cause.BACKEND, f"ended by the cluster: {why}{words}")
 
 
-def _used(end: End) -> tuple[float, float | None, int | None]:
-    return end.ran, end.cpu, end.peak
+def _ended(outcome: Outcome, cause: Cause, detail: str) -> AttemptEnd:
+    return AttemptEnd(outcome=outcome, reason=Reason(cause, detail))
 
 
-def _exit(code: int) -> str:
-    if code > 128:
-        try:
-            return f"exit code {code} ({signal.Signals(code - 128).name})"
-        except ValueError:
-            pass
-    return f"exit code {code}"
+def _as_recorded(end: End, outcome: Outcome, reason: Reason | None = None) -> AttemptEnd:
+    """With the exit code and the usage that the wrapper recorded."""
+    return AttemptEnd(
+        outcome=outcome, exit_code=end.code, reason=reason, duration=end.ran, cpu_time=end.cpu, max_rss=end.peak
+    )

@@ -14,7 +14,7 @@ from runner.backends.backendai import api, download
 from runner.backends.backendai.client import Client
 from runner.backends.backendai.poller import Job, Watch
 from runner.backends.backendai.upload import key
-from runner.model import AttemptEnd, Outcome
+from runner.model import AttemptEnd, Cause, Outcome, Reason
 
 PREPARED_WITHIN, REMEMBERED_WITHIN = 600.0, 120.0
 """Seconds of PREPARING after which a session counts as forgotten; and after the cluster was away meanwhile. Pulling is extra."""
@@ -78,7 +78,8 @@ async def give_up(client: Client, watch: Watch, job: Job, name: str) -> AttemptE
     log = await api.console(client, job.id)
     ran = job.seen is not None and job.seen.began is not None
     began = ran if log is None else _shows(log, name)
-    return AttemptEnd(Outcome.LOST, None, "the cluster never started its command", began=began)
+    reason = Reason(Cause.NODE_FAILED, "the cluster never started its command")
+    return AttemptEnd(outcome=Outcome.LOST, reason=reason, began=began)
 
 
 def _forgotten_at(client: Client, job: Job) -> float:

@@ -22,7 +22,7 @@ from runner.backends.local.procfs import MARK
 from runner.backends.local.protocol import Cancel, Configure, Crashed, Ended, NotForked, Refused, Spawn, Spawned
 from runner.backends.local.supervisor_client import SupervisorClient
 from runner.errors import EnvironmentFailed
-from runner.model import Attempt, AttemptEnd, Outcome
+from runner.model import Attempt, AttemptEnd, Cause, Outcome, Reason
 
 KEPT_ENDS = 1000
 """How many jobs are kept in memory after `wait` has returned their end, for callers that ask again."""
@@ -170,7 +170,7 @@ class LocalBackend:
         if known is None:
             if job in self._orphaned:
                 await orphans.gone(*self._orphaned[job])
-            return AttemptEnd(Outcome.LOST, None, "its runner died")
+            return AttemptEnd(outcome=Outcome.LOST, reason=Reason(Cause.NO_RECORD, "its runner died"))
         await trio.lowlevel.checkpoint_if_cancelled()
         if known.end is None:
             await known.ended.wait()
@@ -222,7 +222,8 @@ class LocalBackend:
             )
         except UnicodeEncodeError as error:
             text = error.object[error.start : error.end]
-            self._end(job, AttemptEnd(Outcome.FAILED, 126, f"{text!r} cannot be passed to a program"))
+            reason = Reason(Cause.NOT_STARTED, f"{text!r} cannot be passed to a program")
+            self._end(job, AttemptEnd(outcome=Outcome.FAILED, exit_code=126, reason=reason))
         else:
             self._client.send(message)
         return job
@@ -252,7 +253,7 @@ class LocalBackend:
                 self._end(job, attempt_end(message, job.mem))
             case Refused():
                 job.refused = message.reason
-                self._end(job, AttemptEnd(Outcome.REJECTED, None, message.reason))
+                self._end(job, AttemptEnd(outcome=Outcome.REJECTED, reason=Reason(Cause.REFUSED, message.reason)))
             case NotForked():
                 job.cold = message.reason
 
@@ -271,7 +272,8 @@ class LocalBackend:
         for job in left:
             if not job.accepted.is_set():
                 job.refused = self._death
-            self._end(job, AttemptEnd(Outcome.LOST, None, "the supervisor process died"))
+            reason = Reason(Cause.SUPERVISOR_DIED, "the supervisor process died")
+            self._end(job, AttemptEnd(outcome=Outcome.LOST, reason=reason))
         self._supervisor_gone.set()
 
 

@@ -19,6 +19,7 @@ from runner.backends.backendai.backend import REMEMBERED, BackendAI
 from runner.backends.base import Backend, Rejected
 from runner.errors import EnvironmentFailed
 from runner.model import Attempt, AttemptEnd, Outcome
+from runner.reasons import describe
 from tests.contract import Contract, Site, ignore
 from tests.fake_backendai import ENVIRON, IMAGE, Doing, FakeManager
 
@@ -223,8 +224,8 @@ def test_a_session_that_stays_after_its_end_is_cleared_away(manager: FakeManager
 def test_a_killed_container_is_lost(manager: FakeManager, site: Site) -> None:
     manager.doing = lambda script: Doing(vanishes=3.0)
     ended = site.end_of(site.attempt(("true",)))
-    assert (ended.outcome, ended.exit_code) == (Outcome.LOST, None)
-    assert ended.reason == "its container ended by itself or was killed"
+    assert (ended.outcome, ended.exit_status) == (Outcome.LOST, None)
+    assert describe(ended) == "its container ended by itself or was killed"
 
 
 @pytest.mark.parametrize("doing", [Doing(never=True), Doing(forgotten=True)], ids=["running", "preparing"])
@@ -232,7 +233,11 @@ def test_a_command_that_is_never_started(manager: FakeManager, site: Site, doing
     """The session runs, or is prepared, for ever with nothing in it: it is given up, does not stay, and never began."""
     manager.doing = lambda script: doing
     ended = site.end_of(site.attempt(("true",)))
-    assert (ended.outcome, ended.reason, ended.began) == (Outcome.LOST, "the cluster never started its command", False)
+    assert (ended.outcome, describe(ended), ended.began) == (
+        Outcome.LOST,
+        "the cluster never started its command",
+        False,
+    )
     assert all(session.over for session in manager.sessions.values())
 
 
@@ -242,7 +247,7 @@ def test_an_end_that_the_manager_has_missed(manager: FakeManager, site: Site, st
     manager.doing = lambda script: Doing(deaf=status, code=3, stdout=b"whole")
     attempt = site.attempt(("sh", "-c", "exit 3"))
     ended = site.end_of(attempt)
-    assert (ended.outcome, ended.exit_code) == (Outcome.FAILED, 3)
+    assert (ended.outcome, ended.exit_status) == (Outcome.FAILED, 3)
     assert site.stdout(attempt) == "whole"
     assert all(session.over for session in manager.sessions.values())
 
@@ -395,7 +400,7 @@ def test_a_console_without_its_end(manager: FakeManager, site: Site) -> None:
     manager.truncate = lambda log: log[: log.find(":o:6000:")]
     attempt = site.attempt(("true",))
     ended = site.end_of(attempt)
-    assert (ended.outcome, ended.exit_code) == (Outcome.FAILED, 7)
+    assert (ended.outcome, ended.exit_status) == (Outcome.FAILED, 7)
     assert Path(attempt.stdout).read_bytes() == b"x" * 6000
     assert "the end of the job's console is missing" in Path(attempt.stderr).read_text()
 

@@ -17,6 +17,7 @@ from runner.backends.backendai import download, options, upload
 from runner.backends.backendai.console import Console, read
 from runner.backends.backendai.outcome import ended
 from runner.model import Attempt, Outcome
+from runner.reasons import describe
 
 SHELLS = [shell for shell in (["dash"], ["bash", "--posix"], ["busybox", "sh"]) if shutil.which(shell[0])]
 JOB = options.read({}, {"BACKEND_ACCESS_KEY": "A", "BACKEND_SECRET_KEY": "S"}).job
@@ -305,7 +306,7 @@ def test_timeout_is_carried_out_with_grace(container: Container) -> None:
     assert console.end is not None
     assert (console.end.code, console.end.why) == (7, "timeout")
     assert ended(None, None, console, attempt).outcome is Outcome.TIMED_OUT
-    assert ended(None, None, console, attempt).reason == "ran longer than 1s"
+    assert describe(ended(None, None, console, attempt)) == "ran longer than 1s"
 
 
 def test_who_ignores_term_is_killed_with_all_children(container: Container) -> None:

@@ -17,6 +17,7 @@ from runner.backends.base import Backend
 from runner.backends.local.backend import LocalBackend
 from runner.errors import EnvironmentFailed
 from runner.model import Outcome
+from runner.reasons import describe
 from tests.contract import AheadContract, Site, until
 from tests.local_host import lives, marked, parent, pids
 
@@ -138,13 +139,13 @@ def test_a_long_argument(site: Site) -> None:
 def test_not_found(site: Site) -> None:
     """The reason names what was looked for."""
     ended = site.end_of(site.attempt(("no-such-program",)))
-    assert (ended.exit_code, ended.reason) == (127, "`no-such-program` not found")
+    assert (ended.exit_status, describe(ended)) == (127, "`no-such-program` not found")
 
 
 def test_not_found_by_path(site: Site) -> None:
     """The same for a program given by its path."""
     ended = site.end_of(site.attempt(("./no-such-program",)))
-    assert (ended.exit_code, ended.reason) == (127, "`./no-such-program` not found")
+    assert (ended.exit_status, describe(ended)) == (127, "`./no-such-program` not found")
 
 
 def test_interpreter_not_found(site: Site, tmp_path: Path) -> None:
@@ -153,7 +154,7 @@ def test_interpreter_not_found(site: Site, tmp_path: Path) -> None:
     script.write_text("#!/no/such/interpreter\n")
     script.chmod(0o755)
     ended = site.end_of(site.attempt((str(script),)))
-    assert (ended.exit_code, ended.reason) == (127, f"the interpreter that `{script}` names is not found")
+    assert (ended.exit_status, describe(ended)) == (127, f"the interpreter that `{script}` names is not found")
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,7 @@ def test_not_executable(site: Site, tmp_path: Path, mode: int, reason: str) -> N
     (tmp_path / "file").write_text("hello\n")
     (tmp_path / "file").chmod(mode)
     ended = site.end_of(site.attempt(("./file",)))
-    assert (ended.exit_code, ended.reason) == (126, reason)
+    assert (ended.exit_status, describe(ended)) == (126, reason)
 
 
 def test_not_executable_on_the_path(site: Site, tmp_path: Path) -> None:
@@ -176,21 +177,21 @@ def test_not_executable_on_the_path(site: Site, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("hello\n")
     (tmp_path / "folder").mkdir()
     ended = site.end_of(site.attempt(("file",), PATH=str(tmp_path)))
-    assert (ended.exit_code, ended.reason) == (126, "`file` is not executable")
+    assert (ended.exit_status, describe(ended)) == (126, "`file` is not executable")
     ended = site.end_of(site.attempt(("folder",), PATH=str(tmp_path)))
-    assert (ended.exit_code, ended.reason) == (127, "`folder` not found")
+    assert (ended.exit_status, describe(ended)) == (127, "`folder` not found")
 
 
 def test_directory(site: Site) -> None:
     """A directory has execute permission and is no program."""
     ended = site.end_of(site.attempt(("/etc",)))
-    assert (ended.exit_code, ended.reason) == (126, "`/etc` is a directory")
+    assert (ended.exit_status, describe(ended)) == (126, "`/etc` is a directory")
 
 
 def test_argument_too_long(site: Site) -> None:
     """The system's limit on one argument is named, and what was over it."""
     ended = site.end_of(site.attempt(("true", "x" * 131_072)))
-    assert (ended.exit_code, ended.reason) == (
+    assert (ended.exit_status, describe(ended)) == (
         126,
         "a string of 131073 bytes is over the limit of 131072 for one argument",
     )
@@ -201,26 +202,25 @@ def test_arguments_too_long(site: Site) -> None:
     limit = os.sysconf("SC_ARG_MAX")
     ended = site.end_of(site.attempt(("true", *["x" * 100_000] * (limit // 100_000 + 1))))
     assert ended.exit_code == 126
-    assert ended.reason is not None
-    assert ended.reason.endswith(f"bytes of arguments and environment are over the limit of {limit}")
+    assert (describe(ended) or "").endswith(f"bytes of arguments and environment are over the limit of {limit}")
 
 
 def test_nul_in_an_argument(site: Site) -> None:
     """What no program can be given is a failed session, not an error of runner's."""
     ended = site.end_of(site.attempt(("true", "a\0b")))
-    assert (ended.outcome, ended.exit_code) == (Outcome.FAILED, 126)
+    assert (ended.outcome, ended.exit_status) == (Outcome.FAILED, 126)
 
 
 def test_lone_surrogate_in_an_argument(site: Site) -> None:
     """The same for text that has no bytes."""
     ended = site.end_of(site.attempt(("true", "\ud800")))
-    assert (ended.outcome, ended.exit_code) == (Outcome.FAILED, 126)
+    assert (ended.outcome, ended.exit_status) == (Outcome.FAILED, 126)
 
 
 def test_missing_working_directory(site: Site) -> None:
     """A working directory that is not there fails its session with 126, and that is said."""
     ended = site.end_of(replace(site.attempt(("true",)), workdir="/no/such/folder"))
-    assert (ended.exit_code, ended.reason) == (126, "the working directory `/no/such/folder` does not exist")
+    assert (ended.exit_status, describe(ended)) == (126, "the working directory `/no/such/folder` does not exist")
 
 
 def test_stream_that_cannot_be_opened(site: Site) -> None:
@@ -241,7 +241,7 @@ def test_stream_that_cannot_be_opened(site: Site) -> None:
 def test_signal_is_named(site: Site) -> None:
     """128 and the number for a shell's eyes, the name for people's."""
     ended = site.end_of(site.attempt("kill -SEGV $$"))
-    assert (ended.exit_code, ended.reason) == (139, "killed by SIGSEGV")
+    assert (ended.exit_status, describe(ended)) == (139, "killed by SIGSEGV")
 
 
 def test_cpu_time_covers_children(site: Site) -> None:

@@ -22,6 +22,7 @@ from runner.backends.local.forkserver.eligibility import Hiding
 from runner.backends.local.forkserver.server import huge_pages, preload
 from runner.backends.local.forkserver.server.proctitle import Titles
 from runner.model import Attempt, AttemptEnd, Outcome
+from runner.reasons import describe
 from tests.backends.local.test_memory import MIB, RUNGS, groups_of
 from tests.backends.local.test_process_tree import Tree, each_tree
 from tests.contract import PATIENCE, AheadContract, Command, Site, ignore, until
@@ -361,7 +362,7 @@ def test_no_interpreter(site: WarmSite) -> None:
     """The session itself says what is wrong with it, as it would have without us."""
     attempt = replace(site.attempt(("no-such-python", "-c", "")), preload=("json",))
     [ended], [cold] = ends(site, [attempt])
-    assert (ended.exit_code, ended.reason) == (127, "`no-such-python` not found")
+    assert (ended.exit_status, describe(ended)) == (127, "`no-such-python` not found")
     assert cold == "no interpreter could be started for it: `no-such-python` not found"
 
 
@@ -641,7 +642,7 @@ def test_the_process_table_shows_the_session(tmp_path: Path) -> None:
 
 def test_a_signal_is_said_as_ever(site: WarmSite) -> None:
     ended = site.end_of(site.attempt(python("import os; os.kill(os.getpid(), 10)")))
-    assert (ended.outcome, ended.exit_code, ended.reason) == (Outcome.FAILED, 138, "killed by SIGUSR1")
+    assert (ended.outcome, ended.exit_status, describe(ended)) == (Outcome.FAILED, 138, "killed by SIGUSR1")
 
 
 def test_measures(site: WarmSite) -> None:

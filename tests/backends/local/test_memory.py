@@ -17,6 +17,7 @@ from runner.backends.local.backend import LocalBackend
 from runner.backends.local.cgroups import UnusableError, open_v1
 from runner.errors import EnvironmentFailed
 from runner.model import Attempt, AttemptEnd, Outcome
+from runner.reasons import describe
 from tests.backends.local.test_process_tree import hosted
 from tests.contract import Command, Site, unique, until
 from tests.local_host import lives, pids
@@ -54,11 +55,10 @@ def test_above_the_limit(site: Site) -> None:
     """A session that holds more than its limit ends as out-of-memory, with what it held and what it might."""
     attempt = limited(site, (sys.executable, "-c", HOG))
     ended = site.end_of(attempt)
-    assert (ended.outcome, ended.exit_code) == (Outcome.OUT_OF_MEMORY, 137)
+    assert (ended.outcome, ended.exit_status) == (Outcome.OUT_OF_MEMORY, 137)
     assert ended.max_rss is not None
     assert ended.max_rss >= 99 * MIB
-    assert ended.reason is not None
-    assert ended.reason.endswith(" MiB of its 100 MiB of memory")
+    assert (describe(ended) or "").endswith(" MiB of its 100 MiB of memory")
     assert not groups_of(attempt)
 
 
@@ -79,7 +79,7 @@ def test_below_the_limit(site: Site) -> None:
     """A session within its limit is left alone, and so is its own way to fail."""
     attempt = limited(site, (sys.executable, "-c", "bytearray(40 << 20); raise SystemExit(3)"))
     ended = site.end_of(attempt)
-    assert (ended.outcome, ended.exit_code) == (Outcome.FAILED, 3)
+    assert (ended.outcome, ended.exit_status) == (Outcome.FAILED, 3)
     assert ended.max_rss is not None
     assert 40 * MIB < ended.max_rss < 100 * MIB
     assert not groups_of(attempt)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.backends.outcome import exit_text, signal_name
+from runner.reasons import exit_text, signal_name
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from runner.backends.outcome import exit_text, signal_name
         (3, "exit code 3"),
         (128, "exit code 128"),
         (137, "exit code 137 (SIGKILL)"),
-        (255, "exit code 255 (signal 127)"),
+        (255, "exit code 255"),
     ],
 )
 def test_exit_text(code: int, words: str) -> None:
