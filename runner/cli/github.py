@@ -23,11 +23,15 @@ from runner.results.rows import Result, results, to_row
 from runner.results.tails import failure, telling_log
 from runner.state import State
 from runner.text import variables
+from runner.units import counted
 
 TAIL_LINES = 20
 """Of the example's log, in a summary and in a group."""
 
 ANNOTATED_LINES = 5
+
+MOST_FOLDS = 10
+"""Causes that have a folded group in the log of a step."""
 
 
 class Fold:
@@ -71,9 +75,11 @@ def on_github(
         told = _Told(this, choice, state)
         for line in told.annotations(environ):
             err.write(f"{line}\n")
-        for cause in told.causes:
+        for cause in told.causes[:MOST_FOLDS]:
             title = f"{cause.how}: {told.named[cause.example.session]}"
             err.write(github.group(title, told.tails[cause.example.session], fold.token))
+        if len(told.causes) > MOST_FOLDS:
+            err.write(f"and {counted(len(told.causes) - MOST_FOLDS, 'more cause')}\n")
         try:
             _append(environ.get("GITHUB_STEP_SUMMARY"), told)
         except OSError as error:

@@ -42,6 +42,8 @@ def command(file: str, output: str, state: Path | None) -> None:
         return
     size = _write(Path(output), page)
     say(f"wrote {output} ({format_memory(size)})")
+    if script is None:
+        say(f"hint: the report has no plots: `{bundle.INSTALL}` adds them")
 
 
 def _write(path: Path, page: str) -> int:

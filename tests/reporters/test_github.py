@@ -179,6 +179,16 @@ def test_an_apply_in_a_step_annotates_each_cause_and_writes_the_summary(tmp_path
     assert text.count("\n| ") == 2 + 6
 
 
+def test_step_log_folds_at_most_ten_causes(tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text(
+        "exec: [sh, -c, 'echo $1 >&2; exit 1', sh, $x]\nresources: {cpu: 0.1}\n"
+        "ranges: {x: [a, b, c, d, e, f, g, h, i, j, k, l]}\n"
+    )
+    log = runner(tmp_path, "apply", GITHUB_ACTIONS="true").stderr
+    assert sum(one.name == "group" for one in commands(log)) == 1 + 10
+    assert log.endswith("\nand 2 more causes\n")
+
+
 def test_elsewhere_and_for_programs_nothing_is_added(tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text(SWEEP)
     assert not [one for one in runner(tmp_path, "apply").stderr.splitlines() if one.startswith("::group")]

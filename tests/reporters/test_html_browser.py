@@ -53,13 +53,20 @@ Open = Callable[..., Page]
 def show(page: Page, script: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Open]:
     """Open the report of a sweep that was applied as told; in the end nothing may have been complained of or asked for."""
 
-    def opened(text: str, tell: Callable[[Session], Told | None], width: int = 1280, scheme: str = "light") -> Page:
+    def opened(
+        text: str,
+        tell: Callable[[Session], Told | None],
+        width: int = 1280,
+        scheme: str = "light",
+        *,
+        plots: bool = True,
+    ) -> Page:
         plan = Plan.of(load(Source("sweep.yaml", text), tmp_path))
         apply_as_told(plan, tmp_path, tell)
         with open_for_reading(tmp_path, plan.sweep.name) as state:
             material = gather(plan, state, "sweep.yaml", None, BEGIN + 1000, "0.1.0")
         file = tmp_path / "report.html"
-        file.write_text(render(material, script), encoding="utf-8")
+        file.write_text(render(material, script if plots else None), encoding="utf-8")
         page.errors.clear()
         page.requests.clear()
         page.size(width, 900, phone=width < 600)
@@ -245,6 +252,15 @@ def test_a_filter_that_cannot_be_read_is_marked_and_leaves_the_rows(show: Open) 
         assert shown(page) == "6 sessions; not readable: the filter by duration"
     page.run("document.getElementById('clear').click()")
     assert (page.run("document.querySelectorAll('#table [aria-invalid]').length"), shown(page)) == (0, "6 sessions")
+
+
+def test_page_without_plots_works(show: Open) -> None:
+    page = show(GRID, graded, plots=False)
+    page.run(f"{heading('loss')}.click()")
+    assert column(page, "loss")[0] == "-1"
+    assert page.run("document.querySelectorAll('canvas, #metric').length") == 0
+    page.run("document.getElementById('theme').click()")
+    assert "pip install vl-convert-python" in page.run("document.querySelector('#plot').innerText")
 
 
 def test_a_cause_leads_to_its_sessions_and_markup_shows_as_text(show: Open) -> None:

@@ -1,22 +1,19 @@
-"""Vega-Lite as one script that needs no network, from `vl-convert-python`: the extra `runner[report]`."""
+"""Vega, Vega-Lite and Vega-Embed as one script that needs no network, from the optional package `vl-convert-python`."""
 
 from __future__ import annotations
 
-import shlex
-import sys
-
-from runner.errors import EnvironmentFailed
-
 VEGA_LITE = "6.4"
 
+INSTALL = "pip install vl-convert-python"
+"""The command that brings the plots."""
 
-def script() -> str:
-    """Vega, Vega-Lite and Vega-Embed, as `window.vegaEmbed`. Takes a second. Raises EnvironmentFailed without the extra."""
+
+def script() -> str | None:
+    """The script, which defines `window.vegaEmbed`; None without `vl-convert-python`. Takes about a second."""
     try:
         import vl_convert
-    except ImportError as error:
-        command = shlex.join([sys.executable, "-m", "pip", "install", "runner[report]"])
-        raise EnvironmentFailed("the plots of a report need `vl-convert-python`", f"install it: `{command}`") from error
+    except ImportError:
+        return None
     bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
-    # Its hundreds of short names stay its own, and nothing in it ends the element that it stands in.
+    # In a function, so that its short names stay local. "</script" would end the element that the script is in.
     return "(() => {" + bundle.replace("</script", "<\\/script") + "\n})();"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-from runner.reporters.html import gantt, sections, timeline, vega_lite
+from runner.reporters.html import bundle, gantt, sections, timeline, vega_lite
 from runner.reporters.html.chart_choice import Chart, choose
 from runner.reporters.html.data import MOST_BARS, Material
 from runner.reporters.html.dataset import ABOUT, Field, Sheet, sheet
@@ -44,8 +44,8 @@ SPREAD: Mapping[str, str] = {
 """What is said of it where there is any."""
 
 
-def render(material: Material, script: str) -> str:
-    """The whole file. `script` is what `vega.script` gives."""
+def render(material: Material, script: str | None) -> str:
+    """The whole file. `script` draws the plots (see `bundle.script`); without it the page has none and says how to get them."""
     rows = sheet(material.rows, material.columns)
     chart = choose(rows, material.axes)
     style = _resource("page.css")
@@ -55,9 +55,9 @@ def render(material: Material, script: str) -> str:
         tag(
             "main",
             _section("Overview", sections.overview(material)),
-            _section("Plot", _plot(material, rows, chart)),
+            _section("Plot", _plot(material, rows, chart, drawn=script is not None)),
             _section("Sessions", _sessions(material)),
-            _section("Timeline", _timeline(material)),
+            _section("Timeline", _timeline(material) if script is not None else _no_plots()),
             _section("Failures", sections.failures(material)),
             _section("Provenance", sections.provenance(material)),
             id="main",
@@ -65,8 +65,9 @@ def render(material: Material, script: str) -> str:
         data_block("data-sheet", rows.to_json()),
         data_block("data-page", _page_data(material, rows, chart)),
     )
+    scripts = [program] if script is None else [script, program]
     policy = (
-        f"default-src 'none'; script-src {_hash(script)} {_hash(program)}; style-src 'unsafe-inline'; img-src data: blob:; "
+        f"default-src 'none'; script-src {' '.join(map(_hash, scripts))}; style-src 'unsafe-inline'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
     )
     head = joined(
@@ -77,8 +78,8 @@ def render(material: Material, script: str) -> str:
         tag("title", f"{material.name} · runner"),
         Markup(f"<style>{style}{_status_colours()}</style>"),
     )
-    scripts = Markup(f"<script>{script}</script><script>{program}</script>")
-    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>{body}\n{scripts}</body></html>\n'
+    tail = "".join(f"<script>{text}</script>" for text in scripts)
+    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>{body}\n{tail}</body></html>\n'
 
 
 def _header(material: Material) -> Markup:
@@ -106,7 +107,11 @@ def _section(name: str, content: Markup) -> Markup:
     return tag("section", tag("h2", name, id=f"{key}-title"), content, id=key, aria_labelledby=f"{key}-title")
 
 
-def _plot(material: Material, rows: Sheet, chart: Chart) -> Markup:
+def _no_plots() -> Markup:
+    return tag("p", "This report has no plots. To add them, run ", tag("code", bundle.INSTALL), " and write it again.")
+
+
+def _plot(material: Material, rows: Sheet, chart: Chart, *, drawn: bool) -> Markup:
     if chart.kind == "none":
         return tag("p", "No variable varies: there is nothing to plot over.")
     metrics = [field for field in rows.of_kind("metric", "measured") if field.numeric]
@@ -120,6 +125,9 @@ def _plot(material: Material, rows: Sheet, chart: Chart) -> Markup:
     if together:
         explained += f" Taken together: {', '.join(together)}."
     groups = group(material.rows, [_column(material, one.field.label) for one in chart.over], material.columns.numbers)
+    values = sections.numbers(chart, groups, material.columns.numbers, material.command("results"))
+    if not drawn:
+        return joined(_no_plots(), values)
     return joined(
         tag("p", tag("label", "Metric ", tag("select", *options, id="metric")), class_="controls"),
         tag(
@@ -127,7 +135,7 @@ def _plot(material: Material, rows: Sheet, chart: Chart) -> Markup:
             tag("div", id="chart", class_="chart", data_kind=chart.kind),
             tag("figcaption", explained, " ", tag("span", id="chart-note")),
         ),
-        sections.numbers(chart, groups, material.columns.numbers, material.command("results")),
+        values,
     )
 
 
