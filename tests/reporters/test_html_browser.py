@@ -43,7 +43,9 @@ def page() -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def script() -> str:
-    return bundle.script()
+    found = bundle.script()
+    assert found is not None
+    return found
 
 
 Open = Callable[..., Page]
