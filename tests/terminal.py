@@ -1,4 +1,4 @@
-"""A real pseudo-terminal, with a program in its foreground and an emulator that says what one would see."""
+"""A pseudo-terminal with a program in its foreground, and an emulator for what the screen shows."""
 
 from __future__ import annotations
 
@@ -20,58 +20,64 @@ import pyte
 
 from tests.processes import wait_for
 
-CONTROLLED = (
+TAKE_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 )
-"""Makes its stdin the terminal that controls it, as a shell has it."""
+"""Makes stdin the controlling terminal, as a shell does, and executes a command."""
+
+TIMEOUT = 300
+"""Seconds until a process or a condition counts as hung."""
 
 
 class Terminal:
-    """`written` is all that the program has written; `shown` what the screen shows of it."""
+    """The program's terminal, read by a thread."""
 
     def __init__(self, master: int, process: subprocess.Popen[bytes], columns: int, lines: int) -> None:
         self.process = process
         self.written = b""
+        """All that the program has written."""
         self._master = master
         self._screen = pyte.HistoryScreen(columns, lines, history=10_000, ratio=0.5)
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
         self.resumed = threading.Event()
+        """Cleared: nothing is read, as after Ctrl-S."""
         self.resumed.set()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
     @property
     def shown(self) -> list[str]:
+        """The lines on the screen."""
         with self._lock:
             return [line.rstrip() for line in self._screen.display]
 
     @property
     def text(self) -> str:
-        """All lines, those that have scrolled away included."""
+        """All lines, including those that have scrolled away."""
         with self._lock:
             width = self._screen.columns
-            gone = ["".join(line[at].data for at in range(width)).rstrip() for line in self._screen.history.top]
-            return "\n".join([*gone, *(line.rstrip() for line in self._screen.display)])
+            scrolled = ["".join(line[at].data for at in range(width)).rstrip() for line in self._screen.history.top]
+            return "\n".join([*scrolled, *(line.rstrip() for line in self._screen.display)])
 
     def type(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
     def resize(self, columns: int, lines: int) -> None:
-        """As a terminal emulator does it: the kernel tells the foreground by SIGWINCH."""
+        """Change the size as a terminal emulator does; the kernel sends SIGWINCH."""
         with self._lock:
             self._screen.resize(lines, columns)
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def wait_for(self, text: str) -> None:
-        wait_for(lambda: text in self.text)
+        wait_for(lambda: text in self.text, TIMEOUT)
 
     def _read(self) -> None:
         while True:
             self.resumed.wait()
             try:
                 chunk = os.read(self._master, 65536)
-            except OSError:  # nobody has the other end any more
+            except OSError:  # the program has closed the other end
                 return
             with self._lock:
                 self.written += chunk
@@ -79,18 +85,19 @@ class Terminal:
 
 
 @contextmanager
-def on_a_terminal(
+def run_on_terminal(
     command: list[str],
     folder: Path,
     columns: int = 80,
     lines: int = 24,
     environ: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Terminal]:
+    """Run a command on a terminal of its own; SIGTERM ends it with the block."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     inherited = {name: value for name, value in os.environ.items() if name not in ("CI", "NO_COLOR", "GITHUB_ACTIONS")}
     process = subprocess.Popen(
-        [sys.executable, "-c", CONTROLLED, *command],
+        [sys.executable, "-c", TAKE_TERMINAL, *command],
         cwd=folder,
         env={**inherited, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **environ},
         stdin=slave,
@@ -106,7 +113,7 @@ def on_a_terminal(
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
             os.killpg(process.pid, signal.SIGCONT)
-            process.wait(60)
+            process.wait(TIMEOUT)
         terminal.resumed.set()
-        terminal.reader.join(60)
+        terminal.reader.join(TIMEOUT)
         os.close(master)

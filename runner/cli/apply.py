@@ -33,7 +33,8 @@ from runner.cli.options import (
 )
 from runner.cli.streams import HURRIED_SECONDS, Outlets, outlets, say
 from runner.errors import InvalidInput
-from runner.reporters.progress.progress import Progress, redraws
+from runner.reporters.progress.output import supports_redraw
+from runner.reporters.progress.progress import Progress
 from runner.reporters.streams import EventLines
 from runner.state import State, open_for_writing
 from runner.units import counted
@@ -100,7 +101,7 @@ def command(
     def watch(opened: State, outlets: Outlets) -> Display:
         out = outlets.err
         mixed = form == "jsonl" and outlets.out.isatty()
-        live = redraws(out, os.environ) and not mixed
+        live = supports_redraw(out, os.environ) and not mixed
         progress = Progress(out, where_logs_lie(this, opened, arguments), live=live, verbose=verbose)
         lines = [EventLines(outlets.out)] if form == "jsonl" else []
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from runner.cli.options import Given, as_applied
 from runner.plan.builds import build_key
-from runner.reporters.progress.progress import Logs
-from runner.reporters.progress.tracker import Kind
+from runner.reporters.progress.progress import LogLocator
+from runner.reporters.progress.tracker import CauseCount
 from runner.results.tails import log_of
 from runner.state import State
 from runner.state.rows import AttemptRow
@@ -18,14 +18,14 @@ FAILED = "build failed"
 """How the reason of a session begins whose build failed."""
 
 
-def where_logs_lie(this: Given, state: State, arguments: str) -> Logs:
+def where_logs_lie(this: Given, state: State, arguments: str) -> LogLocator:
     """`arguments` are the sweep and its state as `runner logs` is to have them."""
     recipe, backend = this.plan.recipe, this.sweep.backend.kind
-    return Logs(
-        of=lambda session, attempt, began: log_of(state, recipe, session, attempt, backend, began=began),
+    return LogLocator(
+        attempt=lambda session, attempt, began: log_of(state, recipe, session, attempt, backend, began=began),
         build=lambda build: build_log(state, build).stderr,
-        command=lambda kind: log_command(kind, arguments),
-        name=lambda session: _name(state, session),
+        command=lambda cause: log_command(cause, arguments),
+        describe=lambda session: _name(state, session),
     )
 
 
@@ -34,10 +34,10 @@ def _name(state: State, session: str) -> str:
     return variables(found[0].params, found[0].repeat) if found else session
 
 
-def log_command(kind: Kind, arguments: str) -> str:
+def log_command(cause: CauseCount, arguments: str) -> str:
     """The command that shows the whole log of a cause's example."""
-    stream = "" if kind.log.suffix == ".out" else " --stderr"
-    return f"runner logs {arguments} {kind.example.session}{stream}"
+    stream = "" if cause.log.suffix == ".out" else " --stderr"
+    return f"runner logs {arguments} {cause.example.session}{stream}"
 
 
 class BuildLog(NamedTuple):

@@ -19,7 +19,7 @@ from runner.cli.watch import await_apply, follow
 from runner.errors import InvalidInput
 from runner.events import iso
 from runner.model import Session, Status
-from runner.reporters.progress.snapshot import Standing, standing
+from runner.reporters.progress.snapshot import Snapshot, take_snapshot
 from runner.reporters.progress.summary import cause_lines
 from runner.results.columns import STATUSES
 from runner.results.failures import CAUSED, how
@@ -60,8 +60,8 @@ def command(file: str, form: str, watch: bool, state: Path | None) -> None:
 
 def _show(this: Given, state: State | None, watch: bool, arguments: str) -> None:
     if watch and state is not None:
-        follow(lambda: standing(this.plan, state, causes=False))
-    for line in _told(_gather(this, state), standing(this.plan, state) if state else None, arguments):
+        follow(lambda: take_snapshot(this.plan, state, causes=False))
+    for line in _told(_gather(this, state), take_snapshot(this.plan, state) if state else None, arguments):
         click.echo(line)
 
 
@@ -140,7 +140,7 @@ def _apply(apply: ApplyRow) -> dict[str, Any]:
     }
 
 
-def _told(found: dict[str, Any], now: Standing | None, arguments: str) -> Iterator[str]:
+def _told(found: dict[str, Any], now: Snapshot | None, arguments: str) -> Iterator[str]:
     """The same for people, with what an apply itself shows: how far it is, or how it ended, and its failures by cause."""
     counts = ", ".join(f"{count:,} {status}" for status, count in found["counts"].items())
     yield f"{found['sweep']}: {counted(found['total'], 'session')} ({counts})"
@@ -164,9 +164,9 @@ def _told(found: dict[str, Any], now: Standing | None, arguments: str) -> Iterat
         yield f"  orphaned  {row['id']}  runs as {row['job']} at {row['backend']}; `runner apply` ends it"
     if idle := found["orphaned"] - len(found["orphaned_running"]):
         yield f"{idle:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)"
-    if now is not None and now.tally.kinds:
+    if now is not None and now.tracker.causes:
         yield ""
-        yield from cause_lines(now.tally.kinds.values(), lambda kind: log_command(kind, arguments))
+        yield from cause_lines(now.tracker.causes.values(), lambda cause: log_command(cause, arguments))
 
 
 def _applied(apply: dict[str, Any], what: str) -> Iterator[str]:

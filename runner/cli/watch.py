@@ -16,16 +16,16 @@ import click
 
 from runner.cli.streams import say
 from runner.config.sweep import Sweep
+from runner.reporters.progress.output import supports_redraw
 from runner.reporters.progress.plain import QUIET_SECONDS
-from runner.reporters.progress.progress import redraws
-from runner.reporters.progress.snapshot import Standing
-from runner.reporters.progress.tracker import Tally
+from runner.reporters.progress.snapshot import Snapshot
+from runner.reporters.progress.tracker import Tracker
 from runner.reporters.progress.wording import summary_line
 from runner.reporters.streams import Writer
 from runner.state import open_for_reading
 
 if TYPE_CHECKING:
-    from runner.reporters.progress.live import Live
+    from runner.reporters.progress.live import LiveDisplay
 
 LOOK_SECONDS = 1.0
 
@@ -43,23 +43,23 @@ def await_apply(sweep: Sweep, directory: Path | None) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def follow(look: Callable[[], Standing]) -> None:
+def follow(look: Callable[[], Snapshot]) -> None:
     """Draw what `look` finds on stdout: a block on a terminal, else a line now and then. Returns when no apply runs."""
     out = Writer(1, 100, encoding=sys.stdout.encoding, gaps=True)
-    if redraws(out, os.environ):
+    if supports_redraw(out, os.environ):
         _draw(look, out)
     else:
         _sum_up(look)
 
 
-def _draw(look: Callable[[], Standing], out: Writer) -> None:
-    from runner.reporters.progress.live import Live
+def _draw(look: Callable[[], Snapshot], out: Writer) -> None:
+    from runner.reporters.progress.live import LiveDisplay
 
-    live = Live(out, Tally())
+    live = LiveDisplay(out, Tracker())
     try:
         with _stoppable(live) as draw:
             for now in _while_live(look):
-                live.tally = now.tally
+                live.tracker = now.tracker
                 draw()
     finally:
         live.hide()
@@ -67,7 +67,7 @@ def _draw(look: Callable[[], Standing], out: Writer) -> None:
 
 
 @contextmanager
-def _stoppable(live: Live) -> Iterator[Callable[[], None]]:
+def _stoppable(live: LiveDisplay) -> Iterator[Callable[[], None]]:
     """Have Ctrl-Z take the block away before it stops this process, as it would anyway, and draw it again when that goes on.
 
     Yields what draws it; a signal that comes in the midst of that waits for its end.
@@ -108,15 +108,15 @@ def _stoppable(live: Live) -> Iterator[Callable[[], None]]:
             signal.signal(number, handler)
 
 
-def _sum_up(look: Callable[[], Standing]) -> None:
+def _sum_up(look: Callable[[], Snapshot]) -> None:
     said = -QUIET_SECONDS
     for now in _while_live(look):
         if time.monotonic() - said >= QUIET_SECONDS:
             said = time.monotonic()
-            click.echo(summary_line(now.tally, time.time()))
+            click.echo(summary_line(now.tracker, time.time()))
 
 
-def _while_live(look: Callable[[], Standing]) -> Iterator[Standing]:
+def _while_live(look: Callable[[], Snapshot]) -> Iterator[Snapshot]:
     """What it finds, as often as is cheap, while an apply runs."""
     while True:
         began = time.thread_time()

@@ -114,4 +114,4 @@ def test_what_people_are_told() -> None:
     assert usage_line(run.executor.usage) == "in use: cpu 83%, mem 33%; limited by cpu 67% of the time"
     idle = Apply(each(Script(duration=10)), capacity={"cpu": 4})
     apply(idle, sweep(1, cpu=1))
-    assert usage_line(idle.executor.usage) == "in use: cpu 25%; nothing waited for room"
+    assert usage_line(idle.executor.usage) == "in use: cpu 25%; no resource was a bottleneck"

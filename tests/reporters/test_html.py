@@ -29,7 +29,7 @@ from runner.reporters.html.data import Material, gather
 from runner.reporters.html.dataset import Field, Sheet, sheet
 from runner.reporters.html.html import data_block, escaped, tag
 from runner.reporters.html.page import render
-from runner.reporters.progress.snapshot import standing
+from runner.reporters.progress.snapshot import take_snapshot
 from runner.results.columns import number
 from runner.state import open_for_reading, open_for_writing
 from runner.state.merge.files import merge
@@ -283,7 +283,7 @@ def test_shards_that_ran_on_different_days_have_their_own_capacity_and_time(tmp_
     assert "<dt>last applies</dt><dd><b>3.0s</b>" in sections.overview(material)
     with open_for_reading(tmp_path, "sweep") as state:
         assert state is not None
-        assert list(standing(plan, state).lines()) == ["3 succeeded in 3.0s"]
+        assert list(take_snapshot(plan, state).lines()) == ["3 succeeded in 3.0s"]
 
 
 def test_a_dead_apply_takes_no_longer_the_later_one_looks(tmp_path: Path) -> None:
@@ -304,11 +304,11 @@ def test_an_apply_with_nothing_to_do_is_not_what_is_told_of(tmp_path: Path) -> N
     assert "<dt>last apply</dt><dd><b>1.5s</b>" in sections.overview(material)
     with open_for_reading(tmp_path, "sweep") as state:
         assert state is not None
-        assert list(standing(plan, state).lines()) == ["1 succeeded in 1.5s"]
+        assert list(take_snapshot(plan, state).lines()) == ["1 succeeded in 1.5s"]
     idle(tmp_path / "new", plan, BEGIN)
     with open_for_reading(tmp_path / "new", "sweep") as state:
         assert state is not None
-        assert list(standing(plan, state).lines()) == ["nothing to run in 4ms"]
+        assert list(take_snapshot(plan, state).lines()) == ["nothing to run in 4ms"]
 
 
 def idle(folder: Path, plan: Plan, at: float) -> None:

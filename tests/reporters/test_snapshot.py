@@ -24,9 +24,9 @@ from runner.model import Outcome, Session, Usage
 from runner.plan.plan import Plan
 from runner.reporters.html.data import gather
 from runner.reporters.progress.block import render
-from runner.reporters.progress.snapshot import standing
+from runner.reporters.progress.snapshot import take_snapshot
 from runner.reporters.progress.summary import cause_lines
-from runner.reporters.progress.tracker import Tally
+from runner.reporters.progress.tracker import Tracker
 from runner.results.rows import results
 from runner.state import open_for_reading, open_for_writing
 from runner.state.merge.files import merge
@@ -62,14 +62,14 @@ def facts(plan: Plan) -> list[Event]:
 
 
 def test_a_live_sweep_looks_the_same_from_the_state(tmp_path: Path, plan: Plan) -> None:
-    seen = Tally()
+    seen = Tracker()
     with open_for_writing(tmp_path, "s") as state:
         for event in facts(plan):
             state.journal.record(event)
             seen.take(event)
         with open_for_reading(tmp_path, "s") as read:
             assert read is not None
-            found = standing(plan, read)
+            found = take_snapshot(plan, read)
             statuses = Counter(result.status for result in results(plan, read))
             explained = gather(plan, read, "s.yaml", None, BEGIN + 60, "0.1.0").causes
             planned = Counter(state.journal.statuses(live=True).values())
@@ -78,11 +78,11 @@ def test_a_live_sweep_looks_the_same_from_the_state(tmp_path: Path, plan: Plan) 
     assert planned == {"succeeded": 16, "failed": 4, "running": 8}
     assert [len(one.cause.failures) for one in explained] == [4]
     now = BEGIN + 60
-    block = [line.plain for line in render(found.tally, now, 100)]
+    block = [line.plain for line in render(found.tracker, now, 100)]
     assert block == [line.plain for line in render(seen, now, 100)]
     assert block[1].startswith("16 succeeded  4 failed  2 retries  4 running  2 waiting")
     assert "  2 waiting to be tried again, next in 1m 09s" in block
-    assert [kind.count for kind in found.tally.kinds.values()] == [4]
+    assert [kind.count for kind in found.tracker.causes.values()] == [4]
 
 
 @pytest.mark.parametrize("end", ["death", "a stop", "an interruption"])
@@ -97,13 +97,13 @@ def test_what_is_tried_again_no_more_has_failed(tmp_path: Path, plan: Plan, end:
             state.journal.record(reached)
             with open_for_reading(tmp_path, "s") as read:
                 assert read is not None
-                found = standing(plan, read)
+                found = take_snapshot(plan, read)
     if end == "death":
         with open_for_reading(tmp_path, "s") as read:
             assert read is not None
-            found = standing(plan, read)
-    assert not found.tally.again
-    assert found.tally.outcomes[Outcome.FAILED] == 6
+            found = take_snapshot(plan, read)
+    assert not found.tracker.retries_due
+    assert found.tracker.outcomes[Outcome.FAILED] == 6
 
 
 def test_an_ended_sweep_has_counts_time_capacity_and_causes(tmp_path: Path, plan: Plan) -> None:
@@ -116,12 +116,12 @@ def test_an_ended_sweep_has_counts_time_capacity_and_causes(tmp_path: Path, plan
     apply_as_told(plan, tmp_path, tell, slots=4, capacity={"cpu": 16}, usage=usage)
     with open_for_reading(tmp_path, "s") as read:
         assert read is not None
-        found = standing(plan, read)
+        found = take_snapshot(plan, read)
     assert list(found.lines()) == [
         "30 succeeded, 10 failed in 1m 40s",
-        "in use: cpu 50%; nothing waited for room",
+        "in use: cpu 50%; no resource was a bottleneck",
     ]
-    lines = list(cause_lines(found.tally.kinds.values(), lambda kind: f"logs {kind.example.session}"))
+    lines = list(cause_lines(found.tracker.causes.values(), lambda kind: f"logs {kind.example.session}"))
     assert lines[0] == "10 failed, 1 cause"
     assert lines[2] == "10 failed (exit code 1), such as x=0:"
     assert lines[3] == "    boom 0"
@@ -154,11 +154,11 @@ def test_states_that_were_merged_are_told_as_one(tmp_path: Path, plan: Plan) -> 
                 merge(state, other)
     with open_for_reading(tmp_path, "s") as read:
         assert read is not None
-        found = standing(plan, read)
+        found = take_snapshot(plan, read)
         assert {apply.host for apply in found.applies} == set(halves)
         assert list(found.lines()) == [
             "38 succeeded, 2 not run in 31.7s",
-            "in use: cpu 73%; nothing waited for room",
+            "in use: cpu 73%; no resource was a bottleneck",
         ]
 
 
@@ -171,4 +171,4 @@ def test_before_the_first_apply_there_is_nothing_to_say(tmp_path: Path, plan: Pl
         pass
     with open_for_reading(tmp_path, "s") as read:
         assert read is not None
-        assert list(standing(plan, read).lines()) == []
+        assert list(take_snapshot(plan, read).lines()) == []

@@ -1,4 +1,4 @@
-"""The block at the bottom of a terminal, as a pure function of a tally, the time and the width."""
+"""The block at the bottom of a terminal, as a pure function of the tracker, the time and the terminal's size."""
 
 from __future__ import annotations
 
@@ -10,55 +10,71 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from runner.model import Outcome
-from runner.reporters.progress.tracker import Running, Tally
-from runner.reporters.progress.wording import activity, coming, counts, in_use, named, pace, tried_again, whole
+from runner.reporters.progress.tracker import RunningAttempt, Tracker
+from runner.reporters.progress.wording import (
+    activity,
+    counts,
+    describe,
+    eta,
+    in_use,
+    pace,
+    retries_due,
+    whole_seconds,
+)
 
-MOST_LISTED = 5
-"""Running sessions, and reasons to wait, that are named."""
+MOST_REASONS = 5
+"""Reasons to wait that are listed."""
 
-WORTH_SECONDS = 1.0
-"""How long a session runs before it is named: short ones would only flicker."""
+LEAST_RUNNING = 5
+"""Running sessions that are listed on a terminal of any height; a tall one lists more, with half of its lines for the block."""
 
-SHORTEST_BAR, LONGEST_BAR = 10, 60
+LISTED_SECONDS = 1.0
+"""How long a session runs before it is listed: shorter ones would flicker."""
+
+SHORTEST_BAR = 10
+"""Cells; without room for them there is no bar."""
+
 GAP = "  "
 
 
-def render(tally: Tally, now: float, width: int, encoding: str = "utf-8") -> list[Text]:
-    """The block's lines, none wider than `width` cells, and of characters that `encoding` has. Nothing before an apply began."""
-    if tally.began is None:
+def render(tracker: Tracker, now: float, width: int, height: int = 24, encoding: str = "utf-8") -> list[Text]:
+    """The lines of the block for a terminal of `width` cells and `height` lines, which keep one line free.
+
+    No line is wider than `width`; every character exists in `encoding`. Empty before the apply has started.
+    """
+    if tracker.began is None:
         return []
-    lines = [_bar(tally, now, width, encoding)]
-    timing = [whole(tally.elapsed(now)), pace(tally, now)]
-    lines += _flow([*map(_coloured, counts(tally)), *activity(tally), *filter(None, timing)], width)
-    lines += [Text(line.plain, "dim") for line in _flow(in_use(tally), width)]
-    listed = [one for one in tally.longest(MOST_LISTED) if now - (one.started or now) >= WORTH_SECONDS]
-    lines += [_running(one, now) for one in listed]
-    more = sum(1 for one in tally.running.values() if one.started is not None) - len(listed)
-    if listed and more:
-        lines.append(Text(f"  and {more:,} more", "dim"))
-    if again := tried_again(tally, now):
-        wrapped = textwrap.wrap(again, max(width, SHORTEST_BAR), initial_indent="  ", subsequent_indent="  ")
-        lines += [Text(line, "yellow") for line in wrapped]
-    for reason, count in tally.waiting.most_common(MOST_LISTED):
-        lines.append(Text(f"  {count:,} waiting: {reason}", "yellow"))
-    return [fitted(line, width, encoding) for line in lines]
+    timing = [whole_seconds(tracker.elapsed(now)), pace(tracker, now)]
+    head = [_bar(tracker, now, width, encoding)]
+    head += _flow([*map(_coloured, counts(tracker)), *activity(tracker), *filter(None, timing)], width)
+    head += [Text(line.plain, "dim") for line in _flow(in_use(tracker), width)]
+    tail = [Text(line, "yellow") for line in _wrapped(retries_due(tracker, now), width)]
+    for reason, count in tracker.waiting.most_common(MOST_REASONS):
+        tail.append(Text(f"  {count:,} waiting: {reason}", "yellow"))
+    running = _running(tracker, now, max(LEAST_RUNNING, height // 2 - len(head) - len(tail)))
+    return [fit(line, width, encoding) for line in (head + running + tail)[: max(0, height - 1)]]
 
 
-def fitted(line: Text, width: int, encoding: str) -> Text:
-    """The line with nothing in it that the terminal could take for more than letters, cut to `width` cells."""
-    plain = safe(line.plain, encoding)
+def _wrapped(text: str | None, width: int) -> list[str]:
+    return textwrap.wrap(text, max(width, SHORTEST_BAR), initial_indent="  ", subsequent_indent="  ") if text else []
+
+
+def fit(line: Text, width: int, encoding: str) -> Text:
+    """The line without control characters, cut to `width` cells, as `encoding` can write it."""
+    plain = printable(line.plain, encoding)
     if cell_len(plain) > width:
         end = "…" if encodable("…", encoding) else "..."[:width]
         plain = set_cell_size(plain, max(0, width - cell_len(end))) + end
     if plain == line.plain:
         return line
     cut = Text(plain, line.style)
-    for start, end_, style in line.spans:  # what comes before the first change keeps its colour
+    for start, end_, style in line.spans:  # exact up to the first character that was replaced
         cut.stylize(style, min(start, len(plain)), min(end_, len(plain)))
     return cut
 
 
-def safe(text: str, encoding: str) -> str:
+def printable(text: str, encoding: str) -> str:
+    """The text with control characters as `�` and characters that `encoding` lacks as escapes."""
     shown = "".join(char if char.isprintable() else "�" for char in text)
     return shown.encode(encoding, "backslashreplace").decode(encoding)
 
@@ -71,19 +87,20 @@ def encodable(text: str, encoding: str) -> bool:
     return True
 
 
-def _bar(tally: Tally, now: float, width: int, encoding: str) -> Text:
-    share = tally.done / tally.to_run if tally.to_run else 1.0
-    far = [f"{tally.done:,}/{tally.to_run:,}", f"{math.floor(share * 100)}%"]
-    right = GAP.join([*far, *filter(None, [coming(tally, now)])])
-    name = safe(tally.name, encoding)
+def _bar(tracker: Tracker, now: float, width: int, encoding: str) -> Text:
+    """Name, bar, counts and ETA over the whole width; a narrow terminal lacks the name, then the bar."""
+    share = tracker.done / tracker.to_run if tracker.to_run else 1.0
+    progress = [f"{tracker.done:,}/{tracker.to_run:,}", f"{math.floor(share * 100)}%"]
+    right = GAP.join([*progress, *filter(None, [eta(tracker, now)])])
+    name = printable(tracker.name, encoding)
     room = width - cell_len(right) - len(GAP)
     left = name + GAP if room - cell_len(name + GAP) >= SHORTEST_BAR else ""
-    cells = min(LONGEST_BAR, room - cell_len(left))
+    cells = room - cell_len(left)
     if cells < SHORTEST_BAR:
         return Text(right)
     full, empty = "━─" if encodable("━─", encoding) else "#-"
     done = math.floor(cells * share)
-    bad = min(done, math.ceil(done * tally.bad / tally.done)) if tally.done else 0
+    bad = min(done, math.ceil(done * tracker.unsuccessful / tracker.done)) if tracker.done else 0
     return Text.assemble(
         (left, "bold"),
         (full * (done - bad), "green"),
@@ -100,7 +117,7 @@ def _coloured(count: str) -> Text:
 
 
 def _flow(parts: Iterable[str | Text], width: int) -> list[Text]:
-    """The parts in as few lines as hold them."""
+    """The parts in as few lines as possible."""
     lines: list[Text] = []
     for part in parts:
         if lines and lines[-1].cell_len + len(GAP) + cell_len(str(part)) <= width:
@@ -110,7 +127,17 @@ def _flow(parts: Iterable[str | Text], width: int) -> list[Text]:
     return lines
 
 
-def _running(running: Running, now: float) -> Text:
-    took = whole(now - (running.started or now))
-    again = f" (attempt {running.attempt})" if running.attempt > 1 else ""
-    return Text.assemble((f"{took:>9}", "cyan"), GAP, named(running.session) + again)
+def _running(tracker: Tracker, now: float, most: int) -> list[Text]:
+    """At most `most` running sessions, the longest first, and how many more there are."""
+    started = sum(one.started is not None for one in tracker.running.values())
+    listed = [one for one in tracker.longest(most) if now - (one.started or now) >= LISTED_SECONDS]
+    lines = [_running_line(one, now) for one in listed]
+    if listed and started > len(listed):
+        lines.append(Text(f"  and {started - len(listed):,} more", "dim"))
+    return lines
+
+
+def _running_line(running: RunningAttempt, now: float) -> Text:
+    took = whole_seconds(now - (running.started or now))
+    retry = f" (attempt {running.attempt})" if running.attempt > 1 else ""
+    return Text.assemble((f"{took:>9}", "cyan"), GAP, describe(running.session) + retry)

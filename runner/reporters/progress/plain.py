@@ -1,4 +1,4 @@
-"""Progress off a terminal, in a pipe or a CI job's log: never silent for long, and never a flood."""
+"""Progress in a pipe or the log of a CI job: a summary line every 30 seconds, and a bounded number of other lines."""
 
 from __future__ import annotations
 
@@ -6,71 +6,71 @@ from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from runner.reporters.progress.tracker import Tally
+from runner.reporters.progress.tracker import Tracker
 from runner.reporters.progress.wording import summary_line
 
 QUIET_SECONDS = 30.0
-"""Between two summary lines."""
+"""The interval between two summary lines."""
 
-EACH_CAUSE = 3
-"""So many failures of one cause have a line of their own; the others are counted."""
+MOST_OF_A_KIND = 3
+"""Lines of one kind that are written; more are counted."""
 
 MOST_LINES = 20
-"""Lines between two summary lines, whatever happens."""
+"""Lines of all kinds between two summary lines; more are counted."""
 
-MOST_FOLDED = 5
-"""Causes that a summary line is followed by."""
+MOST_KINDS = 5
+"""Kinds that are listed with their counts after a summary line."""
 
 
 @dataclass(slots=True)
-class Folded:
-    """What many lines have become: one text, and how many they were."""
+class OmittedLines:
+    """Lines of one kind that were not written."""
 
     text: str
     count: int = 0
 
 
-class Plain:
-    """Writes lines at once. Of what shares a `kind` only the first few; all of them are in the counts."""
+class PlainDisplay:
+    """Writes lines at once, of each kind the first few."""
 
     seconds = 1.0
 
-    def __init__(self, write: Callable[[str], None], tally: Tally) -> None:
-        self._write = write
-        self._tally = tally
-        self._summed_up: float | None = None
+    def __init__(self, write: Callable[[str], None], tracker: Tracker) -> None:
+        self._out = write
+        self._tracker = tracker
+        self._last_summary: float | None = None
         self._lines = 0
-        self._seen: Counter[Hashable] = Counter()
-        self._folded: dict[Hashable, Folded] = {}
+        self._written: Counter[Hashable] = Counter()
+        self._omitted: dict[Hashable, OmittedLines] = {}
 
-    def say(self, text: str) -> None:
-        """What is said in any case."""
-        self._write(text + "\n")
+    def write(self, text: str) -> None:
+        """Write lines that are never left out."""
+        self._out(text + "\n")
 
-    def mention(self, text: str, kind: Hashable, folded: str) -> None:
-        """What is said unless there is too much of it; `folded` stands for it then, after the next summary line."""
-        self._seen[kind] += 1
-        if self._seen[kind] <= EACH_CAUSE and self._lines < MOST_LINES:
+    def write_some(self, text: str, kind: Hashable, kind_text: str) -> None:
+        """Write lines, or count them where there were too many; the count is written as `kind_text` with the next summary."""
+        self._written[kind] += 1
+        if self._written[kind] <= MOST_OF_A_KIND and self._lines < MOST_LINES:
             self._lines += 1
-            self.say(text)
+            self.write(text)
         else:
-            self._folded.setdefault(kind, Folded(folded)).count += 1
+            self._omitted.setdefault(kind, OmittedLines(kind_text)).count += 1
 
     def tick(self, now: float) -> None:
-        """Sum up, if it is time to. `now` is Unix time."""
-        if self._summed_up is None:
-            self._summed_up = self._tally.began
-        elif now - self._summed_up >= QUIET_SECONDS:
-            self._summed_up = now
-            self.say(summary_line(self._tally, now))
-            self.unfold()
+        """Write a summary line if one is due. `now` is Unix time."""
+        if self._last_summary is None:
+            self._last_summary = self._tracker.began
+        elif now - self._last_summary >= QUIET_SECONDS:
+            self._last_summary = now
+            self.write(summary_line(self._tracker, now))
+            self.write_omitted()
 
-    def unfold(self) -> None:
-        """Say how much was not said since the last time."""
-        common = sorted(self._folded.values(), key=lambda folded: -folded.count)
-        for folded in common[:MOST_FOLDED]:
-            self.say(f"  {folded.count:,} more {folded.text}")
-        if rest := sum(folded.count for folded in common[MOST_FOLDED:]):
-            self.say(f"  {rest:,} more of other causes")
-        self._folded.clear()
+    def write_omitted(self) -> None:
+        """Write how many lines of which kinds were left out since the last call."""
+        ordered = sorted(self._omitted.values(), key=lambda omitted: -omitted.count)
+        for omitted in ordered[:MOST_KINDS]:
+            self.write(f"  {omitted.count:,} more {omitted.text}")
+        if rest := sum(omitted.count for omitted in ordered[MOST_KINDS:]):
+            self.write(f"  {rest:,} more of other causes")
+        self._omitted.clear()
         self._lines = 0

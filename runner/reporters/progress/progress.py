@@ -1,4 +1,4 @@
-"""What a person watching an apply is told, while it runs and at its end. Consumes events; writes only to stderr."""
+"""The progress of an apply for people, while it runs and at its end. Consumes events; writes only to stderr."""
 
 from __future__ import annotations
 
@@ -20,154 +20,162 @@ from runner.events import (
     StopReached,
 )
 from runner.model import Outcome, Session
-from runner.reporters.progress.plain import Plain
+from runner.reporters.progress.output import Output
+from runner.reporters.progress.plain import PlainDisplay
 from runner.reporters.progress.summary import TAIL_LINES, cause_lines, ended_lines
-from runner.reporters.progress.terminal import Terminal, redraws
-from runner.reporters.progress.tracker import Kind, Running, Tally
-from runner.reporters.progress.wording import end_line, named
+from runner.reporters.progress.tracker import CauseCount, RunningAttempt, Tracker
+from runner.reporters.progress.wording import describe, end_line
 from runner.results.failures import CAUSED, Failure, how, key, last_line, last_lines, sans_numbers, told
-
-__all__ = ["Logs", "Progress", "redraws"]
 
 
 @dataclass(frozen=True)
-class Logs:
-    """Where logs lie: of an attempt, by its number and whether its command ever began, the one that tells why it failed; of a
-    build, its stderr. `command` shows a session's; without one, the end has no list of failures, nor the use of the capacity.
-    `name` has the variables of what an earlier apply began, by its id.
-    """
+class LogLocator:
+    """Finds logs and describes sessions."""
 
-    of: Callable[[Session, int, bool], Path]
+    attempt: Callable[[Session, int, bool], Path]
+    """The log that shows why an attempt failed, by its number and whether its command ever started."""
     build: Callable[[str], Path]
-    command: Callable[[Kind], str] | None = None
-    name: Callable[[str], str] = str
+    """The stderr of a build."""
+    command: Callable[[CauseCount], str] | None = None
+    """The command that shows a log. Without it, the end has no list of failures and no use of the capacity."""
+    describe: Callable[[str], str] = str
+    """The variables of a session that an earlier apply submitted, by its id."""
 
 
 class Progress:
-    """Shows an apply on `out`: with `live` a block that is drawn again, else lines. `verbose` has a line for every end.
+    """Shows an apply on `out`: with `live` a block that is redrawn, else lines.
 
-    `seconds` says how often `tick` is to be called. The clock gives Unix time.
+    `verbose` adds a line for every attempt that ends. `tick` is to be called every `seconds`. The clock gives Unix time.
     """
 
     def __init__(
-        self, out: Terminal, logs: Logs, *, live: bool, verbose: bool = False, clock: Callable[[], float] = time.time
+        self,
+        out: Output,
+        logs: LogLocator,
+        *,
+        live: bool,
+        verbose: bool = False,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self.tally = Tally()
+        self.tracker = Tracker()
         self._out = out
         self._logs = logs
         self._verbose = verbose
         self._clock = clock
-        self._told: set[str] = set()
-        self._waiting: dict[str, tuple[Failure, Session, Path]] = {}
-        """Failures that are to be tried again: where that does not come about, they stand."""
-        self._plain = Plain(out.write, self.tally)
+        self._written: set[str] = set()
+        """Texts that are written once, without their numbers."""
+        self._retrying: dict[str, tuple[Failure, Session, Path]] = {}
+        """Failures of sessions that wait for another attempt; they count if it does not come."""
+        self._plain = PlainDisplay(out.write, self.tracker)
         self._live = None
         if live:
-            from runner.reporters.progress.live import Live  # and with it rich, which is slow to import
+            from runner.reporters.progress.live import LiveDisplay  # imports rich, which is slow
 
-            self._live = Live(out, self.tally)
+            self._live = LiveDisplay(out, self.tracker)
         self.seconds = (self._live or self._plain).seconds
 
     def __call__(self, event: Event) -> None:
         match event:
             case AttemptEnded():
-                self._ended(event, self.tally.known(event.session))
+                self._ended(event, self.tracker.open_attempt(event.session))
             case AttemptSubmitted():
-                self._waiting.pop(event.session.id, None)
-            case AttemptWaiting() if self._live is None:  # where the block shows it
-                self._once(f"waiting: {event.reason}")
+                self._retrying.pop(event.session.id, None)
+            case AttemptWaiting() if self._live is None:  # the block shows it
+                self._write_once(f"waiting: {event.reason}")
             case AttemptStarted() if event.cold is not None:
-                self._once(f"started cold: {event.cold}")
+                self._write_once(f"started cold: {event.cold}")
             case BuildStarted():
-                self._mention(f"building: {event.command}", "building", "builds begun")
+                self._write_some(f"building: {event.command}", "building", "builds started")
             case BuildEnded() if event.outcome is not Outcome.SUCCEEDED:
                 why = event.reason or f"exit code {event.exit_code}"
                 tail = last_lines(self._logs.build(event.build), TAIL_LINES)
                 text = "\n".join([f"build {event.outcome}: {why}", *(f"    {line}" for line in tail)])
-                self._mention(text, ("build", why, sans_numbers(tail[-1]) if tail else ""), f"builds {event.outcome}")
+                self._write_some(
+                    text, ("build", why, sans_numbers(tail[-1]) if tail else ""), f"builds {event.outcome}"
+                )
             case StopReached():
-                self._say(f"stopping: {event.reason}", "yellow")
+                self._write(f"stopping: {event.reason}", "yellow")
             case ApplyInterrupted():
                 again = "" if event.now else " (once more to end it now)"
-                self._say(f"{event.reason}: ending what runs{again}", "yellow")
+                self._write(f"{event.reason}: ending what runs{again}", "yellow")
             case _:
                 pass
-        self.tally.take(event)
+        self.tracker.take(event)
 
     def tick(self) -> None:
-        """Draw, or sum up, if it is time to."""
+        """Draw a frame, or write a summary line, if one is due."""
         (self._live or self._plain).tick(self._clock())
 
     def hide(self) -> None:
-        """Leave the terminal to others."""
+        """Remove the block, before another program writes to the terminal."""
         if self._live:
             self._live.hide()
 
     def show(self) -> None:
-        """The terminal is ours again."""
+        """Draw the block again, below what another program has written."""
         if self._live:
             self._live.show()
 
     def finish(self, ended: ApplyEnded, left: int = 0, elsewhere: int = 0) -> None:
-        """The summary: counts, wall time, use of the capacity, and failures by cause.
+        """Write the summary: counts, wall time, use of the capacity, and failures by cause.
 
-        `left` sessions have not succeeded, and were not to run this time; `elsewhere` more have their jobs at another backend.
+        `left` sessions have not succeeded and were not selected; `elsewhere` more have jobs at another backend.
         """
         self.hide()
-        tally = self.tally
-        for failure, session, log in self._waiting.values():
-            tally.fails(failure, session, log)
-        running = len(tally.running)
+        tracker = self.tracker
+        for failure, session, log in self._retrying.values():
+            tracker.add_failure(failure, session, log)
+        running = len(tracker.running)
         not_run = max(0, ended.not_run - running)
         counts = {"not_run": not_run, "left_running": running, "left": left, "elsewhere": elsewhere}
         usage = ended.usage if self._logs.command else None
-        lines = list(ended_lines(ended.outcomes, tally.elapsed(ended.at), usage, **counts))
-        if self._logs.command is not None and tally.kinds:
-            lines += ["", *cause_lines(tally.kinds.values(), self._logs.command)]
+        lines = list(ended_lines(ended.outcomes, tracker.elapsed(ended.at), usage, **counts))
+        if self._logs.command is not None and tracker.causes:
+            lines += ["", *cause_lines(tracker.causes.values(), self._logs.command)]
         else:
-            self._plain.unfold()
+            self._plain.write_omitted()
         self._out.write("\n".join(lines) + "\n")
 
-    def _ended(self, event: AttemptEnded, known: Running | None) -> None:
+    def _ended(self, event: AttemptEnded, attempt: RunningAttempt | None) -> None:
         outcome = event.outcome
-        if known is None:
-            text = end_line(event, self._logs.name(event.session), None)
-            self._mention(text, ("left over", outcome), f"{outcome} that an earlier apply had begun")
-            return
-        if outcome not in CAUSED:
-            if self._verbose:
-                self._say(end_line(event, named(known.session), None), "" if outcome is Outcome.SUCCEEDED else "yellow")
-            return
-        log = self._logs.of(known.session, event.attempt, known.started is not None)
+        if attempt is None:
+            text = end_line(event, self._logs.describe(event.session), None)
+            self._write_some(text, ("recovery", outcome), f"{outcome}, submitted by an earlier apply")
+        elif outcome in CAUSED:
+            self._failed(event, attempt)
+        elif self._verbose:
+            style = "" if outcome is Outcome.SUCCEEDED else "yellow"
+            self._write(end_line(event, describe(attempt.session), None), style)
+
+    def _failed(self, event: AttemptEnded, attempt: RunningAttempt) -> None:
+        log = self._logs.attempt(attempt.session, event.attempt, attempt.started is not None)
         last = last_line(log)
-        failure = Failure(event.session, event.attempt, outcome, event.exit_code, event.reason, last)
-        name = named(known.session)
+        failure = Failure(event.session, event.attempt, event.outcome, event.exit_code, event.reason, last)
         again = event.retry_in is not None
         if again:
-            self._waiting[event.session] = (failure, known.session, log)
+            self._retrying[event.session] = (failure, attempt.session, log)
         else:
-            self.tally.fails(failure, known.session, log)
-        text = end_line(event, name, last)
+            self.tracker.add_failure(failure, attempt.session, log)
+        text, style = end_line(event, describe(attempt.session), last), "yellow" if again else "red"
         if self._verbose:
-            self._say(text, "yellow" if again else "red")
+            self._write(text, style)
         else:
-            folded = how(outcome, event.exit_code, event.reason) + (", tried again" if again else "")
-            kind = (again, key(failure))
-            self._mention(text, kind, ": ".join(filter(None, (folded, told(failure)))), "yellow" if again else "red")
+            end = how(event.outcome, event.exit_code, event.reason) + (", tried again" if again else "")
+            self._write_some(text, (again, key(failure)), ": ".join(filter(None, (end, told(failure)))), style)
 
-    def _once(self, text: str) -> None:
-        if (like := sans_numbers(text)) not in self._told:
-            self._told.add(like)
-            self._mention(text, like, text)
+    def _write_once(self, text: str) -> None:
+        if (pattern := sans_numbers(text)) not in self._written:
+            self._written.add(pattern)
+            self._write_some(text, pattern, text)
 
-    def _say(self, text: str, style: str = "") -> None:
+    def _write(self, text: str, style: str = "") -> None:
         if self._live:
-            self._live.say(text, style)
+            self._live.write(text, style)
         else:
-            self._plain.say(text)
+            self._plain.write(text)
 
-    def _mention(self, text: str, kind: object, folded: str, style: str = "") -> None:
+    def _write_some(self, text: str, kind: object, kind_text: str, style: str = "") -> None:
         if self._live:
-            self._live.say(text, style)
+            self._live.write(text, style)
         else:
-            self._plain.mention(text, kind, folded)
+            self._plain.write_some(text, kind, kind_text)

@@ -1,4 +1,4 @@
-"""The same as a display of an apply has, read from the state of a live or a finished one, from another terminal too."""
+"""The progress of the last apply, live or finished, read from the state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from runner.model import Outcome, Status, Usage
 from runner.plan.plan import Plan
 from runner.reporters.progress.summary import ended_lines
-from runner.reporters.progress.tracker import Tally
+from runner.reporters.progress.tracker import Tracker
 from runner.reporters.progress.wording import in_use, summary_line
 from runner.results.failures import CAUSED
 from runner.results.rows import Result, results
@@ -19,89 +19,88 @@ from runner.state.rows import ApplyRow, together
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A sweep's last apply, none if there was none, several where states were merged since; and how far it is, or they are.
+class Snapshot:
+    """A sweep's last apply and its progress."""
 
-    `tally` counts the failures of earlier applies to their causes, too.
-    `untried` counts the sessions that no apply has begun.
-    """
-
-    tally: Tally
+    tracker: Tracker
+    """Its causes include the failures of earlier applies."""
     applies: Sequence[ApplyRow]
+    """The last apply; empty without one, several after states were merged."""
     live: bool
     untried: int
+    """Sessions that no apply has submitted."""
 
     @property
     def seconds(self) -> float | None:
-        """How long any of them ran; None where one has no end, or there is none."""
+        """How long any of `applies` ran; None without one, or where one has no end."""
         return together(self.applies) if self.applies else None
 
     def lines(self) -> Iterator[str]:
-        """Counts, time and capacity, of what runs or of what has ended, as plain text."""
+        """Counts, time and use of the capacity as plain text."""
         if self.live and self.applies:
-            yield summary_line(self.tally, time.time())
-            if used := in_use(self.tally):
+            yield summary_line(self.tracker, time.time())
+            if used := in_use(self.tracker):
                 yield f"in use: {', '.join(used)}"
         elif self.seconds is not None:
             outcomes, not_run = self._counts()
-            running = len(self.tally.running)
+            running = len(self.tracker.running)
             counts = {"not_run": max(0, not_run - running), "left_running": running}
-            yield from ended_lines(outcomes, self.seconds, _together(self.applies), **counts)
+            yield from ended_lines(outcomes, self.seconds, _average_usage(self.applies), **counts)
 
     def _counts(self) -> tuple[Mapping[Outcome, int], int]:
-        """What became of the sessions, and how many were not run. Those that several applies had are counted once."""
+        """The sessions by outcome, and how many were not run; one that was in several applies counts once."""
         if len(self.applies) > 1:
-            return self.tally.outcomes, self.untried
+            return self.tracker.outcomes, self.untried
         (apply,) = self.applies
         return apply.outcomes, apply.not_run or 0
 
 
-def standing(plan: Plan, state: State, *, causes: bool = True) -> Standing:
-    """Look at every session of the plan; with `causes` also into the log of each that failed."""
-    tally = Tally()
+def take_snapshot(plan: Plan, state: State, *, causes: bool = True) -> Snapshot:
+    """Read the last attempt of every session; with `causes` also the log of each that failed."""
+    tracker = Tracker()
     applies = state.journal.last_applies()
     live = state.holder is not None
     for apply in applies[:1]:
-        tally.begin(apply.sweep, apply.started, apply.to_run, apply.capacity, apply.max_parallel)
+        tracker.begin(apply.sweep, apply.started, apply.to_run, apply.capacity, apply.max_parallel)
         if live:
-            tally.tried_again(*state.journal.retries(apply.number))
+            tracker.add_retries(*state.journal.retries(apply.number))
     numbers = frozenset(apply.number for apply in applies)
     untried = 0
     for result in results(plan, state):
         untried += result.last is None
-        _count(result, tally, numbers)
+        _count(result, tracker, numbers)
         if causes:
-            _explain(result, plan, state, tally)
-    return Standing(tally, applies, live, untried)
+            _add_failure(result, plan, state, tracker)
+    return Snapshot(tracker, applies, live, untried)
 
 
-def _count(result: Result, tally: Tally, applies: Container[int]) -> None:
+def _count(result: Result, tracker: Tracker, applies: Container[int]) -> None:
     session, last = result.session, result.last
     if last is None:
         return
     if result.again is not None:
-        tally.again[session.id] = result.again
+        tracker.retries_due[session.id] = result.again
     elif result.status == Status.RUNNING:
         if last.started is None and last.reason is None and last.backend == "local":
-            return  # it will have begun in a moment, or is ahead of its room
-        tally.submitted(session, last.number)
+            return  # about to start, or prefetched
+        tracker.submit(session, last.number)
         if last.started is not None:
-            tally.started(session.id, last.started)
+            tracker.start(session.id, last.started)
         elif last.reason is not None:
-            tally.waits(session.id, last.reason)
+            tracker.wait(session.id, last.reason)
     elif last.outcome is not None and last.apply in applies:
-        tally.ended_for_good(last.outcome, last.duration, last.started)
+        tracker.end(last.outcome, last.duration, last.started)
 
 
-def _explain(result: Result, plan: Plan, state: State, tally: Tally) -> None:
+def _add_failure(result: Result, plan: Plan, state: State, tracker: Tracker) -> None:
     session, last = result.session, result.last
     if last is not None and result.status in CAUSED:
         found = failure(state, plan.recipe, session, last)
-        tally.fails(found, session, telling_log(state, plan.recipe, session, last))
+        tracker.add_failure(found, session, telling_log(state, plan.recipe, session, last))
 
 
-def _together(applies: Sequence[ApplyRow]) -> Usage:
-    """Their use of the capacity, each for the time that it took: the average over all machines."""
+def _average_usage(applies: Sequence[ApplyRow]) -> Usage:
+    """The mean use of the capacity, weighted by the seconds of each apply."""
     usages = [apply.usage for apply in applies if apply.usage is not None]
     seconds = sum(usage.seconds for usage in usages)
 

@@ -1,20 +1,20 @@
-"""What stands below a sweep that has ended, or that `status` looks at: counts, and failures by cause."""
+"""The summary of an apply that has ended, also for `status`: counts, use of the capacity, failures by cause."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from runner.model import Outcome, Usage
-from runner.reporters.progress.tracker import Kind
-from runner.reporters.progress.wording import named, usage_line
+from runner.reporters.progress.tracker import CauseCount
+from runner.reporters.progress.wording import describe, usage_line
 from runner.results.failures import headline_of, how, last_lines, told
-from runner.units import format_duration
+from runner.units import counted, format_duration
 
 MOST_CAUSES = 10
 TAIL_LINES = 5
 
-WORTH_SECONDS = 1.0
-"""How long an apply takes at least for its use of the capacity to be worth a word."""
+LEAST_USAGE_SECONDS = 1.0
+"""Shorter applies have no line about their use of the capacity."""
 
 
 def counts_line(
@@ -26,8 +26,9 @@ def counts_line(
     left: int = 0,
     elsewhere: int = 0,
 ) -> str:
-    """`7 succeeded, 1 failed in 2m 05s`. `left` sessions have not succeeded, and were not to run this time; `elsewhere` more
-    have their jobs at another backend.
+    """`7 succeeded, 1 failed in 2m 05s`.
+
+    `left` sessions have not succeeded and were not selected; `elsewhere` more have jobs at another backend.
     """
     parts = [f"{count:,} {outcome}" for outcome in Outcome if (count := outcomes.get(outcome, 0))]
     if left_running:
@@ -44,34 +45,31 @@ def counts_line(
 
 
 def ended_lines(outcomes: Mapping[Outcome, int], seconds: float, usage: Usage | None, **counts: int) -> Iterator[str]:
-    """How an apply ended: the line of its counts, and, where it took long enough for it to mean anything, of its capacity."""
+    """The line of counts, and one about the use of the capacity if the apply was long enough."""
     yield counts_line(outcomes, seconds, **counts)
-    if usage is not None and usage.seconds >= WORTH_SECONDS:
+    if usage is not None and usage.seconds >= LEAST_USAGE_SECONDS:
         yield usage_line(usage)
 
 
-def by_size(kinds: Iterable[Kind]) -> list[Kind]:
-    """The causes, the most frequent one first; among equals, the one that comes first in the plan."""
-    return sorted(kinds, key=lambda kind: (-kind.count, kind.session.index))
+def cause_lines(causes: Iterable[CauseCount], command: Callable[[CauseCount], str]) -> Iterator[str]:
+    """Failures by cause, the most frequent first: the count, an example's last lines, and `command`, which shows its log.
 
-
-def cause_lines(kinds: Iterable[Kind], command: Callable[[Kind], str]) -> Iterator[str]:
-    """Failures by cause: how many, an example's last lines, and the command for its log, if there is one. Nothing where
-    nothing failed."""
-    known = by_size(kinds)
-    if not known:
+    Yields nothing without failures.
+    """
+    ordered = sorted(causes, key=lambda cause: (-cause.count, cause.session.index))
+    if not ordered:
         return
-    yield headline_of([(kind.example.outcome, kind.count) for kind in known])
-    for kind in known[:MOST_CAUSES]:
-        said = how(kind.example.outcome, kind.example.exit_code, kind.example.reason)
+    yield headline_of([(cause.example.outcome, cause.count) for cause in ordered])
+    for cause in ordered[:MOST_CAUSES]:
         yield ""
-        lines = last_lines(kind.log, TAIL_LINES)
-        shown = lines or list(filter(None, [told(kind.example)]))
-        several = f"{kind.count:,} {said}, such as {named(kind.session)}{':' if shown else ''}"
-        yield several if kind.count > 1 else f"{said}: {named(kind.session)}"
+        lines = last_lines(cause.log, TAIL_LINES)
+        shown = lines or list(filter(None, [told(cause.example)]))
+        end = how(cause.example.outcome, cause.example.exit_code, cause.example.reason)
+        name = describe(cause.session)
+        yield f"{cause.count:,} {end}, such as {name}{':' if shown else ''}" if cause.count > 1 else f"{end}: {name}"
         yield from (f"    {line}" for line in shown)
         if lines:
-            yield f"  see: {command(kind)}"
-    if len(known) > MOST_CAUSES:
+            yield f"  see: {command(cause)}"
+    if len(ordered) > MOST_CAUSES:
         yield ""
-        yield f"and {len(known) - MOST_CAUSES:,} more causes: `runner report` has all of them"
+        yield f"and {counted(len(ordered) - MOST_CAUSES, 'more cause')}: `runner report` shows them all"

@@ -1,4 +1,4 @@
-"""Where an apply stands, as its events tell it. Takes an event in constant time, reads no file and draws nothing."""
+"""The progress of an apply, counted from its events. An event takes constant time; nothing is read or drawn here."""
 
 from __future__ import annotations
 
@@ -26,90 +26,98 @@ from runner.results.failures import Failure, Key, key
 
 
 @dataclass(slots=True)
-class Running:
-    """An attempt that has no end yet. `started` is Unix time, None until its command has begun; `waiting` is why it has not."""
+class RunningAttempt:
+    """An attempt that has not ended."""
 
     session: Session
     attempt: int
     lease: Lease
     started: float | None = None
+    """Unix time; None until its command has started."""
     waiting: str | None = None
+    """Why it is queued at the backend."""
 
 
 @dataclass(slots=True)
-class Kind:
-    """The failures of one cause: how many, and of the one that comes first in the plan its session and the log that tells."""
+class CauseCount:
+    """The failures of one cause. The example is the one that comes first in the plan."""
 
     example: Failure
     session: Session
+    """The example's session."""
     log: Path
+    """The log that shows why the example failed."""
     count: int = 0
 
 
-class Tally:
-    """All that a display of an apply needs. Times are Unix seconds, as the events have them.
-
-    `to_run` counts the sessions of this apply, `outcomes` those of them that have ended for good, `retries` the attempts that
-    were followed by another; `again` has the sessions that wait for theirs, and when it is due. `capacity` holds what runs and
-    what builds, as the executor counts it.
-    """
+class Tracker:
+    """The counts that a display of an apply shows. Times are Unix seconds, taken from the events."""
 
     def __init__(self) -> None:
         self.name = ""
+        """The sweep's name."""
         self.to_run = 0
+        """Sessions of this apply."""
         self.began: float | None = None
         self.capacity = Capacity({})
+        """What running attempts and builds hold."""
         self.outcomes: Counter[Outcome] = Counter()
+        """The last outcome of each session that will not be tried again."""
         self.retries = 0
-        self.again: dict[str, float] = {}
-        self.running: dict[str, Running] = {}
+        """Attempts that another one followed or will follow."""
+        self.retries_due: dict[str, float] = {}
+        """When the next attempt is due, for each session that waits for one."""
+        self.running: dict[str, RunningAttempt] = {}
+        """The attempts that have not ended, by session."""
         self.waiting: Counter[str] = Counter()
-        """How many wait at the backend, by its reason."""
-        self.kinds: dict[Key, Kind] = {}
-        self._ahead: dict[str, tuple[Session, int]] = {}
+        """Attempts that are queued at the backend, by reason."""
+        self.causes: dict[Key, CauseCount] = {}
+        self._prefetched: dict[str, tuple[Session, int]] = {}
+        """Session and attempt number of attempts that were submitted before capacity was free."""
         self._builds: dict[str, Lease] = {}
         self._first_start: float | None = None
-        self._spent = 0.0
+        self._run_seconds = 0.0
+        """The durations of all attempts that have ended."""
 
     @property
     def done(self) -> int:
         return self.outcomes.total()
 
     @property
-    def bad(self) -> int:
+    def unsuccessful(self) -> int:
         return self.done - self.outcomes[Outcome.SUCCEEDED]
 
     @property
     def building(self) -> int:
         return len(self._builds)
 
-    def known(self, session: str) -> Running | None:
-        """The attempt of this apply that has no end yet, if there is one; while it is ahead of its room it takes none."""
-        ahead = self._ahead.get(session)
-        return self.running.get(session) if ahead is None else Running(*ahead, Lease({}))
+    def open_attempt(self, session: str) -> RunningAttempt | None:
+        """The attempt of this apply that has not ended, None without one; a prefetched one holds no capacity."""
+        prefetched = self._prefetched.get(session)
+        return self.running.get(session) if prefetched is None else RunningAttempt(*prefetched, Lease({}))
 
     def take(self, event: Event) -> None:
         match event:
             case ApplyStarted():
                 self.begin(event.sweep, event.at, event.to_run, event.capacity, event.max_parallel)
             case AttemptSubmitted(ahead=True):
-                self.again.pop(event.session.id, None)
-                self._ahead[event.session.id] = (event.session, event.attempt)
+                self.retries_due.pop(event.session.id, None)
+                self._prefetched[event.session.id] = (event.session, event.attempt)
             case AttemptSubmitted() | AttemptAdopted():
-                self.submitted(event.session, event.attempt)
+                self.submit(event.session, event.attempt)
             case AttemptWaiting():
-                self.waits(event.session, event.reason)
+                self.wait(event.session, event.reason)
             case AttemptStarted():
-                if ahead := self._ahead.pop(event.session, None):
-                    self.submitted(*ahead)
-                self.started(event.session, event.at)
+                if prefetched := self._prefetched.pop(event.session, None):
+                    self.submit(*prefetched)
+                self.start(event.session, event.at)
             case AttemptEnded():
                 self._ended(event)
             case BuildStarted():
                 cpu = min(1, self.capacity.limits.get("cpu", 1))
                 self._builds[event.build] = self.capacity.overdraw({"cpu": cpu})
             case ApplyInterrupted() | StopReached():
-                self.again.clear()
+                self.retries_due.clear()
             case BuildEnded() if lease := self._builds.pop(event.build, None):
                 self.capacity.release(lease)
             case _:
@@ -119,83 +127,87 @@ class Tally:
         self.name, self.began, self.to_run = name, at, to_run
         self.capacity = Capacity(capacity, max_parallel)
 
-    def submitted(self, session: Session, attempt: int) -> None:
-        self.again.pop(session.id, None)
-        self.running[session.id] = Running(session, attempt, self.capacity.overdraw(session.resources))
+    def submit(self, session: Session, attempt: int) -> None:
+        self.retries_due.pop(session.id, None)
+        self.running[session.id] = RunningAttempt(session, attempt, self.capacity.overdraw(session.resources))
 
-    def waits(self, session: str, reason: str) -> None:
+    def wait(self, session: str, reason: str) -> None:
         if running := self.running.get(session):
-            self._waits_no_more(running)
+            self._stop_waiting(running)
             running.waiting = reason
             self.waiting[reason] += 1
 
-    def started(self, session: str, at: float) -> None:
+    def start(self, session: str, at: float) -> None:
         if running := self.running.get(session):
-            self._waits_no_more(running)
+            self._stop_waiting(running)
             running.started = at
-            self._first_start = at if self._first_start is None else min(at, self._first_start)
+            self._note_start(at)
 
-    def ended_for_good(self, outcome: Outcome, duration: float | None, started: float | None = None) -> None:
-        """Count a session that has ended; of one that was never seen running, `started` says when it did."""
+    def end(self, outcome: Outcome, duration: float | None, started: float | None = None) -> None:
+        """Count a session that will not be tried again. `started`: for an attempt that `start` was not called for."""
         self.outcomes[outcome] += 1
-        self._spent += duration or 0.0
+        self._run_seconds += duration or 0.0
         if started is not None:
-            self._first_start = started if self._first_start is None else min(started, self._first_start)
+            self._note_start(started)
 
-    def tried_again(self, count: int, seconds: float) -> None:
-        """Count attempts that were followed by another, or are to be, and the seconds that they ran."""
+    def add_retries(self, count: int, seconds: float) -> None:
+        """Count attempts that are followed by another, and the seconds that they ran."""
         self.retries += count
-        self._spent += seconds
+        self._run_seconds += seconds
 
-    def fails(self, failure: Failure, session: Session, log: Path) -> None:
+    def add_failure(self, failure: Failure, session: Session, log: Path) -> None:
         """Count a failure to its cause."""
-        kind = self.kinds.get(key(failure))
-        if kind is None or session.index < kind.session.index:
-            kind = self.kinds[key(failure)] = Kind(failure, session, log, kind.count if kind else 0)
-        kind.count += 1
+        cause = self.causes.get(key(failure))
+        if cause is None or session.index < cause.session.index:
+            cause = self.causes[key(failure)] = CauseCount(failure, session, log, cause.count if cause else 0)
+        cause.count += 1
 
     def elapsed(self, now: float) -> float:
         return 0.0 if self.began is None else max(0.0, now - self.began)
 
     def rate(self, now: float) -> float | None:
-        """Sessions that end in a second, over the whole apply; None until one has."""
+        """Sessions that ended per second since the apply began; None before the first end."""
         elapsed = self.elapsed(now)
         return self.done / elapsed if self.done and elapsed else None
 
     def eta(self, now: float) -> float | None:
-        """Seconds until all has ended, if the rest takes as long as those so far and as many run at once; None while nothing
-        is known.
+        """Seconds until the last session ends, None before one has ended.
+
+        Assumes that the others take as long as those before, and that as many run at once.
         """
-        if not self.done or self._first_start is None or not self._spent:
+        if not self.done or self._first_start is None or not self._run_seconds:
             return None
         began = [running.started for running in self.running.values() if running.started is not None]
         elapsed = sum(max(0.0, now - started) for started in began)
-        at_once = (self._spent + elapsed) / max(now - self._first_start, 1e-3)
-        each = self._spent / self.done
+        at_once = (self._run_seconds + elapsed) / max(now - self._first_start, 1e-3)
+        each = self._run_seconds / self.done
         queued = self.to_run - self.done - len(began)
         left = max(0, queued) * each + sum(max(0.0, each - (now - started)) for started in began)
         return left / at_once if left else None
 
-    def longest(self, count: int) -> list[Running]:
-        """That many of those that run, the longest first."""
+    def longest(self, count: int) -> list[RunningAttempt]:
+        """At most `count` started attempts, the longest first."""
         began = (running for running in self.running.values() if running.started is not None)
         return heapq.nsmallest(count, began, key=lambda running: running.started or 0.0)
 
     def _ended(self, event: AttemptEnded) -> None:
-        if ahead := self._ahead.pop(event.session, None):
-            self.submitted(*ahead)
+        if prefetched := self._prefetched.pop(event.session, None):
+            self.submit(*prefetched)
         running = self.running.pop(event.session, None)
         if running is None:
-            return  # what a dead runner has left
-        self._waits_no_more(running)
+            return  # an earlier apply submitted it
+        self._stop_waiting(running)
         self.capacity.release(running.lease)
         if event.retry_in is None:
-            self.ended_for_good(event.outcome, event.duration)
+            self.end(event.outcome, event.duration)
         else:
-            self.tried_again(1, event.duration or 0.0)
-            self.again[event.session] = event.at + event.retry_in
+            self.add_retries(1, event.duration or 0.0)
+            self.retries_due[event.session] = event.at + event.retry_in
 
-    def _waits_no_more(self, running: Running) -> None:
+    def _note_start(self, at: float) -> None:
+        self._first_start = at if self._first_start is None else min(at, self._first_start)
+
+    def _stop_waiting(self, running: RunningAttempt) -> None:
         if running.waiting is not None:
             self.waiting[running.waiting] -= 1
             if not self.waiting[running.waiting]:

@@ -1,4 +1,4 @@
-"""How things read in lines of plain text: what ended, how far it is, what is in use."""
+"""The texts of progress: ends of attempts, counts, rates and use of the capacity."""
 
 from __future__ import annotations
 
@@ -6,63 +6,65 @@ import math
 
 from runner.events import AttemptEnded
 from runner.model import Amount, Outcome, Session, Usage
-from runner.reporters.progress.tracker import Tally
+from runner.reporters.progress.tracker import Tracker
 from runner.results.failures import how
 from runner.text import variables
 from runner.units import format_duration, format_memory
 
 
-def named(session: Session) -> str:
+def describe(session: Session) -> str:
+    """`lr=0.1 seed=3`."""
     return variables(session.params, session.repeat)
 
 
 def end_line(event: AttemptEnded, name: str, last: str | None) -> str:
-    """One attempt's end: how, whether it is tried again, whose it was, and the last line of its log."""
-    said = how(event.outcome, event.exit_code, event.reason)
+    """`failed (exit code 1), again in 2.0s: lr=0.1: boom`; `last` is the last line of its log."""
+    text = how(event.outcome, event.exit_code, event.reason)
     if event.outcome is Outcome.SUCCEEDED and event.duration is not None:
-        said += f" in {format_duration(event.duration)}"
+        text += f" in {format_duration(event.duration)}"
     if event.retry_in is not None:
-        said += f", again in {format_duration(event.retry_in)}" if event.retry_in else ", again at once"
-    return ": ".join([said, name, *([last] if last else [])])
+        text += f", again in {format_duration(event.retry_in)}" if event.retry_in else ", again at once"
+    return ": ".join([text, name, *([last] if last else [])])
 
 
-def whole(seconds: float) -> str:
-    """`7s`, `4m 05s`: for what is drawn again every second."""
+def whole_seconds(seconds: float) -> str:
+    """`7s`, `4m 05s`: without the tenths that `format_duration` has below a minute."""
     return f"{math.floor(seconds)}s" if seconds < 60 else format_duration(float(math.floor(seconds)))
 
 
-def counts(tally: Tally) -> list[str]:
-    """`360 succeeded`, `12 failed`, `3 retries`: the outcomes so far, those that there are."""
-    parts = [f"{count:,} {outcome}" for outcome in Outcome if (count := tally.outcomes[outcome])]
-    return [*parts, *([_retries(tally.retries)] if tally.retries else [])]
+def counts(tracker: Tracker) -> list[str]:
+    """`360 succeeded`, `12 failed`, `3 retries`; counts of 0 are left out."""
+    parts = [f"{count:,} {outcome}" for outcome in Outcome if (count := tracker.outcomes[outcome])]
+    return [*parts, *([_retries(tracker.retries)] if tracker.retries else [])]
 
 
 def _retries(count: int) -> str:
     return "1 retry" if count == 1 else f"{count:,} retries"
 
 
-def activity(tally: Tally) -> list[str]:
-    """`8 running`, `2 waiting`, `1 building`: what there is just now."""
-    waiting = tally.waiting.total()
-    parts = [f"{len(tally.running) - waiting:,} running"]
+def activity(tracker: Tracker) -> list[str]:
+    """`8 running`, `2 waiting`, `1 building`; the last two where they are not 0."""
+    waiting = tracker.waiting.total()
+    parts = [f"{len(tracker.running) - waiting:,} running"]
     if waiting:
         parts.append(f"{waiting:,} waiting")
-    if tally.building:
-        parts.append(f"{tally.building:,} building")
+    if tracker.building:
+        parts.append(f"{tracker.building:,} building")
     return parts
 
 
-def tried_again(tally: Tally, now: float) -> str | None:
-    """`3 waiting to be tried again, next in 12s`; None where none is."""
-    if not tally.again:
+def retries_due(tracker: Tracker, now: float) -> str | None:
+    """`3 waiting to be tried again, next in 12s`; None without any."""
+    if not tracker.retries_due:
         return None
-    due = min(tally.again.values()) - now
-    return f"{len(tally.again):,} waiting to be tried again" + (f", next in {whole(math.ceil(due))}" if due > 0 else "")
+    text = f"{len(tracker.retries_due):,} waiting to be tried again"
+    due = min(tracker.retries_due.values()) - now
+    return f"{text}, next in {whole_seconds(math.ceil(due))}" if due > 0 else text
 
 
-def pace(tally: Tally, now: float) -> str | None:
+def pace(tracker: Tracker, now: float) -> str | None:
     """`4.2/s`, `30/min`, `1.5/h`; None until a session has ended."""
-    rate = tally.rate(now)
+    rate = tracker.rate(now)
     if rate is None:
         return None
     for unit, seconds in (("s", 1), ("min", 60), ("h", 3600)):
@@ -72,46 +74,46 @@ def pace(tally: Tally, now: float) -> str | None:
     return f"{number:,.0f}/{unit}" if number >= 10 else f"{number:.1f}/{unit}"
 
 
-def coming(tally: Tally, now: float) -> str | None:
-    """`ETA 2m 30s`; None while nothing is known."""
-    eta = tally.eta(now)
-    return None if eta is None else f"ETA {whole(max(1.0, eta))}"
+def eta(tracker: Tracker, now: float) -> str | None:
+    """`ETA 2m 30s`; None until a session has ended."""
+    seconds = tracker.eta(now)
+    return None if seconds is None else f"ETA {whole_seconds(max(1.0, seconds))}"
 
 
-def summary_line(tally: Tally, now: float) -> str:
-    """One line, for where nothing can be redrawn: how far it is, what runs, how long it will take."""
-    again = filter(None, [tried_again(tally, now)])
-    far = ", ".join([f"{tally.done:,}/{tally.to_run:,} done", *counts(tally), *activity(tally), *again])
-    time = [whole(tally.elapsed(now)), *filter(None, (pace(tally, now), coming(tally, now)))]
-    return f"{far}; {', '.join(time)}"
+def summary_line(tracker: Tracker, now: float) -> str:
+    """`30/60 done, 27 succeeded, 3 failed, 6 running; 1m 40s, 18/min, ETA 1m 13s`."""
+    retries = filter(None, [retries_due(tracker, now)])
+    progress = [f"{tracker.done:,}/{tracker.to_run:,} done", *counts(tracker), *activity(tracker), *retries]
+    timing = [whole_seconds(tracker.elapsed(now)), *filter(None, (pace(tracker, now), eta(tracker, now)))]
+    return f"{', '.join(progress)}; {', '.join(timing)}"
 
 
-def in_use(tally: Tally) -> list[str]:
-    """`cpu 8/8`, `mem 12/32 GiB`: of each limit, how much is taken, those of which something is."""
-    capacity = tally.capacity
-    parts = [_taken(name, taken, capacity.limits[name]) for name, taken in capacity.in_use.items() if taken]
+def in_use(tracker: Tracker) -> list[str]:
+    """`cpu 8/8`, `mem 12 GiB of 32 GiB`: how much of each limit is in use; unused ones are left out."""
+    capacity = tracker.capacity
+    parts = [_of_limit(name, used, capacity.limits[name]) for name, used in capacity.in_use.items() if used]
     if (limit := capacity.max_parallel) is not None:
-        taken = len(tally.running) + tally.building
-        if taken > limit:  # the backend keeps it, and has the others wait
-            taken = sum(running.started is not None for running in tally.running.values())
-        parts.append(f"max_parallel {taken:,}/{limit:,}")
+        used = len(tracker.running) + tracker.building
+        if used > limit:  # the backend enforces it: more were submitted, and the others wait there
+            used = sum(running.started is not None for running in tracker.running.values())
+        parts.append(f"max_parallel {used:,}/{limit:,}")
     return parts
 
 
-def _taken(name: str, taken: Amount, limit: Amount) -> str:
+def _of_limit(name: str, used: Amount, limit: Amount) -> str:
     if name == "mem":
-        return f"mem {format_memory(int(taken))} of {format_memory(int(limit))}"
-    return f"{name} {_plain(taken)}/{_plain(limit)}"
+        return f"mem {format_memory(int(used))} of {format_memory(int(limit))}"
+    return f"{name} {_number(used)}/{_number(limit)}"
 
 
-def _plain(amount: Amount) -> str:
+def _number(amount: Amount) -> str:
     return f"{amount:,}" if isinstance(amount, int) else f"{float(amount):g}"
 
 
 def usage_line(usage: Usage) -> str:
-    """`in use: cpu 83%, mem 33%; limited by cpu 67% of the time`: the average shares of an apply, and what held it up."""
+    """`in use: cpu 83%, mem 33%; limited by cpu 67% of the time`: average shares over an apply, and its bottleneck."""
     used = sorted(((share, name) for name, share in usage.busy.items() if share >= 0.005), reverse=True)
-    busy = ", ".join(f"{name} {share:.0%}" for share, name in used) or "nothing named"
+    busy = ", ".join(f"{name} {share:.0%}" for share, name in used) or "nothing"
     name = usage.bottleneck
-    limit = f"limited by {name} {usage.limited_by[name]:.0%} of the time" if name else "nothing waited for room"
+    limit = f"limited by {name} {usage.limited_by[name]:.0%} of the time" if name else "no resource was a bottleneck"
     return f"in use: {busy}; {limit}"

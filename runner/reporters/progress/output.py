@@ -1,4 +1,4 @@
-"""What progress is shown on."""
+"""The stream that progress is written to."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Mapping
 from typing import Protocol
 
 
-class Terminal(Protocol):
-    """A terminal, or whatever stands in its place. For its caller it neither blocks nor fails."""
+class Output(Protocol):
+    """A stream that neither blocks nor fails for its caller; `runner.reporters.streams.Writer` is one."""
 
     descriptor: int
     encoding: str
 
     @property
     def idle(self) -> bool:
-        """Whether all that was written is there, or never will be."""
+        """Whether everything has been written, or the stream is lost."""
         ...
 
     def write(self, text: str) -> None: ...
 
     def drain(self, seconds: float | None) -> None:
-        """Wait until it is idle, for so long at most; None: as long as it takes."""
+        """Wait until the stream is idle, `seconds` at most; None has no limit."""
         ...
 
 
-def redraws(out: Terminal, environ: Mapping[str, str]) -> bool:
-    """Whether to draw on `out`: a terminal that can move its cursor, and no CI system's."""
+def supports_redraw(out: Output, environ: Mapping[str, str]) -> bool:
+    """Whether `out` is a terminal that can move its cursor, and not the log of a CI system."""
     dumb = environ.get("TERM", "dumb") in ("", "dumb", "unknown")
     ci = environ.get("CI", "").lower() not in ("", "0", "false", "no")
     return os.isatty(out.descriptor) and not dumb and not ci
