@@ -73,14 +73,15 @@ def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name of which `name` is a likely misspelling, the first of equals, or None.
 
-    Likely means: equal but for case and `-` for `_`, or at most one edit for each four characters of the longer name. An
+    Likely means: equal but for case and `-` for `_`, or one edit in a name of 3 to 7 characters, two from 8, three from 12. An
     edit inserts, deletes or replaces a character, or swaps two neighbours.
     """
     folded = _fold(name)
     best, fewest = None, sys.maxsize
     for candidate in known:
         other = _fold(candidate)
-        allowed = max(len(folded), len(other)) // 4
+        longest = max(len(folded), len(other))
+        allowed = max(longest >= 3, longest // 4)
         if abs(len(folded) - len(other)) <= allowed and (edits := _edits(folded, other)) <= allowed and edits < fewest:
             best, fewest = candidate, edits
     return best
