@@ -8,10 +8,11 @@ then whoever shows things. `at` is Unix time in seconds. A change here is a chan
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from runner.model import Outcome, Recipe, Resources, Scalar, Session, Usage
@@ -191,7 +192,13 @@ def to_json(event: Event) -> dict[str, Any]:
 
 def iso(at: float) -> str:
     """Unix time as ISO 8601 UTC with milliseconds."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, microseconds = divmod(round(at * 1e6), 1_000_000)
+    return f"{_iso_second(seconds)}.{microseconds // 1000:03}Z"
+
+
+@lru_cache
+def _iso_second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def _plain(value: Any) -> Any:

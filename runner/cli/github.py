@@ -19,7 +19,7 @@ from runner.reporters import github
 from runner.reporters.streams import Writer
 from runner.results.columns import STATUSES
 from runner.results.failures import CAUSED, by_cause, last_lines
-from runner.results.rows import Result, results, to_row
+from runner.results.rows import Result, result_rows, results
 from runner.results.tails import failure, telling_log
 from runner.state import State
 from runner.text import variables
@@ -138,7 +138,7 @@ class _Told:
         page = github_summary.Summary(
             f"{sweep.name}{shard}", self.outcome, self.causes, self.named, self.tails, columns
         )
-        rows = ((result.session, to_row(result, self._state)) for result in self._results())
+        rows = result_rows(self._this.plan.points(self._choice.select, self._choice.shard), self._state)
         return page.markdown(rows, github_summary.LARGEST - there)
 
 

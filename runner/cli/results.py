@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from runner.results.aggregate import AGGREGATES, for_people, group, group_column
 from runner.results.columns import Column, Columns, Row, T, find
 from runner.results.filters import in_order, parse_condition, parse_order
 from runner.results.pivot import pivot
-from runner.results.rows import results, to_row
+from runner.results.rows import result_rows
 from runner.state import open_for_reading
 
 DEFAULT_AGGREGATES = "mean,std"
@@ -85,11 +85,10 @@ def command(
     with open_for_reading(this.sweep.folder, this.sweep.name, state) as opened:
         if junit:
             write_junit(junit, this, Choice(select=selection), opened)
-        found = results(this.plan.sessions(selection), opened)
-        every: Iterator[Row] = ((result.session, to_row(result, opened)) for result in found)
+        every = result_rows(this.plan.points(selection), opened)
         if selection is not None:
             every = _some(every, "no session has the selected values")
-        rows = (row for row in every if all(condition(row) for condition in conditions))
+        rows = (row for row in every if all(condition(row) for condition in conditions)) if conditions else every
         if over:
             _pivot(rows, columns, over, agg, sort, form)
         elif group_by:
@@ -102,9 +101,12 @@ def _sessions(rows: Iterator[Row], columns: Columns, sort: Sequence[str], form: 
     order = parse_order(sort, columns.find)
     ordered: Iterable[Row] = in_order(list(rows), order) if order else rows
     if form == "json":
-        _array(row for _, row in ordered)
+        _array(row.to_json() for row in ordered)
+    elif form == "csv":
+        names = [column.name for column in columns.every]
+        tables.comma_separated(names, map(columns.csv_cells, ordered), sys.stdout)
     else:
-        _write(ordered, columns.every if form == "csv" else columns.short, form)
+        _write(ordered, columns.short, form)
 
 
 def _groups(
@@ -157,12 +159,11 @@ def _pivot(
 
 
 def _write(rows: Iterable[T], columns: Sequence[Column[T]], form: str) -> None:
-    writers: dict[str, Callable[..., None]] = {
-        "csv": tables.comma_separated,
-        "md": tables.markdown,
-        "table": tables.table,
-    }
-    writers[form](rows, columns, sys.stdout)
+    if form == "csv":
+        lines = ([column.of(row).text for column in columns] for row in rows)
+        tables.comma_separated([column.name for column in columns], lines, sys.stdout)
+    else:
+        {"md": tables.markdown, "table": tables.table}[form](rows, columns, sys.stdout)
 
 
 def _some(rows: Iterator[Row], otherwise: str) -> Iterator[Row]:

@@ -23,7 +23,7 @@ from runner.reporters.progress.snapshot import Snapshot, take_snapshot
 from runner.reporters.progress.summary import cause_lines
 from runner.results.columns import STATUSES
 from runner.results.failures import CAUSED, how
-from runner.results.rows import Result, results, to_row
+from runner.results.rows import Result, result_row, results
 from runner.state import State
 from runner.state.rows import ApplyRow
 from runner.text import variables
@@ -118,7 +118,7 @@ def _running(result: Result) -> dict[str, Any]:
 
 def _failed(result: Result, state: State | None) -> dict[str, Any]:
     assert result.last is not None
-    stderr = to_row(result, state)["stderr"]
+    stderr = result_row(result, state).stderr
     return {**_session(result.session), "outcome": result.status, "reason": result.last.reason, "stderr": stderr}
 
 

@@ -43,9 +43,15 @@ def fragment(name: str, value: Value) -> str:
     return _canonical([name, value.text, value.data])
 
 
-def point(repeat: int, fragments: Iterable[str]) -> str:
-    """The digest of a session's variables; `fragments` sorted by variable name."""
-    return hashlib.sha256(_bytes(f"[{','.join((str(repeat), *fragments))}]")).hexdigest()[:16]
+def joined(fragments: Iterable[str]) -> str:
+    """The fragments of one point, sorted by variable name, as `point` takes them."""
+    return ",".join(fragments)
+
+
+def point(repeat: int, fragments: str) -> str:
+    """The digest of a session's variables."""
+    text = f"[{repeat},{fragments}]" if fragments else f"[{repeat}]"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def session_id(recipe: Recipe, point: str) -> str:

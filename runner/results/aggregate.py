@@ -93,7 +93,7 @@ def group(rows: Iterable[Row], by: Sequence[Column[Row]], metrics: Sequence[Colu
         values = tuple(column.of(row) for column in by)
         if (found := groups.get(values)) is None:
             found = groups[values] = Group(values, {column.name: Summary() for column in metrics})
-        found.statuses[row[1]["status"]] += 1
+        found.statuses[row.status] += 1
         for column in metrics:
             found.metrics[column.name].add(column.of(row))
     return list(groups.values())

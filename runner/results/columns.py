@@ -6,19 +6,20 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from runner.config.reserved import FULL, MEASURED, TAKEN
 from runner.diagnostics import nearest
 from runner.errors import InvalidInput
-from runner.model import Outcome, Session, Status, Value
+from runner.model import Outcome, Status, Value
+from runner.results.rows import ResultRow
 from runner.scalars import is_number
 from runner.units import format_duration, format_memory
 
 T = TypeVar("T")
 
-Row: TypeAlias = tuple[Session, dict[str, Any]]
-"""A session and its row of `results`."""
+Row: TypeAlias = ResultRow
 
 Quantity: TypeAlias = Literal["duration", "memory", "rounded", None]
 """How people read a number: seconds as `4m 05s`, bytes as `37 MiB`, six digits, or as it is."""
@@ -124,6 +125,12 @@ class Columns:
             *map(self._metric, self.metrics),
         ]
 
+    def csv_cells(self, row: Row) -> list[Any]:
+        """The values under `every`: variables as written, all else for `csv.writer` to format."""
+        fixed = row[3:18]
+        variables = [value.text for value in row.params.values()]
+        return [row.index, row.id, *variables, *fixed, *[row.metrics.get(name) for name in self.metrics]]
+
     @property
     def short(self) -> list[Column[Row]]:
         """Those for people, under their plain names."""
@@ -151,18 +158,17 @@ class Columns:
 
     def _variable(self, name: str) -> Column[Row]:
         taken = name in TAKEN
-        return Column(f"params.{name}" if taken else name, lambda row: row[0].params[name])
+        return Column(f"params.{name}" if taken else name, lambda row: row.params[name])
 
     def _metric(self, name: str) -> Column[Row]:
         taken = name in TAKEN or name in self.variables
-        return Column(
-            f"metrics.{name}" if taken else name, lambda row: known(row[1]["metrics"].get(name)), numeric=True
-        )
+        return Column(f"metrics.{name}" if taken else name, lambda row: known(row.metrics.get(name)), numeric=True)
 
 
 def _fixed(name: str) -> Column[Row]:
     among = STATUSES if name == "status" else ()
-    return Column(name, lambda row: known(row[1][name]), QUANTITIES.get(name), numeric=name in NUMERIC, among=among)
+    field = attrgetter(name)
+    return Column(name, lambda row: known(field(row)), QUANTITIES.get(name), numeric=name in NUMERIC, among=among)
 
 
 def _printable(text: str) -> str:

@@ -1,31 +1,47 @@
-"""One row for each session of a plan, in plan order: what `results` prints, whatever the form."""
+"""One row for each session of a plan, in plan order: the data behind `results` in every format."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
 
 from runner.events import iso
-from runner.model import Outcome, Session, Status
+from runner.model import Outcome, Scalar, Session, Status, Value
 from runner.state import State
 from runner.state.rows import AttemptRow, runs_on
 
 
+class SessionPoint(Protocol):
+    """What a row needs of a session: a rendered `Session` has it, and so has a `PlannedPoint`."""
+
+    @property
+    def index(self) -> int: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def repeat(self) -> int: ...
+    @property
+    def params(self) -> Mapping[str, Value]: ...
+
+
 class Result(NamedTuple):
-    """A session and its last attempt, None if there was none yet; `running` if that has not ended, and a holder or a cluster
-    has it, or if the holder is to try it again, at the Unix time `again`.
-    """
+    """A session and its last attempt."""
 
     session: Session
     last: AttemptRow | None
+    """None if the session was never attempted."""
     status: str
+    """The last outcome, else `new` or `running`."""
     again: float | None = None
+    """Unix time at which the live apply retries the session, if it does."""
 
 
 def results(sessions: Iterable[Session], state: State | None) -> Iterator[Result]:
-    """The last outcome of each session, else `new` or `running`. Streams: holds a few hundred at a time.
+    """Each session with its last attempt and status, in their order. Holds a few hundred sessions at a time.
 
-    What a dead runner began and nobody has settled yet is `lost`: that is what the next apply will find.
+    An attempt without an end is `running` while the state is held or its cluster has the job, else `lost`: that is what the
+    next apply records. A session that the live apply is about to retry is `running`.
     """
     if state is None:
         for session in sessions:
@@ -34,51 +50,134 @@ def results(sessions: Iterable[Session], state: State | None) -> Iterator[Result
     live = state.holder is not None
     retrying = state.journal.retrying() if live else None
     for session, last in state.journal.latest(sessions):
-        if last is not None and last.retry_at is not None and last.apply == retrying:
+        if last is None:
+            yield Result(session, None, Status.NEW.value)
+        elif retrying is not None and last.retry_at is not None and last.apply == retrying:
             yield Result(session, last, Status.RUNNING.value, last.retry_at)
         else:
-            yield Result(session, last, _status(last, live))
+            yield Result(session, last, last.outcome or _without_end(last.backend, last.job, live))
 
 
-def _status(last: AttemptRow | None, live: bool) -> str:
-    if last is None:
-        return Status.NEW.value
-    if last.outcome is not None:
-        return last.outcome.value
-    return Status.RUNNING.value if live or runs_on(last.backend, last.job) else Outcome.LOST.value
+def _without_end(backend: str, job: str | None, live: bool) -> str:
+    """The status of a session whose last attempt has no end."""
+    return Status.RUNNING.value if live or runs_on(backend, job) else Outcome.LOST.value
 
 
-def to_row(result: Result, state: State | None) -> dict[str, Any]:
-    """The row as plain JSON data; its shape is `schemas/results.schema.json`. Paths are null where nothing was written."""
-    session, last = result.session, result.last
-    output, stdout, stderr = _paths(state, session.id, last.number) if state and last else (None, None, None)
-    return {
-        "index": session.index,
-        "id": session.id,
-        "repeat": session.repeat,
-        "params": {name: value.data for name, value in session.params.items()},
-        "status": result.status,
-        "exit_code": last.exit_code if last else None,
-        "reason": last.reason if last else None,
-        "attempts": last.number if last else 0,
-        "backend": last.backend if last else None,
-        "job": last.job if last else None,
-        "host": last.host if last else None,
-        "started": iso(last.started) if last and last.started is not None else None,
-        "duration": last.duration if last else None,
-        "cpu_time": last.cpu_time if last else None,
-        "max_rss": last.max_rss if last else None,
-        "metrics": dict(last.metrics) if last else {},
-        "output": output,
-        "stdout": stdout,
-        "stderr": stderr,
-    }
+class ResultRow(NamedTuple):
+    """The columns that every sweep has, then the metrics. None where a value is unknown or does not exist yet."""
+
+    index: int  # type: ignore[assignment]  # tuples have a method of this name
+    id: str
+    params: Mapping[str, Value]
+    repeat: int
+    status: str
+    exit_code: int | None
+    reason: str | None
+    attempts: int
+    backend: str | None
+    job: str | None
+    host: str | None
+    started: str | None
+    """ISO 8601, UTC."""
+    duration: float | None
+    """Seconds of wall time."""
+    cpu_time: float | None
+    """Seconds of user and system time."""
+    max_rss: int | None
+    """Bytes."""
+    output: str | None
+    """Path of the output folder; None if it is empty. The same goes for the two logs."""
+    stdout: str | None
+    stderr: str | None
+    metrics: Mapping[str, Scalar]
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as `schemas/results.schema.json` has it."""
+        return {
+            "index": self.index,
+            "id": self.id,
+            "repeat": self.repeat,
+            "params": {name: value.data for name, value in self.params.items()},
+            "status": self.status,
+            "exit_code": self.exit_code,
+            "reason": self.reason,
+            "attempts": self.attempts,
+            "backend": self.backend,
+            "job": self.job,
+            "host": self.host,
+            "started": self.started,
+            "duration": self.duration,
+            "cpu_time": self.cpu_time,
+            "max_rss": self.max_rss,
+            "metrics": self.metrics,
+            "output": self.output,
+            "stdout": self.stdout,
+            "stderr": self.stderr,
+        }
 
 
-def _paths(state: State, session: str, attempt: int) -> tuple[str | None, str | None, str | None]:
-    places, kept = state.paths(session, attempt), state.kept(session, attempt)
-    return (
-        str(places.output) if kept.output else None,
-        str(places.stdout) if kept.stdout else None,
-        str(places.stderr) if kept.stderr else None,
+_COLUMNS = """
+    a.outcome, a.exit_code, a.reason, a.number, a.backend, a.job, a.host, a.started, a.duration, a.cpu_time, a.max_rss,
+    a.metrics, a.retry_at, a.apply"""
+
+
+def result_rows(sessions: Iterable[SessionPoint], state: State | None) -> Iterator[ResultRow]:
+    """The row of each session, in their order, with the statuses of `results`. Holds a few hundred sessions at a time."""
+    if state is None:
+        for session in sessions:
+            yield _new(session)
+        return
+    live = state.holder is not None
+    retrying = state.journal.retrying() if live else None
+    # A live apply writes files while its rows are read, so a list of their names would be out of date.
+    files = state.written_files(listed=not live)
+    for session, row in state.journal.latest_columns(sessions, _COLUMNS):
+        if row is None:
+            yield _new(session)
+            continue
+        outcome, exit_code, reason, number, backend, job, host, started, duration, cpu_time, max_rss, metrics = row[:12]
+        retry_at, apply = row[12:14]
+        if outcome is None:
+            outcome = _without_end(backend, job, live)
+        elif retrying is not None and retry_at is not None and apply == retrying:
+            outcome = Status.RUNNING.value
+        output, stdout, stderr = files.of(session.id, number)
+        began = None if started is None else iso(started)
+        cells = (session.index, session.id, session.params, session.repeat, outcome, exit_code, reason, number, backend)
+        files_and_metrics = (output, stdout, stderr, json.loads(metrics) if metrics else {})
+        yield ResultRow._make((*cells, job, host, began, duration, cpu_time, max_rss, *files_and_metrics))
+
+
+def result_row(result: Result, state: State | None) -> ResultRow:
+    """The row of one result."""
+    session, last, status, _ = result
+    if last is None or state is None:
+        return _new(session)._replace(status=status)
+    output, stdout, stderr = state.written(session.id, last.number)
+    return ResultRow(
+        index=session.index,
+        id=session.id,
+        params=session.params,
+        repeat=session.repeat,
+        status=status,
+        exit_code=last.exit_code,
+        reason=last.reason,
+        attempts=last.number,
+        backend=last.backend,
+        job=last.job,
+        host=last.host,
+        started=None if last.started is None else iso(last.started),
+        duration=last.duration,
+        cpu_time=last.cpu_time,
+        max_rss=last.max_rss,
+        output=output,
+        stdout=stdout,
+        stderr=stderr,
+        metrics=last.metrics,
     )
+
+
+def _new(session: SessionPoint) -> ResultRow:
+    """The row of a session that was never attempted."""
+    first = (session.index, session.id, session.params, session.repeat, Status.NEW.value)
+    return ResultRow._make((*first, None, None, 0, *[None] * 10, {}))

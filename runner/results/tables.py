@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 from runner.results.columns import Column, T
 from runner.results.markdown import inline
@@ -40,12 +40,11 @@ def markdown(rows: Iterable[T], columns: Sequence[Column[T]], out: TextIO) -> No
         out.write(f"| {' | '.join(inline(cell) or ' ' for cell in cells)} |\n")
 
 
-def comma_separated(rows: Iterable[T], columns: Sequence[Column[T]], out: TextIO) -> None:
-    """RFC 4180 but for its line ends: variables as written, plain numbers and ISO times; empty where unknown."""
+def comma_separated(names: Iterable[str], lines: Iterable[Iterable[Any]], out: TextIO) -> None:
+    """RFC 4180 but for its line ends. None is an empty cell."""
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([column.name for column in columns])
-    for row in rows:
-        writer.writerow([column.of(row).text for column in columns])
+    writer.writerow(names)
+    writer.writerows(lines)
 
 
 def _cells(rows: Iterable[T], columns: Sequence[Column[T]]) -> list[list[str]]:

@@ -12,9 +12,9 @@ from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self, TypeVar
 
-from runner.model import Outcome, Recipe, Session, Status
+from runner.model import Outcome, Recipe, Status
 from runner.state.rows import (
     APPLY_COLUMNS,
     ATTEMPT_COLUMNS,
@@ -38,6 +38,16 @@ _BATCH = 500
 """Sessions looked up by one statement: below every build's limit on variables."""
 
 _LAST = "sessions s JOIN attempts a ON a.session = s.n AND a.number = s.attempts"
+
+
+class Identified(Protocol):
+    """Anything with the id of a session, 16 hex digits."""
+
+    @property
+    def id(self) -> str: ...
+
+
+S = TypeVar("S", bound=Identified)
 
 
 class Archive:
@@ -177,15 +187,30 @@ class Archive:
         )
         return [attempt_row(row) for row in rows]
 
-    def latest(self, sessions: Iterable[Session]) -> Iterator[tuple[Session, AttemptRow | None]]:
-        """Each of the sessions with its last attempt, in their order; holds 500 at a time."""
+    def latest(self, sessions: Iterable[S]) -> Iterator[tuple[S, AttemptRow | None]]:
+        """Each session with its last attempt, None if it has none, in the given order. Holds 500 of them at a time."""
+        for session, row in self.latest_columns(sessions, ATTEMPT_COLUMNS):
+            yield session, None if row is None else attempt_row(row)
+
+    def latest_columns(self, sessions: Iterable[S], columns: str) -> Iterator[tuple[S, tuple[Any, ...] | None]]:
+        """The same, with these columns of the last attempt `a` and the session `s` as SQLite gives them.
+
+        Sessions are mostly asked for in the order in which they were first submitted. So the rows that follow the last one
+        found are read first: that costs half of looking up as many ids. Only the ids that are not among them are looked up.
+        """
+        query = f"SELECT {columns}, s.id, s.n FROM {_LAST}"
+        last = 0
         for batch in _batched(iter(sessions), _BATCH):
             ids = [bytes.fromhex(session.id) for session in batch]
-            marks = ",".join("?" * len(ids))
-            rows = self._each(f"SELECT {ATTEMPT_COLUMNS} FROM {_LAST} WHERE s.id IN ({marks})", *ids)
-            found = {row.session: row for row in map(attempt_row, rows)}
-            for session in batch:
-                yield session, found.get(session.id)
+            rows = list(self._each(f"{query} WHERE s.n > ? ORDER BY s.n LIMIT {_BATCH}", last))
+            found = {row[-2]: row for row in rows}
+            last = max([found[one][-1] for one in ids if one in found], default=last)
+            if missing := [one for one in ids if one not in found]:
+                rows = list(self._each(f"{query} WHERE s.id IN ({','.join('?' * len(missing))})", *missing))
+                if len(missing) == len(ids):
+                    last = max([row[-1] for row in rows], default=last)
+                found.update([(row[-2], row) for row in rows])
+            yield from zip(batch, map(found.get, ids), strict=True)
 
     def sessions_matching(self, prefix: str, live: bool, limit: int = 10) -> list[StoredSession]:
         """The sessions whose id begins with these hex digits, in the order of their ids, at most `limit`."""

@@ -53,7 +53,7 @@ _OUTCOMES: Mapping[str | None, Outcome | None] = {
 
 def attempt_row(row: tuple[Any, ...]) -> AttemptRow:
     """From the values of ATTEMPT_COLUMNS."""
-    values = list(row)
+    values = list(row[: len(AttemptRow._fields)])
     values[0] = row[0].hex()
     values[7] = tuple(json.loads(row[7])) if row[7] else ()
     values[11] = _OUTCOMES[row[11]]

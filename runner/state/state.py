@@ -15,10 +15,11 @@ Every function that touches the disk raises EnvironmentFailed where the disk ref
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,9 @@ from runner.state.file_pool import Spares
 from runner.state.fs import guarded
 from runner.state.fs import remove as _remove
 from runner.state.journal import Journal
+
+MOST_NAMES = 50_000
+"""File names that are held at once, some 6 MB."""
 
 PARTS = ("logs", "output", "params", "builds", "cancel")
 """The folders that are there as long as the state is."""
@@ -76,6 +80,32 @@ class Log:
     session: str
     size: int
     modified: float
+
+
+class WrittenFiles:
+    """Which files attempts have left. `names` are those of everything in the two folders; None to ask the disk each time."""
+
+    def __init__(self, *, logs: str, output: str, names: Container[str] | None) -> None:
+        self._logs = logs
+        self._output = output
+        self._names = names
+
+    def of(self, session: str, attempt: int) -> tuple[str | None, str | None, str | None]:
+        """The paths of the output folder, of stdout and of stderr, None for what is empty or not there."""
+        out, err = f"{session}.{attempt}.out", f"{session}.{attempt}.err"
+        names = self._names
+        if names is not None and session not in names and out not in names and err not in names:
+            return _NOTHING
+        output, stdout, stderr = self._output + session, self._logs + out, self._logs + err
+        # access() first: most of them are not there, and an OSError costs five times as much.
+        return (
+            output if os.access(output, os.F_OK) and _holds_something(output) else None,
+            stdout if os.access(stdout, os.F_OK) and _size(stdout) else None,
+            stderr if os.access(stderr, os.F_OK) and _size(stderr) else None,
+        )
+
+
+_NOTHING = (None, None, None)
 
 
 class State:
@@ -153,9 +183,24 @@ class State:
         self._spares.clear()
 
     def kept(self, session: str, attempt: int) -> Kept:
-        """What there is of an attempt's things, whatever its session has made of them; changes nothing."""
-        stdout, stderr, output, _ = self.paths(session, attempt)
-        return Kept(bool(_size(stdout)), bool(_size(stderr)), _holds_something(output))
+        """Which files an attempt has left; changes nothing. A log or an output folder that is empty does not count."""
+        output, stdout, stderr = self.written(session, attempt)
+        return Kept(stdout is not None, stderr is not None, output is not None)
+
+    def written(self, session: str, attempt: int) -> tuple[str | None, str | None, str | None]:
+        """The paths of the output folder, of stdout and of stderr, None for what is empty or not there."""
+        return self.written_files(listed=False).of(session, attempt)
+
+    def written_files(self, *, listed: bool = True) -> WrittenFiles:
+        """Answers `written` for many attempts.
+
+        `listed` reads the names of all logs and outputs first unless there are too many: to look for 100,000 files that are
+        not there takes longer than to read their attempts. The answers are then those of this moment.
+        """
+        names = None
+        if listed:
+            names = _names([self._logs, self._output], most=MOST_NAMES)
+        return WrittenFiles(logs=self._logs, output=self._output, names=names)
 
     def request_cancel(self, sessions: Iterable[str] | None) -> None:
         """Ask the live apply to cancel these sessions, or with None to end altogether."""
@@ -228,6 +273,18 @@ class State:
                 "journal": databases,
                 **{part: _usage(str(self.folder / part)) for part in ("logs", "output", "builds")},
             }
+
+
+def _names(folders: Iterable[str], *, most: int) -> frozenset[str] | None:
+    """The names in these folders; None if there are more than `most`, or one cannot be read."""
+    names: list[str] = []
+    try:
+        for folder in folders:
+            with os.scandir(folder) as entries:
+                names += [entry.name for entry in itertools.islice(entries, most + 1 - len(names))]
+    except OSError:
+        return None
+    return frozenset(names) if len(names) <= most else None
 
 
 def _make_folder(path: Path) -> None:

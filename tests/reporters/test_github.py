@@ -20,6 +20,7 @@ from runner.model import Outcome, Value
 from runner.reporters import github, github_summary
 from runner.results.columns import Columns, Row
 from runner.results.failures import Cause, Failure, by_cause
+from runner.results.rows import Result, result_row
 from tests.facts import session
 
 
@@ -119,9 +120,9 @@ def summary(found: list[Cause]) -> github_summary.Summary:
 
 def rows(count: int) -> Iterator[Row]:
     for number in range(count):
-        row = {"status": "failed", "exit_code": 1, "attempts": 1, "metrics": {"loss": "a|<b>"}}
         one = session(number)._replace(params={"lr": Value("1e-3", 0.001), "X": Value("|", "|")})
-        yield one, {"id": one.id, "duration": 1.5, "cpu_time": None, "max_rss": None, **row}
+        new = result_row(Result(one, None, "failed"), None)
+        yield new._replace(exit_code=1, attempts=1, duration=1.5, metrics={"loss": "a|<b>"})
 
 
 def test_a_summary_has_a_line_for_each_session_and_means_nothing_to_markdown() -> None:

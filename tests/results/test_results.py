@@ -164,7 +164,7 @@ def test_what_has_no_number_comes_last_whichever_way(ask: Ask) -> None:
         (["--where", "loss=<3"], "`loss=<3` is no condition", "one of"),
         (["--where", "lr=> 0.1"], "`lr=> 0.1` is no condition", "one of"),
         (["--where", "opt<=<a"], "`opt<=<a` is no condition", "one of"),
-        (["--where", "status=fail"], "`status=fail`: no row can have this `status`", "did you mean `failed`?"),
+        (["--where", "status=faild"], "`status=faild`: no row can have this `status`", "did you mean `failed`?"),
         (["--where", "status!=broken"], "`status!=broken`: no row can have this `status`", "`timed-out`"),
         (["--where", "status<3"], "`status<3`: `status` has no order", "`!=`"),
         (["--agg", "mean"], "`--agg` aggregates nothing", "--group-by"),

@@ -12,7 +12,7 @@ from runner.model import Outcome, Resources
 from runner.plan.plan import Plan
 from runner.results.columns import Columns, Row
 from runner.results.failures import CAUSED, Cause, Failure, by_cause, last_line, last_lines
-from runner.results.rows import results, to_row
+from runner.results.rows import result_row, results
 from runner.results.tails import telling_log
 from runner.state import State
 from runner.state.rows import ApplyRow, AttemptRow
@@ -84,7 +84,7 @@ def gather(plan: Plan, state: State | None, file: str, where: Path | None, made:
         session, last = result.session, result.last
         counts[result.status] += 1
         if len(rows) < MOST_ROWS:
-            rows.append((session, to_row(result, state)))
+            rows.append(result_row(result, state))
         if last is not None:
             resources[session.id] = session.resources
         if state is not None and last is not None and result.status in CAUSED:

@@ -215,7 +215,7 @@ def _timeline(material: Material) -> Markup:
 
 def _page_data(material: Material, rows: Sheet, chart: Chart) -> dict[str, Any]:
     metrics = rows.of_kind("metric", "measured")
-    names = {session.id: variables(session.params, session.repeat) for session, _ in material.rows}
+    names = {row.id: variables(row.params, row.repeat) for row in material.rows}
     found = {field.key: vega_lite.spec(chart, field) for field in metrics}
     return {
         "logs": material.command("logs"),
