@@ -199,10 +199,10 @@ def capacity_of(sweep: Sweep) -> Capacity:
     """How much may be in use at once: what the sweep says, and for the local backend what this machine offers besides."""
     if sweep.backend.kind != "local":
         return Capacity(sweep.capacity, sweep.max_parallel, kept_there=sweep.backend.options.get("max_parallel"))
-    from runner.backends.local.gpu_locks import DeviceLocks
-    from runner.backends.local.resources import offers
+    from runner.backends.local.gpu_locks import GpuLocks, user_folder
+    from runner.backends.local.resources import machine_resources
 
-    machine = offers(os.environ)
+    machine = machine_resources(os.environ)
     limits: dict[str, Amount] = {
         "cpu": machine.cpu,
         "mem": machine.mem,
@@ -212,7 +212,7 @@ def capacity_of(sweep: Sweep) -> Capacity:
     if not machine.gpus and limits["gpu"] > MOST_DEVICES:
         raise InvalidInput(f"a capacity of {limits['gpu']:,} `gpu` is more than the {MOST_DEVICES:,} that are possible")
     devices = machine.gpus or tuple(str(index) for index in range(int(limits["gpu"])))
-    return Capacity(limits, sweep.max_parallel, devices, DeviceLocks())
+    return Capacity(limits, sweep.max_parallel, devices, GpuLocks(user_folder()))
 
 
 def require_fit(sweep: Sweep, capacity: Capacity) -> None:

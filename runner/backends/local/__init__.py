@@ -1,1 +1,1 @@
-"""The local backend: jobs are processes on this machine. `backend` is runner's side, `spawner` the process beside it."""
+"""The local backend. `backend` is the part in runner's process, `supervisor` the process that runs the jobs."""

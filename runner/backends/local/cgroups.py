@@ -1,8 +1,7 @@
-"""Memory cgroups: one group for each session that names `mem`, below the group that the spawner is in.
+"""Memory cgroups: one for each job with a memory limit, below the cgroup of the caller.
 
-Version 1 is described in the kernel's admin-guide/cgroup-v1/memory.rst, version 2 in
-admin-guide/cgroup-v2.rst. They differ in the names of files, which is what `Version` holds. Groups are named
-after the attempt, so that a later runner knows what a dead one has left.
+Version 1 is described in the kernel's admin-guide/cgroup-v1/memory.rst, version 2 in admin-guide/cgroup-v2.rst. They differ in
+the names of files, which `CgroupVersion` holds. A cgroup has the name of its attempt, so that a later runner finds it.
 """
 
 from __future__ import annotations
@@ -17,57 +16,65 @@ if TYPE_CHECKING:
     from typing import Final
 
 PREFIX = "runner-"
+"""Begins the names of all cgroups that are created here."""
+
 _LEAF = "runner.main"
-"""Version 2 lets no group hold both processes and limited groups: the runner itself moves into this one."""
+"""Version 2 allows no processes in a cgroup that has limited ones below it: runner itself moves into this one."""
+
+_TRIAL_LIMIT = 64 << 20
 
 
 class UnusableError(Exception):
-    """Why no memory group can be made here."""
+    """Why no memory cgroup can be created here."""
 
 
-class Version:
-    """The names of files. `limits` are (file, value or None for the limit, whether it has to be accepted)."""
+class CgroupVersion:
+    """The names of the files of one version."""
 
     def __init__(
-        self, name: str, join: str, limits: tuple[tuple[str, str | None, bool], ...], events: str, peak: str
+        self, *, name: str, join: str, limits: tuple[tuple[str, str | None, bool], ...], events: str, peak: str
     ) -> None:
         self.name = name
         self.join = join
+        """The file that moves a process into the cgroup."""
         self.limits = limits
+        """The files to write: name, value (None for the limit), and True if an error matters."""
         self.events = events
+        """The file that counts the processes which the kernel has killed."""
         self.peak = peak
+        """The file with the highest memory use."""
 
 
-# Joining through `tasks` moves one thread, and what it spawns is born inside: all that it holds is counted.
-V1: Final = Version(
-    "cgroup-v1",
-    "tasks",
-    (("memory.limit_in_bytes", None, True), ("memory.memsw.limit_in_bytes", None, False)),
-    "memory.oom_control",
-    "memory.max_usage_in_bytes",
+V1: Final = CgroupVersion(
+    name="cgroup-v1",
+    join="tasks",  # moves one thread; the processes that it spawns start inside, so that all their memory counts
+    limits=(("memory.limit_in_bytes", None, True), ("memory.memsw.limit_in_bytes", None, False)),
+    events="memory.oom_control",
+    peak="memory.max_usage_in_bytes",
 )
-V2: Final = Version(
-    "cgroup-v2",
-    "cgroup.procs",
-    (("memory.max", None, True), ("memory.swap.max", "0", False), ("memory.oom.group", "1", False)),
-    "memory.events",
-    "memory.peak",
+V2: Final = CgroupVersion(
+    name="cgroup-v2",
+    join="cgroup.procs",
+    limits=(("memory.max", None, True), ("memory.swap.max", "0", False), ("memory.oom.group", "1", False)),
+    events="memory.events",
+    peak="memory.peak",
 )
 
 
-class Groups:
-    """The groups below `base`, where the caller itself lives in `home`."""
+class MemoryCgroups:
+    """The cgroups below the folder `base`. The caller itself is in `home`."""
 
-    def __init__(self, version: Version, base: str, home: str) -> None:
+    def __init__(self, version: CgroupVersion, base: str, home: str) -> None:
         self.version = version
         self.base = base
         self.home = home
 
     def path(self, name: str) -> str:
+        """The folder of the cgroup of this attempt."""
         return f"{self.base}/{PREFIX}{name.replace('/', '%')}"
 
     def create(self, name: str) -> str:
-        """Make a group, without a limit yet, and return its path. Raises OSError."""
+        """Create a cgroup without a limit, unless it exists. Returns its folder. Raises OSError."""
         group = self.path(name)
         try:
             os.mkdir(group)
@@ -76,39 +83,40 @@ class Groups:
         return group
 
     def limit(self, group: str, mem: int) -> None:
-        """Hold it to `mem` bytes, swap included. Raises OSError, also where it holds more that cannot be taken back."""
-        for file, value, needed in self.version.limits:
+        """Limit it to `mem` bytes, swap included. Raises OSError, also if it holds more than the kernel can take back."""
+        for file, value, required in self.version.limits:
             try:
                 _write(f"{group}/{file}", value or str(mem))
             except OSError:
-                if needed:
+                if required:
                     raise
 
     def enter(self, group: str) -> None:
-        """Move the calling, single-threaded process: what it spawns is born in `group`."""
+        """Move the calling, single-threaded process: the processes that it spawns start in `group`."""
         _write(f"{group}/{self.version.join}", "0")
 
     def leave(self) -> None:
+        """Move the calling process back."""
         self.enter(self.home)
 
     def kills(self, group: str) -> int:
-        """How many processes the kernel has killed in it for want of memory."""
+        """How many processes in it the kernel has killed for its limit."""
         for line in (read(f"{group}/{self.version.events}") or b"").splitlines():
             if line.startswith(b"oom_kill "):
                 return int(line.split()[1])
         return 0
 
     def peak(self, group: str) -> int | None:
-        """The most that the group has ever held, in bytes, page cache included."""
+        """Its highest memory use in bytes, page cache included; None if unknown."""
         text = read(f"{group}/{self.version.peak}")
         return int(text) if text else None
 
     def pids(self, group: str) -> list[int]:
-        """Everything in it, and in the groups that it may have made for itself."""
+        """The processes in it and in cgroups below it."""
         return [int(pid) for folder, _, _ in os.walk(group) for pid in (read(f"{folder}/cgroup.procs") or b"").split()]
 
     def remove(self, group: str) -> bool:
-        """Whether it is gone; the kernel may want another moment after the last process's end."""
+        """Remove it and the cgroups below it. False if the kernel still holds it, as it does for a moment after the last end."""
         try:
             for folder, _, _ in os.walk(group, topdown=False):
                 os.rmdir(folder)
@@ -121,71 +129,38 @@ class Groups:
         return True
 
 
-def places(proc: str = "/proc/self") -> list[Groups]:
-    """Where a runner like the caller makes its groups, if it can: what a dead one has left is there."""
-    found = []
-    for version, kind, controller in ((V1, b"cgroup", b"memory"), (V2, b"cgroup2", b"")):
-        try:
-            own = _own(proc, kind, controller)
-        except UnusableError:
+def own_folder(version: CgroupVersion, controller: str = "memory") -> str:
+    """The folder of the caller's own cgroup. Raises UnusableError."""
+    return find_folder(read("/proc/self/cgroup") or b"", read("/proc/self/mountinfo") or b"", version, controller)
+
+
+def find_folder(cgroup: bytes, mountinfo: bytes, version: CgroupVersion, controller: str = "memory") -> str:
+    """The folder of a process's cgroup, from its two files of these names (see proc(5)). Raises UnusableError."""
+    fstype, option = (b"cgroup", controller.encode()) if version is V1 else (b"cgroup2", b"")
+    path = None
+    for line in cgroup.splitlines():
+        _, controllers, where = line.split(b":", 2)
+        if option in controllers.split(b","):
+            path = where
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(b" - ")
+        root, mount_point = before.split()[3:5]
+        mounted, _, options = after.split()[:3]
+        if path is None or mounted != fstype or (option and option not in options.split(b",")):
             continue
-        found.append(Groups(version, own.removesuffix(f"/{_LEAF}"), own))
-    return found
+        root = root.rstrip(b"/")
+        if not path.startswith(root):
+            continue
+        folder = os.fsdecode(mount_point + path[len(root) :]).rstrip("/")
+        if os.path.isdir(folder):
+            return folder
+    if version is V1:
+        raise UnusableError(f"the {controller} controller is not mounted here")
+    raise UnusableError("cgroup version 2 is not mounted here")
 
 
-def open_v1(proc: str = "/proc/self") -> Groups:
-    """The version 1 memory groups that the caller can make, tried out. Raises UnusableError."""
-    own = _own(proc, b"cgroup", b"memory")
-    groups = Groups(V1, own, own)
-    _try(groups)
-    return groups
-
-
-def open_v2(proc: str = "/proc/self", mine: tuple[int, ...] = ()) -> Groups:
-    """The version 2 memory groups that the caller can make, tried out. Raises UnusableError.
-
-    The processes `mine`, and only they, may be moved into a leaf of the caller's group.
-    """
-    own = _own(proc, b"cgroup2", b"")
-    base = own.removesuffix(f"/{_LEAF}")
-    if b"memory" not in (read(f"{base}/cgroup.controllers") or b"").split():
-        raise UnusableError("the memory controller is not delegated to this group")
-    home = f"{base}/{_LEAF}"
-    try:
-        if b"memory" not in (read(f"{base}/cgroup.subtree_control") or b"").split():
-            inside = [int(pid) for pid in (read(f"{base}/cgroup.procs") or b"").split()]
-            if not set(inside) <= set(mine):
-                raise UnusableError("other processes share this group")
-            os.makedirs(home, exist_ok=True)
-            for pid in inside:
-                _write(f"{home}/cgroup.procs", str(pid))
-            _write(f"{base}/cgroup.subtree_control", "+memory")
-    except OSError as error:
-        raise UnusableError(f"`{base}`: {error.strerror}") from None
-    groups = Groups(V2, base, home if own != base or os.path.isdir(home) else own)
-    _try(groups)
-    return groups
-
-
-def _try(groups: Groups) -> None:
-    try:
-        group = groups.create(f"probe-{os.getpid()}")
-        try:
-            groups.limit(group, 64 << 20)
-            if b"oom_kill " not in (read(f"{group}/{groups.version.events}") or b""):
-                raise UnusableError("this kernel does not count what it kills in a group")
-        finally:
-            groups.remove(group)
-    except OSError as error:
-        raise UnusableError(f"no group can be made in `{groups.base}`: {error.strerror}") from None
-
-
-def lineage(proc: str, kind: bytes, controller: bytes) -> list[str]:
-    """The folders of the caller's own group and of those above it, as far as they are mounted."""
-    try:
-        folder = _own(proc, kind, controller)
-    except UnusableError:
-        return []
+def lineage(folder: str) -> list[str]:
+    """The folder of a cgroup and of those above it, as far as they are mounted."""
     folders = []
     while os.path.exists(f"{folder}/cgroup.procs"):
         folders.append(folder)
@@ -193,28 +168,62 @@ def lineage(proc: str, kind: bytes, controller: bytes) -> list[str]:
     return folders
 
 
-def _own(proc: str, kind: bytes, controller: bytes) -> str:
-    """The folder of the caller's own group: its `cgroup` file within what `mountinfo` shows (proc(5))."""
-    path = None
-    for line in (read(f"{proc}/cgroup") or b"").splitlines():
-        _, controllers, where = line.split(b":", 2)
-        if controller in controllers.split(b","):
-            path = where
-    for line in (read(f"{proc}/mountinfo") or b"").splitlines():
-        before, _, after = line.partition(b" - ")
-        root, point = before.split()[3:5]
-        fstype, _, options = after.split()[:3]
-        if path is None or fstype != kind or (controller and controller not in options.split(b",")):
+def possible() -> list[MemoryCgroups]:
+    """Where a runner in the caller's cgroup would create cgroups: those of a dead one are there."""
+    found = []
+    for version in (V1, V2):
+        try:
+            own = own_folder(version)
+        except UnusableError:
             continue
-        root = root.rstrip(b"/")
-        if not path.startswith(root):
-            continue
-        folder = os.fsdecode(point + path[len(root) :]).rstrip("/")
-        if os.path.isdir(folder):
-            return folder
-    raise UnusableError(
-        "no memory controller is mounted here" if controller else "cgroup version 2 is not mounted here"
-    )
+        found.append(MemoryCgroups(version, own.removesuffix(f"/{_LEAF}"), own))
+    return found
+
+
+def open_v1() -> MemoryCgroups:
+    """Version 1 cgroups below the caller's, after a trial. Raises UnusableError."""
+    own = own_folder(V1)
+    groups = MemoryCgroups(V1, own, own)
+    _try(groups)
+    return groups
+
+
+def open_v2(own: str, movable: tuple[int, ...]) -> MemoryCgroups:
+    """Version 2 cgroups below the caller's, after a trial. Raises UnusableError.
+
+    `own` is the folder of the caller's cgroup. The processes `movable`, and only they, are moved into a leaf of it if necessary.
+    """
+    base = own.removesuffix(f"/{_LEAF}")
+    if b"memory" not in (read(f"{base}/cgroup.controllers") or b"").split():
+        raise UnusableError("the memory controller is not delegated to this cgroup")
+    home = f"{base}/{_LEAF}"
+    try:
+        if b"memory" not in (read(f"{base}/cgroup.subtree_control") or b"").split():
+            inside = [int(pid) for pid in (read(f"{base}/cgroup.procs") or b"").split()]
+            if not set(inside) <= set(movable):
+                raise UnusableError("other processes are in this cgroup")
+            os.makedirs(home, exist_ok=True)
+            for pid in inside:
+                _write(f"{home}/cgroup.procs", str(pid))
+            _write(f"{base}/cgroup.subtree_control", "+memory")
+    except OSError as error:
+        raise UnusableError(f"`{base}`: {error.strerror}") from None
+    groups = MemoryCgroups(V2, base, home if own != base or os.path.isdir(home) else own)
+    _try(groups)
+    return groups
+
+
+def _try(groups: MemoryCgroups) -> None:
+    try:
+        group = groups.create(f"probe-{os.getpid()}")
+        try:
+            groups.limit(group, _TRIAL_LIMIT)
+            if b"oom_kill " not in (read(f"{group}/{groups.version.events}") or b""):
+                raise UnusableError("this kernel does not count the processes that it kills in a cgroup")
+        finally:
+            groups.remove(group)
+    except OSError as error:
+        raise UnusableError(f"no cgroup can be created in `{groups.base}`: {error.strerror}") from None
 
 
 def _write(path: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What `runner doctor` says of this machine: what it offers, and what is enforced here."""
+"""The findings of `runner doctor` about this machine: its resources, and how limits and ends are enforced."""
 
 from __future__ import annotations
 
@@ -7,46 +7,44 @@ import sys
 from collections.abc import Mapping
 
 from runner.backends.base import Finding
-from runner.backends.local import procfs, resources
+from runner.backends.local import procfs
+from runner.backends.local.resources import machine_resources
 from runner.backends.local.supervisor import memory_limits
 
-_DELEGATED = "`systemd-run --user --scope -p Delegate=yes runner …` gives it a group of its own"
+_DELEGATE = "`systemd-run --user --scope -p Delegate=yes runner …` gives runner a cgroup of its own"
 
 
 def describe(environ: Mapping[str, str]) -> list[Finding]:
-    """The local backend's findings. Tries memory groups out as a run does: makes and removes one, and
-    with version 2 moves this process within its own group.
+    """The local backend's findings.
+
+    Tries memory cgroups as an apply does: creates and removes one, and with version 2 moves this process within its cgroup.
     """
-    offers = resources.offers(environ)
+    machine = machine_resources(environ)
     return [
-        Finding("cpu", f"{float(offers.cpu):g}", None),
-        Finding("memory", f"{offers.mem / (1 << 30):.1f} GiB", None),
-        Finding("gpu", ", ".join(offers.gpus) or "none", None),
-        _memory(),
-        _trees(),
+        Finding("cpu", f"{float(machine.cpu):g}", None),
+        Finding("memory", f"{machine.mem / (1 << 30):.1f} GiB", None),
+        Finding("gpu", ", ".join(machine.gpus) or "none", None),
+        _memory_limit(),
+        _end_of_session(),
     ]
 
 
-def _memory() -> Finding:
+def _memory_limit() -> Finding:
     fact = "memory limit of a session"
     if not procfs.LINUX:
         return Finding(fact, f"not enforced on {sys.platform}", None)
     groups, why = memory_limits.choose(None, (os.getpid(),))
     if groups:
         return Finding(fact, f"enforced by the kernel ({groups.version.name} in `{groups.base}`)", None)
-    reasons = "; ".join(why)
-    how = "added up each second, files in a tmpfs such as `/dev/shm` left out, and ended above it"
-    return Finding(fact, f"{how} ({reasons})", _DELEGATED)
+    how = "sampled each second, without files in a tmpfs such as `/dev/shm`; a session above its limit is ended"
+    return Finding(fact, f"{how} ({'; '.join(why)})", _DELEGATE)
 
 
-def _trees() -> Finding:
+def _end_of_session() -> Finding:
     fact = "end of a session"
     if not procfs.LINUX:
-        return Finding(fact, "its process group, and what descends from it", None)
+        return Finding(fact, "ends its process group and its descendants", None)
     if not os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children"):
-        return Finding(
-            fact,
-            "its whole process tree, orphans included (slowly: a kernel without CONFIG_PROC_CHILDREN)",
-            None,
-        )
-    return Finding(fact, "its whole process tree, orphans included", None)
+        slow = "ends its whole process tree, orphans included (slowly: a kernel without CONFIG_PROC_CHILDREN)"
+        return Finding(fact, slow, None)
+    return Finding(fact, "ends its whole process tree, orphans included", None)

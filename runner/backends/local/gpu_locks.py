@@ -1,4 +1,4 @@
-"""One lock for each device and user, so that two runners on one machine do not share a GPU unawares."""
+"""A lock for each GPU and user, so that two runners on one machine do not use the same GPU."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from urllib.parse import quote
 from runner.errors import EnvironmentFailed
 
 
-class DeviceLocks:
-    """Kernel locks (flock) on a file for each device, in the user's own folder; they die with their holder.
+def user_folder() -> str:
+    """The folder for the locks of this user. Never from the environment: a runner of cron and one of a desktop share it."""
+    return f"/tmp/runner-{os.getuid()}"
 
-    The folder is never taken from the environment: a runner from cron and one from a desktop have to meet in it.
-    """
 
-    def __init__(self, folder: str | None = None) -> None:
-        self._folder = folder or f"/tmp/runner-{os.getuid()}"
-        self._held: dict[str, int] = {}
+class GpuLocks:
+    """Kernel locks (flock) on a file for each GPU in `folder`. A lock ends with the process that holds it."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._files: dict[str, int] = {}  # device to the descriptor that holds its lock
 
     def try_lock(self, device: str) -> bool:
-        """Whether the device is ours now (or was already); False while another process has it.
+        """True if this process holds the device now; False if another one does.
 
-        Raises EnvironmentFailed where the locks cannot be kept, or another user could meddle with them.
+        Raises EnvironmentFailed if the folder cannot be used, or if another user could change it.
         """
-        if device in self._held:
+        if device in self._files:
             return True
         try:
             self._prepare()
@@ -33,18 +35,18 @@ class DeviceLocks:
                 f"{self._folder}/{quote(device, safe='')}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600
             )
         except OSError as error:
-            raise EnvironmentFailed(f"`{self._folder}` cannot hold the locks of devices: {error.strerror}") from None
+            raise EnvironmentFailed(f"no GPU lock can be created in `{self._folder}`: {error.strerror}") from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(file)
             return False
-        self._held[device] = file
+        self._files[device] = file
         return True
 
     def unlock(self, device: str) -> None:
-        """Give it up; one that is not held is no error."""
-        if (file := self._held.pop(device, None)) is not None:
+        """Release the device, if this process holds it."""
+        if (file := self._files.pop(device, None)) is not None:
             os.close(file)
 
     def _prepare(self) -> None:
@@ -55,6 +57,6 @@ class DeviceLocks:
         status = os.lstat(self._folder)
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
             raise EnvironmentFailed(
-                f"`{self._folder}` is open to other users",
-                "remove it; runner makes it anew, for you alone",
+                f"`{self._folder}` is not a folder that only you can write to",
+                "remove or rename it; runner creates it again, for you alone",
             )

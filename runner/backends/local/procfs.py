@@ -1,8 +1,8 @@
-"""The processes of this machine, and which of them belong to which job.
+"""The process table of this machine, and the job that each process belongs to.
 
-A job is known by the session and process group that its leader leads, by what descends from it, and by the
-mark `RUNNER_JOB=<name>` that everything which has not replaced its environment carries. Linux answers from
-/proc (see proc(5)); elsewhere `ps` does, which shows no environment and so no marks.
+The processes of a job are those in the session and process group of its leader, their descendants, and every process with the
+mark `RUNNER_JOB=<name>` in the environment that it was started with. Linux has all of that in /proc (see proc(5)); elsewhere
+`ps` gives the table, without environments and so without marks.
 """
 
 from __future__ import annotations
@@ -17,32 +17,46 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
 MARK = "RUNNER_JOB"
+"""The environment variable that has the name of the attempt."""
+
 LINUX = sys.platform == "linux"
+
 _MARK = MARK.encode() + b"="
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_SET_CHILD_SUBREAPER = 36
+_PR_SET_CHILD_SUBREAPER = 36
+"""Of prctl(2)."""
 
 
 class Process:
-    """One row of the process table. `start` tells a reused pid apart (0 where unknown), `rss` is in bytes."""
+    """A row of the process table."""
 
     __slots__ = ("pgid", "pid", "ppid", "rss", "sid", "start", "state")
 
-    def __init__(self, pid: int, ppid: int, pgid: int, sid: int, state: str, start: int, rss: int) -> None:
-        self.pid, self.ppid, self.pgid, self.sid = pid, ppid, pgid, sid
-        self.state, self.start, self.rss = state, start, rss
+    def __init__(self, *, pid: int, ppid: int, pgid: int, sid: int, state: str, start: int, rss: int) -> None:
+        self.pid = pid
+        self.ppid = ppid
+        self.pgid = pgid
+        self.sid = sid
+        self.state = state
+        """One letter, as in ps(1)."""
+        self.start = start
+        """Clock ticks after the boot; with the pid it identifies a process. 0 if unknown."""
+        self.rss = rss
+        """Bytes."""
 
     @property
     def alive(self) -> bool:
+        """False for a zombie."""
         return self.state not in "ZX"
 
 
 if TYPE_CHECKING:
     Table: TypeAlias = dict[int, Process]
+    """Processes by pid."""
 
 
 def read(path: str) -> bytes | None:
-    """The content of a file of /proc; None if its process is gone or is somebody else's."""
+    """The content of a file of the kernel's; None if it does not exist, its process has ended, or belongs to another user."""
     try:
         file = os.open(path, os.O_RDONLY)
     except (FileNotFoundError, ProcessLookupError, PermissionError):
@@ -59,33 +73,33 @@ def read(path: str) -> bytes | None:
 
 
 def process(pid: int) -> Process | None:
-    """The row of one process, None if there is none."""
+    """The row of one process; None if it does not exist."""
     if not LINUX:
         return snapshot().get(pid)
     stat = read(f"/proc/{pid}/stat")
     if not stat:
         return None
-    # The name before the last parenthesis may hold blanks and parentheses itself.
+    # The name of the program is in parentheses, and may contain blanks and parentheses.
     words = stat[stat.rindex(b")") + 2 :].split()
     return Process(
-        pid,
-        int(words[1]),
-        int(words[2]),
-        int(words[3]),
-        chr(words[0][0]),
-        int(words[19]),
-        int(words[21]) * _PAGE,
+        pid=pid,
+        ppid=int(words[1]),
+        pgid=int(words[2]),
+        sid=int(words[3]),
+        state=chr(words[0][0]),
+        start=int(words[19]),
+        rss=int(words[21]) * _PAGE,
     )
 
 
 def lives(pid: int) -> bool:
-    """Whether there is such a process, and it is more than a zombie."""
+    """True if the process exists and is not a zombie."""
     row = process(pid)
     return row is not None and row.alive
 
 
 def snapshot() -> Table:
-    """Every process of this machine, as far as one can look while they go on."""
+    """Every process of this machine. Not atomic: processes start and end while the table is read."""
     if not LINUX:
         return _ps()
     rows = (process(int(entry)) for entry in os.listdir("/proc") if entry.isdigit())
@@ -101,12 +115,20 @@ def _ps() -> Table:
     for line in lines:
         pid, ppid, pgid, state, rss = line.split()
         if int(pid) != ps.pid:
-            table[int(pid)] = Process(int(pid), int(ppid), int(pgid), int(pgid), state[0], 0, int(rss) * 1024)
+            table[int(pid)] = Process(
+                pid=int(pid),
+                ppid=int(ppid),
+                pgid=int(pgid),
+                sid=int(pgid),
+                state=state[0],
+                start=0,
+                rss=int(rss) * 1024,
+            )
     return table
 
 
 def mark(pid: int) -> str | None:
-    """The name of the job in whose environment the process was started; None if none, or not ours to see."""
+    """The name in the process's mark; None if it has none, or belongs to another user."""
     environ = read(f"/proc/{pid}/environ") if LINUX else None
     if not environ or _MARK not in environ:
         return None
@@ -117,7 +139,7 @@ def mark(pid: int) -> str | None:
 
 
 def settled_mark(pid: int) -> str | None:
-    """As `mark`, but of one that may just be becoming another program: it shows no environment for a moment."""
+    """As `mark`, for a process that may be in the middle of execve(2), where its environment reads as empty for a moment."""
     for _ in range(5):
         if not LINUX or read(f"/proc/{pid}/environ") != b"":
             break
@@ -126,25 +148,24 @@ def settled_mark(pid: int) -> str | None:
 
 
 def descendants(table: Table, root: int) -> Table:
-    """What `root` has started, and what that has started, without `root` itself."""
-    inside = {root: True}
+    """The processes below `root`, without `root` itself."""
+    below = {root: True}
     for pid in table:
         path = []
-        while pid not in inside and pid in table:
+        while pid not in below and pid in table:
             path.append(pid)
-            inside[pid] = False
+            below[pid] = False
             pid = table[pid].ppid
         for seen in path:
-            inside[seen] = inside.get(pid, False)
-    return {pid: row for pid, row in table.items() if inside[pid] and pid != root}
+            below[seen] = below.get(pid, False)
+    return {pid: row for pid, row in table.items() if below[pid] and pid != root}
 
 
 def owners(table: Table, known: Mapping[int, str], names: Callable[[int], str | None]) -> dict[int, str]:
-    """Which job each process of the table belongs to; one that belongs to none is left out.
+    """The name of the job that each process belongs to, without those that belong to none.
 
-    `known` maps the pids of leaders (whose sessions and groups count too) and of strays to jobs. The others
-    belong to their parent's job, else to that whose mark they carry: `names` gives it, and is asked only
-    then.
+    `known` maps pids of leaders, whose sessions and groups count too, and of orphans to names. Every other process belongs to
+    the job of its parent, else to the job that `names` returns for its pid: its mark, which is read only then.
     """
     found: dict[int, str | None] = {}
     for pid in table:
@@ -166,14 +187,14 @@ def owners(table: Table, known: Mapping[int, str], names: Callable[[int], str | 
 
 
 def become_subreaper() -> bool:
-    """Have every orphan among this process's descendants become its own child (prctl(2), Linux only)."""
-    import ctypes  # for the spawner alone: it costs 2 ms
+    """Make the orphans among this process's descendants its own children (prctl(2), Linux only). True if that worked."""
+    import ctypes  # only the supervisor needs it: it costs 2 ms
 
-    return LINUX and ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+    return LINUX and ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 
 
 class Children:
-    """The pids of this (single-threaded) process's own children, zombies included, in microseconds."""
+    """Lists the children of this (single-threaded) process in microseconds."""
 
     def __init__(self) -> None:
         self._file: int | None = None
@@ -184,6 +205,7 @@ class Children:
                 pass
 
     def __call__(self) -> list[int]:
+        """Their pids, zombies included."""
         if self._file is None:
             return [row.pid for row in snapshot().values() if row.ppid == os.getpid()]
         parts, at = [], 0

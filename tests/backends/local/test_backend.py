@@ -154,14 +154,17 @@ def test_interpreter_not_found(site: Site, tmp_path: Path) -> None:
     script.write_text("#!/no/such/interpreter\n")
     script.chmod(0o755)
     ended = site.end_of(site.attempt((str(script),)))
-    assert (ended.exit_status, describe(ended)) == (127, f"the interpreter that `{script}` names is not found")
+    assert (ended.exit_status, describe(ended)) == (
+        127,
+        f"the interpreter in the first line of `{script}` is not found",
+    )
 
 
 @pytest.mark.parametrize(
     ("mode", "reason"),
     [
         (0o644, "`./file` is not executable"),
-        (0o755, "`./file` is not a program: no binary of this machine, and no `#!` line"),
+        (0o755, "`./file` is not a program: neither a binary for this machine nor a script with a `#!` line"),
     ],
 )
 def test_not_executable(site: Site, tmp_path: Path, mode: int, reason: str) -> None:

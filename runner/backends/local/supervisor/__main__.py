@@ -1,10 +1,10 @@
-"""The spawner's entry: `python -I -S …/supervisor/__main__.py FD`, where FD is its end of a socketpair."""
+"""Entry of the supervisor process: `python -I -S …/supervisor/__main__.py FD`, with FD its end of a socketpair."""
 
 import sys
 from types import ModuleType
 
 if __name__ == "__main__":
-    # The real packages import what needs site-packages, and 100 ms; the spawner needs this folder alone.
+    # Empty packages in place of the real ones, which import site-packages and cost 100 ms.
     here = __file__.rpartition("/")[0]
     local = here.rpartition("/")[0]
     folders = {

@@ -1,4 +1,4 @@
-"""One process from one request: program lookup, working directory, streams, and what can go wrong."""
+"""Starts one process: program lookup, working directory, streams, and words for each error."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ LONGEST_STRING = 131072
 """Linux's MAX_ARG_STRLEN: bytes of one argument or `NAME=value`, its final NUL included (execve(2))."""
 
 _SHORTAGES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
-# What a Python process ignores, and what the spawner does, must not be ignored in its children.
-_DEFAULT = [
+
+_DEFAULT_SIGNALS = [  # those that a Python process or the supervisor ignores: a child would inherit that
     getattr(signal, name)
     for name in (
         "SIGHUP",
@@ -33,7 +33,7 @@ _DEFAULT = [
 
 
 class LaunchError(Exception):
-    """The command cannot be started: `code` is 127 where something is not found, else 126."""
+    """The command cannot be started. `code` is 127 if a program is not found, else 126."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -42,19 +42,19 @@ class LaunchError(Exception):
 
 
 class StreamError(Exception):
-    """A stream's file cannot be opened: the fault of the place, not of the command."""
+    """A file for stdout or stderr cannot be opened: the environment is at fault, not the command."""
 
 
 class ShortageError(Exception):
-    """Out of processes, memory or file descriptors for now."""
+    """No process, memory or file descriptor is free at the moment."""
 
 
 def launch(
     command: bytes | list[bytes], env: Mapping[bytes, bytes], workdir: bytes, stdout: bytes, stderr: bytes
 ) -> int:
-    """Start `command` as the leader of its own session; its pid. Changes the caller's working directory.
+    """Start `command` as the leader of a session of its own, and return its pid.
 
-    stdin is the caller's. Raises LaunchError, StreamError, ShortageError.
+    Its stdin is the caller's. Changes the caller's working directory. Raises LaunchError, StreamError, ShortageError.
     """
     if isinstance(command, bytes):
         dashes = [b"--"] if command[:1] in (b"-", b"+") else []
@@ -76,11 +76,11 @@ def _spawn(program: bytes, command: list[bytes], env: Mapping[bytes, bytes], fil
     try:
         try:
             return os.posix_spawn(
-                program, command, env, file_actions=streams, setsid=True, setsigmask=(), setsigdef=_DEFAULT
+                program, command, env, file_actions=streams, setsid=True, setsigmask=(), setsigdef=_DEFAULT_SIGNALS
             )
-        except NotImplementedError:  # an older macOS: a process group has to do
+        except NotImplementedError:  # an older macOS has no setsid here: a process group instead
             return os.posix_spawn(
-                program, command, env, file_actions=streams, setpgroup=0, setsigmask=(), setsigdef=_DEFAULT
+                program, command, env, file_actions=streams, setpgroup=0, setsigmask=(), setsigdef=_DEFAULT_SIGNALS
             )
     except OSError as error:
         raise _explain(error, command, env) from None
@@ -106,8 +106,8 @@ def _open(path: bytes) -> int:
 
 
 def _look_up(name: bytes, path: bytes | None) -> bytes:
-    """Where execvp(3) would find it: the first executable file on the session's own PATH."""
-    there = False
+    """The first executable file of this name on the session's own PATH, as execvp(3) finds it. Raises LaunchError."""
+    exists = False
     for folder in (os.defpath.encode() if path is None else path).split(b":"):
         candidate = folder + b"/" + name if folder else b"./" + name
         try:
@@ -117,8 +117,8 @@ def _look_up(name: bytes, path: bytes | None) -> bytes:
         if stat.S_ISREG(mode):
             if os.access(candidate, os.X_OK):
                 return candidate
-            there = True
-    if there:
+            exists = True
+    if exists:
         raise LaunchError(126, f"{_quoted(name)} is not executable")
     raise LaunchError(127, f"{_quoted(name)} not found")
 
@@ -129,12 +129,14 @@ def _explain(error: OSError, command: list[bytes], env: Mapping[bytes, bytes]) -
         return ShortageError(error.strerror)
     if error.errno == errno.ENOENT:
         if os.path.exists(command[0]):
-            return LaunchError(127, f"the interpreter that {name} names is not found")
+            return LaunchError(127, f"the interpreter in the first line of {name} is not found")
         return LaunchError(127, f"{name} not found")
     if error.errno == errno.EACCES:
         return LaunchError(126, f"{name} is a directory" if os.path.isdir(command[0]) else f"{name} is not executable")
     if error.errno == errno.ENOEXEC:
-        return LaunchError(126, f"{name} is not a program: no binary of this machine, and no `#!` line")
+        return LaunchError(
+            126, f"{name} is not a program: neither a binary for this machine nor a script with a `#!` line"
+        )
     if error.errno == errno.E2BIG:
         strings = [*command, *(key + b"=" + value for key, value in env.items())]
         longest = max(map(len, strings)) + 1
@@ -142,7 +144,7 @@ def _explain(error: OSError, command: list[bytes], env: Mapping[bytes, bytes]) -
             return LaunchError(
                 126, f"a string of {longest} bytes is over the limit of {LONGEST_STRING} for one argument"
             )
-        total = sum(len(string) + 9 for string in strings)  # each with its NUL and a pointer to it
+        total = sum(len(string) + 9 for string in strings)  # each has a NUL, and a pointer to it
         limit = os.sysconf("SC_ARG_MAX")
         return LaunchError(126, f"{total} bytes of arguments and environment are over the limit of {limit}")
     return LaunchError(126, f"{name} cannot be run: {error.strerror}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from runner.backends.local import procfs
-from runner.backends.local.cgroups import Groups, UnusableError, open_v1, open_v2
+from runner.backends.local.cgroups import V2, MemoryCgroups, UnusableError, open_v1, open_v2, own_folder
 from runner.backends.local.procfs import Process
 from runner.backends.local.supervisor.job import LocalJob
 
@@ -30,7 +30,7 @@ class MemoryLimits:
         """`cgroup-v1`, `cgroup-v2` or `sampling`; None for the best method that this machine has."""
         self.undeleted: list[str] = []
         """Cgroups without processes that the kernel did not let go yet."""
-        self._groups: Groups | None = None
+        self._groups: MemoryCgroups | None = None
         self._chosen = False
 
     @property
@@ -108,13 +108,13 @@ class MemoryLimits:
         for group in groups:
             self._delete(group)
 
-    def _choose(self) -> Groups | None:
+    def _choose(self) -> MemoryCgroups | None:
         if not self._chosen:
             self._groups, _ = choose(self.method, (os.getpid(), os.getppid()))
             self._chosen = True
         return self._groups
 
-    def _create(self, groups: Groups, job: LocalJob) -> str:
+    def _create(self, groups: MemoryCgroups, job: LocalJob) -> str:
         try:
             return groups.create(job.name)
         except OSError as error:
@@ -134,7 +134,7 @@ class MemoryLimits:
             self.undeleted.append(group)
 
 
-def choose(method: str | None, movable: tuple[int, ...]) -> tuple[Groups | None, list[str]]:
+def choose(method: str | None, movable: tuple[int, ...]) -> tuple[MemoryCgroups | None, list[str]]:
     """The cgroups to use, None for sampling, and why each better method is not usable here.
 
     `movable` are the processes that may be moved out of the caller's own cgroup. With a `method`, raises UnusableError if that
@@ -145,7 +145,7 @@ def choose(method: str | None, movable: tuple[int, ...]) -> tuple[Groups | None,
         if not procfs.LINUX or method not in (None, name):
             continue
         try:
-            return open_v1() if name == CGROUP_V1 else open_v2(mine=movable), why
+            return open_v1() if name == CGROUP_V1 else open_v2(own_folder(V2), movable), why
         except UnusableError as reason:
             if method:
                 raise
@@ -167,5 +167,5 @@ def _proportional_set_size(member: Process) -> int:
     return 0 if procfs.process(member.pid) is None else member.rss
 
 
-def _unusable(groups: Groups, error: OSError) -> UnusableError:
+def _unusable(groups: MemoryCgroups, error: OSError) -> UnusableError:
     return UnusableError(f"no memory cgroup can be created in `{groups.base}`: {error.strerror}")
