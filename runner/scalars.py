@@ -1,4 +1,4 @@
-"""Scalars as the YAML 1.2 core schema reads them, and when two of them are equal."""
+"""Scalars of the YAML 1.2 core schema, and their equality."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _INF = re.compile(r"([-+]?)\.(inf|Inf|INF)\Z")
 _SIGNIFICANT = re.compile(r"[-+]?[0.]*[1-9]", re.ASCII)
 _NAN = frozenset((".nan", ".NaN", ".NAN"))
 
-LONGEST_INT = 4000
-"""Digits; beyond it Python refuses to convert, and a number is surely meant as text."""
+MAX_DIGITS = 4000
+"""A longer number is text; Python does not convert it (sys.int_info.default_max_str_digits is 4300)."""
 
 
 def resolve(text: str) -> Scalar:
-    """The typed value of a plain (unquoted) scalar: YAML 1.2 core schema, section 10.3.2."""
+    """Return the typed value of a plain (unquoted) scalar: YAML 1.2, section 10.3.2."""
     if text in _NULL:
         return None
     if text in _TRUE:
@@ -36,8 +36,8 @@ def resolve(text: str) -> Scalar:
 
 
 def resolve_number(text: str) -> int | float | None:
-    """The number that a plain scalar is, or None if it is not one."""
-    if not text or text[0] not in "+-.0123456789" or len(text) > LONGEST_INT:
+    """Return the number that a plain scalar represents, or None."""
+    if not text or text[0] not in "+-.0123456789" or len(text) > MAX_DIGITS:
         return None
     if _INT.match(text):
         return int(text)
@@ -59,16 +59,16 @@ def is_number(data: Scalar) -> bool:
 
 
 def equal(one: Value, other: Value) -> bool:
-    """As `exclude`, `include` and `--select` compare: numbers as numbers, everything else by its text."""
+    """Return whether `exclude`, `include` and `--select` take two values as equal: numbers by value, others by text."""
     if is_number(one.data) and is_number(other.data):
         return one.data == other.data
     return one.text == other.text
 
 
 def exact(text: str) -> Fraction | None:
-    """The number of a plain scalar without rounding; None if it is none, or beyond the reach of a float64.
+    """Return the exact number that a plain scalar represents; None if it is not a number, or outside float64.
 
-    The bound keeps `1e999999999` from becoming an integer of a gigabyte.
+    The limit prevents `1e999999999` from becoming an integer of a gigabyte.
     """
     number = resolve_number(text)
     if number is None or not _within_float(number):

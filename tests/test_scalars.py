@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.model import Scalar, Value
-from runner.scalars import LONGEST_INT, equal, exact, resolve
+from runner.scalars import MAX_DIGITS, equal, exact, resolve
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ from runner.scalars import LONGEST_INT, equal, exact, resolve
             ("١", "١"),
             ("nan", "nan"),
         ),
-        ("9" * (LONGEST_INT + 1), "9" * (LONGEST_INT + 1)),
+        ("9" * (MAX_DIGITS + 1), "9" * (MAX_DIGITS + 1)),
     ],
 )
 def test_resolve(text: str, data: Scalar) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -20,7 +20,16 @@ from runner.config.python_program import Python
 from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, plain
 from runner.diagnostics import Span
 from runner.model import Amount, Outcome, Retry, Stop, Value
-from runner.space.ranges import Range, RangeError, from_mapping, from_values, parse_expression
+from runner.space.ranges import (
+    Range,
+    RangeError,
+    from_mapping,
+    from_values,
+    geomspace_hint,
+    is_expression,
+    is_interval,
+    parse_expression,
+)
 from runner.template.shell import ShellScript
 from runner.template.template import Template, TemplateFault
 from runner.template.template import parse as parse_template
@@ -109,22 +118,53 @@ def amounts(node: Node | None, report: Report) -> dict[str, Amount]:
     return found
 
 
-def one_range(node: Node, report: Report) -> Range | None:
-    """One entry of `ranges`: a list, an expression, or the mapping form of an expression."""
+def one_range(node: Node, report: Report, warn: Report) -> Range | None:
+    """Read one entry of `ranges`: a list, an expression, or the mapping form of an expression."""
     try:
         if isinstance(node, SequenceNode):
-            scalars = [item.value for item in node.items if isinstance(item, ScalarNode)]
-            return from_values(scalars) if len(scalars) == len(node.items) else None
+            scalars = texts(node)
+            _check_items(scalars, report, warn)
+            return from_values([item.value for item in scalars]) if len(scalars) == len(node.items) else None
         if isinstance(node, ScalarNode):
-            return parse_expression(node.value.text) if isinstance(node.value.data, str) else None
+            if not isinstance(node.value.data, str):
+                return None
+            found = parse_expression(node.value.text)
+            if hint := geomspace_hint(node.value.text):
+                warn("the START and STOP of `logspace` are exponents of ten", node.span, hint)
+            return found
         if isinstance(node, MappingNode) and len(node.entries) == 1:
             (kind, arguments) = node.entries[0]
             given = arguments.items if isinstance(arguments, SequenceNode) else (arguments,)
-            scalars = [item.value for item in given if isinstance(item, ScalarNode)]
-            return from_mapping(kind.value.text, scalars) if len(scalars) == len(given) else None
+            values = [item.value for item in given if isinstance(item, ScalarNode)]
+            return from_mapping(kind.value.text, values) if len(values) == len(given) else None
     except RangeError as error:
         report(error.message, node.span, error.hint)
     return None
+
+
+def _check_items(scalars: Sequence[ScalarNode], report: Report, warn: Report) -> None:
+    """Report a range expression inside a list, which is a text there: an error if a comma outside quotes tore it."""
+    for number, item in enumerate(scalars):
+        text = item.value.text
+        if item.quoted or not isinstance(item.value.data, str) or not is_expression(text):
+            if is_expression(text) or is_interval(text):
+                warn(
+                    f"`{text}` in a list is a value, not a range",
+                    item.span,
+                    "write the range without the list",
+                )
+            continue
+        span, whole = item.span, text
+        for following in scalars[number + 1 :]:
+            if following.quoted or (following.span.line, following.span.column) != (span.end_line, span.end_column + 1):
+                break
+            span = Span(span.line, span.column, following.span.end_line, following.span.end_column)
+            whole += f",{following.value.text}"
+        if span == item.span:
+            warn(f"`{text}` in a list is a value, not a range", span, "write the range without the list")
+        else:
+            hint = f'write `"{whole}"` without the `[ ]`; if text is meant, quote it'
+            report("a comma ends an unquoted range expression in `[ ]`", span, hint)
 
 
 def conditions(node: Node | None) -> list[tuple[dict[str, Value], MappingNode]]:

@@ -21,7 +21,8 @@ def load(source: Source, folder: Path) -> Sweep:
     document, problems = parse(source)
     if document is None:
         raise InvalidSweep(source, problems)
-    reader = Reader(source, document, [*problems, *schema.check(document)])
+    accepted, mismatches = schema.check(document)
+    reader = Reader(source, accepted, [*problems, *mismatches])
     sweep = reader.read(folder)
     for problem in check_values(sweep):
         reader.add(problem)

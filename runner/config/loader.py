@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from runner.config import fields
+from runner.config import exec_list, fields, placeholders
 from runner.config.fields import Placed, Sample, scalar
 from runner.config.reserved import TAKEN
 from runner.config.sweep import REPEAT, Sweep
-from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, place
+from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, has_refused, place
 from runner.diagnostics import Problem, Source, Span, did_you_mean
 from runner.model import Policy
 from runner.space.axis import Axis, Condition
@@ -18,6 +18,9 @@ from runner.space.space import Space
 from runner.template.shell import ShellScript
 from runner.template.template import Template, TemplateFault, in_dash_c
 from runner.units import counted
+
+TEMPLATED = ("exec", "build", "env", "resources", "workdir", "image")
+"""Keys whose values are templates."""
 
 KNOWN_RESOURCES = ("cpu", "mem", "gpu")
 RESOURCE_ALIASES = {"memory": "mem", "ram": "mem", "cores": "cpu", "cpus_per_task": "cpu"}
@@ -31,6 +34,8 @@ class Reader:
         self.document = document
         self.problems = problems
         self.placed: list[Placed] = []
+        self.meant: set[str] = set()
+        """Variables that a placeholder of another notation means."""
 
     @property
     def has_errors(self) -> bool:
@@ -53,6 +58,7 @@ class Reader:
     def template(self, node: Node | None, key: str) -> Placed | None:
         if not isinstance(node, ScalarNode):
             return None
+        self.report_placeholders(node, shell=False)
         placed = fields.template(node, key, self.fault)
         self.placed.append(placed)
         return placed
@@ -61,10 +67,29 @@ class Reader:
         """A string for the shell, which expands the variables of the sweep that it names."""
         if not isinstance(node, ScalarNode):
             return None
-        names = [name.value.text for name, _ in fields.entries(self.document.get("ranges"))]
-        placed = Placed(ShellScript.of(node.value.text, [*names, REPEAT]), node, key)
+        self.report_placeholders(node, shell=True)
+        placed = Placed(ShellScript.of(node.value.text, [*self.range_keys, REPEAT]), node, key)
         self.placed.append(placed)
         return placed
+
+    @property
+    def range_keys(self) -> dict[str, ScalarNode]:
+        return {key.value.text: key for key, _ in fields.entries(self.document.get("ranges"))}
+
+    def report_placeholders(self, node: ScalarNode, *, shell: bool) -> None:
+        """Report the variables that are written as in other tools."""
+        text = node.value.text
+        for found in placeholders.find(text, self.range_keys, shell=shell):
+            fault = f"`{found.name}` always has a value" if found.has_default else f"`{found.text}` is not a variable"
+            span = place(self.source, node, found.start, found.end)
+            self.report(fault, span, f"write `${found.name}`")
+            self.meant.add(found.name)
+        for name in self.range_keys:
+            if "-" in name and (start := text.find(f"${name}")) >= 0:
+                span = place(self.source, node, start, start + name.index("-") + 1)
+                self.report(
+                    f"`-` is not part of the name of a variable: `${name}`", span, f"write `${name.replace('-', '_')}`"
+                )
 
     def read(self, folder: Path) -> Sweep:
         get = self.document.get
@@ -82,6 +107,9 @@ class Reader:
         axes, known = self.axes()
         self.references(known)
         space = self.combinations(axes)
+        if isinstance(command, SequenceNode):
+            for warning in exec_list.warnings(fields.texts(command)):
+                self.add(warning)
         if argv is not None:
             for at in in_dash_c([placed.template for placed in argv if isinstance(placed.template, Template)]):
                 self.warn(
@@ -129,27 +157,32 @@ class Reader:
         """Names that would silently mean something else, or nothing."""
         for secret in fields.texts(self.document.get("secrets")):
             if secret.value.text in env:
-                self.report(f"`{secret.value.text}` is in `env` and in `secrets`", secret.span, "leave out one of them")
+                self.report(f"`{secret.value.text}` is in `env` and in `secrets`", secret.span, "remove one of them")
         for key, _ in fields.entries(self.document.get("env")):
             if key.value.text.startswith("RUNNER_"):
                 self.report(
-                    f"`{key.value.text}` is runner's own to set", key.span, "names that begin with RUNNER_ are taken"
+                    f"runner sets `{key.value.text}` itself", key.span, "names that begin with RUNNER_ are reserved"
                 )
         for key, _ in fields.entries(self.document.get("metrics")):
             if key.value.text in variables:
-                self.report(f"`{key.value.text}` is a variable and a metric", key.span, "name the metric otherwise")
+                self.report(f"`{key.value.text}` is a variable and a metric", key.span, "give the metric another name")
             elif key.value.text in TAKEN:
-                fault = f"`{key.value.text}` is a column of `runner results` already"
-                self.warn(fault, key.span, f"the metric is called `metrics.{key.value.text}` there")
-        limited = {key.value.text for key, _ in fields.entries(self.document.get("capacity"))}
+                fault = f"`{key.value.text}` is already a column of `runner results`"
+                self.warn(fault, key.span, f"the column of the metric is `metrics.{key.value.text}`")
+        limited = {key.value.text: key for key, _ in fields.entries(self.document.get("capacity"))}
+        for name in limited.keys() - resources - set(KNOWN_RESOURCES):
+            if hint := did_you_mean(name, KNOWN_RESOURCES, RESOURCE_ALIASES):
+                self.report(f"no session uses the resource `{name}`", limited[name].span, hint)
         for key, _ in fields.entries(self.document.get("resources")):
             name = key.value.text
-            if name in KNOWN_RESOURCES or name in limited or name not in resources:
+            if name in KNOWN_RESOURCES or name in limited:
                 continue
             if hint := did_you_mean(name, KNOWN_RESOURCES, RESOURCE_ALIASES):
                 self.report(f"unknown resource `{name}`", key.span, f"{hint} If not, add it to `capacity`")
-            else:
-                self.warn(f"nothing limits `{name}`", key.span, f"say how much there is: `capacity: {{{name}: 4}}`")
+            elif name in resources:
+                self.warn(
+                    f"`{name}` has no limit", key.span, f"write how much there is, such as `capacity: {{{name}: 4}}`"
+                )
 
     def integer(self, node: Node | None) -> int | None:
         found = scalar(node)
@@ -187,7 +220,11 @@ class Reader:
     def axes(self) -> tuple[list[Axis], set[str]]:
         """The axes in file order, zipped ones at the place of their first, and every variable the file knows."""
         nodes = {key.value.text: (key, node) for key, node in fields.entries(self.document.get("ranges"))}
-        ranges = {name: found for name, (_, node) in nodes.items() if (found := fields.one_range(node, self.report))}
+        ranges = {
+            name: found
+            for name, (_, node) in nodes.items()
+            if (found := fields.one_range(node, self.report, self.warn))
+        }
         group_of = {name: group for group in self.zips(set(nodes), ranges) for name in group}
         axes: list[Axis] = []
         for name, found in ranges.items():
@@ -252,12 +289,23 @@ class Reader:
             if isinstance(placed.template, Template):
                 for fault in placed.template.unknown(known):
                     self.fault(placed.node, fault)
-        for key, _ in fields.entries(self.document.get("ranges")):
-            name = key.value.text
-            if name in used or name == REPEAT:
-                continue
-            hint = f"write `env: {{{name}: ${name}}}`, or `repeat: N` to run the same again"
-            self.report(f"nothing refers to `{name}`", key.span, hint)
+        if any(has_refused(self.document.get(key)) for key in TEMPLATED):
+            return
+        for name, key in self.range_keys.items():
+            if name.isidentifier() and name not in used | self.meant and name != REPEAT:
+                self.unused(name, key)
+
+    def unused(self, name: str, key: ScalarNode) -> None:
+        for placed in self.placed:
+            if placed.key == "exec" and (found := placeholders.bare(placed.text, name)):
+                span = place(self.source, placed.node, *found)
+                fault = f"`{placed.text[slice(*found)]}` is text here, not the variable"
+                self.report(fault, span, f"write `${name}`")
+                return
+        hint = f"write `${name}` in `exec`, or `env: {{{name}: ${name}}}`; to run the same again, `repeat: N`"
+        if self.document.get("code") is not None:
+            hint = f'`code` is not a template: write `env: {{{name}: ${name}}}` and read `os.environ["{name}"]`'
+        self.report(f"`{name}` is not used", key.span, hint)
 
     def combinations(self, axes: list[Axis]) -> Space:
         """The space of the sweep, its exclusions and inclusions checked against the ranges."""
@@ -272,14 +320,14 @@ class Reader:
                 self.report(
                     "this excludes nothing: no combination has all of these values",
                     node.span,
-                    "numbers compare as numbers, all else as text",
+                    "numbers are compared as numbers, everything else as text",
                 )
         if exclude and space.product_count == 0:
             self.report("`exclude` leaves no combination", self.key_span("exclude"))
         for duplicates, (_, node) in zip(space.duplicates, include, strict=True):
             if duplicates:
                 self.warn(
-                    f"this `include` names {counted(duplicates, 'session')} that the sweep has already;"
+                    f"this `include` adds {counted(duplicates, 'session')} that the sweep already has;"
                     " equal sessions run once",
                     node.span,
                 )

@@ -1,106 +1,201 @@
-"""Where a document does not fit its schema, in words: the fault, its place, a hint."""
+"""What a sweep file does not share with its schema, in words: the fault, its position, a hint.
+
+The schema holds the words for each value: `x-noun` (what it must be), `x-hint`, `x-first-key` (the key that a plain value
+most likely means), `x-aliases` (what people write from other tools, and what to write instead: a known name or a hint),
+`x-one-of` (the keys of which one is required) and `x-private` (the value may hold a password, so it is not repeated).
+"""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from runner.config import schema_errors_backends, schema_errors_quantities
-from runner.config.schema_mismatch import Misfit, shown
-from runner.config.yaml.nodes import MappingNode, ScalarNode, SequenceNode, at, kind
-from runner.diagnostics import Problem, Span, nearest, printable
+from runner.config.yaml.nodes import MappingNode, Node, Path, ScalarNode, SequenceNode, at, kind
+from runner.diagnostics import Problem, Span, did_you_mean, nearest, printable
 from runner.scalars import resolve
+from runner.space.ranges import KIND_ALIASES
+from runner.units import UnitError, parse_amount, parse_duration, parse_memory
 
-_TYPES = {
+_NOUNS = {
     "string": "a string",
     "array": "a list",
     "object": "a mapping",
     "integer": "a whole number",
     "number": "a number",
 }
-_ONE_OF = {"code": ("exec", "code"), "last_line": ("json", "regex", "last_line")}
-"""Keys that the schema can only ask for as the last of several."""
-
-_LIKELY = {
-    "args": "exec",
-    "cmd": "exec",
-    "command": "exec",
-    "environment": "env",
-    "grid": "ranges",
-    "jobs": "max_parallel",
-    "matrix": "ranges",
-    "parallel": "max_parallel",
-    "parameters": "ranges",
-    "params": "ranges",
-    "run": "exec",
-    "script": "exec",
-    "seeds": "repeat",
-    "variables": "ranges",
+_PARSERS: Mapping[str, Callable[[str], object]] = {
+    "amount": parse_amount,
+    "amount of memory": lambda text: parse_memory(text, bare="error"),
+    "duration": parse_duration,
+    "positive duration": parse_duration,
 }
-"""What other tools call our keys."""
+"""By the title of the schema: they say what is wrong with a number or its unit."""
+
+_RIVALS = ("exec", "json", "regex", "last_line")
+"""Keys that cannot be combined with certain others."""
 
 
-def describe(misfit: Misfit) -> Iterator[Problem]:
-    """Its problems; none where it only follows from another misfit."""
-    if misfit.title in schema_errors_quantities.QUANTITIES:
-        yield schema_errors_quantities.describe(misfit)
-    elif "propertyNames" in misfit.schema_path:
-        yield from _name(misfit)
+@dataclass(frozen=True, kw_only=True)
+class Mismatch:
+    """One error of jsonschema."""
+
+    document: MappingNode
+    path: Path
+    """Where the value is in the document."""
+    keyword: str
+    expected: Any
+    """The value of the keyword."""
+    value: Any
+    schemas: tuple[Mapping[str, Any], ...]
+    """The subschemas for this value, outermost first; the last one has the keyword."""
+    is_name: bool
+    """The error is in a key of the mapping at `path`; `value` is the key."""
+
+    @property
+    def node(self) -> Node:
+        return at(self.document, self.path)
+
+    @property
+    def mapping(self) -> MappingNode:
+        node = self.node
+        assert isinstance(node, MappingNode)
+        return node
+
+    @property
+    def title(self) -> str:
+        return str(self.schemas[-1].get("title", ""))
+
+    @property
+    def name(self) -> str:
+        """The value's name, for the beginning of a sentence."""
+        dotted = ".".join(step for step in self.path if isinstance(step, str))
+        return f"an item of `{dotted}`" if self.path and isinstance(self.path[-1], int) else f"`{dotted}`"
+
+    @property
+    def key_span(self) -> Span:
+        """The position of the value's key; for the document that of its first key, for an item of a list its own."""
+        if not self.path:
+            return self.document.entries[0][0].span if self.document.entries else self.document.span
+        last = self.path[-1]
+        parent = at(self.document, self.path[:-1])
+        key = parent.key(last) if isinstance(parent, MappingNode) and isinstance(last, str) else None
+        return key.span if key else self.node.span
+
+    def words(self, key: str, default: Any = None) -> Any:
+        """Return what the outermost subschema says under an `x-` key."""
+        return next((schema[key] for schema in self.schemas if key in schema), default)
+
+    @property
+    def types(self) -> list[str]:
+        found: str | list[str] = next((schema["type"] for schema in reversed(self.schemas) if "type" in schema), [])
+        return [found] if isinstance(found, str) else list(found)
+
+    @property
+    def noun(self) -> str:
+        noun = self.words("x-noun")
+        return str(noun) if noun else _or([_NOUNS[name] for name in self.types if name in _NOUNS])
+
+
+def describe(mismatch: Mismatch) -> Iterator[Problem]:
+    """Yield its problems; none if it only follows from another mismatch."""
+    node = mismatch.node
+    parse = _PARSERS.get(mismatch.title)
+    if parse and isinstance(node, ScalarNode) and (node.value.data is not None or node.value.text):
+        yield _quantity(mismatch, node, parse)
+    elif mismatch.is_name:
+        key = mismatch.mapping.key(mismatch.value)
+        assert key is not None
+        yield _invalid_name(mismatch, mismatch.value, key.span)
     else:
-        yield from _RULES.get(misfit.keyword, _other)(misfit)
+        yield from _RULES.get(mismatch.keyword, _other)(mismatch)
 
 
-def _or(words: list[str]) -> str:
+def shown(node: Node) -> str:
+    """Return the value as a message shows it."""
+    if not isinstance(node, ScalarNode) or (node.value.data is None and not node.value.text):
+        return kind(node)
+    text = printable(node.value.text)
+    text = text if len(text) <= 40 else text[:39] + "…"
+    return f"the string `{text}`" if node.quoted else f"`{text}`"
+
+
+def _or(words: Sequence[str]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def _type(misfit: Misfit) -> Iterator[Problem]:
-    node = misfit.node
-    types = [misfit.wanted] if isinstance(misfit.wanted, str) else list(misfit.wanted)
-    if misfit.path[0] == "zip" and len(misfit.path) == 2 and (whole := _flat_zip(misfit)) is not None:
-        yield whole
-        return
+def _quantity(mismatch: Mismatch, node: ScalarNode, parse: Callable[[str], object]) -> Problem:
+    hint = mismatch.words("x-hint")
+    if isinstance(node.value.data, bool):
+        return Problem(f"{mismatch.name} must be {mismatch.noun}, not `{node.value.text}`", node.span, hint)
+    try:
+        parse(node.value.text)
+    except UnitError as error:
+        is_word = not re.match(r"\s*[-+.]?[0-9]", node.value.text)
+        return Problem(error.message, node.span, hint if hint and is_word else error.hint)
+    if mismatch.title == "positive duration":
+        return Problem(f"{mismatch.name} must be more than 0", node.span, f"for no limit, leave out {mismatch.name}")
+    return Problem(f"{mismatch.name} must be {mismatch.noun}, not {shown(node)}", node.span, hint)
+
+
+def _type(mismatch: Mismatch) -> Iterator[Problem]:
+    node, types, name = mismatch.node, mismatch.types, mismatch.name
     single = {"string", "number", "boolean"} <= set(types)
-    expected = "a single value" if single else _or([_TYPES[name] for name in types])
-    if not isinstance(node, ScalarNode):
-        yield Problem(f"{misfit.name} must be {expected}, not {kind(node)}", node.span, _shape_hint(misfit, types))
-        return
-    text, data = node.value
-    if data is None and not text:
-        hint = 'an empty text is written `""`' if single else f"give it {expected}, or remove it"
-        yield Problem(f"{misfit.name} has no value", node.span, hint)
-    elif isinstance(data, float) and not math.isfinite(data):
-        yield Problem(
-            f"`{text}` is not a finite number",
-            node.span,
-            f'if text is meant, quote it: `"{text}"`' if single else None,
-        )
+    if mismatch.path[0] == "zip" and len(mismatch.path) == 2 and (problem := _flat_zip(mismatch.document)):
+        yield problem
+    elif not isinstance(node, ScalarNode):
+        yield Problem(f"{name} must be {mismatch.noun}, not {kind(node)}", node.span, _shape_hint(mismatch, node))
+    elif node.value.data is None and not node.value.text:
+        hint = 'an empty text is written `""`' if single else mismatch.words("x-hint")
+        yield Problem(f"{name} has no value", node.span, hint or f"give it {mismatch.noun}, or remove it")
+    elif isinstance(node.value.data, float) and not math.isfinite(node.value.data):
+        hint = f'if text is meant, quote it: `"{node.value.text}"`' if single else None
+        yield Problem(f"`{node.value.text}` is not a finite number", node.span, hint)
     else:
-        yield Problem(
-            f"{misfit.name} must be {expected}, not {shown(node)}",
-            node.span,
-            _scalar_hint(misfit, node, types),
-        )
+        hint = _scalar_hint(mismatch, node)
+        yield Problem(f"{name} must be {mismatch.noun}, not {shown(node)}", node.span, hint)
 
 
-def _scalar_hint(misfit: Misfit, node: ScalarNode, types: list[str]) -> str | None:
-    text, data = node.value
-    required = misfit.schema.get("required", [])
+def _scalar_hint(mismatch: Mismatch, node: ScalarNode) -> str | None:
+    types, (text, data) = mismatch.types, node.value
+    required = mismatch.schemas[-1].get("required", ())
+    first = mismatch.words("x-first-key") or (required[0] if len(required) == 1 else None)
+    items = mismatch.schemas[-1].get("items", {})
     if node.quoted and isinstance(resolve(text), int | float) and {"integer", "number"} & set(types):
         return "remove the quotes"
+    if mismatch.title == "Failures" and isinstance(data, float) and 0 < data < 1:
+        return f'write `"{data:.0%}"`'
+    if types == ["object"] and first and "\n" not in text:
+        return f"write `{mismatch.path[-1]}: {{{first}: {text}}}`"
+    if "array" in types and "enum" in items:
+        near = did_you_mean(text, items["enum"], items.get("x-aliases", {}), form="write `[{}]`")
+        return (
+            near.removeprefix("did you mean ").removesuffix("?")
+            if near
+            else str(mismatch.words("x-hint") or "") or None
+        )
     if "string" in types and "object" not in types and not isinstance(data, str):
         return f'quote it: `"{text}"`'
-    if types == ["object"] and len(required) == 1 and "\n" not in text:
-        return f"write `{misfit.path[-1]}: {{{required[0]}: {text}}}`"
     if "array" in types and "\n" not in text:
         return f"write `[{text}]`"
-    return None
+    hint: str | None = mismatch.words("x-hint")
+    return hint
 
 
-def _flat_zip(misfit: Misfit) -> Problem | None:
-    """`zip: [a, b]`, which is one slip and not one for each name."""
-    groups = misfit.document.get("zip")
+def _shape_hint(mismatch: Mismatch, node: Node) -> str | None:
+    hint: str | None = mismatch.words("x-hint")
+    if hint is None and mismatch.types == ["array"] and isinstance(node, MappingNode):
+        return "begin each item with `- `"
+    if hint is None and mismatch.types == ["object"] and isinstance(node, SequenceNode):
+        return "an entry of a mapping is written `name: value`"
+    return hint
+
+
+def _flat_zip(document: MappingNode) -> Problem | None:
+    """Return the problem of `zip: [a, b]`: one, not one for each name."""
+    groups = document.get("zip")
     assert isinstance(groups, SequenceNode)
     names = [item.value.text for item in groups.items if isinstance(item, ScalarNode)]
     if len(names) < len(groups.items):
@@ -108,175 +203,138 @@ def _flat_zip(misfit: Misfit) -> Problem | None:
     return Problem("`zip` must be a list of lists", groups.span, f"write `[[{', '.join(names)}]]`")
 
 
-def _shape_hint(misfit: Misfit, types: list[str]) -> str | None:
-    if types == ["array"] and isinstance(misfit.node, MappingNode):
-        return "begin each item with `- `"
-    if types == ["object"] and isinstance(misfit.node, SequenceNode):
-        return "an entry of a mapping is written `name: value`"
-    return None
-
-
-def _name(misfit: Misfit) -> Iterator[Problem]:
-    """A key that is no name of the kind that the schema wants."""
-    mapping = misfit.node
-    assert isinstance(mapping, MappingNode)
-    key = mapping.key(misfit.value)
-    assert key is not None
-    if misfit.keyword == "not":
-        yield Problem(f"the name `{misfit.value}` is taken", key.span, "choose another name")
-    else:
-        yield _not_a_name(misfit, misfit.value, key.span)
-
-
-def _not_a_name(misfit: Misfit, text: str, span: Span) -> Problem:
-    shown = printable(text)
+def _invalid_name(mismatch: Mismatch, text: str, span: Span) -> Problem:
+    title, hint = mismatch.title.removeprefix("new "), mismatch.words("x-hint")
+    if mismatch.keyword == "not":
+        return Problem(f"the name `{text}` is reserved", span, "choose another name")
     if not text:
-        return Problem(f"an empty {misfit.title}", span)
-    if misfit.title == "environment variable name":
-        name, _, value = shown.partition("=")
-        hint = f"write `{name}: {value}`" if "propertyNames" in misfit.schema_path and name and value else None
-        return Problem(f"the name of an environment variable cannot have a `=`: `{shown}`", span, hint)
-    hint = "use letters, digits and `_`, no digit first" if misfit.title.endswith("variable name") else None
-    mended = re.sub(r"\W", "_", text, flags=re.ASCII)
-    if hint and mended != text and re.match(r"[A-Za-z_]*[A-Za-z]", mended):
-        hint = f"write `{mended}`"
-    return Problem(f"`{shown}` is no {misfit.title.removeprefix('new ')}", span, hint)
+        return Problem(f"an empty {title}", span, hint)
+    name, _, value = text.partition("=")
+    if title == "variable name":
+        mended = re.sub(r"\W", "_", text, flags=re.ASCII)
+        if mended != text and re.match(r"[A-Za-z_]*[A-Za-z]", mended):
+            hint = f"write `{mended}`"
+    elif mismatch.is_name and name and value:
+        hint = f"write `{printable(name)}: {printable(value)}`"
+    article = "an" if title[0] in "aeiou" else "a"
+    return Problem(f"`{printable(text)}` is not {article} {title}", span, hint)
 
 
-def _pattern(misfit: Misfit) -> Iterator[Problem]:
-    node = misfit.node
+def _pattern(mismatch: Mismatch) -> Iterator[Problem]:
+    node = mismatch.node
     assert isinstance(node, ScalarNode)
-    if misfit.title in ("variable name", "environment variable name"):
-        yield _not_a_name(misfit, node.value.text, node.span)
-    elif misfit.title == "Failures":
-        yield Problem(
-            f"{misfit.name} must be a whole number or a percentage, not {shown(node)}",
-            node.span,
-            "write `10` or `5%`",
-        )
-    elif misfit.title == "Name":
-        yield Problem(
-            f"{misfit.name} is also the name of a folder, and cannot be {shown(node)}",
-            node.span,
-            "leave out `/` and a dot at the beginning",
-        )
-    else:
-        yield schema_errors_backends.pattern(misfit) or Problem(f"{shown(node)} is no {misfit.title}", node.span)
+    if mismatch.title.endswith(" name"):
+        yield _invalid_name(mismatch, node.value.text, node.span)
+        return
+    fault = f"{mismatch.name} must be {mismatch.noun}"
+    if not mismatch.words("x-private"):
+        fault += f", not {shown(node)}"
+    yield Problem(fault, node.span, mismatch.words("x-hint"))
 
 
-def _unknown_keys(misfit: Misfit) -> Iterator[Problem]:
-    mapping = misfit.node
-    assert isinstance(mapping, MappingNode)
-    known = list(misfit.schema["properties"])
-    for key, _ in mapping.entries:
+def _unknown_keys(mismatch: Mismatch) -> Iterator[Problem]:
+    known = list(mismatch.schemas[-1]["properties"])
+    is_range = mismatch.title == "range"
+    aliases = KIND_ALIASES if is_range else mismatch.schemas[-1].get("x-aliases", {})
+    for key, _ in mismatch.mapping.entries:
         text = key.value.text
         if text not in known:
-            what = "kind of range" if misfit.title == "range" else "key"
-            where = f" in {misfit.name}" if misfit.path else ""
-            hint = schema_errors_backends.meant(misfit, text, known) or _meant(misfit, text, known)
-            yield Problem(f"unknown {what} `{printable(text)}`{where}", key.span, hint)
+            where = f" in {mismatch.name}" if mismatch.path else ""
+            hint = did_you_mean(text, known, aliases) or _known_keys(mismatch, text, known)
+            yield Problem(
+                f"unknown {'kind of range' if is_range else 'key'} `{printable(text)}`{where}", key.span, hint
+            )
+            if is_range:
+                return
 
 
-def _meant(misfit: Misfit, text: str, known: list[str]) -> str:
-    near = nearest(text, known) or (_LIKELY.get(text) if not misfit.path else None)
-    if near:
-        return f"did you mean `{near}`?"
-    if len(known) <= 6:
-        return f"known are {', '.join(f'`{name}`' for name in known)}"
-    for key, schema in misfit.schema["properties"].items():
+def _known_keys(mismatch: Mismatch, text: str, known: Sequence[str]) -> str:
+    if known == ["kind"]:
+        return f"the backend `{mismatch.value.get('kind')}` has no options"
+    for key, schema in mismatch.schemas[-1]["properties"].items():
         if text in schema.get("properties", {}):
             return f"`{text}` is a key of `{key}`"
-    return "`runner schema` lists the keys"
+    return "choose from " + ", ".join(f"`{name}`" for name in known)
 
 
-def _missing(misfit: Misfit) -> Iterator[Problem]:
-    mapping = misfit.node
-    assert isinstance(mapping, MappingNode)
-    for name in misfit.wanted:
-        names = _ONE_OF.get(name, (name,))
-        if mapping.get(name) is not None or _is_misspelled(names, misfit):
+def _missing(mismatch: Mismatch) -> Iterator[Problem]:
+    for name in mismatch.expected:
+        names = mismatch.schemas[-1].get("x-one-of", [name])
+        if mismatch.mapping.get(name) is not None or _is_misspelled(mismatch, names):
             continue
-        if not misfit.path:
-            hint = "say what to run: `exec: [python, train.py]`"
-            yield Problem("one of `exec` and `code` is needed", misfit.key_span, hint)
-        elif len(names) > 1:
-            listed = ", ".join(f"`{one}`" for one in names[:-1])
-            yield Problem(f"{misfit.name} needs one of {listed} and `{names[-1]}`", misfit.key_span)
-        else:
-            yield Problem(f"{misfit.name} needs `{name}`", misfit.key_span)
+        listed = _or([f"`{one}`" for one in names])
+        fault = f"{mismatch.name} needs {listed}" if mismatch.path else f"{listed} is missing"
+        yield Problem(fault, mismatch.key_span, mismatch.schemas[-1].get("x-hint"))
 
 
-def _is_misspelled(names: Sequence[str], misfit: Misfit) -> bool:
-    """Whether one of these keys is there under a wrong name, which has been said; not so a backend's options without `kind`."""
-    mapping = misfit.node
-    assert isinstance(mapping, MappingNode)
-    return misfit.title != schema_errors_backends.TITLE and any(
-        nearest(key.value.text, names) or _LIKELY.get(key.value.text) in names for key, _ in mapping.entries
-    )
+def _is_misspelled(mismatch: Mismatch, names: Sequence[str]) -> bool:
+    """True if an unknown key of the mapping has been reported that most likely means one of `names`."""
+    if mismatch.path and mismatch.path[0] == "backend":
+        return False
+    aliases = mismatch.schemas[0].get("x-aliases", {})
+    keys = [key.value.text for key, _ in mismatch.mapping.entries]
+    return any(nearest(key, names) or aliases.get(key) in names for key in keys)
 
 
-def _needs(misfit: Misfit) -> Iterator[Problem]:
-    mapping = misfit.node
-    assert isinstance(mapping, MappingNode)
-    for name, needed in misfit.wanted.items():
-        key = mapping.key(name)
+def _needs(mismatch: Mismatch) -> Iterator[Problem]:
+    for name, needed in mismatch.expected.items():
+        key = mismatch.mapping.key(name)
         for other in needed:
-            if key is not None and mapping.get(other) is None:
-                hint = "list what the build reads, as `files: [main.c, Makefile]`" if other == "files" else None
+            if key is not None and mismatch.mapping.get(other) is None:
+                hint = "list what the build reads, such as `files: [main.c, Makefile]`" if other == "files" else None
                 yield Problem(f"`{name}` needs `{other}`", key.span, hint)
 
 
-def _excluded(misfit: Misfit) -> Iterator[Problem]:
-    """A key that must not be there beside another."""
-    parent = at(misfit.document, misfit.path[:-1])
+def _excluded(mismatch: Mismatch) -> Iterator[Problem]:
+    """Yield the problem of a key that cannot be combined with another."""
+    parent = at(mismatch.document, mismatch.path[:-1])
     assert isinstance(parent, MappingNode)
-    rivals = [name for name in ("exec", "json", "regex", "last_line") if parent.get(name) is not None]
-    if rivals and rivals[0] != misfit.path[-1]:
-        yield Problem(
-            f"`{rivals[0]}` and `{misfit.path[-1]}` exclude each other", misfit.key_span, "remove one of them"
-        )
+    rivals = [name for name in _RIVALS if parent.get(name) is not None]
+    if rivals and rivals[0] != mismatch.path[-1]:
+        fault = f"`{rivals[0]}` and `{mismatch.path[-1]}` cannot be combined"
+        yield Problem(fault, mismatch.key_span, "remove one of them")
 
 
-def _unknown_word(misfit: Misfit) -> Iterator[Problem]:
-    node, known = misfit.node, [str(word) for word in misfit.wanted]
+def _unknown_word(mismatch: Mismatch) -> Iterator[Problem]:
+    node, known = mismatch.node, [str(word) for word in mismatch.expected]
     if not isinstance(node, ScalarNode):
-        yield Problem(f"{misfit.name} must be a string, not {kind(node)}", node.span)
+        yield Problem(f"{mismatch.name} must be a string, not {kind(node)}", node.span)
         return
-    near = nearest(node.value.text, known)
-    hint = f"did you mean `{near}`?" if near else f"known are {', '.join(f'`{word}`' for word in known)}"
-    yield Problem(f"unknown {misfit.title} `{printable(node.value.text)}`", node.span, hint)
+    near = did_you_mean(node.value.text, known, mismatch.words("x-aliases", {}))
+    hint = near or "choose from " + ", ".join(f"`{word}`" for word in known)
+    yield Problem(f"unknown {mismatch.title.lower()} `{printable(node.value.text)}`", node.span, hint)
 
 
-def _too_small(misfit: Misfit) -> Iterator[Problem]:
-    yield Problem(f"{misfit.name} must be at least {misfit.wanted}, not {misfit.value}", misfit.node.span)
+def _too_small(mismatch: Mismatch) -> Iterator[Problem]:
+    fault = f"{mismatch.name} must be at least {mismatch.expected}, not {mismatch.value}"
+    yield Problem(fault, mismatch.node.span, mismatch.words("x-hint"))
 
 
-def _too_large(misfit: Misfit) -> Iterator[Problem]:
-    yield Problem(f"{misfit.name} must be at most {misfit.wanted}, not {misfit.value}", misfit.node.span)
+def _too_large(mismatch: Mismatch) -> Iterator[Problem]:
+    yield Problem(f"{mismatch.name} must be at most {mismatch.expected:,}, not {mismatch.value:,}", mismatch.node.span)
 
 
-def _too_few(misfit: Misfit) -> Iterator[Problem]:
-    message = f"{misfit.name} is empty"
-    if misfit.wanted > 1:
-        message = f"a {misfit.title} in `{misfit.path[0]}` needs at least {misfit.wanted} names"
-    yield Problem(message, misfit.node.span)
+def _too_few(mismatch: Mismatch) -> Iterator[Problem]:
+    message = f"{mismatch.name} is empty"
+    if mismatch.expected > 1:
+        message = f"a {mismatch.title} in `{mismatch.path[0]}` needs at least {mismatch.expected} names"
+    yield Problem(message, mismatch.node.span, mismatch.words("x-hint"))
 
 
-def _too_many(misfit: Misfit) -> Iterator[Problem]:
-    mapping = misfit.node
-    assert isinstance(mapping, MappingNode)
-    known = [key for key, _ in mapping.entries if key.value.text in misfit.schema["properties"]]
-    if len(known) > misfit.wanted:
+def _too_many(mismatch: Mismatch) -> Iterator[Problem]:
+    properties = mismatch.schemas[-1]["properties"]
+    known = [key for key, _ in mismatch.mapping.entries if key.value.text in properties]
+    if len(known) > mismatch.expected:
         first, second = (key.value.text for key in known[:2])
-        yield Problem(f"`{first}` and `{second}` exclude each other", known[1].span, "a range has one kind")
+        yield Problem(f"`{first}` and `{second}` cannot be combined", known[1].span, "a range has one kind")
 
 
-def _too_long(misfit: Misfit) -> Iterator[Problem]:
-    yield Problem(f"{misfit.name} is longer than {misfit.wanted} characters", misfit.node.span)
+def _too_long(mismatch: Mismatch) -> Iterator[Problem]:
+    yield Problem(f"{mismatch.name} is longer than {mismatch.expected} characters", mismatch.node.span)
 
 
-def _repeated(misfit: Misfit) -> Iterator[Problem]:
-    sequence = misfit.node
+def _repeated(mismatch: Mismatch) -> Iterator[Problem]:
+    sequence = mismatch.node
     assert isinstance(sequence, SequenceNode)
     seen: set[str] = set()
     for item in sequence.items:
@@ -286,11 +344,11 @@ def _repeated(misfit: Misfit) -> Iterator[Problem]:
             seen.add(item.value.text)
 
 
-def _other(misfit: Misfit) -> Iterator[Problem]:
-    yield Problem(f"{misfit.name} does not fit: `{misfit.keyword}` is {misfit.wanted}", misfit.node.span)
+def _other(mismatch: Mismatch) -> Iterator[Problem]:
+    yield Problem(f"{mismatch.name} does not match `{mismatch.keyword}: {mismatch.expected}`", mismatch.node.span)
 
 
-_RULES: Mapping[str, Callable[[Misfit], Iterator[Problem]]] = {
+_RULES: Mapping[str, Callable[[Mismatch], Iterator[Problem]]] = {
     "additionalProperties": _unknown_keys,
     "dependentRequired": _needs,
     "enum": _unknown_word,

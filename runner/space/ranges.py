@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_left
@@ -11,7 +12,7 @@ from fractions import Fraction
 from itertools import repeat
 
 from runner import scalars
-from runner.diagnostics import nearest
+from runner.diagnostics import did_you_mean
 from runner.model import Scalar, Value
 from runner.space.sequences import Progression, arithmetic, geometric, power_of_ten, powers_of_ten
 
@@ -28,6 +29,17 @@ _FORMS = {
     "logspace": "logspace:START,STOP,POINTS",
     "geomspace": "geomspace:START,STOP,POINTS",
 }
+
+
+_AS_LIST = "write the values as a list: `[0.1, 0.2]`"
+KIND_ALIASES = {
+    **dict.fromkeys(("log", "loguniform", "log_uniform", "logrange", "geom", "geometric"), "geomspace"),
+    **dict.fromkeys(("lin", "linear", "uniform"), "linspace"),
+    **dict.fromkeys(("arange", "seq", "int", "randint"), "range"),
+    **dict.fromkeys(("choice", "choices", "values", "value", "grid", "grid_search", "list", "in"), _AS_LIST),
+    **dict.fromkeys(("min", "max", "start", "stop", "low", "high", "distribution"), "such as `geomspace:1e-4,1e-1,4`"),
+}
+"""Kinds of range in other tools: the kind to write, or a hint."""
 
 
 class RangeError(ValueError):
@@ -168,21 +180,21 @@ class _Computed(Range):
 def from_values(listed: Sequence[Value]) -> Range:
     """A list's values as they are; a string is never an expression. Raises RangeError."""
     if not listed:
-        raise RangeError("a range without values", "an empty list makes no sessions; give it one value at least")
+        raise RangeError("a range without values", "an empty list makes no sessions: give it at least one value")
     for value in listed:
         if isinstance(value.data, float) and not math.isfinite(value.data):
             raise RangeError(
                 f"`{value.text}` is not a finite number, which JSON cannot carry",
-                "in a list and in quotes it is text",
+                "if text is meant, write it in quotes in a list",
             )
     return _Listed(listed)
 
 
 def parse_expression(text: str) -> Range:
-    """The range of `linspace:1,2,3` and its kin. Raises RangeError."""
+    """Return the range of an expression such as `linspace:1,2,3`. Raises RangeError."""
     kind, colon, rest = text.partition(":")
     if not colon:
-        raise RangeError(f"`{_short(text)}` is no range expression", f"write `case:{_short(text)}` or a list")
+        raise RangeError(f"`{_short(text)}` is not a range expression", _expression_hint(text))
     if kind != "case":
         return from_mapping(
             kind, [Value(item, scalars.resolve_number(item)) for item in map(str.strip, rest.split(","))]
@@ -192,11 +204,11 @@ def parse_expression(text: str) -> Range:
 
 
 def from_mapping(kind: str, args: Sequence[Value]) -> Range:
-    """The range of `{linspace: [1, 2, 3]}` and its kin. Raises RangeError."""
+    """Return the range of a mapping such as `{linspace: [1, 2, 3]}`. Raises RangeError."""
     if kind == "case":
         return from_values(args)
     if kind not in KINDS:
-        raise RangeError(f"unknown kind of range `{_short(kind)}`", _nearest_kind(kind))
+        raise RangeError(f"unknown kind of range `{_short(kind)}`", _kind_hint(kind))
     least, most = _ARITY[kind]
     given = 0 if [arg.text for arg in args] == [""] else len(args)
     if not least <= given <= most:
@@ -207,11 +219,24 @@ def from_mapping(kind: str, args: Sequence[Value]) -> Range:
         return _range(*numbers)
     start, stop, points = numbers
     if points.denominator != 1 or points < 1:
-        raise RangeError(f"`{kind}` of `{args[2].text}` points", "the number of points is an integer from 1 on")
+        raise RangeError(f"`{kind}` of `{args[2].text}` points", _points_hint(kind, start, stop, points))
     if points > MOST:
         raise _too_many(int(points))
     shape = {"linspace": _linspace, "logspace": _logspace, "geomspace": _geomspace}[kind]
     return shape(start, stop, int(points))
+
+
+def _points_hint(kind: str, start: Fraction, stop: Fraction, points: Fraction) -> str:
+    hint = "the third number is the number of points, a whole number"
+    if kind != "linspace" or not 0 < points < abs(stop - start):
+        return hint
+    step = points if stop > start else -points
+    text = ",".join(_text(number) for number in (start, stop + step, step))
+    return f"{hint}; by step it is `range:{text}`"
+
+
+def _text(number: Fraction) -> str:
+    return str(number) if number.denominator == 1 else repr(float(number))
 
 
 def _range(start: Fraction, stop: Fraction | None = None, step: Fraction = Fraction(1)) -> Range:
@@ -221,10 +246,9 @@ def _range(start: Fraction, stop: Fraction | None = None, step: Fraction = Fract
         raise RangeError("`range` with a step of 0")
     count = math.ceil((stop - start) / step)
     if count < 1:
-        raise RangeError(
-            "an empty range",
-            "its STOP is left out, as in Python" if start == stop else "START, STOP and STEP go different ways",
-        )
+        backwards = f"write `range:{_text(start)},{_text(stop)},{_text(-step)}`"
+        hint = "STOP is not part of the range, as in Python" if start == stop else backwards
+        raise RangeError("an empty range", hint)
     if count > MOST:
         raise _too_many(count)
     return _collapsed(arithmetic(start, step, count))
@@ -237,14 +261,14 @@ def _linspace(start: Fraction, stop: Fraction, points: int) -> Range:
 def _logspace(start: Fraction, stop: Fraction, points: int) -> Range:
     for exponent in (start, stop):
         if not -324 < exponent < 309 or float(power_of_ten(exponent)) in (0.0, math.inf):
-            raise RangeError("`logspace` beyond what a float64 can hold", "its START and STOP are powers of ten")
+            raise RangeError("`logspace` is outside the range of a float64", "START and STOP are exponents of ten")
     return _collapsed(powers_of_ten(start, _per_step(start, stop, points), points))
 
 
 def _geomspace(start: Fraction, stop: Fraction, points: int) -> Range:
     if start * stop <= 0:
         fault = "from or to zero" if start * stop == 0 else "from one sign to the other"
-        raise RangeError(f"`geomspace` {fault}", "START and STOP are both positive or both negative")
+        raise RangeError(f"`geomspace` {fault}", "START and STOP must both be positive or both negative")
     return _collapsed(geometric(start, stop, points))
 
 
@@ -264,13 +288,13 @@ def _exact(kind: str, arg: Value) -> Fraction:
     if not scalars.is_number(arg.data):
         named = "an empty text" if not arg.text.strip() else f"`{_short(arg.text)}`"
         quoted = scalars.resolve_number(arg.text) is not None
-        hint = "take it out of its quotes" if quoted else f"write it as `{_FORMS[kind]}`"
+        hint = "remove the quotes" if quoted else f"write it as `{_FORMS[kind]}`"
         raise RangeError(f"{named} in `{kind}` is not a number", hint)
     number = scalars.exact(arg.text)
     if number is None:
         if arg.text.lstrip("+-").lower() in (".inf", ".nan"):
             raise RangeError(f"`{arg.text}` in `{kind}` is not a finite number")
-        raise RangeError(f"`{_short(arg.text)}` in `{kind}` is beyond what a float64 can hold")
+        raise RangeError(f"`{_short(arg.text)}` in `{kind}` is outside the range of a float64")
     return number
 
 
@@ -285,12 +309,55 @@ def _identity(value: Value) -> tuple[str, type, Scalar]:
 
 def _too_many(count: int) -> RangeError:
     shown = f"{count:,}" if count < 10**15 else "far too many"
-    return RangeError(f"a range of {shown} values", f"{MOST:,} is the most")
+    return RangeError(f"a range of {shown} values", f"the limit is {MOST:,}")
 
 
-def _nearest_kind(kind: str) -> str:
-    near = nearest(kind, KINDS)
-    return f"did you mean `{near}`?" if near else "the kinds are " + ", ".join(f"`{known}`" for known in KINDS)
+def _kind_hint(kind: str) -> str:
+    return did_you_mean(kind, KINDS, KIND_ALIASES) or "choose from " + ", ".join(f"`{known}`" for known in KINDS)
+
+
+_CALL = re.compile(r"(\w+)\((.*)\)\Z")
+_INTERVAL = re.compile(
+    r"([-+]?[0-9.]*[0-9](?:e[-+]?[0-9]+)?)\.\.\.?([-+]?[0-9.]*[0-9](?:e[-+]?[0-9]+)?)\Z", re.IGNORECASE
+)
+
+
+def is_expression(text: str) -> bool:
+    """Return whether a text has the form of a range expression."""
+    return text.partition(":")[0] in KINDS and ":" in text
+
+
+def is_interval(text: str) -> bool:
+    """Return whether a text has the form `1..5`, which other languages use for a range."""
+    return _INTERVAL.match(text) is not None
+
+
+def geomspace_hint(text: str) -> str | None:
+    """Return the `geomspace` that a `logspace` most likely means whose exponents both lie between 0 and 1, or None."""
+    kind, _, rest = text.partition(":")
+    numbers = [scalars.resolve_number(part.strip()) for part in rest.split(",")]
+    if (
+        kind != "logspace"
+        or len(numbers) != 3
+        or not all(number is not None and 0 < number < 1 for number in numbers[:2])
+    ):
+        return None
+    return f"did you mean `geomspace:{rest}`?"
+
+
+def _expression_hint(text: str) -> str:
+    """Return what to write for a text that is not a range expression."""
+    if found := _INTERVAL.match(text):
+        first, last = (scalars.resolve_number(bound) for bound in found.groups())
+        if isinstance(first, int) and isinstance(last, int):
+            return f"write `range:{first},{last + 1}`"
+        return f"write `linspace:{found[1]},{found[2]},5` for five values"
+    if found := _CALL.match(text):
+        kind = found[1] if found[1] in KINDS else KIND_ALIASES.get(found[1], "")
+        return f"write `{kind}:{found[2]}`" if kind in KINDS else f"write `[{_short(found[2])}]`"
+    if text.startswith("[") and text.endswith("]"):
+        return f"write `case:{_short(text[1:-1])}`"
+    return f"write `case:{_short(text)}` or a list"
 
 
 def _short(text: str) -> str:

@@ -114,12 +114,12 @@ def test_duplicates_collapse_and_are_counted() -> None:
 @pytest.mark.parametrize(
     ("expression", "message", "hint"),
     [
-        ("1", "`1` is no range expression", "write `case:1` or a list"),
+        ("1", "`1` is not a range expression", "write `case:1` or a list"),
         ("linspce:1,2,3", "unknown kind of range `linspce`", "did you mean `linspace`?"),
         (
             "foo:1",
             "unknown kind of range `foo`",
-            "the kinds are `case`, `linspace`, `range`, `logspace`, `geomspace`",
+            "choose from `case`, `linspace`, `range`, `logspace`, `geomspace`",
         ),
         ("linspace:1,2", "`linspace` takes 3 numbers, not 2", "write it as `linspace:START,STOP,POINTS`"),
         ("linspace:", "`linspace` takes 3 numbers, not 0", "write it as `linspace:START,STOP,POINTS`"),
@@ -127,12 +127,16 @@ def test_duplicates_collapse_and_are_counted() -> None:
         ("range:1,2,3,4", "`range` takes 1 to 3 numbers, not 4", "write it as `range:[START,]STOP[,STEP]`"),
         ("range:a", "`a` in `range` is not a number", "write it as `range:[START,]STOP[,STEP]`"),
         ("range:1,,2", "an empty text in `range` is not a number", "write it as `range:[START,]STOP[,STEP]`"),
-        ("linspace:1,2,0", "`linspace` of `0` points", "the number of points is an integer from 1 on"),
-        ("geomspace:1,2,1.5", "`geomspace` of `1.5` points", "the number of points is an integer from 1 on"),
+        ("linspace:1,2,0", "`linspace` of `0` points", "the third number is the number of points, a whole number"),
+        (
+            "geomspace:1,2,1.5",
+            "`geomspace` of `1.5` points",
+            "the third number is the number of points, a whole number",
+        ),
         ("range:1,2,0", "`range` with a step of 0", None),
         ("range:3,1", "an empty range", "START, STOP and STEP go different ways"),
-        ("range:3,3", "an empty range", "its STOP is left out, as in Python"),
-        ("range:0", "an empty range", "its STOP is left out, as in Python"),
+        ("range:3,3", "an empty range", "STOP is not part of the range, as in Python"),
+        ("range:0", "an empty range", "STOP is not part of the range, as in Python"),
         ("linspace:.nan,1,3", "`.nan` in `linspace` is not a finite number", None),
         ("linspace:1,-.INF,3", "`-.INF` in `linspace` is not a finite number", None),
         (
@@ -140,35 +144,35 @@ def test_duplicates_collapse_and_are_counted() -> None:
             "`inf` in `linspace` is not a number",
             "write it as `linspace:START,STOP,POINTS`",
         ),
-        ("range:1e999999999", "`1e999999999` in `range` is beyond what a float64 can hold", None),
-        ("range:1e-999999999", "`1e-999999999` in `range` is beyond what a float64 can hold", None),
-        ("range:20000000", "a range of 20,000,000 values", "10,000,000 is the most"),
-        ("range:1e300", "a range of far too many values", "10,000,000 is the most"),
-        ("linspace:0,1,1e300", "a range of far too many values", "10,000,000 is the most"),
+        ("range:1e999999999", "`1e999999999` in `range` is outside the range of a float64", None),
+        ("range:1e-999999999", "`1e-999999999` in `range` is outside the range of a float64", None),
+        ("range:20000000", "a range of 20,000,000 values", "the limit is 10,000,000"),
+        ("range:1e300", "a range of far too many values", "the limit is 10,000,000"),
+        ("linspace:0,1,1e300", "a range of far too many values", "the limit is 10,000,000"),
         (
             "geomspace:0,1,3",
             "`geomspace` from or to zero",
-            "START and STOP are both positive or both negative",
+            "START and STOP must both be positive or both negative",
         ),
         (
             "geomspace:-1,1,3",
             "`geomspace` from one sign to the other",
-            "START and STOP are both positive or both negative",
+            "START and STOP must both be positive or both negative",
         ),
         (
             "logspace:0,308.5,3",
-            "`logspace` beyond what a float64 can hold",
-            "its START and STOP are powers of ten",
+            "`logspace` is outside the range of a float64",
+            "START and STOP are exponents of ten",
         ),
         (
             "logspace:-400,0,3",
-            "`logspace` beyond what a float64 can hold",
-            "its START and STOP are powers of ten",
+            "`logspace` is outside the range of a float64",
+            "START and STOP are exponents of ten",
         ),
         (
             "case:.inf",
             "`.inf` is not a finite number, which JSON cannot carry",
-            "in a list and in quotes it is text",
+            "if text is meant, write it in quotes in a list",
         ),
     ],
 )
@@ -190,7 +194,7 @@ def test_no_list() -> None:
         from_mapping("range", [Value("3", "3")])
     assert (caught.value.message, caught.value.hint) == (
         "`3` in `range` is not a number",
-        "take it out of its quotes",
+        "remove the quotes",
     )
 
 

@@ -100,6 +100,15 @@ def refused(node: Node, paths: Iterable[Path]) -> Node:
     return node
 
 
+def has_refused(node: Node | None) -> bool:
+    """Return whether a part of the node was refused."""
+    if isinstance(node, SequenceNode):
+        return any(map(has_refused, node.items))
+    if isinstance(node, MappingNode):
+        return any(has_refused(value) for _, value in node.entries)
+    return isinstance(node, RefusedNode)
+
+
 def place(source: Source, node: ScalarNode, start: int, end: int) -> Span:
     """Return the position of the characters `start` to `end` of a scalar's text.
 
