@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli import run_resume
+from runner.cli.run import recovery
 from runner.config.load import load
 from runner.config.yaml import read
 from runner.events import AttemptAccepted, AttemptEnded, AttemptStarted, AttemptSubmitted, AttemptWaiting, Event
@@ -117,7 +117,7 @@ def left_by_a_run(folder: Path) -> Path:
     """As a `runner run` leaves it that was killed with three jobs at a cluster; where the run has its state."""
     run = folder / "xdg/runner/runs/run-1"
     record(folder, submitted, run)
-    run_resume.leave(run, "name: sweep\n" + SWEEP, str(folder))
+    recovery.save(run, "name: sweep\n" + SWEEP, str(folder))
     return run
 
 

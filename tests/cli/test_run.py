@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.cli.run_flags import Flags, to_document, to_yaml
+from runner.cli.run.flags import Flags, to_document, to_yaml
 from runner.config.load import load
 from runner.config.yaml import parse, plain
 from runner.diagnostics import Source

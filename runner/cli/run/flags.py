@@ -1,12 +1,14 @@
-"""`runner run` as a sweep file: Backend.AI's flags become the equivalent YAML, which is then read like any other."""
+"""The flags of `runner run` as the sweep file that means the same."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
+
+import yaml
 
 from runner.errors import InvalidInput
 from runner.scalars import resolve
@@ -14,7 +16,6 @@ from runner.space.ranges import RangeError, parse_expression
 from runner.template.shell import ShellScript, expansions
 from runner.template.template import parse
 
-_PLAIN = re.compile(r"[A-Za-z_/.$][A-Za-z0-9_/.$@%+=-]*\Z", re.ASCII)
 _VARIABLE = re.compile(r"\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
 
@@ -42,11 +43,11 @@ class Flags:
 
 
 def to_document(flags: Flags) -> tuple[dict[str, Any], list[str]]:
-    """The sweep as plain data, and warnings. Raises InvalidInput for what no file could say either.
+    """Return the sweep as plain data, and warnings. Raises InvalidInput.
 
-    Order is Backend.AI's: env ranges outermost, then build, then exec, the last one fastest. A variable named in two
-    kinds of range stays two variables, `env_X` and `exec_X`. A range that nothing refers to makes no difference, and is
-    left out with a warning.
+    The order of ranges is Backend.AI's: env outermost, then build, then exec, the last one fastest. A variable named in
+    two kinds of range becomes two variables, `env_X` and `exec_X`. A range that no template uses is left out with a
+    warning.
     """
     kinds = {
         "env": _ranges("--env-range", flags.env_range),
@@ -105,40 +106,22 @@ def _check_range(kind: str, name: str, expression: str) -> None:
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:
-    """A sweep file that reads back as exactly this data under the YAML 1.2 core schema."""
-    return "".join(f"{key}:{_value(value, 1)}\n" for key, value in document.items())
+    """A sweep file that reads back as this data under the YAML 1.2 core schema."""
+    text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=inf)
+    assert isinstance(text, str)
+    return text
 
 
-def _value(value: Any, depth: int) -> str:
-    if isinstance(value, Mapping):
-        pad = "\n" + "  " * depth
-        return "".join(f"{pad}{_scalar(key)}:{_value(item, depth + 1)}" for key, item in value.items())
-    if isinstance(value, list):
-        return f" [{', '.join(_scalar(item) for item in value)}]"
-    if isinstance(value, str) and "\n" in value and _fits_block(value):
-        pad = "\n" + "  " * depth
-        chomp = "" if value.endswith("\n") else "-"
-        return f" |{chomp}" + "".join(pad + line if line else "\n" for line in value.removesuffix("\n").split("\n"))
-    return f" {_scalar(value)}"
+class _Dumper(yaml.SafeDumper):
+    """Writes a string so that YAML 1.2 reads it as a string too: PyYAML knows the numbers of YAML 1.1 only."""
 
 
-def _fits_block(text: str) -> bool:
-    """Whether a literal block gives the text back as it is."""
-    lines = text.removesuffix("\n").split("\n")
-    return (
-        not lines[0].startswith((" ", "\t"))
-        and bool(lines[0])
-        and bool(lines[-1].strip())
-        and all(line.isprintable() and line == line.rstrip() for line in lines)
-    )
+def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None if isinstance(resolve(text), str) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-def _scalar(value: Any) -> str:
-    if isinstance(value, str):
-        if _PLAIN.match(value) and isinstance(resolve(value), str):
-            return value
-        return json.dumps(value, ensure_ascii=not value.isprintable())
-    return json.dumps(value)
+_Dumper.add_representer(str, _string)
 
 
 def _number(text: str) -> Any:
@@ -176,7 +159,9 @@ def _ranges(option: str, given: Sequence[str]) -> dict[str, str]:
     ranges: dict[str, str] = {}
     for name, expression in _pairs(option, given):
         if not _NAME.match(name):
-            raise InvalidInput(f"`{name}` in `{option}` is no variable name", "letters, digits and `_`, no digit first")
+            raise InvalidInput(
+                f"`{name}` in `{option}` is not a variable name", "use letters, digits and `_`, with no digit first"
+            )
         if name in ranges:
             raise InvalidInput(f"`{name}` is given twice by `{option}`", "one range for each variable")
         ranges[name] = expression

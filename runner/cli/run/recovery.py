@@ -1,4 +1,7 @@
-"""What `runner run` leaves so that the jobs of a run that died can be found: its sweep's text, beside its state."""
+"""The record of a `runner run` on a remote backend: its sweep file, kept until its jobs have ended or were reported.
+
+A later run warns of the jobs that a run left behind when it died, and names the commands that take them up or end them.
+"""
 
 from __future__ import annotations
 
@@ -16,34 +19,35 @@ from runner.state.fs import guarded
 from runner.units import counted
 
 _FILE = "run.yaml"
-_TOLD = "told"
+_REPORTED = "told"
 _IN = "# in "
 
 
-def leave(folder: Path, text: str, where: str) -> None:
-    """Keep the sweep's text, and the folder that its paths start from, in the run's folder. Survives a crash of the machine."""
+def save(folder: Path, text: str, where: str) -> None:
+    """Write the sweep file and `where`, the folder that its paths start from, into the run's folder; flushed to disk."""
     shown = where if where.isprintable() else json.dumps(where)
     with guarded(folder):
-        (folder / _TOLD).unlink(missing_ok=True)
+        (folder / _REPORTED).unlink(missing_ok=True)
         with (folder / _FILE).open("w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(f"{_IN}{shown}\n{text}")
             file.flush()
             os.fsync(file.fileno())
 
 
-def forget(folder: Path) -> None:
+def remove(folder: Path) -> None:
+    """Remove the record: no job of the run is left."""
     with guarded(folder):
         (folder / _FILE).unlink(missing_ok=True)
 
 
-def told(folder: Path) -> None:
-    """Whoever was there has been told how to go on with it: no later run says it again."""
+def mark_reported(folder: Path) -> None:
+    """Note that the user has seen how to take up the jobs, so that no later run warns of them."""
     with guarded(folder):
-        (folder / _TOLD).touch()
+        (folder / _REPORTED).touch()
 
 
 def commands(folder: Path, where: str, backend: str | None = None) -> tuple[str, str]:
-    """What takes up the jobs of a run, and what ends them; `backend` where it is not the one that the run was meant for."""
+    """The commands that take up and that end the jobs of a run. `backend` overrides that of the sweep file."""
     cd, state, file = (shlex.quote(str(path)) for path in (where, folder, folder / _FILE))
     at = f" --backend {backend}" if backend else ""
     rest = f"--state {state} - <{file}"
@@ -51,20 +55,17 @@ def commands(folder: Path, where: str, backend: str | None = None) -> tuple[str,
 
 
 def warn(runs: Path, about_to_run: Path) -> None:
-    """Say once of each run in this folder that it has left jobs, and that nobody is there for them any more.
-
-    What the one that is about to run left earlier it takes up itself.
-    """
+    """Warn once of each run whose client died and left jobs; not of `about_to_run`, which adopts its own."""
     for file in sorted(runs.glob(f"*/{_FILE}")):
         folder = file.parent
-        if folder == about_to_run or (folder / _TOLD).exists():
+        if folder == about_to_run or (folder / _REPORTED).exists():
             continue
         try:
             where = _where(file)
             if where is None or not (left := _left(folder)):
                 continue
-            told(folder)
-        except RunnerError:  # not this run's to mend
+            mark_reported(folder)
+        except RunnerError:  # unreadable: its own commands will report it
             continue
         jobs = ", ".join(f"{counted(count, 'job')} at {backend}" for backend, count in sorted(left.items()))
         them = "it" if left.total() == 1 else "them"
@@ -85,7 +86,7 @@ def _where(file: Path) -> str | None:
 
 
 def _left(folder: Path) -> Counter[str]:
-    """How many attempts and builds have no end, by backend; none of a run that still lives."""
+    """Attempts and builds without an end, counted by backend; empty for a run that is still alive."""
     left: Counter[str] = Counter()
     for state in _states(folder):
         with open_at(state) as opened:
