@@ -16,8 +16,9 @@ from runner.events import (
     AttemptSubmitted,
     Event,
 )
-from runner.executor import Builds, Executor, PlannedAttempt
 from runner.executor.capacity import Capacity, DeviceLocks
+from runner.executor.executor import Executor
+from runner.executor.types import Builds, PlannedAttempt
 from runner.model import Amount, Attempt, AttemptEnd, Outcome, Policy, Resources, Scalar, Session
 from tests.fake_backend import Cluster, FakeBackend, FakeJob, Script
 

@@ -29,8 +29,8 @@ from runner.backends import BACKENDS
 from runner.config import files
 from runner.errors import InvalidInput
 from runner.events import ApplyEnded, ApplyStarted, Event
-from runner.executor import Executor
 from runner.executor.capacity import Capacity
+from runner.executor.executor import Executor
 from runner.model import Attempt, AttemptEnd, Outcome, Scalar, Session
 from runner.plan.plan import Plan
 from runner.state import State

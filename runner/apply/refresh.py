@@ -8,7 +8,7 @@ import trio
 
 from runner.backends.base import Backend
 from runner.errors import EnvironmentFailed
-from runner.executor import Executor
+from runner.executor.executor import Executor
 
 REFRESH, SLOWEST_REFRESH = 2.0, 15.0
 """Seconds between two looks; the longer it takes, the more rarely."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from runner.apply.selection import Choice, History
-from runner.executor import PlannedAttempt
+from runner.executor.types import PlannedAttempt
 from runner.model import Status
 from runner.plan.plan import Plan
 

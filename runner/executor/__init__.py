@@ -1,6 +1,4 @@
-"""The executor decides policy: what runs when, retries, timeouts, when to stop. No backend does."""
+"""The executor decides policy: what runs when, retries, timeouts, when to stop. No backend does.
 
-from runner.executor.executor import Executor
-from runner.executor.types import Builds, PlannedAttempt, Running, Snapshot
-
-__all__ = ["Builds", "Executor", "PlannedAttempt", "Running", "Snapshot"]
+Nothing is imported here: what only needs `capacity` must not load the event loop.
+"""

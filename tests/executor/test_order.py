@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.events import AttemptEnded, AttemptStarted, AttemptSubmitted, Event
-from runner.executor import PlannedAttempt
 from runner.executor.queue import PASSES, WINDOW
+from runner.executor.types import PlannedAttempt
 from runner.model import Amount, Outcome, Session
 from tests.fake_backend import Script
 from tests.simulation import Apply, apply, by_index, each, index_of, session, simulate, sweep

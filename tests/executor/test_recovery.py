@@ -20,7 +20,7 @@ from runner.events import (
     AttemptSubmitted,
     Event,
 )
-from runner.executor import PlannedAttempt
+from runner.executor.types import PlannedAttempt
 from runner.model import Attempt, AttemptEnd, Outcome, Policy, Retry, Scalar, Session
 from tests.fake_backend import Cluster, FakeBackend, Script
 from tests.simulation import Apply, apply, by_index, each, session, simulate, sweep

@@ -8,8 +8,8 @@ import pytest
 import trio
 
 from runner.backends.base import FOR_MAX_PARALLEL
-from runner.executor import PlannedAttempt
 from runner.executor.queue import PASSES
+from runner.executor.types import PlannedAttempt
 from runner.model import Attempt, Session
 from runner.reporters.progress.wording import usage_line
 from tests.fake_backend import Cluster, FakeBackend, Script
