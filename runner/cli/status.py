@@ -23,7 +23,8 @@ from runner.reporters.progress.snapshot import Snapshot, take_snapshot
 from runner.reporters.progress.summary import cause_lines
 from runner.results.columns import STATUSES
 from runner.results.failures import CAUSED, how
-from runner.results.rows import Result, result_row, results
+from runner.results.overview import Overview, overview
+from runner.results.rows import Result, result_row
 from runner.state import State
 from runner.state.rows import ApplyRow
 from runner.text import variables
@@ -37,62 +38,62 @@ SHOWN = 10
 @sweep_argument
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
-    "-w", "--watch", is_flag=True, help="Show it again and again until no apply runs any more; wait for the first one."
+    "-w", "--watch", is_flag=True, help="Refresh until no apply is running; waits for the first apply to start."
 )
 @state_option
 def command(file: str, form: str, watch: bool, state: Path | None) -> None:
-    """Show how many sessions stand where, what runs now, and what failed and why."""
+    """Show the number of sessions by status, what is running, and what failed and why."""
     arguments = shlex.join([file, *(["--state", str(state)] if state else [])])
     with given_with_state(file, state) as (this, opened):
         if form == "json":
             if watch:
-                raise InvalidInput("`--watch` is for people", "`runner apply --format jsonl` prints every event")
+                raise InvalidInput(
+                    "`--watch` and `--format json` cannot be combined",
+                    "`runner apply --format jsonl` prints every event",
+                )
             machine_readable()
-            click.echo(json.dumps(_gather(this, opened), ensure_ascii=False, indent=2))
+            seen = overview(this.plan, opened) if opened else _without_state(this)
+            click.echo(json.dumps(_gather(this, opened, seen), ensure_ascii=False, indent=2))
             return
         if not watch or (opened is not None and opened.journal.last_apply() is not None):
             _show(this, opened, watch, arguments)
             return
     await_apply(this.sweep, state)
-    with given_with_state(file, state) as (this, opened):  # anew: the file may have been changed before it was applied
+    with given_with_state(file, state) as (this, opened):  # the file may have been changed before it was applied
         _show(this, opened, watch, arguments)
 
 
 def _show(this: Given, state: State | None, watch: bool, arguments: str) -> None:
     if watch and state is not None:
         follow(lambda: take_snapshot(this.plan, state, causes=False))
-    for line in _told(_gather(this, state), take_snapshot(this.plan, state) if state else None, arguments):
+    seen = overview(this.plan, state) if state else _without_state(this)
+    snapshot = take_snapshot(this.plan, state, seen=seen) if state else None
+    for line in _lines(_gather(this, state, seen), snapshot, arguments):
         click.echo(line)
 
 
-def _gather(this: Given, state: State | None) -> dict[str, Any]:
-    """The state as plain data; its shape is `schemas/status.schema.json`."""
-    counts: Counter[str] = Counter()
-    running, failed = [], []
-    known: set[int] = set()
-    for result in results(this.plan, state):
-        counts[result.status] += 1
-        known.add(int(result.session.id, 16))
-        if result.status == Status.RUNNING:
-            running.append(_running(result))
-        elif result.status in CAUSED:
-            failed.append(_failed(result, state))
+def _without_state(this: Given) -> Overview:
+    return Overview(Counter({Status.NEW: this.plan.count}))
+
+
+def _gather(this: Given, state: State | None, seen: Overview) -> dict[str, Any]:
+    """The status as plain data, in the shape of `schemas/status.schema.json`."""
     holder = state.holder if state else None
     applies = [_apply(apply) for apply in state.journal.last_applies()] if state else []
-    orphaned = sum(1 for _ in state.journal.orphans(known.__contains__, live=holder is not None)) if state else 0
+    planned = {result.session.id for result in seen.unfinished}
     attempts = state.journal.open_attempts() if state else []
-    stray = [attempt for attempt in attempts if attempt.remote and int(attempt.session, 16) not in known]
+    strays = [attempt for attempt in attempts if attempt.remote and attempt.session not in planned]
     return {
         "sweep": this.sweep.name,
         "total": this.plan.count,
-        "counts": {status: counts[status] for status in STATUSES if counts[status]},
+        "counts": {status: seen.counts[status] for status in STATUSES if seen.counts[status]},
         "holder": {"pid": holder.pid, "host": holder.host, "user": holder.user} if holder else None,
         "apply": applies[0] if applies else None,
         "merged": applies if len(applies) > 1 else [],
-        "running": running,
-        "failed": failed,
-        "orphaned": orphaned,
-        "orphaned_running": [{"id": one.session, "job": one.job, "backend": one.backend} for one in stray],
+        "running": [_running(result) for result in seen.unfinished if result.status == Status.RUNNING],
+        "failed": [_failed(result, state) for result in seen.unfinished if result.status in CAUSED],
+        "orphaned": seen.orphaned,
+        "orphaned_running": [{"id": one.session, "job": one.job, "backend": one.backend} for one in strays],
     }
 
 
@@ -140,7 +141,7 @@ def _apply(apply: ApplyRow) -> dict[str, Any]:
     }
 
 
-def _told(found: dict[str, Any], now: Snapshot | None, arguments: str) -> Iterator[str]:
+def _lines(found: dict[str, Any], now: Snapshot | None, arguments: str) -> Iterator[str]:
     """The same for people, with what an apply itself shows: how far it is, or how it ended, and its failures by cause."""
     counts = ", ".join(f"{count:,} {status}" for status, count in found["counts"].items())
     yield f"{found['sweep']}: {counted(found['total'], 'session')} ({counts})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
@@ -57,20 +57,23 @@ class Plan:
     def __iter__(self) -> Iterator[Session]:
         return self.sessions()
 
-    def sessions(self, select: Condition | None = None, shard: Shard | None = None) -> Iterator[Session]:
+    def sessions(
+        self, select: Condition | None = None, shard: Shard | None = None, among: Container[Point] | None = None
+    ) -> Iterator[Session]:
         """The sessions, or those that have the selected values, of all shards or of one; an index is the place in the whole
-        plan.
+        plan. `among`, instead of `select`, leaves out all other points before their ids are computed.
         """
-        render = _Renderer(self.sweep)
-        return map(render, self.points(select, shard))
+        return map(_Renderer(self.sweep), self.points(select, shard, among))
 
-    def points(self, select: Condition | None = None, shard: Shard | None = None) -> Iterator[PlannedPoint]:
+    def points(
+        self, select: Condition | None = None, shard: Shard | None = None, among: Container[Point] | None = None
+    ) -> Iterator[PlannedPoint]:
         """What `sessions` renders: the same points in the same order, for half the time."""
         names = self.sweep.space.names
         order = sorted(range(len(names)), key=names.__getitem__)
         by_name = [(self._fragments(names[at]), at) for at in order]
         repeats = _Repeats(self.sweep.repeat)
-        selected = _selector(select or {}, names)
+        selected = _selector(select or {}, names) if among is None else among.__contains__
         wanted_repeat = (select or {}).get(REPEAT)
         chosen = self._sampled(by_name)
         index = 0

@@ -8,7 +8,7 @@ import re
 import sqlite3
 import struct
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +26,7 @@ from runner.state.rows import (
     OpenAttempt,
     OpenBuild,
     StoredSession,
+    Succeeded,
     apply_row,
     attempt_row,
     machine,
@@ -211,6 +212,51 @@ class Archive:
                     last = max([row[-1] for row in rows], default=last)
                 found.update([(row[-2], row) for row in rows])
             yield from zip(batch, map(found.get, ids), strict=True)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let all queries of the body see the journal as it is at the first of them, whatever the writer commits."""
+        if self._connection.in_transaction:
+            yield
+            return
+        self._one("BEGIN")
+        try:
+            yield
+        finally:
+            self._one("COMMIT")
+
+    def count(self) -> int:
+        """How many sessions have an attempt."""
+        found = self._one("SELECT count(*) FROM sessions")
+        return found[0] if found else 0
+
+    def applied_only(self, recipe: str, text: str) -> bool:
+        """True if every apply with the recipe of this digest was of a sweep file with exactly this text.
+
+        A session is only recorded by an apply of its recipe. So the plan of that file then has every session of the recipe.
+        """
+        other = "SELECT 1 FROM applies a JOIN recipes r ON r.n = a.recipe WHERE r.digest = ? AND a.text != ? LIMIT 1"
+        return self._one(other, recipe, text) is None
+
+    def succeeded(self, recipe: str) -> list[Succeeded]:
+        """The sessions of the recipe with this digest that have succeeded, by the apply in which they did."""
+        rows = self._each(
+            f"SELECT a.apply, count(*), total(a.duration), min(a.started) FROM {_LAST}"
+            " WHERE s.recipe = (SELECT n FROM recipes WHERE digest = ?) AND s.outcome = ? GROUP BY a.apply",
+            recipe,
+            Outcome.SUCCEEDED.value,
+        )
+        return [Succeeded(*row) for row in rows]
+
+    def unfinished(self, recipe: str) -> list[StoredSession]:
+        """The sessions of the recipe with this digest that were attempted and have not succeeded."""
+        rows = self._each(
+            f"SELECT {STORED_COLUMNS} FROM sessions s JOIN texts t ON t.session = s.n"
+            " WHERE s.recipe = (SELECT n FROM recipes WHERE digest = ?) AND s.outcome IS NOT ?",
+            recipe,
+            Outcome.SUCCEEDED.value,
+        )
+        return [stored_session(row, live=True) for row in rows]
 
     def sessions_matching(self, prefix: str, live: bool, limit: int = 10) -> list[StoredSession]:
         """The sessions whose id begins with these hex digits, in the order of their ids, at most `limit`."""

@@ -129,6 +129,18 @@ def stored_session(row: tuple[Any, ...], live: bool) -> StoredSession:
     )
 
 
+class Succeeded(NamedTuple):
+    """The sessions whose last attempt succeeded in one apply."""
+
+    apply: int
+    """Its number in the journal."""
+    count: int  # type: ignore[assignment]  # tuples have a method of this name
+    seconds: float
+    """The sum of their durations."""
+    first_start: float | None
+    """Unix time, None if none of them has one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Earlier:
     """An earlier session with the same variables, and its recipe; `outcome` is None if it never ended."""

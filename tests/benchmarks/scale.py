@@ -132,7 +132,21 @@ def fill(place: Path, name: str) -> None:
     sweep, kind = plan.sweep, "local"
     with open_for_writing(sweep.folder, sweep.name) as state:
         start = ApplyStarted(
-            0.0, sweep.name, plan.count, plan.count, kind, {}, 4, "host", "user", 1, "0", None, None, "", plan.recipe
+            0.0,
+            sweep.name,
+            plan.count,
+            plan.count,
+            kind,
+            {},
+            4,
+            "host",
+            "user",
+            1,
+            "0",
+            None,
+            None,
+            sweep.source.text,
+            plan.recipe,
         )
         state.journal.note(start)
         for session in plan:

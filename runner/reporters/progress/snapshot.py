@@ -12,7 +12,8 @@ from runner.reporters.progress.summary import ended_lines
 from runner.reporters.progress.tracker import Tracker
 from runner.reporters.progress.wording import in_use, summary_line
 from runner.results.failures import CAUSED
-from runner.results.rows import Result, results
+from runner.results.overview import Overview, overview
+from runner.results.rows import Result
 from runner.results.tails import failure, telling_log
 from runner.state import State
 from runner.state.rows import ApplyRow, together
@@ -55,8 +56,8 @@ class Snapshot:
         return apply.outcomes, apply.not_run or 0
 
 
-def take_snapshot(plan: Plan, state: State, *, causes: bool = True) -> Snapshot:
-    """Read the last attempt of every session; with `causes` also the log of each that failed."""
+def take_snapshot(plan: Plan, state: State, *, causes: bool = True, seen: Overview | None = None) -> Snapshot:
+    """How the last apply stands, from an overview `seen` before or a new one; with `causes` also the log of each failure."""
     tracker = Tracker()
     applies = state.journal.last_applies()
     live = state.holder is not None
@@ -65,13 +66,15 @@ def take_snapshot(plan: Plan, state: State, *, causes: bool = True) -> Snapshot:
         if live:
             tracker.add_retries(*state.journal.retries(apply.number))
     numbers = frozenset(apply.number for apply in applies)
-    untried = 0
-    for result in results(plan, state):
-        untried += result.last is None
+    found = seen or overview(plan, state)
+    for group in found.succeeded:
+        if group.apply in numbers:
+            tracker.end(Outcome.SUCCEEDED, group.seconds, group.first_start, count=group.count)
+    for result in found.unfinished:
         _count(result, tracker, numbers)
         if causes:
             _add_failure(result, plan, state, tracker)
-    return Snapshot(tracker, applies, live, untried)
+    return Snapshot(tracker, applies, live, found.counts[Status.NEW])
 
 
 def _count(result: Result, tracker: Tracker, applies: Container[int]) -> None:

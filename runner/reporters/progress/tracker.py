@@ -143,9 +143,11 @@ class Tracker:
             running.started = at
             self._note_start(at)
 
-    def end(self, outcome: Outcome, duration: float | None, started: float | None = None) -> None:
-        """Count a session that will not be tried again. `started`: for an attempt that `start` was not called for."""
-        self.outcomes[outcome] += 1
+    def end(self, outcome: Outcome, duration: float | None, started: float | None = None, *, count: int = 1) -> None:
+        """Count sessions that will not be tried again, and the sum of their durations. `started`: for those that `start` was
+        not called for, the first of them.
+        """
+        self.outcomes[outcome] += count
         self._run_seconds += duration or 0.0
         if started is not None:
             self._note_start(started)
