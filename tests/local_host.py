@@ -1,7 +1,7 @@
 """A process that hosts a local backend, to be killed: `python -m tests.local_host FOLDER MEMORY COMMAND…`.
 
-It submits each COMMAND (a shell string) with a grace of 0.2 seconds, says `ready` and waits for its death. Beside it:
-what tests need to know about processes that are not theirs.
+It submits each COMMAND (a shell string) with a grace of 0.2 seconds, prints `ready` and the pid of its supervisor, and waits
+for its death. MEMORY is a method to enforce memory limits, or empty. Also here: questions about processes by pid.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.contract import Site, unique
 
 
 def lives(pid: int | str) -> bool:
-    """Whether there is such a process, and it is more than a zombie."""
+    """True if the process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[1].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
@@ -26,15 +26,17 @@ def lives(pid: int | str) -> bool:
 
 
 def parent(pid: int | str) -> int:
+    """The pid of its parent."""
     return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")")[1].split()[1])
 
 
 def children(pid: int) -> list[int]:
+    """The pids of its children."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def pids(folder: Path, count: int) -> list[int]:
-    """What `count` processes have written of themselves, a line each, into the file `pids`; empty until all have."""
+    """The pids that `count` processes have written into the file `pids`, a line each; empty until all have."""
     file = folder / "pids"
     lines = file.read_text().splitlines() if file.exists() else []
     return [int(line) for line in lines] if len(lines) >= count else []
@@ -59,8 +61,8 @@ async def main(folder: Path, memory: str, commands: list[str]) -> None:
         for number, command in enumerate(commands):
             attempt = replace(site.attempt(command), name=unique(f"host-{number}", folder), grace=0.2)
             await backend.submit(replace(attempt, resources={"mem": 256 << 20} if memory else {}))
-        [spawner] = children(os.getpid())
-        print("ready", spawner, flush=True)
+        [supervisor] = children(os.getpid())
+        print("ready", supervisor, flush=True)
         await trio.sleep_forever()
 
 

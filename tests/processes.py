@@ -1,4 +1,4 @@
-"""What tests need to know of real processes: who carries the mark of a state, and waiting for a condition."""
+"""Real processes in tests: wait for a condition, find processes by their environment."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ HANG = 300.0
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = HANG) -> None:
-    """Look again and again until the condition holds; fail after `seconds`."""
+    """Return when the condition holds; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, f"the condition does not hold after {seconds:g} seconds"
         time.sleep(0.005)
 
 
 def with_environment(text: bytes) -> list[int]:
-    """The living processes whose environment, or command line, holds this text; never this one."""
+    """The living processes that have this text in their environment or command line, without this process."""
     found = []
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit() or int(folder.name) == os.getpid():

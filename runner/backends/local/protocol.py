@@ -135,7 +135,7 @@ class Ended:
     cpu_time: float | None = None
     """Seconds of user and system time."""
     max_rss: int | None = None
-    """The peak in bytes; None where it cannot be told from the supervisor's own."""
+    """The peak in bytes; None where it may be the supervisor's own."""
     drained: bool = True
     """True if no process that could write to the attempt's files is left."""
 

@@ -1,4 +1,4 @@
-"""Admission: which attempt starts when, checked against the rule for every order of events."""
+"""Admission: which attempt starts when."""
 
 from __future__ import annotations
 

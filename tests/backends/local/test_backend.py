@@ -1,4 +1,4 @@
-"""The local backend: what a process gets, what it gives back, and what is said where it cannot be started."""
+"""The local backend with real processes: what a session gets, how it can fail to start, what is measured."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def site(tmp_path: Path) -> Site:
     return Site(lambda: LocalBackend(os.environ), tmp_path)
 
 
-# What a process gets
+# What a session gets
 
 
-def test_environment_is_the_callers_then_the_sessions(tmp_path: Path) -> None:
-    """The base environment is what the backend was given, no more; the session's own variables come on top."""
+def test_session_variables_override_the_base_environment(tmp_path: Path) -> None:
+    """A session gets the environment that the backend was opened with, its own variables and the mark."""
     base = {"PATH": os.environ["PATH"], "KEPT": "base", "CHANGED": "base"}
     site = Site(lambda: LocalBackend(base), tmp_path)
     attempt = site.attempt(("env",), CHANGED="session")
@@ -50,8 +50,7 @@ def test_environment_is_the_callers_then_the_sessions(tmp_path: Path) -> None:
     }
 
 
-def test_program_is_looked_up_on_the_sessions_path(site: Site, tmp_path: Path) -> None:
-    """A name without a slash is found on the PATH that the session has, not on runner's."""
+def test_program_is_looked_up_on_the_path_of_the_session(site: Site, tmp_path: Path) -> None:
     program = tmp_path / "bin" / "only-here"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\necho found\n")
@@ -62,8 +61,7 @@ def test_program_is_looked_up_on_the_sessions_path(site: Site, tmp_path: Path) -
     assert site.end_of(site.attempt(("only-here",))).exit_code == 127
 
 
-def test_program_with_a_slash_is_relative_to_the_working_directory(site: Site, tmp_path: Path) -> None:
-    """`./program` means the working directory of the session."""
+def test_relative_program_starts_at_the_working_directory(site: Site, tmp_path: Path) -> None:
     folder = tmp_path / "work"
     folder.mkdir()
     (folder / "program").write_text("#!/bin/sh\npwd\n")
@@ -73,17 +71,17 @@ def test_program_with_a_slash_is_relative_to_the_working_directory(site: Site, t
     assert site.stdout(attempt) == f"{folder}\n"
 
 
-def test_signals_are_as_if_fresh_from_a_shell(site: Site) -> None:
-    """No signal is ignored or blocked in a session, whatever Python and runner do with theirs."""
+def test_no_signal_is_ignored_or_blocked(site: Site) -> None:
+    """Python ignores some, and so does the supervisor."""
     attempt = site.attempt(("grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"))
     site.end_of(attempt)
     masks = [int(line.split()[1], 16) for line in site.stdout(attempt).splitlines()]
-    private = 0b11 << 31  # 32 and 33 are glibc's own, and its posix_spawn ignores them
+    private = 0b11 << 31  # glibc's posix_spawn ignores 32 and 33, which are its own
     assert [mask & ~private for mask in masks] == [0, 0]
 
 
-def test_no_descriptor_is_inherited(site: Site) -> None:
-    """A session has its three streams and nothing of runner's: nothing keeps a file or a socket open by accident."""
+def test_only_the_three_streams_are_open(site: Site) -> None:
+    """Also with an inheritable file descriptor in runner."""
     read, write = os.pipe()
     os.set_inheritable(write, True)
     try:
@@ -95,16 +93,15 @@ def test_no_descriptor_is_inherited(site: Site) -> None:
     assert site.stdout(attempt).split() == ["0", "1", "2"]
 
 
-def test_session_and_group_of_its_own(site: Site) -> None:
-    """A session leads its own session and group: no terminal's signal reaches it past runner."""
+def test_job_leads_a_session_and_a_process_group(site: Site) -> None:
+    """So signals of the terminal go to runner alone."""
     attempt = site.attempt(("sh", "-c", "echo $$; cut -d' ' -f5,6 /proc/$$/stat"))
     site.end_of(attempt)
     pid, group = site.stdout(attempt).splitlines()
     assert group == f"{pid} {pid}"
 
 
-def test_umask_and_limits_are_the_callers(site: Site) -> None:
-    """What the caller has set for its children holds for sessions too."""
+def test_umask_and_limits_are_inherited(site: Site) -> None:
     attempt = site.attempt("umask; ulimit -c")
     before, limits = os.umask(0o027), resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, limits[1]))
@@ -117,8 +114,8 @@ def test_umask_and_limits_are_the_callers(site: Site) -> None:
     assert stat.S_IMODE(os.stat(attempt.stdout).st_mode) == 0o640
 
 
-def test_streams_are_appended(site: Site) -> None:
-    """What a file already holds stays, and what two processes write into one file does not overwrite each other."""
+def test_streams_are_opened_for_append(site: Site) -> None:
+    """The content of the file stays, and stdout and stderr can share it."""
     attempt = site.attempt("echo one; echo two >&2")
     attempt = replace(attempt, stderr=attempt.stdout)
     Path(attempt.stdout).write_text("before\n")
@@ -126,30 +123,26 @@ def test_streams_are_appended(site: Site) -> None:
     assert site.stdout(attempt) == "before\none\ntwo\n"
 
 
-def test_a_long_argument(site: Site) -> None:
-    """100 kB in one argument arrive whole."""
+def test_argument_of_100_kb(site: Site) -> None:
     attempt = site.attempt(("printf", "%s", "x" * 100_000))
     site.end_of(attempt)
     assert site.stdout(attempt) == "x" * 100_000
 
 
-# What cannot be started
+# Commands that cannot be started
 
 
-def test_not_found(site: Site) -> None:
-    """The reason names what was looked for."""
+def test_program_not_found_on_the_path(site: Site) -> None:
     ended = site.end_of(site.attempt(("no-such-program",)))
     assert (ended.exit_status, describe(ended)) == (127, "`no-such-program` not found")
 
 
-def test_not_found_by_path(site: Site) -> None:
-    """The same for a program given by its path."""
+def test_program_not_found_by_its_path(site: Site) -> None:
     ended = site.end_of(site.attempt(("./no-such-program",)))
     assert (ended.exit_status, describe(ended)) == (127, "`./no-such-program` not found")
 
 
-def test_interpreter_not_found(site: Site, tmp_path: Path) -> None:
-    """A script whose first line names a missing interpreter is not itself missing."""
+def test_interpreter_of_a_script_not_found(site: Site, tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("#!/no/such/interpreter\n")
     script.chmod(0o755)
@@ -167,16 +160,15 @@ def test_interpreter_not_found(site: Site, tmp_path: Path) -> None:
         (0o755, "`./file` is not a program: neither a binary for this machine nor a script with a `#!` line"),
     ],
 )
-def test_not_executable(site: Site, tmp_path: Path, mode: int, reason: str) -> None:
-    """A file that is no program is told apart from one that only lacks the permission."""
+def test_file_that_is_not_executable(site: Site, tmp_path: Path, mode: int, reason: str) -> None:
     (tmp_path / "file").write_text("hello\n")
     (tmp_path / "file").chmod(mode)
     ended = site.end_of(site.attempt(("./file",)))
     assert (ended.exit_status, describe(ended)) == (126, reason)
 
 
-def test_not_executable_on_the_path(site: Site, tmp_path: Path) -> None:
-    """A file on the PATH without the permission is no program, and a folder there is passed over."""
+def test_file_on_the_path_that_is_not_executable(site: Site, tmp_path: Path) -> None:
+    """A folder of the name is passed over."""
     (tmp_path / "file").write_text("hello\n")
     (tmp_path / "folder").mkdir()
     ended = site.end_of(site.attempt(("file",), PATH=str(tmp_path)))
@@ -185,14 +177,12 @@ def test_not_executable_on_the_path(site: Site, tmp_path: Path) -> None:
     assert (ended.exit_status, describe(ended)) == (127, "`folder` not found")
 
 
-def test_directory(site: Site) -> None:
-    """A directory has execute permission and is no program."""
+def test_directory_as_program(site: Site) -> None:
     ended = site.end_of(site.attempt(("/etc",)))
     assert (ended.exit_status, describe(ended)) == (126, "`/etc` is a directory")
 
 
-def test_argument_too_long(site: Site) -> None:
-    """The system's limit on one argument is named, and what was over it."""
+def test_argument_over_the_limit(site: Site) -> None:
     ended = site.end_of(site.attempt(("true", "x" * 131_072)))
     assert (ended.exit_status, describe(ended)) == (
         126,
@@ -200,8 +190,7 @@ def test_argument_too_long(site: Site) -> None:
     )
 
 
-def test_arguments_too_long(site: Site) -> None:
-    """The system's limit on all arguments together is named."""
+def test_arguments_over_the_limit_together(site: Site) -> None:
     limit = os.sysconf("SC_ARG_MAX")
     ended = site.end_of(site.attempt(("true", *["x" * 100_000] * (limit // 100_000 + 1))))
     assert ended.exit_code == 126
@@ -209,25 +198,23 @@ def test_arguments_too_long(site: Site) -> None:
 
 
 def test_nul_in_an_argument(site: Site) -> None:
-    """What no program can be given is a failed session, not an error of runner's."""
     ended = site.end_of(site.attempt(("true", "a\0b")))
     assert (ended.outcome, ended.exit_status) == (Outcome.FAILED, 126)
 
 
 def test_lone_surrogate_in_an_argument(site: Site) -> None:
-    """The same for text that has no bytes."""
+    """It has no bytes in any encoding of a file system."""
     ended = site.end_of(site.attempt(("true", "\ud800")))
     assert (ended.outcome, ended.exit_status) == (Outcome.FAILED, 126)
 
 
 def test_missing_working_directory(site: Site) -> None:
-    """A working directory that is not there fails its session with 126, and that is said."""
     ended = site.end_of(replace(site.attempt(("true",)), workdir="/no/such/folder"))
     assert (ended.exit_status, describe(ended)) == (126, "the working directory `/no/such/folder` does not exist")
 
 
 def test_stream_that_cannot_be_opened(site: Site) -> None:
-    """A folder that takes no logs is the environment's fault: nothing has run, and the backend goes on."""
+    """The environment is at fault: the submission fails, and the backend still works."""
 
     async def body(backend: Backend) -> None:
         attempt = site.attempt(("true",))
@@ -238,17 +225,15 @@ def test_stream_that_cannot_be_opened(site: Site) -> None:
     site.run(body)
 
 
-# What is measured
+# Measurements
 
 
-def test_signal_is_named(site: Site) -> None:
-    """128 and the number for a shell's eyes, the name for people's."""
+def test_signal_in_exit_code_and_reason(site: Site) -> None:
     ended = site.end_of(site.attempt("kill -SEGV $$"))
     assert (ended.exit_status, describe(ended)) == (139, "killed by SIGSEGV")
 
 
 def test_cpu_time_covers_children(site: Site) -> None:
-    """cpu_time is user and system time of the program and of the children it has waited for."""
     burn = "import time\nwhile time.process_time() < 0.2: pass"
     ended = site.end_of(site.attempt(("sh", "-c", f"{sys.executable} -c '{burn}'; true")))
     assert ended.cpu_time is not None
@@ -257,8 +242,8 @@ def test_cpu_time_covers_children(site: Site) -> None:
     assert ended.duration >= 0.2
 
 
-def test_peak_memory_is_the_sessions_own(site: Site) -> None:
-    """max_rss is what the session held, however fat runner is; None where it cannot be told from the spawner's."""
+def test_peak_memory_does_not_include_runner(site: Site) -> None:
+    """max_rss is None where it may be the supervisor's own."""
     fat = bytearray(300 << 20)
     small = site.end_of(site.attempt(("true",)))
     large = site.end_of(site.attempt((sys.executable, "-c", "bytearray(60 << 20)"), "large"))
@@ -268,11 +253,11 @@ def test_peak_memory_is_the_sessions_own(site: Site) -> None:
     assert 60 << 20 < large.max_rss < 120 << 20
 
 
-# The backend's own life
+# The backend and its supervisor
 
 
 def test_cancelled_submit_leaves_no_process(site: Site) -> None:
-    """A submission that is cut short, whose job id nobody learns, ends what it may have started."""
+    """The caller of a cancelled submission does not learn the job's id, so the backend ends the job."""
     attempt = site.attempt(("sleep", "1000"))
 
     async def body(backend: Backend) -> None:
@@ -287,8 +272,8 @@ def test_cancelled_submit_leaves_no_process(site: Site) -> None:
     site.run(body)
 
 
-def test_errors_pass_through_unwrapped(site: Site) -> None:
-    """What is raised inside the backend's block comes out as it is, not in an exception group."""
+def test_error_of_the_caller_is_not_wrapped(site: Site) -> None:
+    """In no exception group."""
 
     async def body(backend: Backend) -> None:
         await backend.submit(site.attempt(("sleep", "1000")))
@@ -298,22 +283,22 @@ def test_errors_pass_through_unwrapped(site: Site) -> None:
         site.run(body)
 
 
-def test_nothing_is_left_open(site: Site) -> None:
-    """A backend that has been left holds no descriptor and no process, not even a zombie."""
+def test_closed_backend_leaves_no_descriptor_and_no_child(site: Site) -> None:
+    """Nor a zombie."""
 
-    def held() -> int:
+    def open_files() -> int:
         return len(os.listdir("/proc/self/fd"))
 
     site.end_of(site.attempt(("true",)))
-    before = held()
+    before = open_files()
     site.end_of(site.attempt(("true",), "again"))
-    assert held() == before
+    assert open_files() == before
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
 
 
-def test_jobs_are_forgotten_in_time(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory does not grow with the sweep: of what has ended and been told, only the latest are remembered."""
+def test_only_the_latest_ends_are_kept(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory does not grow with the sweep."""
     monkeypatch.setattr("runner.backends.local.backend.KEPT_ENDS", 5)
 
     async def body(backend: Backend) -> None:
@@ -326,8 +311,8 @@ def test_jobs_are_forgotten_in_time(site: Site, monkeypatch: pytest.MonkeyPatch)
     site.run(body)
 
 
-def test_spawner_killed(site: Site, tmp_path: Path) -> None:
-    """If the spawner dies, its jobs are lost and ended, submissions fail, and the context can still be left."""
+def test_death_of_the_supervisor(site: Site, tmp_path: Path) -> None:
+    """Its jobs are ended as lost, submissions fail, and the backend can be closed."""
     command = "setsid sleep 1000 & echo $$ > pids; echo $! >> pids; wait"
 
     async def body(backend: Backend) -> None:
@@ -342,8 +327,8 @@ def test_spawner_killed(site: Site, tmp_path: Path) -> None:
     site.run(body)
 
 
-def test_terminal_signals_do_not_reach_the_spawner(site: Site) -> None:
-    """Runner alone decides what Ctrl-C, TERM and HUP mean: the spawner shrugs at them."""
+def test_supervisor_ignores_signals_of_the_terminal(site: Site) -> None:
+    """Runner decides what SIGINT, SIGTERM and SIGHUP mean."""
 
     async def body(backend: Backend) -> None:
         job = await backend.submit(site.attempt(("sleep", "1000")))

@@ -1,4 +1,4 @@
-"""A session's `mem` is enforced for its whole tree, in each of the ways that this machine allows."""
+"""The memory limit of a job's whole process tree, enforced by each method that this machine allows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def usable() -> bool:
     return True
 
 
-needs_v1 = pytest.mark.skipif(not usable(), reason="no version 1 memory groups can be made here")
+needs_v1 = pytest.mark.skipif(not usable(), reason="no version 1 memory cgroup can be created here")
 RUNGS = [pytest.param("cgroup-v1", marks=needs_v1), "sampling"]
 
 
@@ -51,8 +51,7 @@ def groups_of(attempt: Attempt) -> list[str]:
     return [path for groups in cgroups.possible() if os.path.exists(path := groups.path(attempt.name))]
 
 
-def test_above_the_limit(site: Site) -> None:
-    """A session that holds more than its limit ends as out-of-memory, with what it held and what it might."""
+def test_job_above_its_limit_is_out_of_memory(site: Site) -> None:
     attempt = limited(site, (sys.executable, "-c", HOG))
     ended = site.end_of(attempt)
     assert (ended.outcome, ended.exit_status) == (Outcome.OUT_OF_MEMORY, 137)
@@ -62,21 +61,18 @@ def test_above_the_limit(site: Site) -> None:
     assert not groups_of(attempt)
 
 
-def test_grandchild_above_the_limit(site: Site, tmp_path: Path) -> None:
-    """The limit holds for the tree: also where the program itself hides its child's death behind an exit of 0."""
+def test_child_above_the_limit_of_a_leader_that_exits_with_0(site: Site, tmp_path: Path) -> None:
     hog = limited(site, f"{sys.executable} -c '{HOG}' || true; echo $$ >> pids; sleep 2; exit 0")
     assert site.end_of(hog).outcome is Outcome.OUT_OF_MEMORY
 
 
-def test_sum_above_the_limit(site: Site) -> None:
-    """Nor does it help to be several: what counts is the sum."""
+def test_sum_of_two_processes_above_the_limit(site: Site) -> None:
     part = "x = bytearray(60 << 20); import time; time.sleep(1000)"
     ended = site.end_of(limited(site, f"{sys.executable} -c '{part}' & {sys.executable} -c '{part}' & wait"))
     assert ended.outcome is Outcome.OUT_OF_MEMORY
 
 
-def test_below_the_limit(site: Site) -> None:
-    """A session within its limit is left alone, and so is its own way to fail."""
+def test_failure_below_the_limit_keeps_its_exit_code(site: Site) -> None:
     attempt = limited(site, (sys.executable, "-c", "bytearray(40 << 20); raise SystemExit(3)"))
     ended = site.end_of(attempt)
     assert (ended.outcome, ended.exit_status) == (Outcome.FAILED, 3)
@@ -85,15 +81,14 @@ def test_below_the_limit(site: Site) -> None:
     assert not groups_of(attempt)
 
 
-def test_page_cache_is_no_crime(site: Site, tmp_path: Path) -> None:
-    """Files written are not memory held: a session may write more than its limit."""
+def test_page_cache_does_not_count(site: Site, tmp_path: Path) -> None:
+    """A job may write files larger than its limit."""
     ended = site.end_of(limited(site, ("dd", "if=/dev/zero", "of=big", "bs=1M", "count=150"), mem=50 * MIB))
     (tmp_path / "big").unlink()
     assert ended.outcome is Outcome.SUCCEEDED
 
 
-def test_shared_pages_count_once(tmp_path: Path) -> None:
-    """Forks that share their pages are not summed up as if each had its own."""
+def test_pages_shared_by_forks_count_once(tmp_path: Path) -> None:
     program = """
 import os, time
 x = bytearray(40 << 20)
@@ -106,16 +101,15 @@ time.sleep(2.5)
     assert site.end_of(limited(site, (sys.executable, "-c", program))).outcome is Outcome.SUCCEEDED
 
 
-def test_program_that_cannot_be_started(site: Site) -> None:
-    """A limit changes nothing about what is not found, and leaves no group."""
+def test_program_not_found_leaves_no_cgroup(site: Site) -> None:
     attempt = limited(site, ("no-such-program",))
     assert site.end_of(attempt).exit_code == 127
     assert not groups_of(attempt)
 
 
 @needs_v1
-def test_born_inside(tmp_path: Path) -> None:
-    """A session is in its group from its first instruction on; the spawner, which has been for that instant, is not."""
+def test_job_starts_inside_its_cgroup(tmp_path: Path) -> None:
+    """The supervisor enters it for the start, and leaves it."""
     site = Site(lambda: LocalBackend(os.environ, memory_method="cgroup-v1"), tmp_path)
     left = 'while grep -q "$RUNNER_JOB" /proc/$PPID/cgroup; do :; done'
     attempt = limited(site, ("sh", "-c", f"cat /proc/$$/cgroup; {left}"))
@@ -125,8 +119,8 @@ def test_born_inside(tmp_path: Path) -> None:
 
 
 @needs_v1
-def test_orphan_is_known_by_its_group(tmp_path: Path) -> None:
-    """Even without environment, session or parent, a process in a job's group is the job's."""
+def test_orphan_is_attributed_by_its_cgroup(tmp_path: Path) -> None:
+    """It has no mark, and its session and parent say nothing."""
     site = Site(lambda: LocalBackend(os.environ, memory_method="cgroup-v1"), tmp_path)
     command = "(setsid env -i sh -c 'echo $$ >> pids; exec sleep 1000' &) ; while [ ! -s pids ]; do :; done"
 
@@ -140,14 +134,14 @@ def test_orphan_is_known_by_its_group(tmp_path: Path) -> None:
 
 
 @needs_v1
-def test_groups_of_the_dead_are_removed(tmp_path: Path) -> None:
-    """What a killed runner and spawner have left goes with its job: processes, by their group alone, and group."""
+def test_cgroup_of_a_killed_runner_is_ended_and_removed(tmp_path: Path) -> None:
+    """Its process is found by the cgroup alone. The supervisor was killed, too."""
     command = "exec env -i sh -c 'echo $$ >> pids; exec sleep 1000'"
-    with hosted(tmp_path, command, memory="cgroup-v1") as (host, spawner):
+    with hosted(tmp_path, command, memory="cgroup-v1") as (host, supervisor):
         trio.run(until, lambda: pids(tmp_path, 1))
-        os.kill(spawner, signal.SIGSTOP)
+        os.kill(supervisor, signal.SIGSTOP)
         os.kill(host, signal.SIGKILL)
-        os.kill(spawner, signal.SIGKILL)
+        os.kill(supervisor, signal.SIGKILL)
     site = Site(lambda: LocalBackend(os.environ), tmp_path)
     attempt = replace(site.attempt("true"), name=unique("host-0", tmp_path))
     assert groups_of(attempt)
@@ -162,22 +156,21 @@ def test_groups_of_the_dead_are_removed(tmp_path: Path) -> None:
     assert not groups_of(attempt)
 
 
-def test_a_rung_that_does_not_hold(tmp_path: Path) -> None:
-    """Insisting on what this machine does not have is an error that says why, not a session without a limit."""
+def test_unusable_method_refuses_a_job_with_a_limit(tmp_path: Path) -> None:
     try:
         cgroups.open_v2(cgroups.own_folder(cgroups.V2), ())
     except UnusableError:
         pass
     else:
-        pytest.skip("version 2 memory groups can be made here")
+        pytest.skip("version 2 memory cgroups can be created here")
     site = Site(lambda: LocalBackend(os.environ, memory_method="cgroup-v2"), tmp_path)
     with pytest.raises(EnvironmentFailed, match=r"the memory controller is not delegated|not mounted"):
         site.end_of(limited(site, ("true",)))
 
 
 @needs_v1
-def test_a_limit_too_small_for_anything(tmp_path: Path) -> None:
-    """A limit below what any program needs ends its session, and never the spawner, which was inside for a moment."""
+def test_limit_too_small_for_any_program(tmp_path: Path) -> None:
+    """It ends the job, and never the supervisor, which was inside the cgroup for the start."""
     site = Site(lambda: LocalBackend(os.environ, memory_method="cgroup-v1"), tmp_path)
 
     async def body(backend: Backend) -> None:

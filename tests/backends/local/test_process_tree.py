@@ -1,4 +1,4 @@
-"""Nothing of a session outlives it, however it hides, and whichever way it is ended."""
+"""No process of a job outlives it, for each way to hide and each way to end. Real processes."""
 
 from __future__ import annotations
 
@@ -22,15 +22,18 @@ from tests.local_host import lives, marked, pids
 from tests.paths import ROOT
 
 SAY = "echo $$ >> pids"
+"""Each process of a test writes its pid into one file."""
 
 
 @dataclass(frozen=True)
 class Tree:
-    """A shell command, and how many processes of it write their pid. `leaves`: its leader ends by itself."""
+    """A shell command that starts several processes."""
 
     command: str
     count: int
+    """How many processes write their pid."""
     leaves: bool = False
+    """True if the leader ends by itself and leaves processes behind."""
 
 
 TREES = {
@@ -83,8 +86,8 @@ def site(tmp_path: Path) -> Site:
 
 
 @each_lasting
-def test_cancel_ends_the_whole_tree(site: Site, tmp_path: Path, tree: Tree) -> None:
-    """When `cancel` returns, no process of the job is left."""
+def test_cancel_ends_the_tree(site: Site, tmp_path: Path, tree: Tree) -> None:
+    """No process of the job is left when `cancel` returns."""
     attempt = site.attempt(tree.command)
 
     async def body(backend: Backend) -> None:
@@ -101,7 +104,7 @@ def test_cancel_ends_the_whole_tree(site: Site, tmp_path: Path, tree: Tree) -> N
     "tree", [tree for tree in TREES.values() if tree.leaves], ids=[n for n in TREES if TREES[n].leaves]
 )
 def test_end_of_the_leader_ends_the_tree(site: Site, tmp_path: Path, tree: Tree) -> None:
-    """A job has ended when its whole tree has: what its leader left behind is ended first, and changes nothing."""
+    """The job succeeds when its tree is gone: the processes that the leader left behind are ended first."""
     attempt = replace(site.attempt(tree.command), grace=0.2)
 
     async def body(backend: Backend) -> AttemptEnd:
@@ -114,9 +117,9 @@ def test_end_of_the_leader_ends_the_tree(site: Site, tmp_path: Path, tree: Tree)
     assert site.run(body).outcome is Outcome.SUCCEEDED
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is ever certain")
-def test_it_is_said_whether_anything_can_live_on(site: Site, tmp_path: Path) -> None:
-    """An orphan that hides whose it is may be of any job that runs then: none of them is certainly over."""
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no tree is proven gone")
+def test_job_with_a_possible_orphan_is_not_drained(site: Site, tmp_path: Path) -> None:
+    """An orphan that cannot be attributed may belong to any job that ran when it appeared."""
     hidden = f"(setsid env -i sh -c '{SAY}; exec sleep 1000' &) ; while [ ! -s pids ]; do :; done"
 
     async def body(backend: Backend) -> list[bool]:
@@ -132,8 +135,8 @@ def test_it_is_said_whether_anything_can_live_on(site: Site, tmp_path: Path) -> 
 
 
 @each_tree
-def test_leaving_the_backend_ends_the_tree(site: Site, tmp_path: Path, tree: Tree) -> None:
-    """Whatever still runs when the context is left, is gone when it has been left."""
+def test_closing_the_backend_ends_the_tree(site: Site, tmp_path: Path, tree: Tree) -> None:
+    """At once, however long the grace is."""
     attempt = replace(site.attempt(tree.command), grace=1000.0)
 
     async def body(backend: Backend) -> None:
@@ -151,7 +154,7 @@ def host_command(folder: Path, memory: str, *commands: str) -> list[str]:
 
 @contextmanager
 def hosted(folder: Path, *commands: str, memory: str = "") -> Iterator[tuple[int, int]]:
-    """A process with a backend that runs these commands: its pid and its spawner's, once all are submitted."""
+    """A process with a backend that runs these commands: its pid and its supervisor's, once all are submitted."""
     with subprocess.Popen(
         host_command(folder, memory, *commands),
         cwd=ROOT,
@@ -160,20 +163,20 @@ def hosted(folder: Path, *commands: str, memory: str = "") -> Iterator[tuple[int
     ) as host:
         assert host.stdout
         try:
-            word, spawner = host.stdout.readline().split()
+            word, supervisor = host.stdout.readline().split()
             assert word == "ready"
-            yield host.pid, int(spawner)
+            yield host.pid, int(supervisor)
         finally:
             host.kill()
 
 
 @each_tree
-def test_runner_killed(tmp_path: Path, tree: Tree) -> None:
-    """After `kill -9` of runner nothing of it runs for longer than the grace, the spawner included."""
-    with hosted(tmp_path, tree.command) as (host, spawner):
+def test_kill_of_runner_ends_the_tree(tmp_path: Path, tree: Tree) -> None:
+    """And the supervisor."""
+    with hosted(tmp_path, tree.command) as (host, supervisor):
         trio.run(until, lambda: pids(tmp_path, tree.count))
         os.kill(host, signal.SIGKILL)
-    trio.run(until, lambda: not lives(spawner))
+    trio.run(until, lambda: not lives(supervisor))
     assert not [pid for pid in pids(tmp_path, tree.count) if lives(pid)]
 
 
@@ -188,45 +191,45 @@ from tests.local_host import children
 async def main(folder, before):
     site = Site(lambda: LocalBackend(os.environ), folder)
     async with site.open() as backend, trio.open_nursery() as nursery:
-        [spawner] = children(os.getpid())
+        [supervisor] = children(os.getpid())
         for number in range(before):
             await backend.wait(await backend.submit(site.attempt(("true",), f"before-{number}")))
-        os.kill(spawner, signal.SIGSTOP)
-        os.waitid(os.P_PID, spawner, os.WSTOPPED)
+        os.kill(supervisor, signal.SIGSTOP)
+        os.waitid(os.P_PID, supervisor, os.WSTOPPED)
         for number in range(3):
             nursery.start_soon(backend.submit, site.attempt(("true",), f"late-{number}"))
         await wait_all_tasks_blocked()
-        print(spawner, flush=True)
+        print(supervisor, flush=True)
         await trio.sleep_forever()
 
 trio.run(main, Path(sys.argv[1]), int(sys.argv[2]))
 """
 
 
-@pytest.mark.parametrize("before", [0, 1], ids=["just started", "at work"])
-def test_spawner_that_lags_behind_starts_nothing(tmp_path: Path, before: int) -> None:
-    """What runner had asked for when it was killed is not begun afterwards: it may be a later runner's by then."""
+@pytest.mark.parametrize("before", [0, 1], ids=["supervisor just started", "supervisor has started jobs"])
+def test_late_supervisor_starts_nothing_for_a_dead_runner(tmp_path: Path, before: int) -> None:
+    """Messages that are unread when runner dies start no jobs: a later runner may have taken them over."""
     with subprocess.Popen(
         [sys.executable, "-c", LAGGING, str(tmp_path), str(before)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as host:
         assert host.stdout
         try:
-            spawner = int(host.stdout.readline())
+            supervisor = int(host.stdout.readline())
         finally:
             host.kill()
-    os.kill(spawner, signal.SIGCONT)
-    trio.run(until, lambda: not lives(spawner))
+    os.kill(supervisor, signal.SIGCONT)
+    trio.run(until, lambda: not lives(supervisor))
     assert [file.name for file in tmp_path.glob("*.out")] == [f"before-{number}.out" for number in range(before)]
 
 
-def test_runner_and_spawner_killed(site: Site, tmp_path: Path) -> None:
-    """After `kill -9` of both, a later runner finds the jobs by name, ends their trees, and knows them as lost."""
+def test_jobs_of_a_killed_runner_and_supervisor_are_found(site: Site, tmp_path: Path) -> None:
+    """A later runner finds them by name and ends their trees; their outcome is lost."""
     command = f"trap '' TERM; {SAY}; (setsid sh -c '{SAY}; exec sleep 1000' &) ; while :; do sleep 1000; done"
-    with hosted(tmp_path, command) as (host, spawner):
+    with hosted(tmp_path, command) as (host, supervisor):
         trio.run(until, lambda: pids(tmp_path, 2))
-        os.kill(spawner, signal.SIGSTOP)
+        os.kill(supervisor, signal.SIGSTOP)
         os.kill(host, signal.SIGKILL)
-        os.kill(spawner, signal.SIGKILL)
+        os.kill(supervisor, signal.SIGKILL)
 
     async def body(backend: Backend) -> None:
         job = await backend.find(name(tmp_path))
@@ -246,8 +249,8 @@ def name(folder: Path) -> str:
     return unique("host-0", folder)
 
 
-def test_only_the_named_job_is_ended(site: Site, tmp_path: Path) -> None:
-    """A job that was never asked for by its name is nobody's to end, whatever pid one guesses."""
+def test_cancel_of_an_unknown_pid_does_nothing(site: Site, tmp_path: Path) -> None:
+    """A job that was not found by its name before cannot be ended."""
     with hosted(tmp_path, f"{SAY}; exec sleep 1000"):
         trio.run(until, lambda: pids(tmp_path, 1))
         [pid] = pids(tmp_path, 1)
@@ -259,8 +262,8 @@ def test_only_the_named_job_is_ended(site: Site, tmp_path: Path) -> None:
         assert lives(pid)
 
 
-def test_reforking(site: Site, tmp_path: Path) -> None:
-    """A process that forks, leaves its session and dies, over and over, is ended all the same."""
+def test_process_that_reforks_all_the_time_is_ended(site: Site, tmp_path: Path) -> None:
+    """It forks, leaves its session and exits, each few milliseconds."""
     attempt = site.attempt((sys.executable, "-c", REFORKING))
 
     async def body(backend: Backend) -> None:
@@ -273,8 +276,7 @@ def test_reforking(site: Site, tmp_path: Path) -> None:
     assert not marked(attempt.name)
 
 
-def test_background_process_of_a_running_job_is_left_alone(site: Site, tmp_path: Path) -> None:
-    """An orphan belongs to its own job: the end of another one does not end it, the end of its own does."""
+def test_orphan_ends_with_its_own_job_only(site: Site, tmp_path: Path) -> None:
     command = f"(setsid sh -c '{SAY}; exec sleep 1000' &) ; exec sleep 1000"
 
     async def body(backend: Backend) -> None:
@@ -291,8 +293,8 @@ def test_background_process_of_a_running_job_is_left_alone(site: Site, tmp_path:
     site.run(body)
 
 
-def test_nobodys_orphan_ends_with_those_who_could_own_it(site: Site, tmp_path: Path) -> None:
-    """An orphan without session, group or mark of any job is ended once no job is left that it could be of."""
+def test_unattributed_orphan_ends_with_the_last_possible_owner(site: Site, tmp_path: Path) -> None:
+    """It has no session, group or mark of a job."""
     command = f"(setsid env -i sh -c '{SAY}; exec sleep 1000' &) ; while [ ! -s pids ]; do :; done"
 
     async def body(backend: Backend) -> None:
@@ -305,8 +307,8 @@ def test_nobodys_orphan_ends_with_those_who_could_own_it(site: Site, tmp_path: P
     site.run(body)
 
 
-def test_marked_orphan_ends_with_its_own_job(site: Site, tmp_path: Path) -> None:
-    """A mark is enough to know whose an orphan is: it ends with its job, although others run on."""
+def test_orphan_is_attributed_by_its_mark(site: Site, tmp_path: Path) -> None:
+    """It ends with its job while another job runs."""
     command = f"(setsid sh -c '{SAY}; exec sleep 1000' &) ; while [ ! -s pids ]; do :; done"
 
     async def body(backend: Backend) -> None:
@@ -318,8 +320,8 @@ def test_marked_orphan_ends_with_its_own_job(site: Site, tmp_path: Path) -> None
     site.run(body)
 
 
-def test_stopped_session_gets_its_grace(site: Site) -> None:
-    """A stopped process is continued, so that it can meet TERM as it would otherwise."""
+def test_stopped_process_can_handle_sigterm(site: Site) -> None:
+    """It is continued."""
     attempt = site.attempt("trap 'exit 7' TERM; echo ready; kill -STOP $$; while :; do :; done")
 
     async def body(backend: Backend) -> AttemptEnd:
@@ -331,8 +333,7 @@ def test_stopped_session_gets_its_grace(site: Site) -> None:
     assert site.run(body).exit_code == 7
 
 
-def test_grace_is_used(site: Site) -> None:
-    """A session that ends itself properly on TERM is given the time to."""
+def test_process_that_handles_sigterm_has_the_grace(site: Site) -> None:
     attempt = site.attempt("trap 'sleep 0.2; echo bye; exit 7' TERM; echo ready; while :; do :; done")
 
     async def body(backend: Backend) -> AttemptEnd:
@@ -345,8 +346,8 @@ def test_grace_is_used(site: Site) -> None:
     assert site.stdout(attempt) == "ready\nbye\n"
 
 
-def test_few_file_descriptors(tmp_path: Path) -> None:
-    """With `ulimit -n 64`, two hundred sessions at once are no failure: none needs a descriptor of runner's."""
+def test_200_jobs_with_64_file_descriptors(tmp_path: Path) -> None:
+    """A running job needs no descriptor of runner or the supervisor."""
     commands = [f"{SAY}; exec sleep 1000"] * 200
     with subprocess.Popen(
         ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *host_command(tmp_path, "", *commands)],
@@ -362,11 +363,11 @@ def test_few_file_descriptors(tmp_path: Path) -> None:
 
 
 def test_shortage_of_processes_is_waited_out(tmp_path: Path) -> None:
-    """What cannot be started for want of processes waits until one of ours has ended; it does not fail."""
+    """A job that cannot be started because of `pids.max` starts once another one has ended."""
     group = Path("/sys/fs/cgroup/pids", f"runner-test-{os.getpid()}")
     try:
         group.mkdir()
-        (group / "pids.max").write_text("6\n")  # the host, its spawner, and four sessions
+        (group / "pids.max").write_text("6\n")  # the host, its supervisor, and four sessions
     except OSError:
         pytest.skip("needs a version 1 pids group, because root has no other limit on processes")
     commands = [f"{SAY}; exec sleep 0.1"] * 20

@@ -1,7 +1,7 @@
 """Peak memory of children, as wait4 reports it: never below the peak of the process that spawned them.
 
 A child inherits the count from its parent, across exec. So the supervisor keeps its own peak low, and reports no peak for
-a child where the two cannot be told apart.
+a child where the two cannot be distinguished.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Where there is no /proc and no subreaper, as on macOS: a session's process group and descendants are ended.
+"""A system without /proc and subreapers, such as macOS: a job's process group and descendants are ended.
 
-The spawner is made to believe so, and is spoken to in its own frames, without a backend.
+A supervisor that takes this system for one; the tests exchange messages with it, without a backend.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import pytest
 import trio
 
 from runner.backends.local.protocol import Cancel, Configure, Ended, Frames, Spawn, Spawned, decode, encode
-from tests.contract import PATIENCE, until
+from tests.contract import until
 from tests.local_host import lives, pids
 from tests.paths import ROOT
+from tests.processes import HANG
 
-SPAWNER = """
+SUPERVISOR = """
 import sys
 from runner.backends.local import procfs
 procfs.LINUX = False
@@ -34,31 +35,31 @@ SAY = "echo $$ >> pids"
 pytestmark = pytest.mark.skipif(shutil.which("ps") is None, reason="needs `ps`")
 
 
-class Spawner:
-    """Runner's end of the line to a spawner that works in `folder`."""
+class SupervisorEnd:
+    """Runner's end of the stream to a supervisor. Jobs run in `folder`."""
 
     def __init__(self, stream: socket.socket, folder: Path) -> None:
         self._stream = stream
         self._folder = os.fsencode(folder)
         self._frames = Frames()
-        self._heard: list[Any] = []
-        self.say(Configure(environ={b"PATH": os.environb[b"PATH"]}, memory_method="sampling"))
+        self._received: list[Any] = []
+        self.send(Configure(environ={b"PATH": os.environb[b"PATH"]}, memory_method="sampling"))
 
-    def say(self, message: object) -> None:
+    def send(self, message: object) -> None:
         self._stream.sendall(encode(message))
 
-    def hear(self) -> Any:
-        while not self._heard:
+    def receive(self) -> Any:
+        while not self._received:
             data = self._stream.recv(65536)
-            assert data, "the spawner has hung up"
-            self._heard += map(decode, self._frames.feed(data))
-        return self._heard.pop(0)
+            assert data, "the supervisor has closed the stream"
+            self._received += map(decode, self._frames.feed(data))
+        return self._received.pop(0)
 
     def start(self, key: int, command: str, grace: float) -> None:
-        self.say(
+        self.send(
             Spawn(
                 key=key,
-                name=f"elsewhere-{key}",
+                name=f"without-procfs-{key}",
                 command=command.encode(),
                 env={},
                 workdir=self._folder,
@@ -71,54 +72,54 @@ class Spawner:
                 preload=None,
             )
         )
-        started = self.hear()
+        started = self.receive()
         assert isinstance(started, Spawned)
         assert started.key == key
 
     def end(self) -> Ended:
-        ended = self.hear()
+        ended = self.receive()
         assert isinstance(ended, Ended)
         return ended
 
 
 @pytest.fixture
-def spawner(tmp_path: Path) -> Iterator[Spawner]:
+def supervisor(tmp_path: Path) -> Iterator[SupervisorEnd]:
     mine, theirs = socket.socketpair()
-    mine.settimeout(PATIENCE)
+    mine.settimeout(HANG)
     with mine, theirs:
         process = subprocess.Popen(
-            [sys.executable, "-c", SPAWNER, str(theirs.fileno())],
+            [sys.executable, "-c", SUPERVISOR, str(theirs.fileno())],
             cwd=ROOT,
             pass_fds=[theirs.fileno()],
         )
         theirs.close()
-        yield Spawner(mine, tmp_path)
-    assert process.wait(PATIENCE) == 0
+        yield SupervisorEnd(mine, tmp_path)
+    assert process.wait(HANG) == 0
 
 
-def test_group_of_a_dead_leader_is_ended(spawner: Spawner, tmp_path: Path) -> None:
-    """What a leader leaves behind in its group has become the system's child; it ends with its job all the same."""
+def test_process_group_of_a_dead_leader_is_ended(supervisor: SupervisorEnd, tmp_path: Path) -> None:
+    """Its processes have become children of the system."""
     left = "(trap '' TERM; sh -c 'echo $PPID' >> pids; while :; do sleep 1; done) & while [ ! -s pids ]; do :; done"
-    spawner.start(1, left, 0.2)
-    ended = spawner.end()
+    supervisor.start(1, left, 0.2)
+    ended = supervisor.end()
     assert (ended.key, ended.code) == (1, 0)
     assert not [pid for pid in pids(tmp_path, 1) if lives(pid)]
 
 
-def test_jobs_are_told_apart(spawner: Spawner, tmp_path: Path) -> None:
-    """Cancelling one ends its group and descendants, and nothing of another."""
+def test_cancel_ends_one_of_two_jobs(supervisor: SupervisorEnd, tmp_path: Path) -> None:
+    """Its process group and descendants."""
     tree = f"sh -c '{SAY}; exec sleep 1000' & {SAY}; wait"
-    spawner.start(1, tree, 0.2)
+    supervisor.start(1, tree, 0.2)
     trio.run(until, lambda: pids(tmp_path, 2))
     first = pids(tmp_path, 2)
-    spawner.start(2, tree, 0.2)
+    supervisor.start(2, tree, 0.2)
     trio.run(until, lambda: pids(tmp_path, 4))
-    spawner.say(Cancel(key=1, grace=10 * PATIENCE))
-    ended = spawner.end()
+    supervisor.send(Cancel(key=1, grace=HANG))
+    ended = supervisor.end()
     assert (ended.key, ended.code) == (1, -15)
     assert not [pid for pid in first if lives(pid)]
     second = set(pids(tmp_path, 4)) - set(first)
     assert [pid for pid in second if lives(pid)] == list(second)
-    spawner.say(Cancel(key=2, grace=10 * PATIENCE))
-    assert spawner.end().key == 2
+    supervisor.send(Cancel(key=2, grace=HANG))
+    assert supervisor.end().key == 2
     assert not [pid for pid in second if lives(pid)]
