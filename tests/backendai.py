@@ -1,4 +1,4 @@
-"""The real Backend.AI cluster of `tests/clusters/backendai`: to ask it behind runner's back, and a runner that uses it."""
+"""The real Backend.AI cluster of `tests/clusters/backendai`, and a sweep folder whose sessions run there."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.processes import wait_for
 SCRIPTS = Path(__file__).parent / "clusters" / "backendai"
 FOLDER = Path(os.environ.get("RUNNER_CLUSTER_DIR", "/tmp/runner-backendai"))
 
-MINUTES = 180.0
-"""Seconds after which a test is a hang, on a machine however slow."""
+TIMEOUT = 300.0
+"""Seconds after which a process or a condition counts as hung, on a machine under any load."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """A session in the manager's own database. `owner` is an access key; `times` are Unix times, by status."""
+class SessionRow:
+    """A session in the manager's database. `owner` is an access key; `times` are Unix times by status."""
 
     id: str
     name: str
@@ -36,19 +36,19 @@ class Job:
     times: Mapping[str, float]
 
     @property
-    def over(self) -> bool:
+    def terminated(self) -> bool:
         return self.status in ("TERMINATED", "CANCELLED")
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """`values` are what `up` has written down."""
+    """A running cluster. `values` are the variables that `up` has written to `env`."""
 
     values: Mapping[str, str]
 
     @classmethod
     def running(cls) -> Cluster | None:
-        """The cluster that runs on this machine, None if there is none."""
+        """Return the cluster that runs on this machine, or None."""
         try:
             lines = (FOLDER / "env").read_text().splitlines()
         except FileNotFoundError:
@@ -64,7 +64,7 @@ class Cluster:
         return self.values["IMAGE"]
 
     def environ(self, user: str = "user") -> dict[str, str]:
-        """This process's environment, and what clients of the cluster have in theirs."""
+        """Return this process's environment with the variables of the official client for this user."""
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("BACKEND_")},
             "BACKEND_ENDPOINT": self.endpoint,
@@ -73,21 +73,21 @@ class Cluster:
         }
 
     def sql(self, query: str) -> list[dict[str, Any]]:
-        """What the manager's database answers."""
+        """Return the JSON objects that a query of the manager's database gives."""
         text = self._call(
             *("psql", "-qtA", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", self.values["POSTGRES"]),
             *("-U", "postgres", "backend", "-c", query),
         )
         return [json.loads(line) for line in text.splitlines()]
 
-    def jobs(self, tag: str) -> list[Job]:
-        """The sessions that carry this tag, oldest first, dead ones too."""
+    def jobs(self, tag: str) -> list[SessionRow]:
+        """Return the sessions with this tag, oldest first, ended ones too."""
         columns = "id, name, access_key, status, status_info, result, status_history"
         rows = self.sql(
             f"SELECT row_to_json(s) FROM (SELECT {columns} FROM sessions WHERE tag = '{tag}' ORDER BY created_at) s"
         )
         return [
-            Job(
+            SessionRow(
                 id=row["id"],
                 name=row["name"],
                 owner=row["access_key"],
@@ -100,44 +100,43 @@ class Cluster:
         ]
 
     def requests(self, user: str) -> int:
-        """How many requests the manager has counted against this user's rate limit, refused ones too."""
+        """Return the requests that count against this user's rate limit, refused ones too."""
         return int(self._redis("ZCARD", self.values[f"{user.upper()}_ACCESS_KEY"]))
 
-    def forgive(self, user: str) -> None:
-        """Forget them."""
+    def reset_rate_limit(self, user: str) -> None:
         self._redis("DEL", self.values[f"{user.upper()}_ACCESS_KEY"])
 
-    def container(self, job: Job) -> str:
-        """The id of the session's running container; empty if there is none."""
+    def container(self, job: SessionRow) -> str:
+        """Return the id of the session's running container; empty if there is none."""
         return self._call("docker", "ps", "-q", "--filter", f"label=ai.backend.session-id={job.id}").strip()
 
-    def kill(self, job: Job) -> None:
-        """End its container behind the cluster's back."""
+    def kill(self, job: SessionRow) -> None:
+        """Kill the session's container without a request to the manager."""
         self._call("docker", "kill", self.container(job))
 
-    def run_in(self, job: Job, command: str) -> None:
-        """Call sh inside of its container."""
+    def run_in(self, job: SessionRow, command: str) -> None:
+        """Run a shell command in the session's container."""
         self._call("docker", "exec", self.container(job), "sh", "-c", command)
 
     def clock(self, seconds: int) -> dict[str, str]:
-        """Variables under which a program's time of day is off."""
+        """Return variables under which a program's clock is wrong by so many seconds (libfaketime)."""
         library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
         return {"LD_PRELOAD": str(library), "FAKETIME": f"{seconds:+d}", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
     def official(self, *arguments: str, user: str = "user") -> str:
-        """What the official client says."""
+        """Run the official client and return its output."""
         environ = {**self.environ(user), "BACKEND_ENDPOINT_TYPE": "api"}
         return self._call(self.values["CLUSTER"] + "/venv/bin/backend.ai", *arguments, environ=environ)
 
-    def destroy(self, job: Job) -> None:
-        """End it as its owner does in the web console."""
+    def destroy(self, job: SessionRow) -> None:
+        """End the session as an administrator does in the web console."""
         self.official("session", "destroy", "--forced", "--owner", job.owner, job.name, user="admin")
 
     def stop_manager(self) -> None:
         self._call("bash", "-c", f'. "{SCRIPTS}/lib.sh" && stop manager 0', environ=self._folder())
 
     def start_manager(self) -> None:
-        """Return when it answers."""
+        """Start the manager again and return when it answers."""
         self._call(str(SCRIPTS / "up"), environ=self._folder())
 
     def _folder(self) -> dict[str, str]:
@@ -148,26 +147,26 @@ class Cluster:
 
     def _call(self, *command: str, environ: Mapping[str, str] | None = None) -> str:
         environ = {**os.environ, "DOCKER_HOST": self.values["DOCKER_HOST"]} if environ is None else environ
-        done = subprocess.run(command, capture_output=True, text=True, timeout=MINUTES, check=False, env=environ)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False, env=environ)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
 
 @dataclass(frozen=True)
-class Bench:
-    """A folder with a sweep for the cluster. Its sessions there carry `tag`, which no other test has."""
+class SweepFolder:
+    """A folder with a sweep for the cluster. Its sessions have a tag of their own."""
 
     cluster: Cluster
-    folder: Path
+    path: Path
     tag: str
 
     def write(self, text: str, **options: Any) -> None:
-        """The sweep file: what all tests have in common, and `text`, which wins."""
+        """Write the sweep file: `text`, and defaults for the keys that it lacks."""
         backend = json.dumps({"kind": "backend.ai", "tag": self.tag, **options})
         common = {"backend": backend, "image": self.cluster.image, "resources": "{cpu: 1, mem: 256m}"}
         given = {line.split(":")[0] for line in text.splitlines()}
         lines = [f"{key}: {value}\n" for key, value in common.items() if key not in given]
-        (self.folder / "sweep.yaml").write_text("".join(lines) + text)
+        (self.path / "sweep.yaml").write_text("".join(lines) + text)
 
     def __enter__(self) -> Self:
         return self
@@ -175,28 +174,28 @@ class Bench:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """What a failed test has left takes no room from the others."""
+        """Destroy what a failed test has left: it would use the capacity of the others."""
         for job in self.jobs():
             if job.status not in ("TERMINATING", "TERMINATED", "CANCELLED"):
                 self.cluster.destroy(job)
 
     def run(self, *arguments: str, user: str = "user", **environ: str) -> subprocess.CompletedProcess[str]:
-        """Call `runner` in the folder, to its end."""
+        """Run `runner` in the folder to its end."""
         return subprocess.run(
             [sys.executable, "-m", "runner", *arguments],
-            cwd=self.folder,
+            cwd=self.path,
             env=self._environ(user, environ),
             capture_output=True,
             text=True,
-            timeout=2 * MINUTES,
+            timeout=2 * TIMEOUT,
             check=False,
         )
 
     def start(self, *arguments: str, user: str = "user", **environ: str) -> subprocess.Popen[str]:
-        """Call `runner` in the folder, and return at once."""
+        """Start `runner` in the folder."""
         return subprocess.Popen(
             [sys.executable, "-m", "runner", *arguments],
-            cwd=self.folder,
+            cwd=self.path,
             env=self._environ(user, environ),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -204,7 +203,7 @@ class Bench:
         )
 
     def shell(self, command: str) -> subprocess.CompletedProcess[str]:
-        """Carry out what was printed for a user to type, from elsewhere."""
+        """Run a command that was printed for a user to type, in another folder."""
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         return subprocess.run(
             ["sh", "-c", command],
@@ -212,54 +211,54 @@ class Bench:
             env=self._environ("user", {"PATH": path}),
             capture_output=True,
             text=True,
-            timeout=2 * MINUTES,
+            timeout=2 * TIMEOUT,
             check=False,
         )
 
     def rows(self) -> list[dict[str, Any]]:
-        """What `runner results` says of each session."""
+        """Return the rows of `runner results`."""
         return list(json.loads(self.run("results", "--format", "json").stdout))
 
     def by(self, variable: str) -> dict[str, dict[str, Any]]:
-        """The rows by the value of a variable."""
+        """Return the rows by the value of a variable."""
         return {str(row["params"][variable]): row for row in self.rows()}
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[SessionRow]:
         return self.cluster.jobs(self.tag)
 
-    def wait_for_jobs(self, status: str, count: int = 1) -> list[Job]:
-        """Return when so many are in this status."""
-        found: list[Job] = []
+    def wait_for_jobs(self, status: str, count: int = 1) -> list[SessionRow]:
+        """Return the sessions in this status, once there are so many."""
+        found: list[SessionRow] = []
 
-        def there() -> bool:
+        def enough() -> bool:
             found[:] = [job for job in self.jobs() if job.status == status]
             return len(found) >= count
 
-        slowly(there)
+        wait_slowly(enough)
         return found
 
     def _environ(self, user: str, more: Mapping[str, str]) -> dict[str, str]:
-        return {**self.cluster.environ(user), "XDG_STATE_HOME": str(self.folder / "xdg"), **more}
+        return {**self.cluster.environ(user), "XDG_STATE_HOME": str(self.path / "xdg"), **more}
 
 
-def slowly(condition: Any) -> None:
-    """Wait for what costs the machine something to look at."""
+def wait_slowly(condition: Any) -> None:
+    """Wait for a condition that is expensive to check."""
 
-    def rested() -> bool:
+    def paused() -> bool:
         time.sleep(0.2)
         return bool(condition())
 
-    wait_for(rested, MINUTES)
+    wait_for(paused, TIMEOUT)
 
 
-def alive_at_once(jobs: Iterable[Job], since: str = "PENDING") -> int:
-    """How many sessions were alive at the same time, at most: from this status on until the command had ended."""
+def max_concurrent(jobs: Iterable[SessionRow], since: str = "PENDING") -> int:
+    """Return how many sessions ran at the same time at most, from the status `since` until the command's end."""
     changes: list[tuple[float, int]] = []
     for job in jobs:
         end = min(job.times[status] for status in ("TERMINATING", "TERMINATED", "CANCELLED") if status in job.times)
         changes += [(job.times[since], 1), (end, -1)]
-    most = alive = 0
+    maximum = running = 0
     for _, change in sorted(changes):
-        alive += change
-        most = max(most, alive)
-    return most
+        running += change
+        maximum = max(maximum, running)
+    return maximum

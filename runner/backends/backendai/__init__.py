@@ -1,1 +1,1 @@
-"""Jobs are batch sessions of a Backend.AI cluster: they run on when runner is gone, and are found again by their names."""
+"""Backend.AI: each job is a batch session of a cluster. Sessions outlive runner and are found again by name."""

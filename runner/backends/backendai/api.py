@@ -1,23 +1,23 @@
-"""What is asked of the cluster about sessions, and what it says, as data."""
+"""Requests about sessions, and the manager's answers as data."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from runner.backends.backendai.client import Client, Patience
-from runner.backends.backendai.errors import Failed, Faulted, RateLimited, Refused, Unavailable
+from runner.backends.backendai.client import MAX_SERVER_ERRORS, Client, RequestRetry
+from runner.backends.backendai.errors import QueryError, RateLimited, RequestRefused, ServerError, Unavailable
 from runner.errors import EnvironmentFailed
 
-FAILURES = 6
-"""How often the manager may answer a creation or a listing with an error of its own: some of what it does not like, it says
-no better."""
-
 PAGE = 100
-"""Sessions in one question, and in one answer."""
+"""Sessions in one query, and in one page of its answer."""
+
+LOG_ERRORS = 3
+"""Errors after which a console log is given up: the manager answers 500 for a session that never had a container."""
 
 _LIST = """query($limit: Int!, $offset: Int!, $filter: String) {
   compute_session_list(limit: $limit, offset: $offset, filter: $filter, order: "id") {
@@ -26,116 +26,94 @@ _LIST = """query($limit: Int!, $offset: Int!, $filter: String) {
   }
 }"""
 
-OVER = frozenset(("TERMINATED", "CANCELLED"))
-BEGUN = frozenset(("RUNNING", "RESTARTING", "RUNNING_DEGRADED", "TERMINATING", "TERMINATED"))
+FINAL = frozenset(("TERMINATED", "CANCELLED"))
+STARTED = frozenset(("RUNNING", "RESTARTING", "RUNNING_DEGRADED", "TERMINATING", "TERMINATED"))
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A session as the cluster lists it. `result` is None until there is one; `began` is Unix time."""
+class SessionInfo:
+    """A session as the manager lists it (`compute_session_list`)."""
 
     id: str
     name: str
     status: str
-    info: str
+    status_info: str
     result: str | None
-    waits_for: str | None
-    fault: str | None
-    began: float | None
-    host: str | None
+    """`SUCCESS` or `FAILURE`; None while the command has not ended."""
+    pending_reason: str | None
+    """Why the session does not run yet, in the scheduler's words."""
+    error: str | None
+    """What the manager or the agent reported as an error."""
+    running_since: float | None
+    """Unix time at which the status became RUNNING."""
+    agent: str | None
 
     @property
-    def over(self) -> bool:
-        return self.status in OVER
+    def terminated(self) -> bool:
+        return self.status in FINAL
 
 
 async def create(client: Client, body: Mapping[str, Any]) -> str:
-    """Enqueue a session and return its id; one of that name that there is already is the one. Raises Refused."""
-    patience = Patience(client)
-    failures = 0
+    """Enqueue a session and return its id; if a session of that name exists, return the existing one's id.
+
+    Raises RequestRefused, and ServerError if the manager fails to create it each time.
+    """
+    retry = RequestRetry(client, MAX_SERVER_ERRORS)
     while True:
         try:
-            answer = await client.ask("POST", "/session", body)
-            return str(answer["sessionId"])
-        except Refused as refusal:
+            return str((await client.request("POST", "/session", body))["sessionId"])
+        except RequestRefused as refusal:
             if refusal.kind == "session-already-exists" and isinstance(refusal.data, dict):
                 return str(refusal.data["existingSessionId"])
             raise
         except Unavailable as fault:
-            failures += isinstance(fault, Failed) and bool(fault.kind)
-            if failures == FAILURES:
-                raise Refused(500, "", f"{fault.words}, {FAILURES} times") from fault
-            await patience.wait(fault)
+            await retry.wait(fault)
             if isinstance(fault, RateLimited):
                 continue
-            # It may have been created although its answer was lost, and it may even be over by now.
-            for seen in await listing(client, "name", [body["name"]]):
-                return seen.id
+        # The session may exist although the answer was lost. It may even have ended, which makes its name free again.
+        for session in await find_sessions(client, "name", [body["name"]]):
+            return session.id
 
 
-async def listing(client: Client, field: str, values: Iterable[str]) -> list[Seen]:
-    """The sessions whose `id` or `name` is one of these, dead ones too, in one query for each hundred."""
-    found: list[Seen] = []
-    for batch in _batched(sorted(values)):
-        found += await _batch(client, f"{field} in {json.dumps(list(batch))}")
+async def find_sessions(client: Client, field: str, values: Iterable[str]) -> list[SessionInfo]:
+    """Return the sessions whose `field` (`id` or `name`) is one of `values`, ended ones too."""
+    ordered = sorted(values)
+    found: list[SessionInfo] = []
+    for start in range(0, len(ordered), PAGE):
+        found += await _list(client, f"{field} in {json.dumps(ordered[start : start + PAGE])}")
     return found
 
 
-async def living(client: Client, prefix: str) -> list[Seen]:
-    """The sessions whose name begins so and that are not over."""
-    over = " & ".join(f'(status != "{status}")' for status in sorted(OVER))
-    found = await _batch(client, f"(name like {json.dumps(prefix + '%')}) & {over}")
-    return [seen for seen in found if seen.name.startswith(prefix) and not seen.over]
+async def live_sessions(client: Client, prefix: str) -> list[SessionInfo]:
+    """Return the sessions that have not ended and whose name begins with `prefix`."""
+    not_final = " & ".join(f'(status != "{status}")' for status in sorted(FINAL))
+    found = await _list(client, f"(name like {json.dumps(prefix + '%')}) & {not_final}")
+    return [session for session in found if session.name.startswith(prefix) and not session.terminated]
 
 
-async def _batch(client: Client, condition: str) -> list[Seen]:
-    found: list[Seen] = []
-    while True:
-        page = await _page(client, {"limit": PAGE, "offset": len(found), "filter": condition})
-        found += map(_seen, page["items"])
-        if not page["items"] or len(found) >= page["total_count"]:
-            return found
-
-
-async def _page(client: Client, variables: Mapping[str, Any]) -> dict[str, Any]:
-    patience = Patience(client)
-    faults = 0
-    while True:
-        try:
-            return dict((await client.query(_LIST, variables))["compute_session_list"])
-        except Refused as refusal:
-            raise EnvironmentFailed(f"the cluster does not list sessions: {refusal.words}") from refusal
-        except Unavailable as fault:
-            faults += isinstance(fault, Faulted)
-            if faults == FAILURES:
-                raise EnvironmentFailed(f"the cluster does not list sessions: {fault.words}") from fault
-            await patience.wait(fault)
-
-
-async def console(client: Client, session: str) -> str | None:
-    """All that its container has printed; None where the cluster has nothing."""
+async def console_log(client: Client, session: str) -> str | None:
+    """Return all that the session's container has printed; None if the manager has no log of it."""
     try:
-        # Of a session that never had a container, the manager fails to say so: 500 then is no reason to wait for long.
-        answer = await client.insist("GET", f"/session/{session}/logs", failures=3)
-    except (Refused, Failed):
+        answer = await client.retry(partial(client.request, "GET", f"/session/{session}/logs"), LOG_ERRORS)
+    except (RequestRefused, ServerError):
         return None
     return str(((answer or {}).get("result") or {}).get("logs") or "")
 
 
 async def interrupt(client: Client, session: str) -> None:
-    """Send SIGINT to what its startup command runs. One that does not run is no error."""
+    """Send SIGINT to the session's startup command, if it runs."""
     try:
-        await client.insist("POST", f"/session/{session}/interrupt")
-    except Refused:
+        await client.retry(partial(client.request, "POST", f"/session/{session}/interrupt"))
+    except RequestRefused:
         pass
 
 
 async def destroy(client: Client, session: str, *, forced: bool) -> bool:
-    """End it. Returns whether there was anything to end: one that is over, or that nobody knows, is no error."""
+    """Destroy the session. Return False if it has ended already or does not exist."""
     query = {"forced": "true"} if forced else {}
     try:
-        await client.insist("DELETE", f"/session/{session}", query=query)
-    except Refused as refusal:
+        await client.retry(partial(client.request, "DELETE", f"/session/{session}", query=query))
+    except RequestRefused as refusal:
         if refusal.status == 404:
             return False
         if not forced:
@@ -143,29 +121,42 @@ async def destroy(client: Client, session: str, *, forced: bool) -> bool:
     return True
 
 
-def _batched(values: list[str]) -> Iterator[list[str]]:
-    return (values[start : start + PAGE] for start in range(0, len(values), PAGE))
+async def _list(client: Client, condition: str) -> list[SessionInfo]:
+    """Return all pages of a list. Raises EnvironmentFailed if the manager refuses the query or fails on it each time."""
+    found: list[SessionInfo] = []
+    while True:
+        variables = {"limit": PAGE, "offset": len(found), "filter": condition}
+        try:
+            answer = await client.retry(partial(client.query, _LIST, variables), MAX_SERVER_ERRORS)
+        except (RequestRefused, ServerError, QueryError) as error:
+            raise EnvironmentFailed(f"the cluster does not list sessions: {error.message}") from error
+        page = answer["compute_session_list"]
+        found += map(_session_info, page["items"])
+        if not page["items"] or len(found) >= page["total_count"]:
+            return found
 
 
-def _seen(item: Mapping[str, Any]) -> Seen:
-    data = _document(item.get("status_data"))
-    history = _document(item.get("status_history"))
+def _session_info(item: Mapping[str, Any]) -> SessionInfo:
+    data = _json_object(item.get("status_data"))
+    history = _json_object(item.get("status_history"))
+    status, status_info = str(item["status"]), str(item.get("status_info") or "")
     result = str(item.get("result") or "UNDEFINED")
     agents = item.get("agents") or []
-    return Seen(
+    return SessionInfo(
         id=str(item["id"]),
         name=str(item["name"]),
-        status=str(item["status"]),
-        info=str(item.get("status_info") or ""),
+        status=status,
+        status_info=status_info,
         result=None if result == "UNDEFINED" else result,
-        waits_for=_waits_for(str(item["status"]), str(item.get("status_info") or ""), data),
-        fault=_fault(data),
-        began=_unix(history.get("RUNNING")),
-        host=str(agents[0]) if agents else None,
+        pending_reason=_pending_reason(status, status_info, data),
+        error=_error(data),
+        running_since=_unix_time(history.get("RUNNING")),
+        agent=str(agents[0]) if agents else None,
     )
 
 
-def _document(text: Any) -> dict[str, Any]:
+def _json_object(text: Any) -> dict[str, Any]:
+    """Return an object that the manager sends as JSON text or as it is; an empty one if it is neither."""
     try:
         found = json.loads(text) if isinstance(text, str) else text
     except ValueError:
@@ -173,33 +164,30 @@ def _document(text: Any) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _waits_for(status: str, info: str, data: Mapping[str, Any]) -> str | None:
-    """Why it is not running yet, in the scheduler's words."""
+def _pending_reason(status: str, status_info: str, data: Mapping[str, Any]) -> str | None:
     if status == "PULLING":
         return "the image is being pulled"
-    if status != "PENDING":
-        return None
     scheduler = data.get("scheduler")
-    if not isinstance(scheduler, dict):
+    if status != "PENDING" or not isinstance(scheduler, dict):
         return None
-    words = [str(failed.get("msg")) for failed in scheduler.get("failed_predicates") or () if failed.get("msg")]
-    if not words and scheduler.get("msg"):
-        words = [str(scheduler["msg"])]
-    # The limits of a keypair and of its user are most often one and the same.
-    words = list(dict.fromkeys(word.replace("main-keypair", "keypair").strip().rstrip(".") for word in words))
-    return "; ".join(words) or info or None
+    messages = [str(failed.get("msg")) for failed in scheduler.get("failed_predicates") or () if failed.get("msg")]
+    if not messages and scheduler.get("msg"):
+        messages = [str(scheduler["msg"])]
+    # The manager reports the limit of a keypair and that of its user, which are mostly the same, one after the other.
+    messages = [message.replace("main-keypair", "keypair").strip().rstrip(".") for message in messages]
+    return "; ".join(dict.fromkeys(messages)) or status_info or None
 
 
-def _fault(data: Mapping[str, Any]) -> str | None:
+def _error(data: Mapping[str, Any]) -> str | None:
     error = data.get("error")
     if not isinstance(error, dict):
         return None
     parts = [error, *[item for item in error.get("collection") or () if isinstance(item, dict)]]
-    words = [str(part.get("repr") or part.get("name") or "") for part in parts if part.get("name") != "MultiAgentError"]
-    return "; ".join(dict.fromkeys(filter(None, words))) or None
+    texts = [str(part.get("repr") or part.get("name") or "") for part in parts if part.get("name") != "MultiAgentError"]
+    return "; ".join(dict.fromkeys(filter(None, texts))) or None
 
 
-def _unix(text: Any) -> float | None:
+def _unix_time(text: Any) -> float | None:
     try:
         return datetime.fromisoformat(str(text)).timestamp() if text else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""The signature of a request, as the manager computes it. Pure."""
+"""Signatures of requests, computed as the manager computes them. Pure."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import hashlib
 import hmac
 from datetime import datetime
 
-VERSION = "v7.20230615"
-"""Of the API; the oldest that today's servers take."""
+API_VERSION = "v7.20230615"
+"""The oldest API version that current managers accept."""
 
-_NO_BODY = hashlib.sha256(b"").hexdigest()
-"""Bodies are not signed: the manager hashes an empty one whatever is sent."""
+_HASH_OF_EMPTY_BODY = hashlib.sha256(b"").hexdigest()
+"""The manager does not sign bodies: it always uses the hash of an empty one."""
 
 
 def sign(
     *, method: str, target: str, host: str, content_type: str, at: datetime, access_key: str, secret_key: str
 ) -> dict[str, str]:
-    """The headers that say who asks. `target` is the raw path with its query, as sent; `host` the Host header, with port;
-    `content_type` the media type without parameters; `at` is aware of its time zone.
+    """Return the headers that authenticate a request (Backend.AI API, HMAC-SHA256).
+
+    `target` is the raw path with its query, as sent; `host` is the Host header with the port; `content_type` is the media
+    type without parameters; `at` has a time zone.
     """
     date = at.isoformat()
     text = "\n".join(
@@ -27,17 +29,17 @@ def sign(
             date,
             f"host:{host}",
             f"content-type:{content_type}",
-            f"x-backendai-version:{VERSION}",
-            _NO_BODY,
+            f"x-backendai-version:{API_VERSION}",
+            _HASH_OF_EMPTY_BODY,
         )
     )
-    key = _digest(_digest(secret_key.encode(), at.strftime("%Y%m%d")).digest(), host).digest()
+    key = _hmac(_hmac(secret_key.encode(), at.strftime("%Y%m%d")).digest(), host).digest()
     return {
         "Date": date,
-        "X-BackendAI-Version": VERSION,
-        "Authorization": f"BackendAI signMethod=HMAC-SHA256, credential={access_key}:{_digest(key, text).hexdigest()}",
+        "X-BackendAI-Version": API_VERSION,
+        "Authorization": f"BackendAI signMethod=HMAC-SHA256, credential={access_key}:{_hmac(key, text).hexdigest()}",
     }
 
 
-def _digest(key: bytes, text: str) -> hmac.HMAC:
+def _hmac(key: bytes, text: str) -> hmac.HMAC:
     return hmac.new(key, text.encode(), hashlib.sha256)

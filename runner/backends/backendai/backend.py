@@ -1,9 +1,7 @@
-"""Jobs are batch sessions of a Backend.AI cluster. A job's id is its session's id."""
+"""The Backend.AI backend: each job is a batch session, and a job's id is its session's id."""
 
 from __future__ import annotations
 
-import math
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -12,27 +10,27 @@ from typing import Any, Self
 import httpx
 import trio
 
-from runner.backends.backendai import api, download, outcome, stuck_sessions, upload
+from runner.backends.backendai import api
 from runner.backends.backendai.client import Client
-from runner.backends.backendai.errors import Refused, hint
+from runner.backends.backendai.errors import RequestRefused, ServerError, hint
+from runner.backends.backendai.job import BackendAIJob
+from runner.backends.backendai.limits import MAX_PAYLOAD
 from runner.backends.backendai.options import read
-from runner.backends.backendai.poller import Job, Watch
+from runner.backends.backendai.tracker import SessionTracker
+from runner.backends.backendai.upload import CreateRequest, PayloadTooLarge, create_request
 from runner.backends.base import Rejected, Started
 from runner.model import Attempt, AttemptEnd
 from runner.units import format_memory
 
-REMEMBERED = 1000
-"""How many jobs whose end has been told are kept in memory, for those who ask again."""
-
-LEAVING = 5.0
-"""Seconds beyond its grace that a wrapper gets to bring back what there is, before its session is destroyed."""
+MAX_ENDED_JOBS = 1000
+"""Ended jobs that are kept in memory, so that `wait` can be called again."""
 
 
 class BackendAI:
-    """Submits, finds, follows, ends sessions, with the account and the options that `options` and `environ` give.
+    """Runs attempts as batch sessions, with the account that the options and the environment name.
 
-    Jobs outlive the client. Their time limits are carried out by a wrapper inside their containers, which also sends
-    their streams and small output files through the container's console.
+    Sessions outlive the client. A wrapper in the container enforces the time limit, and sends the streams and small
+    output files through the container's console.
     """
 
     name = "backend.ai"
@@ -46,236 +44,105 @@ class BackendAI:
         environ: Mapping[str, str],
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._config = read(options, environ)
-        self._client = Client(self._config, transport)
-        self._watch = Watch(self._client)
-        self._ids: dict[str, str] = {}  # by name
-        self._attempts: dict[str, Attempt] = {}  # by id
-        self._started: dict[str, Started] = {}
-        self._ended: dict[str, AttemptEnd] = {}
-        self._locks: dict[str, trio.Lock] = {}
-        self._asked: set[str] = set()
-        self._going: set[Job] = set()
-        self._behind: dict[str, int] = {}  # by name: output files of earlier attempts that did not go along
-        self._told: deque[str] = deque()
-        self._writing = trio.Lock()
-        self._sought: set[str] = set()
-        self._seeking = trio.Lock()
+        self._options = read(options, environ)
+        self._client = Client(self._options, transport)
+        self._tracker = SessionTracker(self._client)
+        self._jobs: dict[str, BackendAIJob] = {}
+        self._ids: dict[str, str] = {}
+        """Job ids by attempt name."""
+        self._ended: deque[BackendAIJob] = deque()
+        """Ended jobs, oldest first."""
+        self._wanted_names: set[str] = set()
+        self._find_lock = trio.Lock()
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
-        self._manager = trio.open_nursery()
-        nursery = await self._manager.__aenter__()
+        self._nursery_manager = trio.open_nursery()
+        nursery = await self._nursery_manager.__aenter__()
         self._scope = nursery.cancel_scope
-        nursery.start_soon(self._watch.run)
+        nursery.start_soon(self._tracker.run)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        try:
-            if error is None:
-                await self._see_off()
-        finally:
-            await self._close(kind, error, traceback)
-        return None
-
-    async def _close(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._scope.cancel()
         try:
-            # The caller's error is the caller's: a nursery would make a group of it.
-            await self._manager.__aexit__(None, None, None)
+            # Without the caller's error: the nursery would wrap it into a group.
+            await self._nursery_manager.__aexit__(None, None, None)
         finally:
             await self._client.__aexit__(kind, error, traceback)
 
-    async def _see_off(self) -> None:
-        """A manager that was away may have forgotten to clear away what has ended: then it is told to."""
-        if self._client.failed_at > -math.inf:
-            with trio.move_on_after(2 * stuck_sessions.CLEARED_WITHIN):
-                await self._room()
-                for it in self._going:
-                    await api.destroy(self._client, it.id, forced=True)
-
     async def submit(self, attempt: Attempt, on_waiting: Callable[[str], None] | None = None) -> str:
+        omitted = 0
         if attempt.name not in self._ids:
-            await self._room()
-            if attempt.image is None:
-                raise Rejected("backend `backend.ai` needs an `image`")
+            request = await self._create_request(attempt)
+            omitted = request.omitted
             try:
-                body = await trio.to_thread.run_sync(upload.request, attempt, self._config.job)
-                self._behind[attempt.name] = await trio.to_thread.run_sync(upload.left_behind, attempt)
-                self._ids[attempt.name] = await api.create(self._client, body)
-            except upload.TooLarge as error:
-                most = format_memory(upload.LARGEST_PAYLOAD)
-                raise Rejected(f"its files come to {format_memory(error.size)}, a job can take {most} along") from error
-            except (OSError, UnicodeEncodeError) as error:
-                raise Rejected(f"its files or variables cannot be sent: {error}") from error
-            except Refused as refusal:
-                advice = hint(refusal.words)
-                raise Rejected(f"{refusal.words} ({advice})" if advice else refusal.words) from refusal
-        job = self._ids[attempt.name]
-        self._attempts[job] = attempt
+                self._ids[attempt.name] = await api.create(self._client, request.body)
+            except RequestRefused as refusal:
+                advice = hint(refusal.message)
+                raise Rejected(f"{refusal.message} ({advice})" if advice else refusal.message) from refusal
+            except ServerError as error:
+                raise Rejected(f"{error.message}, each time it was asked to create the session") from error
+        job = self._job(self._ids[attempt.name])
+        job.attempt, job.omitted = attempt, job.omitted or omitted
         await trio.lowlevel.checkpoint()
-        return job
+        return job.session.id
 
     async def find(self, name: str, job: str | None = None, started: float | None = None) -> str | None:
-        """All that are asked for at the same time are found by one query."""
-        self._sought.add(name)
-        async with self._seeking:
-            if name in self._sought:
-                names = frozenset(self._sought)
-                for seen in sorted(await api.listing(self._client, "name", names), key=lambda it: not it.over):
-                    self._ids[seen.name] = self._watch.known(seen).id
-                self._sought -= names
+        """Return the id of the job of that name. Names that are looked up at the same time share one query."""
+        self._wanted_names.add(name)
+        async with self._find_lock:
+            if name in self._wanted_names:
+                names = frozenset(self._wanted_names)
+                found = await api.find_sessions(self._client, "name", names)
+                for info in sorted(found, key=lambda it: not it.terminated):  # a live one replaces ended ones
+                    self._ids[info.name] = self._tracker.update(info).id
+                self._wanted_names -= names
         return self._ids.get(name)
 
     async def live_jobs(self, prefix: str) -> Mapping[str, str]:
-        found = await api.living(self._client, prefix)
-        for seen in found:
-            self._watch.known(seen)
-        return {seen.name: seen.id for seen in found}
+        found = await api.live_sessions(self._client, prefix)
+        return {info.name: self._tracker.update(info).id for info in found}
 
     async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:
-        it = self._watch.job(job)
-        told: str | None = None
-
-        def begun() -> bool:
-            nonlocal told
-            why = it.seen.waits_for if it.seen and not it.begun else None
-            if why and why != told:
-                told = why
-                on_waiting(why)
-            return it.begun
-
-        if job not in self._ended and not await stuck_sessions.begin(
-            self._client, self._watch, it, self._name(it), begun
-        ):
-            self._ended[job] = await stuck_sessions.give_up(self._client, self._watch, it, self._name(it))
-        if job not in self._started:
-            at = it.seen.began if it.seen and it.seen.began else time.time()
-            self._started[job] = Started(at, it.seen.host if it.seen else None)
-        await trio.lowlevel.checkpoint()
-        return self._started[job]
+        return await self._job(job).started(on_waiting)
 
     async def wait(self, job: str) -> AttemptEnd:
-        it = self._watch.job(job)
-        async with self._locks.setdefault(job, trio.Lock()):
-            if job not in self._ended:
-                await self.started(job, lambda _: None)
-            if job not in self._ended:
-                if await stuck_sessions.end(self._client, self._watch, it, self._name(it)):
-                    self._ended[job] = await self._follow_out(it)
-                else:
-                    self._ended[job] = await stuck_sessions.give_up(self._client, self._watch, it, self._name(it))
-                self._remember(it)
-            return self._ended[job]
-
-    def _remember(self, it: Job) -> None:
-        """Its end has been told; in time it may be forgotten."""
-        self._told.append(it.id)
-        if len(self._told) > REMEMBERED:
-            old = self._told.popleft()
-            attempt = self._attempts.pop(old, None)
-            if attempt is not None:
-                self._ids.pop(attempt.name, None)
-                self._behind.pop(attempt.name, None)
-            for known in (self._started, self._ended, self._locks):
-                known.pop(old, None)
-            self._asked.discard(old)
-            self._watch.forget(self._watch.job(old))
-
-    async def _room(self) -> None:
-        """Whoever submits next may count on the room of those that have ended: let their containers go first."""
-        with trio.move_on_after(stuck_sessions.CLEARED_WITHIN):
-            for it in list(self._going):
-                await self._watch.until(it, lambda: it.over)  # noqa: B023
-        self._going = {it for it in self._going if not it.over}
-
-    async def _follow_out(self, it: Job) -> AttemptEnd:
-        """Clear an ended job away and take in what it leaves: at once, if all of it is on its console already."""
-        await self._clear_away(it, lambda: it.leaving)
-        attempt = self._attempts.get(it.id)
-        if not it.over and attempt is not None and not self._watch.frugal:
-            log = await api.console(self._client, it.id)
-            if log and download.whole(log, attempt.name):
-                self._going.add(it)
-                return await self._bring_back(it, log)
-        await self._clear_away(it, lambda: it.over)
-        return await self._collect(it)
+        followed = self._job(job)
+        had_ended = followed.end is not None
+        end = await followed.wait()
+        if not had_ended and followed not in self._ended:
+            self._ended.append(followed)
+            if len(self._ended) > MAX_ENDED_JOBS:
+                self._forget(self._ended.popleft())
+        return end
 
     async def cancel(self, job: str, grace: float) -> None:
-        it = self._watch.job(job)
-        if job in self._ended or it.over:
-            await trio.lowlevel.checkpoint()
-            return
-        if not it.ended:
-            self._asked.add(job)
-        if it.begun and not it.ended:
-            await self._ask_to_end(it, grace)
-        if not it.over and await api.destroy(self._client, job, forced=grace <= 0 or not it.begun):
-            self._watch.look_now()
-            with trio.move_on_after(stuck_sessions.CLEARED_WITHIN):
-                await self._watch.until(it, lambda: it.over)
-
-    async def _ask_to_end(self, it: Job, grace: float) -> None:
-        """Its wrapper sends TERM when it is interrupted, KILL at the second time, and tells how it ended."""
-        await api.interrupt(self._client, it.id)
-        with trio.move_on_after(grace):
-            await self._watch.until(it, lambda: it.ended)
-        if not it.ended:
-            await api.interrupt(self._client, it.id)
-            with trio.move_on_after(LEAVING):
-                await self._watch.until(it, lambda: it.ended)
-        if it.ended:
-            with trio.move_on_after(stuck_sessions.CLEARED_WITHIN):
-                await self._watch.until(it, lambda: it.over)
+        await self._job(job).cancel(grace)
 
     async def refresh(self, job: str) -> bool:
-        """What an ended job has written is in place already. Where requests are few, they are not spent on this."""
-        if job in self._ended or self._watch.frugal:
-            return job not in self._ended
-        it = self._watch.job(job)
-        if not it.waiters:
-            for seen in await api.listing(self._client, "id", [job]):
-                self._watch.known(seen)
-        over = it.over
-        log = await api.console(self._client, job)
-        attempt = self._attempts.get(job)
-        if log and attempt is not None:
-            async with self._writing:
-                if job not in self._ended:
-                    await trio.to_thread.run_sync(download.logs, log, attempt)
-        return not over and not download.whole(log or "", self._name(it))
+        return await self._job(job).refresh()
 
-    async def _clear_away(self, it: Job, done: Callable[[], bool]) -> None:
-        """A session whose command is over goes by itself; one that does not is helped on."""
-        with trio.move_on_after(0 if it.stuck else stuck_sessions.CLEARED_WITHIN):
-            await self._watch.until(it, done)
-        if not done():
-            await api.destroy(self._client, it.id, forced=True)
-            self._watch.look_now()
-            with trio.move_on_after(stuck_sessions.CLEARED_WITHIN):
-                await self._watch.until(it, done)
+    def _job(self, job: str) -> BackendAIJob:
+        if job not in self._jobs:
+            self._jobs[job] = BackendAIJob(self._client, self._tracker, self._tracker.session(job))
+        return self._jobs[job]
 
-    async def _collect(self, it: Job) -> AttemptEnd:
-        expected = it.missed or (it.seen is not None and it.seen.result is not None)
-        ran = expected or it.proved or (it.seen is not None and it.seen.began is not None)
-        log = await download.fetch(self._client, it.id, self._name(it), expected=expected) if ran else ""
-        return await self._bring_back(it, log)
+    def _forget(self, job: BackendAIJob) -> None:
+        self._jobs.pop(job.session.id, None)
+        self._tracker.forget(job.session)
+        if job.attempt is not None:
+            self._ids.pop(job.attempt.name, None)
 
-    async def _bring_back(self, it: Job, log: str) -> AttemptEnd:
-        attempt = self._attempts.get(it.id)
-        expected = not it.gone and it.seen is not None and it.seen.result is not None
-        async with self._writing:
-            missing = self._behind.get(self._name(it), 0)
-            console = await trio.to_thread.run_sync(
-                download.bring_back, log, self._name(it), attempt, expected, missing
-            )
-        seen = None if it.gone else it.seen
-        return outcome.ended(seen, it.exit_code, console, attempt, asked=it.id in self._asked)
-
-    def _name(self, it: Job) -> str:
-        attempt = self._attempts.get(it.id)
-        return attempt.name if attempt else it.seen.name if it.seen else ""
+    async def _create_request(self, attempt: Attempt) -> CreateRequest:
+        if attempt.image is None:
+            raise Rejected("backend `backend.ai` needs an `image`")
+        try:
+            return await trio.to_thread.run_sync(create_request, attempt, self._options.job)
+        except PayloadTooLarge as error:
+            sizes = f"{format_memory(error.size)}, a job takes at most {format_memory(MAX_PAYLOAD)}"
+            raise Rejected(f"its files are {sizes}") from error
+        except (OSError, UnicodeEncodeError) as error:
+            raise Rejected(f"its files or variables cannot be sent: {error}") from error

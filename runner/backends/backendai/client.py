@@ -1,57 +1,76 @@
-"""Requests to the manager: signed, within the rate limit, tried again while that can help. Foreign errors end here."""
+"""Signed requests to the manager, repeated while that can help. Errors of httpx end here."""
 
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType, TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import httpx
 import trio
 
 from runner.backends.backendai.auth import sign
-from runner.backends.backendai.errors import Failed, Faulted, RateLimited, Refused, Unavailable, of_answer
-from runner.backends.backendai.options import Config
-from runner.backends.backendai.rate_limit import Budget
+from runner.backends.backendai.errors import (
+    QueryError,
+    RateLimited,
+    RequestRefused,
+    ServerError,
+    Unavailable,
+    from_response,
+)
+from runner.backends.backendai.options import BackendAIOptions
+from runner.backends.backendai.rate_limit import RateLimit
+from runner.backends.retry import Backoff
 from runner.errors import EnvironmentFailed
 
-PATIENCE = 600.0
-"""Seconds for which a cluster that has answered before may be silent."""
+OUTAGE_LIMIT = 600.0
+"""Seconds for which a manager that has answered before may be unreachable."""
 
-FIRST_PATIENCE = 8.0
-"""The same for one that never has: then most likely the address is wrong."""
+FIRST_OUTAGE_LIMIT = 8.0
+"""The same for a manager that has never answered: most likely the endpoint is wrong."""
+
+RATE_LIMITED_LIMIT = 1800.0
+"""Seconds for which one request may be refused with 429: two windows of the manager's rate limit."""
+
+MAX_SERVER_ERRORS = 6
+"""Errors of the manager itself after which a request is given up: it answers some invalid requests with 500."""
 
 READ_TIMEOUT = 60.0
-SILENCE = 45.0
-"""Seconds without a word, not even a ping (there is one each 15), after which the event stream counts as dead."""
+STREAM_TIMEOUT = 45.0
+"""Seconds without data, pings included (one every 15 s), after which the event stream counts as broken."""
 
 Query: TypeAlias = Mapping[str, str]
+NO_QUERY: Query = MappingProxyType({})
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 20.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0
+"""Seconds between two tries of a request: the pause doubles from the first to the second."""
+
+T = TypeVar("T")
 
 
 class Client:
-    """One account's requests. `transport` stands in for the network in tests."""
+    """Sends the requests of one account.
 
-    def __init__(self, config: Config, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self.config = config
-        self.budget = Budget()
-        self.offset = timedelta(0)
-        """How far the cluster's clock is ahead of ours; learned from it when it minds."""
+    `clock_offset` is how far the manager's clock is ahead of ours, learned when it refuses a signature for its time.
+    `failed_at` is when a request last failed to reach the manager (trio's time).
+    """
+
+    def __init__(self, options: BackendAIOptions, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self.options = options
+        self.rate_limit = RateLimit()
+        self.clock_offset = timedelta(0)
         self.failed_at = -math.inf
-        """When the cluster last did not answer, or with an error of its own; trio's time."""
         self._answered = False
         self._http = httpx.AsyncClient(
-            base_url=config.endpoint,
-            verify=config.verify,
+            base_url=options.endpoint,
+            verify=options.verify,
             transport=transport,
-            timeout=httpx.Timeout(READ_TIMEOUT, connect=config.connect_timeout),
+            timeout=httpx.Timeout(READ_TIMEOUT, connect=options.connect_timeout),
             limits=httpx.Limits(max_connections=16, max_keepalive_connections=8),
             headers={"User-Agent": "runner"},
         )
@@ -66,92 +85,60 @@ class Client:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
             await self._http.aclose()
 
-    async def ask(self, method: str, path: str, body: Any = None, query: Query = MappingProxyType({})) -> Any:
-        """The answer as JSON. Raises Refused, Unavailable where it may work later, EnvironmentFailed for bad keys."""
-        for corrected in (False, True):
-            await self.budget.take()
-            try:
-                response = await self._http.send(self._request(method, path, body, query))
-            except httpx.LocalProtocolError as error:
-                self.budget.unheard()
-                raise EnvironmentFailed(f"a request to `{self.config.endpoint}` cannot be sent as it is") from error
-            except httpx.HTTPError as error:
-                self.budget.unheard()
-                self.failed_at = trio.current_time()
-                raise Unavailable(_reason(error)) from error
-            except BaseException:
-                self.budget.unheard()
-                raise
-            if response.is_success:
-                self.budget.heard(response.headers)
-                return self._document(response)
-            if not self._account_for(response, corrected):
-                break
-        if response.status_code >= 500:
-            self.failed_at = trio.current_time()
-        raise self._problem(response)
+    @property
+    def outage_limit(self) -> float:
+        """Seconds for which the manager may be unreachable."""
+        return OUTAGE_LIMIT if self._answered else FIRST_OUTAGE_LIMIT
 
-    def _document(self, response: httpx.Response) -> Any:
-        if not response.content:
-            self._answered = True
-            return None
-        try:
-            document = response.json()
-        except ValueError:
-            document = None
-        if not isinstance(document, dict):
-            raise self._strange(response)
-        self._answered = True
-        return document
+    async def request(self, method: str, path: str, body: Any = None, query: Query = NO_QUERY) -> Any:
+        """Send a request once and return its answer as JSON.
 
-    def _strange(self, response: httpx.Response) -> EnvironmentFailed:
-        return EnvironmentFailed(
-            f"`{self.config.endpoint}` answers {response.status_code} with what is no answer of a Backend.AI manager",
-            "BACKEND_ENDPOINT has to be the manager's API, not a web console or a proxy's own page",
-        )
-
-    async def insist(
-        self, method: str, path: str, body: Any = None, query: Query = MappingProxyType({}), *, failures: int = 0
-    ) -> Any:
-        """As `ask`, tried again until it answers: for what does no harm when it is done twice.
-
-        With `failures`, raises Failed when it has answered so often with an error of its own.
+        Raises RequestRefused, Unavailable, and EnvironmentFailed for keys that are not accepted.
         """
-        patience = Patience(self)
-        failed = 0
+        response = await self._send(method, path, body, query)
+        if not response.is_success and self._learn_clock_offset(response):
+            response = await self._send(method, path, body, query)
+        if not response.is_success:
+            raise self._error(response)
+        if response.content and not isinstance(document := _json(response), dict):
+            raise self._not_a_manager(response)
+        self._answered = True
+        return document if response.content else None
+
+    async def retry(self, request: Callable[[], Awaitable[T]], max_server_errors: int | None = None) -> T:
+        """Return what `request` returns, repeated while it raises Unavailable: for requests that may be sent twice.
+
+        Raises as `RequestRetry.wait` does.
+        """
+        retry = RequestRetry(self, max_server_errors)
         while True:
             try:
-                return await self.ask(method, path, body, query)
+                return await request()
             except Unavailable as fault:
-                failed += isinstance(fault, Failed)
-                if failed and failed == failures:
-                    raise
-                await patience.wait(fault)
+                await retry.wait(fault)
 
     async def query(self, text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """The data that a GraphQL query asks for. Raises as `ask` does, and Faulted where the answer is an error."""
-        answer = await self.ask("POST", "/admin/gql", {"query": text, "variables": variables}) or {}
+        """Return the data of a GraphQL query. Raises as `request` does, and QueryError if the answer holds errors."""
+        answer = await self.request("POST", "/admin/gql", {"query": text, "variables": variables}) or {}
         if faults := answer.get("errors"):
-            raise Faulted("; ".join(str(fault.get("message")) for fault in faults))
+            raise QueryError("; ".join(str(fault.get("message")) for fault in faults))
         return dict(answer.get("data") or {})
 
     @asynccontextmanager
-    async def listen(self, path: str, query: Query) -> AsyncIterator[AsyncIterator[str]]:
-        """The lines of an event stream. Raises as `ask` does, also while the lines are read."""
-        await self.budget.take()
-        heard = False
+    async def stream(self, path: str, query: Query) -> AsyncIterator[AsyncIterator[str]]:
+        """Yield the lines of an event stream. Raises as `request` does, also while the lines are read."""
+        await self.rate_limit.wait()
         try:
-            request = self._request("GET", path, None, query)
-            request.extensions["timeout"] = {**request.extensions["timeout"], "read": SILENCE}
+            request = self._build("GET", path, None, query)
+            request.extensions["timeout"] = {**request.extensions["timeout"], "read": STREAM_TIMEOUT}
             response = await self._http.send(request, stream=True)
             try:
-                heard = True
+                self._count(response)
                 if not response.is_success:
                     await response.aread()
-                    if self._account_for(response, False):
+                    if self._learn_clock_offset(response):
                         raise Unavailable("the clocks differ")
-                    raise self._problem(response)
-                self.budget.heard(response.headers)
+                    raise self._error(response)
                 self._answered = True
                 yield response.aiter_lines()
             finally:
@@ -159,89 +146,125 @@ class Client:
                     await response.aclose()
         except httpx.HTTPError as error:
             raise Unavailable(_reason(error)) from error
-        finally:
-            if not heard:
-                self.budget.unheard()
 
-    def patience(self) -> float:
-        return PATIENCE if self._answered else FIRST_PATIENCE
+    async def _send(self, method: str, path: str, body: Any, query: Query) -> httpx.Response:
+        await self.rate_limit.wait()
+        try:
+            response = await self._http.send(self._build(method, path, body, query))
+        except httpx.LocalProtocolError as error:
+            raise EnvironmentFailed(f"cannot send a request to `{self.options.endpoint}`: {error}") from error
+        except httpx.HTTPError as error:
+            self.failed_at = trio.current_time()
+            raise Unavailable(_reason(error)) from error
+        self._count(response)
+        return response
 
-    def _request(self, method: str, path: str, body: Any, query: Query) -> httpx.Request:
+    def _count(self, response: httpx.Response) -> None:
+        if response.status_code == 429:
+            self.rate_limit.refused(response.headers)
+        else:
+            self.rate_limit.accepted(response.headers)
+
+    def _build(self, method: str, path: str, body: Any, query: Query) -> httpx.Request:
         target = f"{path}?{urlencode(query)}" if query else path
-        request = self._http.build_request(method, target, json=body) if body is not None else None
-        if request is None:
-            request = self._http.build_request(method, target, headers={"Content-Type": "application/octet-stream"})
+        headers = None if body is not None else {"Content-Type": "application/octet-stream"}
+        request = self._http.build_request(method, target, json=body, headers=headers)
         request.headers.update(
             sign(
                 method=method,
                 target=request.url.raw_path.decode("ascii"),
                 host=request.headers["host"],
                 content_type=request.headers["content-type"].partition(";")[0].lower(),
-                at=datetime.now(UTC) + self.offset,
-                access_key=self.config.access_key,
-                secret_key=self.config.secret_key,
+                at=datetime.now(UTC) + self.clock_offset,
+                access_key=self.options.access_key,
+                secret_key=self.options.secret_key,
             )
         )
         return request
 
-    def _account_for(self, response: httpx.Response, corrected: bool) -> bool:
-        """Book a bad answer. Returns whether to ask again at once, because it was only our clock that was wrong."""
-        if response.status_code == 429:
-            self.budget.refused()
-            return False
-        self.budget.heard(response.headers)
-        if corrected or response.status_code != 400 or b"sync error" not in response.content:
+    def _learn_clock_offset(self, response: httpx.Response) -> bool:
+        """Return whether the signature was refused for its time, and `clock_offset` now corrects that."""
+        if response.status_code != 400 or b"sync error" not in response.content:
             return False
         try:
             theirs = parsedate_to_datetime(response.headers["date"])
         except (KeyError, ValueError):
             return False
-        self.offset = theirs - datetime.now(UTC)
-        return abs(self.offset) > timedelta(minutes=1)
+        self.clock_offset = theirs - datetime.now(UTC)
+        return abs(self.clock_offset) > timedelta(minutes=1)
 
-    def _problem(self, response: httpx.Response) -> Exception:
+    def _error(self, response: httpx.Response) -> Exception:
         if response.status_code == 429:
             return RateLimited("the account's rate limit is used up")
-        problem = of_answer(response.status_code, response.content)
-        if isinstance(problem, Refused) and not problem.kind:
-            return self._strange(response)
-        self._answered = self._answered or (isinstance(problem, Failed) and bool(problem.kind))
-        if isinstance(problem, Refused) and (problem.status == 401 or problem.kind == "invalid-auth-params"):
+        error = from_response(response.status_code, response.content)
+        if isinstance(error, RequestRefused) and not error.kind:
+            return self._not_a_manager(response)
+        if isinstance(error, ServerError) and error.kind:
+            self._answered = True
+        elif isinstance(error, ServerError):
+            self.failed_at = trio.current_time()
+        if isinstance(error, RequestRefused) and (error.status == 401 or error.kind == "invalid-auth-params"):
             return EnvironmentFailed(
-                f"`{self.config.endpoint}` does not accept the keys: {problem.words}",
-                "`runner doctor --backend backend.ai` looks at the keys and the clock",
+                f"`{self.options.endpoint}` does not accept the keys: {error.message}",
+                "`runner doctor --backend backend.ai` checks the keys and the clock",
             )
-        return problem
+        return error
+
+    def _not_a_manager(self, response: httpx.Response) -> EnvironmentFailed:
+        return EnvironmentFailed(
+            f"`{self.options.endpoint}` answers {response.status_code}, but not as a Backend.AI manager does",
+            "set BACKEND_ENDPOINT to the manager's API, not to a web console or a proxy's page",
+        )
 
 
-class Patience:
-    """How long to go on asking a cluster that does not answer. Pauses grow, with jitter."""
+class RequestRetry:
+    """Decides how long one request is repeated.
 
-    def __init__(self, client: Client) -> None:
+    After a 429 it adds no pause of its own: `Client.rate_limit` pauses all requests.
+    """
+
+    def __init__(self, client: Client, max_server_errors: int | None = None) -> None:
         self._client = client
-        self._pause = _FIRST_PAUSE
-        self._since = trio.current_time()
+        self._max_server_errors = max_server_errors
+        self._server_errors = 0
+        self._backoff = Backoff(first=FIRST_PAUSE, longest=LONGEST_PAUSE)
 
     async def wait(self, fault: Unavailable) -> None:
-        """Pause before the next try; not where the budget does. Raises EnvironmentFailed when it has been long enough."""
-        if isinstance(fault, RateLimited):
-            return
-        if trio.current_time() - self._since >= self._client.patience():
-            raise EnvironmentFailed(
-                f"`{self._client.config.endpoint}` cannot be reached: {fault.words}",
-                "is BACKEND_ENDPOINT right? jobs that run go on, and the same command takes them up again",
-            ) from fault
-        await trio.sleep(self._pause * random.uniform(0.5, 1.0))
-        self._pause = min(_LONGEST_PAUSE, self._pause * 2)
+        """Return when the request may be sent again.
 
-    def reset(self) -> None:
-        """It has answered."""
-        self._pause = _FIRST_PAUSE
-        self._since = trio.current_time()
+        Raises `fault` after `max_server_errors` errors of the manager itself, and EnvironmentFailed once the manager has
+        been unreachable, or the account rate limited, for too long.
+        """
+        if isinstance(fault, QueryError) or (isinstance(fault, ServerError) and fault.kind):
+            self._server_errors += 1
+            if self._server_errors == self._max_server_errors:
+                raise fault
+        endpoint = self._client.options.endpoint
+        elapsed = self._backoff.failed()
+        if isinstance(fault, RateLimited):
+            if elapsed >= RATE_LIMITED_LIMIT:
+                raise EnvironmentFailed(
+                    f"`{endpoint}` has refused requests for {elapsed / 60:.0f} minutes: {fault.message}",
+                    "running jobs continue; apply again later, or ask an administrator to raise the limit",
+                ) from fault
+            return
+        if elapsed >= self._client.outage_limit:
+            raise EnvironmentFailed(
+                f"`{endpoint}` cannot be reached: {fault.message}",
+                "check BACKEND_ENDPOINT; running jobs continue, and the same command adopts them",
+            ) from fault
+        await self._backoff.pause()
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return None
 
 
 def _reason(error: httpx.HTTPError) -> str:
-    """Why there was no answer, without the address: that of the event stream holds the access key."""
+    """Return why there was no answer, without the URL: that of the event stream contains the access key."""
     if isinstance(error, httpx.TimeoutException):
         return "no answer in time"
     return str(error).strip() or "the connection was lost"

@@ -1,9 +1,15 @@
-"""Reading a container's console: the wrapper's lines between everybody else's noise. Pure."""
+"""Parsing of a container's console: the wrapper's lines between other output. Pure.
+
+Each line of the wrapper begins with the attempt's marker and one of
+`begin`, `o:OFFSET:BASE64` (stdout), `e:OFFSET:BASE64` (stderr), `file:NUMBER:SIZE:MODE:PATH`, `fNUMBER:OFFSET:BASE64`,
+`link:PATH:TARGET`, `dir:PATH`, `end:NAME=VALUE:…`. Paths are base64, relative to the output folder.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,151 +17,158 @@ from dataclasses import dataclass, field
 _CPU = re.compile(r"(\d+)m([\d.,]+)s")
 
 
+def marker(name: str) -> str:
+    """Return what each line of the attempt `name` begins with. A later runner can compute it from the name alone."""
+    return "@runner-" + hashlib.sha256(name.encode()).hexdigest()[:12]
+
+
+def has_lines(log: str, name: str) -> bool:
+    """Return whether the attempt's wrapper has printed anything. The manager truncates long logs, but not to nothing."""
+    return marker(name) in log
+
+
+def has_end(log: str, name: str) -> bool:
+    """Return whether the wrapper's last line is in the log, and therefore all its others."""
+    return f"{marker(name)}:end:" in log
+
+
 @dataclass
-class Stream:
-    """Pieces of bytes by where they belong. `size` is how many there were in all, None until it is known."""
+class Fragments:
+    """Pieces of a stream or a file by offset. `size` is the number of bytes in all, None until it is known."""
 
     pieces: dict[int, bytes] = field(default_factory=dict)
     size: int | None = None
 
     def join(self) -> tuple[bytes, int]:
-        """What there is, in order, and how many bytes are missing."""
+        """Return the pieces in order, and the number of bytes that are missing between and after them."""
         parts: list[bytes] = []
-        at = missing = 0
+        end = missing = 0
         for start, piece in sorted(self.pieces.items()):
-            if start > at:
-                missing += start - at
-            elif start < at:
-                piece = piece[at - start :]
-            at = max(at, start + len(piece)) if start >= at else at + len(piece)
+            if start > end:
+                missing += start - end
+            elif start < end:
+                piece = piece[end - start :]
+            end = max(end, start + len(piece)) if start >= end else end + len(piece)
             parts.append(piece)
-        if self.size is not None and self.size > at:
-            missing += self.size - at
+        if self.size is not None and self.size > end:
+            missing += self.size - end
         return b"".join(parts), missing
 
 
 @dataclass(frozen=True)
-class File:
+class OutputFile:
     path: str
     executable: bool
-    stream: Stream
+    content: Fragments
 
 
-@dataclass(frozen=True)
-class End:
-    """How the wrapper saw it end. Times in seconds, `peak` in bytes; None where unknown."""
+@dataclass(frozen=True, kw_only=True)
+class WrapperEnd:
+    """The wrapper's record of the attempt's end."""
 
-    code: int
-    why: str
-    ran: float
-    cpu: float | None
-    peak: int | None
+    exit_code: int
+    cause: str
+    """Empty for an end of its own; `timeout`; `asked` after SIGINT; `broken` if the inputs could not be created."""
+    duration: float
+    """Seconds."""
+    cpu_time: float | None
+    """Seconds of user and system time."""
+    max_rss: int | None
+    """Bytes."""
     out_of_memory: bool
-    left_out: int
+    omitted: int
+    """Output files, links and folders for which the console had no room."""
 
 
 @dataclass
-class Console:
-    """`begun` says that the program was started; `end` is None while, or where, nothing was heard of it.
+class ConsoleLog:
+    """All that the wrapper has printed."""
 
-    `links` are targets by path, `folders` those with nothing in them. Paths are below the output folder, as the job says.
-    """
-
-    begun: bool = False
-    out: Stream = field(default_factory=Stream)
-    err: Stream = field(default_factory=Stream)
-    files: dict[str, File] = field(default_factory=dict)
+    started: bool = False
+    """The wrapper has printed its first line."""
+    stdout: Fragments = field(default_factory=Fragments)
+    stderr: Fragments = field(default_factory=Fragments)
+    files: dict[str, OutputFile] = field(default_factory=dict)
+    """By their number on the console, such as `f1`."""
     links: dict[str, str] = field(default_factory=dict)
+    """Targets of symbolic links by path."""
     folders: set[str] = field(default_factory=set)
-    end: End | None = None
+    """Empty folders."""
+    end: WrapperEnd | None = None
     oom_noticed: bool = False
+    """The agent has printed that the container ran out of memory."""
 
 
-def read(log: str, mark: str) -> Console:
-    """What the lines that begin with `mark` say. A line that is cut off or broken counts as missing."""
-    console = Console()
+def parse(log: str, mark: str) -> ConsoleLog:
+    """Parse the lines that contain `mark`. A truncated or malformed line counts as missing."""
+    console = ConsoleLog()
     lines = log.split("\n")
-    for line in lines[:-1]:  # what comes after the last line end is not whole yet
+    for line in lines[:-1]:  # the last one has no line end: it may be incomplete
         at = line.find(mark)
         if at < 0:
             console.oom_noticed = console.oom_noticed or "Out-of-memory detected" in line
             continue
         kind, _, rest = line[at + len(mark) + 1 :].rstrip("\r").partition(":")
-        if kind == "begin":
-            console.begun = True
-        elif kind == "end":
-            _end(console, rest)
-        elif kind == "file":
-            _file(console, rest)
-        elif kind == "link":
-            _link(console, rest)
-        elif kind == "dir":
-            _folder(console, rest)
-        else:
-            stream = {"o": console.out, "e": console.err}.get(kind)
-            if stream is None and kind in console.files:
-                stream = console.files[kind].stream
-            if stream is not None:
-                _piece(stream, rest)
+        try:
+            _parse_line(console, kind, rest)
+        except (binascii.Error, ValueError, KeyError):
+            continue
     return console
 
 
-def _piece(stream: Stream, text: str) -> None:
+def _parse_line(console: ConsoleLog, kind: str, rest: str) -> None:
+    """Add one line to `console`. Raises ValueError or KeyError if it is malformed.
+
+    The names on the wire are fixed: a session may have been created by an older version of runner.
+    """
+    match kind:
+        case "begin":
+            console.started = True
+        case "end":
+            _parse_end(console, rest)
+        case "file":
+            number, size, mode, path = rest.split(":")
+            console.files[f"f{number}"] = OutputFile(_path(path), mode == "x", Fragments(size=int(size)))
+        case "link":
+            path, target = rest.split(":")
+            console.links[_path(path)] = _path(target)
+        case "dir":
+            console.folders.add(_path(rest))
+        case "o":
+            _parse_piece(console.stdout, rest)
+        case "e":
+            _parse_piece(console.stderr, rest)
+        case _ if kind in console.files:
+            _parse_piece(console.files[kind].content, rest)
+
+
+def _parse_piece(fragments: Fragments, text: str) -> None:
     start, _, encoded = text.partition(":")
-    try:
-        piece = base64.b64decode(encoded, validate=True)
-        offset = int(start)
-    except (binascii.Error, ValueError):
-        return
-    if len(piece) > len(stream.pieces.get(offset, b"")):
-        stream.pieces[offset] = piece
+    piece, offset = base64.b64decode(encoded, validate=True), int(start)
+    if len(piece) > len(fragments.pieces.get(offset, b"")):
+        fragments.pieces[offset] = piece
 
 
-def _file(console: Console, text: str) -> None:
-    try:
-        number, size, mode, path = text.split(":")
-        console.files[f"f{number}"] = File(_path(path), mode == "x", Stream(size=int(size)))
-    except (binascii.Error, ValueError):
-        return
-
-
-def _link(console: Console, text: str) -> None:
-    try:
-        path, target = text.split(":")
-        console.links[_path(path)] = _path(target)
-    except (binascii.Error, ValueError):
-        return
-
-
-def _folder(console: Console, text: str) -> None:
-    try:
-        console.folders.add(_path(text))
-    except (binascii.Error, ValueError):
-        return
+def _parse_end(console: ConsoleLog, text: str) -> None:
+    fields: Mapping[str, str] = dict(part.split("=", 1) for part in text.split(":") if "=" in part)
+    end = WrapperEnd(
+        exit_code=int(fields["code"]),
+        cause=fields["why"],
+        duration=int(fields["ran"]) / 100,
+        cpu_time=_cpu_time(fields["cpu"]),
+        max_rss=int(fields["peak"]) * 1024 or None,
+        out_of_memory=int(fields["oom"]) > 0,
+        omitted=int(fields["left"]),
+    )
+    console.stdout.size, console.stderr.size = int(fields["out"]), int(fields["err"])
+    console.end = end
 
 
 def _path(encoded: str) -> str:
     return base64.b64decode(encoded, validate=True).decode("utf-8", "surrogateescape")
 
 
-def _end(console: Console, text: str) -> None:
-    found: Mapping[str, str] = dict(part.split("=", 1) for part in text.split(":") if "=" in part)
-    try:
-        console.out.size, console.err.size = int(found["out"]), int(found["err"])
-        console.end = End(
-            code=int(found["code"]),
-            why=found["why"],
-            ran=int(found["ran"]) / 100,
-            cpu=_cpu(found["cpu"]),
-            peak=int(found["peak"]) * 1024 or None,
-            out_of_memory=int(found["oom"]) > 0,
-            left_out=int(found["left"]),
-        )
-    except (KeyError, ValueError):
-        return
-
-
-def _cpu(text: str) -> float | None:
-    """User and system time, as `times` of sh prints them."""
+def _cpu_time(text: str) -> float | None:
+    """Return user plus system time from the output of the shell's `times`."""
     times = [int(minutes) * 60 + float(seconds.replace(",", ".")) for minutes, seconds in _CPU.findall(text)]
     return round(sum(times), 6) if times else None

@@ -1,4 +1,4 @@
-"""What the cluster answers when it does not do as asked: for good, for now, or because of who asks."""
+"""Errors of requests to the manager, and how an HTTP answer maps to them."""
 
 from __future__ import annotations
 
@@ -6,45 +6,49 @@ import json
 from typing import Any
 
 PREFIX = "https://api.backend.ai/probs/"
+"""Start of the `type` of each problem document that a manager sends."""
 
 
-class Refused(Exception):
-    """For good: asking again would be answered the same. `kind` is the last part of the problem's type."""
+class RequestRefused(Exception):
+    """The manager refuses the request; sending it again would give the same answer.
 
-    def __init__(self, status: int, kind: str, words: str, data: Any = None) -> None:
-        super().__init__(words)
+    `status` is the HTTP status, `kind` the last part of the problem's type, `message` its text, `data` its data.
+    """
+
+    def __init__(self, status: int, kind: str, message: str, data: Any = None) -> None:
+        super().__init__(message)
         self.status = status
         self.kind = kind
-        self.words = words
+        self.message = message
         self.data = data
 
 
 class Unavailable(Exception):
-    """For now: no answer, or one that says that it may work later. `words` are for people."""
+    """The request may succeed later: no answer, or a temporary error. `message` is for people."""
 
-    def __init__(self, words: str) -> None:
-        super().__init__(words)
-        self.words = words
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
 
-class Failed(Unavailable):
-    """It answers, but with an error of its own; of no `kind` where that is not the manager's, but a proxy's."""
+class ServerError(Unavailable):
+    """An answer with a 5xx status. `kind` is empty where a proxy sent it, not the manager."""
 
-    def __init__(self, words: str, kind: str = "") -> None:
-        super().__init__(words)
+    def __init__(self, message: str, kind: str = "") -> None:
+        super().__init__(message)
         self.kind = kind
 
 
-class Faulted(Unavailable):
-    """It answers a query with an error: mostly that its database was busy with another one, but not only that."""
+class QueryError(Unavailable):
+    """A GraphQL query was answered with errors, most often because a database transaction could not be serialized."""
 
 
 class RateLimited(Unavailable):
-    """The account has asked too often. Nothing was done, and the budget says when to ask again."""
+    """The account has sent too many requests (429). The request was not carried out."""
 
 
-def of_answer(status: int, content: bytes) -> Refused | Unavailable:
-    """The problem in an answer whose status is not good."""
+def from_response(status: int, content: bytes) -> RequestRefused | Unavailable:
+    """Return the error that an answer with a 4xx or 5xx status stands for."""
     try:
         document = json.loads(content)
     except ValueError:
@@ -52,14 +56,14 @@ def of_answer(status: int, content: bytes) -> Refused | Unavailable:
     if not isinstance(document, dict):
         document = {}
     kind = str(document.get("type", "")).removeprefix(PREFIX)
-    words = _words(document) or f"HTTP status {status}"
+    message = _message(document) or f"HTTP status {status}"
     if status >= 500 or status in (408, 425):
-        return Failed(f"the cluster answered {status}: {words}", kind)
-    return Refused(status, kind, words, document.get("data"))
+        return ServerError(f"the cluster answered {status}: {message}", kind)
+    return RequestRefused(status, kind, message, document.get("data"))
 
 
-def _words(document: dict[str, Any]) -> str:
-    """The server's own words, on one line: what is wrong, and with which field."""
+def _message(document: dict[str, Any]) -> str:
+    """Join the texts of a problem document on one line: title, message, faults of fields, the agent's error."""
     parts = [document.get("title"), document.get("msg")]
     data = document.get("data")
     if isinstance(data, dict):
@@ -70,18 +74,21 @@ def _words(document: dict[str, Any]) -> str:
     return " ".join(" ".join(str(part).split()).rstrip(".") + ":" for part in parts if part).rstrip(":")
 
 
+IMAGE_HINT = "`backend.ai image list` lists the cluster's images; an image exists for one `architecture` only"
+
 HINTS: tuple[tuple[str, str], ...] = (
-    ("No such environment image", "`backend.ai image list` shows the images there are; is the `architecture` right?"),
-    ("Unknown image", "`backend.ai image list` shows the images there are; is the `architecture` right?"),
-    ("smaller than the minimum", "ask for more `mem` or `cpu`; 64m of shared memory count towards `mem`"),
-    ("Unknown slot type", "`runner doctor --backend backend.ai` shows the slots that this cluster has"),
-    ("scaling group", "set `scaling_group` to one of yours, or leave it out"),
-    ("Invalid group", "set `group`, or BACKEND_GROUP, to a group you are a member of"),
-    ("Invalid domain", "set `domain`, or BACKEND_DOMAIN, to yours"),
-    ("vfolder", "`backend.ai vfolder list` shows the folders that can be mounted"),
+    ("No such environment image", IMAGE_HINT),
+    ("Unknown image", IMAGE_HINT),
+    ("smaller than the minimum", "request more `mem` or `cpu`; 64m of shared memory are part of `mem`"),
+    ("Unknown slot type", "`runner doctor --backend backend.ai` lists the cluster's resource slots"),
+    ("scaling group", "set `scaling_group` to one that your account may use, or leave it out"),
+    ("Invalid group", "set `group`, or BACKEND_GROUP, to a group that you are a member of"),
+    ("Invalid domain", "set `domain`, or BACKEND_DOMAIN, to your account's domain"),
+    ("vfolder", "`backend.ai vfolder list` lists the folders that can be mounted"),
 )
+"""Part of a manager's message, and the advice for it."""
 
 
-def hint(words: str) -> str | None:
-    """What to do about a refusal, by its words."""
-    return next((advice for piece, advice in HINTS if piece.lower() in words.lower()), None)
+def hint(message: str) -> str | None:
+    """Return advice for a refusal, chosen by its message."""
+    return next((advice for part, advice in HINTS if part.lower() in message.lower()), None)

@@ -1,4 +1,4 @@
-"""The cluster's event stream, as data. Events may come late, never, or three times: they only say what to look at."""
+"""The manager's event stream as data. Events may come late, twice, or never: they say when to poll, not what is true."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """`name` as the cluster has it, such as `session_success`."""
+class SessionEvent:
+    """An event of a session; `name` is the manager's, such as `session_success`."""
 
     name: str
     session: str
@@ -18,8 +18,8 @@ class Event:
     exit_code: int | None
 
 
-async def parse(lines: AsyncIterator[str]) -> AsyncIterator[Event]:
-    """The events in the lines of a `text/event-stream`; what is none, or none about a session, is passed over."""
+async def parse(lines: AsyncIterator[str]) -> AsyncIterator[SessionEvent]:
+    """Yield the session events in the lines of a `text/event-stream`; skip comments and malformed events."""
     name = ""
     data: list[str] = []
     async for line in lines:
@@ -37,11 +37,11 @@ async def parse(lines: AsyncIterator[str]) -> AsyncIterator[Event]:
             data.append(value)
 
 
-def _event(name: str, data: str) -> Event | None:
+def _event(name: str, data: str) -> SessionEvent | None:
     try:
         found = json.loads(data)
         code = found.get("exitCode")
-        return Event(
+        return SessionEvent(
             name=name,
             session=str(found["sessionId"]),
             session_name=str(found.get("sessionName") or ""),
