@@ -1,7 +1,7 @@
-"""A proxy between a client and an HTTP server, to do to their talk what networks do: in a thread of its own, on loopback.
+"""An HTTP proxy that simulates network faults, on loopback and in a thread of its own.
 
-A `Meddler` is called with each exchange. It may forward the request never, once or twice, pass the answer on late, in part
-or not at all; what it leaves unanswered ends as a lost connection.
+A `Handler` is called with each exchange. It may forward the request never, once or twice, and send the answer late, in part or
+not at all; an exchange without an answer ends as a lost connection.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from urllib.parse import urlsplit
 
 import trio
 
-Meddler = Callable[["Exchange"], Awaitable[None]]
+Handler = Callable[["Exchange"], Awaitable[None]]
 
 
-async def honest(exchange: Exchange) -> None:
+async def pass_through(exchange: Exchange) -> None:
     await exchange.forward()
     await exchange.answer()
 
 
 class Exchange:
-    """One request, and what becomes of it. `status` is that of the server's last answer."""
+    """A request and its answer. `status` is the HTTP status of the server's last answer, None before it."""
 
     def __init__(self, request: bytes, client: trio.SocketStream, server: tuple[str, int]) -> None:
         head, _, self.body = request.partition(b"\r\n\r\n")
         self.method, self.path, _ = head.split(b"\r\n")[0].decode().split(" ")
         self.status: int | None = None
-        # one exchange for each connection: the end of the answer is the end of the connection
+        # One exchange for each connection, so that the end of the connection is the end of the answer.
         lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
         self._request = b"\r\n".join([*lines, b"Connection: close", b"", self.body])
         self._client = client
@@ -41,7 +41,7 @@ class Exchange:
 
     @property
     def events(self) -> bool:
-        """Whether this is the stream of events."""
+        """Return whether this is the event stream."""
         return self.path.startswith("/events/")
 
     @property
@@ -49,7 +49,7 @@ class Exchange:
         return json.loads(self.body or b"null")
 
     async def forward(self) -> None:
-        """Ask the server, and return when its answer has begun. An earlier answer is forgotten."""
+        """Send the request to the server and return when its answer begins. Drop an earlier answer."""
         await self.close()
         self._upstream = await trio.open_tcp_stream(*self._server)
         await self._upstream.send_all(self._request)
@@ -58,14 +58,14 @@ class Exchange:
             self.status = int(found[1])
 
     async def answer(self) -> None:
-        """Pass the server's answer on, piece by piece as it comes."""
+        """Send the server's answer to the client as it arrives."""
         assert self._upstream is not None
         await self._client.send_all(self._first)
         async for piece in self._upstream:
             await self._client.send_all(piece)
 
-    async def say(self, status: str) -> None:
-        """Answer in the server's stead."""
+    async def answer_with(self, status: str) -> None:
+        """Send an empty answer with this status instead of the server's."""
         await self._client.send_all(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
 
     async def close(self) -> None:
@@ -74,22 +74,22 @@ class Exchange:
 
 
 class Proxy:
-    """`with Proxy(server, meddler) as proxy:` listens at `proxy.url` and notes every exchange in `proxy.seen`."""
+    """`with Proxy(server, handler) as proxy:` listens at `proxy.url` and records every exchange in `proxy.exchanges`."""
 
-    def __init__(self, server: str, meddler: Meddler = honest) -> None:
+    def __init__(self, server: str, handler: Handler = pass_through) -> None:
         address = urlsplit(server)
         assert address.hostname is not None
         assert address.port is not None
         self.url = ""
-        self.seen: list[Exchange] = []
+        self.exchanges: list[Exchange] = []
         self._server = (address.hostname, address.port)
-        self._meddler = meddler
+        self._handler = handler
         self._thread = threading.Thread(target=lambda: trio.run(self._run))
         self._ready = threading.Event()
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._ready.wait(30)
+        assert self._ready.wait(300)
         return self
 
     def __exit__(
@@ -111,29 +111,29 @@ class Proxy:
             try:
                 exchange = Exchange(await _request(client), client, self._server)
             except (trio.BrokenResourceError, ValueError):
-                return  # it has gone without a request
-            self.seen.append(exchange)
+                return  # the client has closed the connection without a request
+            self.exchanges.append(exchange)
             try:
-                await self._meddler(exchange)
+                await self._handler(exchange)
             except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
-                pass  # either side is gone; the other sees its connection end
+                pass  # one side is gone; the other sees the end of its connection
             finally:
                 await exchange.close()
 
 
 async def _request(client: trio.SocketStream) -> bytes:
-    """The one request that a connection is used for, whole."""
+    """Return the only request of a connection, complete."""
     request = b""
     while b"\r\n\r\n" not in request:
-        request += await _more(client)
+        request += await _receive(client)
     head, _, body = request.partition(b"\r\n\r\n")
     length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
     while length and len(body) < int(length[1]):
-        body += await _more(client)
+        body += await _receive(client)
     return head + b"\r\n\r\n" + body
 
 
-async def _more(client: trio.SocketStream) -> bytes:
+async def _receive(client: trio.SocketStream) -> bytes:
     if piece := await client.receive_some(65536):
         return piece
     raise ValueError("the connection ended")

@@ -1,7 +1,8 @@
-"""The manual's example on the cluster that runs here: `python -m tests.benchmarks.backendai [ROUNDS]`.
+"""Wall time of the example in Backend.AI's manual: `python -m tests.benchmarks.backendai [ROUNDS]`.
 
-The official client (23.9.10, from the cluster's own environment) and runner take turns with the same image. Prints each one's
-median wall time, what it said, its exit code, and how many sessions it left running, which are then destroyed.
+The official client (23.9.10, from the cluster's environment) and runner take turns on the running cluster, with the same image.
+Prints for each the median wall time, the exit code, the lines of output, and the number of sessions left running, which are
+then destroyed.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ class Contender:
     code: str = CODE
     seconds: list[float] = field(default_factory=list)
     exit_code: int = 0
-    said: str = ""
-    left: int = 0
+    stdout: str = ""
+    left_running: int = 0
 
 
 def take_turn(contender: Contender, cluster: Cluster, image: str) -> None:
@@ -41,9 +42,9 @@ def take_turn(contender: Contender, cluster: Cluster, image: str) -> None:
         check=False,
     )
     contender.seconds.append(time.perf_counter() - begin)
-    contender.exit_code, contender.said = done.returncode, done.stdout
+    contender.exit_code, contender.stdout = done.returncode, done.stdout
     left = [job for job in cluster.jobs(tag) if job.status == "RUNNING"]
-    contender.left = len(left)
+    contender.left_running = len(left)
     for job in left:
         cluster.destroy(job)
 
@@ -71,8 +72,8 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for name, contender in contenders.items():
         median = statistics.median(contender.seconds)
-        lines = sum("Hello world" in line for line in contender.said.splitlines())
-        print(f"| `{name}` | {median:.1f} s | {contender.exit_code} | {lines} | {contender.left} |")
+        lines = sum("Hello world" in line for line in contender.stdout.splitlines())
+        print(f"| `{name}` | {median:.1f} s | {contender.exit_code} | {lines} | {contender.left_running} |")
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ class BackendAI:
                 advice = hint(refusal.message)
                 raise Rejected(f"{refusal.message} ({advice})" if advice else refusal.message) from refusal
             except ServerError as error:
-                raise Rejected(f"{error.message}, each time it was asked to create the session") from error
+                raise Rejected(f"{error.message}, each time the session was created") from error
         job = self._job(self._ids[attempt.name])
         job.attempt, job.omitted = attempt, job.omitted or omitted
         await trio.lowlevel.checkpoint()

@@ -21,7 +21,7 @@ class InputFile(NamedTuple):
 
 
 class Checkpoints(NamedTuple):
-    """Output files of earlier attempts. `omitted` counts those for which there is no room."""
+    """Output files of earlier attempts. `omitted` counts those that do not fit."""
 
     files: list[InputFile]
     omitted: int

@@ -17,7 +17,7 @@ SHORTEST, LONGEST = 1.0, 20.0
 """Seconds between two queries: after a change, and when nothing has changed for long."""
 
 LONGEST_WITHOUT_EVENTS = 6.0
-"""The same while there is no event stream."""
+"""The same without an event stream."""
 
 GROWTH = 1.5
 EVENT_DELAY = 0.2
@@ -63,7 +63,7 @@ class SessionTracker:
         return session
 
     def forget(self, session: ComputeSession) -> None:
-        """Drop a session that will not be asked for again."""
+        """Drop a session that is not needed any more."""
         self._sessions.pop(session.id, None)
 
     async def until(self, session: ComputeSession, condition: Callable[[], bool]) -> None:

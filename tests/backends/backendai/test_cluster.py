@@ -20,7 +20,7 @@ from runner.backends.backendai.backend import BackendAI
 from tests.backendai import TIMEOUT, Cluster, SweepFolder, max_concurrent, wait_slowly
 from tests.contract import Contract, Site, unique
 from tests.processes import wait_for
-from tests.proxy import Exchange, Proxy, honest
+from tests.proxy import Exchange, Proxy, pass_through
 
 pytestmark = pytest.mark.backendai
 
@@ -254,10 +254,12 @@ def test_sixty_sessions_with_max_parallel_four(folder: SweepFolder) -> None:
     jobs = folder.jobs()
     assert Counter(job.result for job in jobs) == {"SUCCESS": 60}
     assert max_concurrent(jobs) == 4
-    requests = Counter("POST" if submits(exchange) else exchange.path.rpartition("/")[2] for exchange in proxy.seen)
+    requests = Counter(
+        "POST" if submits(exchange) else exchange.path.rpartition("/")[2] for exchange in proxy.exchanges
+    )
     assert requests["POST"] == 60
     assert requests["gql"] < 4 * 60
-    assert not any(ex.method == "GET" and re.search(r"/session/[^/]+$", ex.path) for ex in proxy.seen)
+    assert not any(ex.method == "GET" and re.search(r"/session/[^/]+$", ex.path) for ex in proxy.exchanges)
 
 
 def test_jobs_beyond_the_quota_wait_and_say_why(folder: SweepFolder) -> None:
@@ -285,7 +287,7 @@ def test_used_up_rate_limit_delays_jobs(folder: SweepFolder) -> None:
     """An account with 20 requests in 15 minutes: after the first 429, requests pause. The limit is then reset."""
     refused = 0
 
-    async def meddle(exchange: Exchange) -> None:
+    async def handle(exchange: Exchange) -> None:
         nonlocal refused
         await exchange.forward()
         await exchange.answer()
@@ -295,7 +297,7 @@ def test_used_up_rate_limit_delays_jobs(folder: SweepFolder) -> None:
 
     folder.cluster.reset_rate_limit("slow")
     folder.write("exec: [sh, -c, 'echo $1', sh, $x]\nranges: {x: 'range:8'}\nmax_parallel: 4\n")
-    with Proxy(folder.cluster.endpoint, meddle) as proxy:
+    with Proxy(folder.cluster.endpoint, handle) as proxy:
         done = folder.run("apply", user="slow", BACKEND_ENDPOINT=proxy.url)
     assert done.returncode == 0, done.stderr
     assert 0 < refused < 10
@@ -316,7 +318,7 @@ def test_jobs_are_adopted_after_runner_was_killed(folder: SweepFolder) -> None:
     victims: list[subprocess.Popen[str]] = []
     answered = 0
 
-    async def meddle(exchange: Exchange) -> None:
+    async def handle(exchange: Exchange) -> None:
         nonlocal answered
         await exchange.forward()
         if submits(exchange) and len(victims) == 1:
@@ -329,7 +331,7 @@ def test_jobs_are_adopted_after_runner_was_killed(folder: SweepFolder) -> None:
             return
         await exchange.answer()
 
-    with Proxy(folder.cluster.endpoint, meddle) as proxy:
+    with Proxy(folder.cluster.endpoint, handle) as proxy:
         victims.append(folder.start("apply", BACKEND_ENDPOINT=proxy.url))
         assert victims[0].wait(TIMEOUT) == -signal.SIGKILL
         assert len(folder.jobs()) == 2
@@ -356,7 +358,7 @@ def test_jobs_are_adopted_after_runner_was_killed(folder: SweepFolder) -> None:
 
 
 def test_detached_jobs_run_on_and_are_collected(folder: SweepFolder) -> None:
-    """`apply` ends a job whose session is no longer in the file."""
+    """`apply` ends a job whose session was removed from the file."""
     folder.write(
         "exec: [sh, -c, 'test $1 = 0 || exec sleep 1000; echo done', sh, $x]\nenv: {X: $x}\nranges: {x: [0, 1]}\n"
     )
@@ -465,30 +467,30 @@ def test_each_job_runs_once_on_a_faulty_network(folder: SweepFolder) -> None:
     """Answers are lost, late or errors of a proxy, requests arrive twice, the event stream is cut."""
     counts: Counter[str] = Counter()
 
-    async def meddle(exchange: Exchange) -> None:
+    async def handle(exchange: Exchange) -> None:
         kind = "events" if exchange.events else "submit" if submits(exchange) else exchange.path.rpartition("/")[2]
         counts[kind] += 1
         if exchange.events:
             with trio.move_on_after(2):
-                await honest(exchange)
+                await pass_through(exchange)
             return
         match counts[kind] % 5:
             case 1:  # carried out, but the answer is lost
                 await exchange.forward()
             case 2:  # carried out twice
                 await exchange.forward()
-                await honest(exchange)
+                await pass_through(exchange)
             case 3:
                 await exchange.forward()
                 await trio.sleep(3)
                 await exchange.answer()
             case 4:
-                await exchange.say("502 Bad Gateway")
+                await exchange.answer_with("502 Bad Gateway")
             case _:
-                await honest(exchange)
+                await pass_through(exchange)
 
     folder.write("exec: [sh, -c, 'echo $1', sh, $x]\nranges: {x: 'range:6'}\n")
-    with Proxy(folder.cluster.endpoint, meddle) as proxy:
+    with Proxy(folder.cluster.endpoint, handle) as proxy:
         done = folder.run("apply", BACKEND_ENDPOINT=proxy.url)
     assert done.returncode == 0, done.stderr
     rows = folder.rows()
@@ -501,12 +503,12 @@ def test_each_job_runs_once_on_a_faulty_network(folder: SweepFolder) -> None:
 def test_ctrl_c_without_an_answer_leaves_jobs_to_be_adopted(folder: SweepFolder) -> None:
     silent = False
 
-    async def meddle(exchange: Exchange) -> None:
+    async def handle(exchange: Exchange) -> None:
         if not silent:
-            await honest(exchange)
+            await pass_through(exchange)
 
     folder.write("exec: [sh, -c, 'while ! test -e /tmp/go; do sleep 0.2; done']\n")
-    with Proxy(folder.cluster.endpoint, meddle) as proxy:
+    with Proxy(folder.cluster.endpoint, handle) as proxy:
         runner = folder.start("apply", BACKEND_ENDPOINT=proxy.url)
         [job] = folder.wait_for_jobs("RUNNING")
         silent = True

@@ -1,4 +1,4 @@
-"""A job's own words about its files are not trusted: what it reports must stay in its output folder."""
+"""A job may report any file names: what is created must stay in its output folder."""
 
 from __future__ import annotations
 

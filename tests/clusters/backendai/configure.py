@@ -1,8 +1,8 @@
-"""Writes the configuration of a cluster: `python configure.py FOLDER PORT`. Prints, for a shell, ports, images and keys.
+"""Writes the configuration of a cluster: `python configure.py FOLDER PORT`. Prints ports, images and keys as shell assignments.
 
-Four users: an administrator, an ordinary one, `tight` whose quota is two sessions (and two CPUs), and `slow`, who may send
-20 requests in 15 minutes. Two scaling groups: `default` with the agent, and `empty`. Three images: one to run, the same with
-IPython, and one that the manager knows and nobody can pull.
+Four users: `admin`, `user`, `tight` with a quota of two sessions and two CPUs, and `slow` with 20 requests in 15 minutes. Two
+scaling groups: `default` with the agent, and `empty`. Three images: one to run, the same with IPython, and one that is in the
+manager's database but cannot be pulled.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ image = f"{registry}/lab/python:3.11"
 
 
 def toml(sections: dict[str, dict[str, Any]]) -> str:
-    """JSON's strings, numbers, booleans and lists are TOML's too."""
+    """Return TOML; strings, numbers, booleans and lists are written as in JSON."""
     return "".join(
         f"[{name}]\n" + "".join(f"{json.dumps(key)} = {value(item)}\n" for key, item in section.items())
         for name, section in sections.items()
@@ -56,7 +56,7 @@ def local(name: str) -> dict[str, Any]:
 
 
 def make_keys() -> dict[str, tuple[str, str]]:
-    """The users' keys, new at the first call and then the same."""
+    """Return access and secret key of each user; create them at the first call."""
     file = conf / "keys"
     if not file.exists():
         lines = (f"{user} AKIA{secrets.token_hex(8).upper()} {secrets.token_hex(20)}\n" for user in USERS)
@@ -153,7 +153,7 @@ resource = {
     "[formatter_plain]\nformat = %(levelname)s %(message)s\n"
 )
 
-# what the manager and the agent share, by way of etcd
+# configuration that the manager and the agent read from etcd
 config = {
     "redis": {"addr": f"127.0.0.1:{ports['REDIS']}"},
     "docker": {"registry": {registry: {"": f"http://{registry}", "type": "docker"}}, "image": {"auto_pull": "tag"}},
@@ -177,7 +177,7 @@ volumes = {
 (conf / "etcd.json").write_text(json.dumps({"config": config, "volumes": volumes}))
 
 
-# who and what there is, as rows of the manager's database
+# rows of the manager's database
 def uid(name: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}.lab.example"))
 
@@ -249,7 +249,7 @@ fixture = {
     "keypairs": keypairs,
 }
 (conf / "fixture.json").write_text(json.dumps(fixture, indent=1))
-# only a user's main key may log in; rows refer to each other, so it is named in a second step
+# only a user's main key may log in; users and keys refer to each other, so it is set in a second step
 main = [{"uuid": uid(name), "main_access_key": keys[name][0]} for name in USERS]
 (conf / "keys.json").write_text(json.dumps({"__mode": "update", "users": main}))
 

@@ -3,9 +3,9 @@
 In the manager, `SessionRow.get_session` and `list_sessions` extend a mutable default argument with each call: every look-up of
 a session gets slower and leaks megabytes (2.4 GB and pauses of seconds after a thousand requests). They get a new list.
 
-The agent asks a new container once whether it is ready and waits for ever for the answer, but a question that is sent while
-docker's proxy already listens and the container does not yet is lost now and then: the session stays in PREPARING, and all
-that were to be started with it. It asks again.
+The agent asks a new container once whether it is ready and waits for the answer without a limit. The question can be lost if
+docker's proxy already listens and the container does not: the session then stays PREPARING, and so do all that are started with
+it. The agent asks again after 3 s.
 """
 # mypy: ignore-errors
 

@@ -1,9 +1,9 @@
-# Sourced by `up` and `down`: where the cluster lives, and the processes that belong to it.
+# Sourced by `up` and `down`: the cluster's folder, and functions for its processes.
 # shellcheck shell=bash
-cluster=${RUNNER_CLUSTER_DIR:-/tmp/runner-backendai}   # keep it short: unix sockets lie below it
+cluster=${RUNNER_CLUSTER_DIR:-/tmp/runner-backendai}   # must be short: it contains unix sockets
 export DOCKER_HOST=unix://$cluster/run/docker.sock
 
-# A pid file holds "PID STARTTIME", so that a reused pid is never taken for ours.
+# A pid file holds "PID STARTTIME", so that a reused pid is not mistaken for the process.
 starttime() { awk '{sub(/.*\) /, ""); print $20}' "/proc/$1/stat" 2>/dev/null || true; }
 
 alive() { # NAME
@@ -20,12 +20,12 @@ start() { # NAME COMMAND…
     echo "$! $(starttime $!)" >"$cluster/run/$name.pid"
 }
 
-stop() { # NAME SECONDS [SIGNAL]: ask, and after so many seconds kill it and its children
-    local pid started patience=$(($2 * 10))
+stop() { # NAME SECONDS [SIGNAL]: send the signal (TERM), and after so many seconds kill the process group
+    local pid started tries=$(($2 * 10))
     if alive "$1"; then
         read -r pid started <"$cluster/run/$1.pid"
         kill -"${3:-TERM}" "$pid"
-        while alive "$1" && ((patience-- > 0)); do sleep 0.1; done
+        while alive "$1" && ((tries-- > 0)); do sleep 0.1; done
         kill -KILL -- "-$pid" 2>/dev/null
     fi
     rm -f "$cluster/run/$1.pid"
