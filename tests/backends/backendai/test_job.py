@@ -8,6 +8,7 @@ from pathlib import Path
 import trio
 
 from runner.model import Outcome
+from runner.reasons import describe
 from tests.contract import Site, ignore
 from tests.fake_backendai import Behavior, FakeManager, simulate
 
@@ -44,7 +45,7 @@ def test_killed_container_is_lost(manager: FakeManager, site: Site) -> None:
     manager.behavior = lambda script: Behavior(killed_after=3.0)
     end = site.end_of(site.attempt(("true",)))
     assert (end.outcome, end.exit_code) == (Outcome.LOST, None)
-    assert end.reason == "its container ended by itself or was killed"
+    assert describe(end) == "its container ended by itself or was killed"
 
 
 def test_console_without_any_line(manager: FakeManager, site: Site) -> None:

@@ -8,6 +8,7 @@ from runner.backends.backendai.api import SessionInfo
 from runner.backends.backendai.console import ConsoleLog, WrapperEnd
 from runner.backends.backendai.outcome import attempt_end
 from runner.model import Outcome
+from runner.reasons import describe
 
 INFO = SessionInfo("id", "name", "TERMINATED", "", None, None, None, 1.0, "i-1")
 END = WrapperEnd(exit_code=0, cause="", duration=1.0, cpu_time=None, max_rss=None, out_of_memory=False, omitted=0)
@@ -48,7 +49,7 @@ def test_outcome_of_each_ending(
 ) -> None:
     found = attempt_end(info, code, ConsoleLog(end=end), None)
     assert (found.outcome, found.exit_code) == expected
-    assert (found.reason is None) == (found.outcome is Outcome.SUCCEEDED)
+    assert (describe(found) is None) == (found.outcome is Outcome.SUCCEEDED)
 
 
 @pytest.mark.parametrize(("result", "outcome"), [("SUCCESS", Outcome.SUCCEEDED), ("FAILURE", Outcome.CANCELLED)])

@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from runner.model import Outcome
+from runner.reasons import describe
 from tests.contract import Site
 from tests.fake_backendai import Behavior, FakeManager, run_all, simulate
 
@@ -62,7 +63,7 @@ def test_event_stream_is_reopened_after_a_cut(manager: FakeManager, site: Site) 
 def test_session_whose_command_never_starts_is_destroyed(manager: FakeManager, site: Site, behavior: Behavior) -> None:
     manager.behavior = lambda script: behavior
     end = site.end_of(site.attempt(("true",)))
-    assert (end.outcome, end.reason, end.began) == (Outcome.LOST, "the cluster never started its command", False)
+    assert (end.outcome, describe(end), end.began) == (Outcome.LOST, "the cluster never started its command", False)
     assert all(session.terminated for session in manager.sessions.values())
 
 

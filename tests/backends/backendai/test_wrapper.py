@@ -19,6 +19,7 @@ from runner.backends.backendai.console import ConsoleLog, WrapperEnd, marker, pa
 from runner.backends.backendai.outcome import attempt_end
 from runner.backends.backendai.upload import create_request
 from runner.model import Attempt, Outcome
+from runner.reasons import describe
 from tests.fake_backendai import NOISE, attempt_in
 
 SHELLS = [shell for shell in (["dash"], ["bash", "--posix"], ["busybox", "sh"]) if shutil.which(shell[0])]
@@ -295,7 +296,7 @@ def test_timeout_sends_term_and_keeps_the_last_words(container: Container) -> No
     assert container.stdout() == b"ready\nlast words\n"
     assert (end.exit_code, end.cause) == (7, "timeout")
     found = attempt_end(None, None, container.console, attempt)
-    assert (found.outcome, found.reason) == (Outcome.TIMED_OUT, "ran longer than 1s")
+    assert (found.outcome, describe(found)) == (Outcome.TIMED_OUT, "ran longer than 1s")
 
 
 def test_process_tree_that_ignores_term_is_killed(container: Container) -> None:
