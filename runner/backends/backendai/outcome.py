@@ -62,8 +62,8 @@ def attempt_end(
 
 def _from_wrapper(end: WrapperEnd, attempt: Attempt | None) -> AttemptEnd:
     if end.cause == "broken":
-        reason = Reason(Cause.NOT_STARTED, "its input files could not be created in the container")
-        return AttemptEnd(outcome=Outcome.FAILED, exit_code=end.exit_code, reason=reason)
+        not_started = Reason(Cause.NOT_STARTED, "its input files could not be created in the container")
+        return AttemptEnd(outcome=Outcome.FAILED, exit_code=end.exit_code, reason=not_started)
     if end.exit_code == 0 and end.cause == "" and end.omitted and attempt is not None and is_build(attempt):
         return _end(Outcome.FAILED, Cause.BACKEND, "the files that it built are too large to be brought back")
     outcome, reason = _wrapper_outcome(end, attempt)
