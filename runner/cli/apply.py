@@ -14,6 +14,7 @@ import click
 from runner.apply.apply import Applied, Apply
 from runner.apply.provenance import gather
 from runner.apply.selection import Choice
+from runner.cli.console import say
 from runner.cli.display import Display
 from runner.cli.github import folded, on_github
 from runner.cli.junit_option import junit_option, require_writable, write_junit
@@ -31,7 +32,7 @@ from runner.cli.options import (
     state_option,
     sweep_argument,
 )
-from runner.cli.streams import HURRIED_SECONDS, Outlets, outlets, say
+from runner.cli.outlets import HURRIED_SECONDS, Outlets, outlets
 from runner.errors import InvalidInput
 from runner.reporters.progress.output import supports_redraw
 from runner.reporters.progress.progress import Progress

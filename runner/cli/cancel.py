@@ -12,8 +12,8 @@ import click
 
 from runner.apply.recovery import HERE, end_leftovers, holders
 from runner.backends import BACKENDS
+from runner.cli.console import say
 from runner.cli.options import Given, as_applied, given_with_state, is_session, state_option
-from runner.cli.streams import say
 from runner.errors import EnvironmentFailed, InvalidInput
 from runner.model import Outcome
 from runner.results.lookup import find

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from runner.apply.apply import Applied
 from runner.apply.selection import Choice
+from runner.cli.console import fault
 from runner.cli.display import Display
 from runner.cli.options import Given
-from runner.cli.streams import fault
 from runner.model import Session
 from runner.reporters import github
 from runner.reporters.streams import Writer

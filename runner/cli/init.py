@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli.streams import say
+from runner.cli.console import say
 from runner.config import schema
 from runner.errors import EnvironmentFailed, InvalidInput
 

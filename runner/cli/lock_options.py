@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
+from runner.cli.console import say
 from runner.cli.options import Given
-from runner.cli.streams import say
 from runner.diagnostics import printable
 from runner.errors import InvalidInput
 from runner.model import Outcome, Session

@@ -14,9 +14,9 @@ import trio
 
 from runner.apply.attempts import placed
 from runner.backends import BACKENDS
+from runner.cli.console import say
 from runner.cli.log_paths import BuildLog, build_log_of
 from runner.cli.options import given_with_state, state_option
-from runner.cli.streams import say
 from runner.config.sweep import Sweep
 from runner.errors import InvalidInput
 from runner.reporters.streams import copy_from

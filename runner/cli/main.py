@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.streams import OutputLost, fault, install, say, silence
+from runner.cli.console import OutputLost, fault, install, say, silence
 from runner.errors import EnvironmentFailed, InvalidInput, RunnerError
 
 if TYPE_CHECKING:

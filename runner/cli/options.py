@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from runner.backends import BACKENDS, ENFORCES_MAX_PARALLEL, PROBLEMS
-from runner.cli.streams import say
+from runner.cli.console import say
 from runner.config.checks import check_fits
 from runner.config.fields import BackendChoice, amount
 from runner.config.load import load

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from runner.apply.selection import Choice, History, Planned
+from runner.cli.console import machine_readable
 from runner.cli.lock_options import frozen_option, require_as_locked, shard_of, shard_option, write_lock
 from runner.cli.main import EXIT_PENDING
 from runner.cli.options import (
@@ -23,7 +24,6 @@ from runner.cli.options import (
     state_option,
     sweep_argument,
 )
-from runner.cli.streams import machine_readable
 from runner.errors import InvalidInput
 from runner.model import Session, Status
 from runner.state import open_for_reading

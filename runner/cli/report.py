@@ -11,9 +11,9 @@ from pathlib import Path
 import click
 
 import runner
+from runner.cli.console import fault, machine_readable, say
 from runner.cli.junit_option import require_writable
 from runner.cli.options import given_with_state, state_option, sweep_argument
-from runner.cli.streams import fault, machine_readable, say
 from runner.errors import EnvironmentFailed
 from runner.reporters.html import bundle
 from runner.reporters.html.data import gather

@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from runner.apply.selection import Choice
+from runner.cli.console import machine_readable
 from runner.cli.junit_option import junit_option, require_writable, write_junit
 from runner.cli.options import given, load_sweep, select_option, state_option, sweep_argument
-from runner.cli.streams import machine_readable
 from runner.diagnostics import nearest
 from runner.errors import InvalidInput
 from runner.results import tables

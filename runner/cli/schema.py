@@ -6,7 +6,7 @@ import json
 
 import click
 
-from runner.cli.streams import machine_readable
+from runner.cli.console import machine_readable
 from runner.config import schema
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
+from runner.cli.console import machine_readable
 from runner.cli.log_paths import log_command
 from runner.cli.options import Given, given_with_state, state_option, sweep_argument
-from runner.cli.streams import machine_readable
 from runner.cli.watch import await_apply, follow
 from runner.errors import InvalidInput
 from runner.events import iso

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.streams import say
+from runner.cli.console import say
 from runner.config.sweep import Sweep
 from runner.reporters.progress.output import supports_redraw
 from runner.reporters.progress.plain import QUIET_SECONDS

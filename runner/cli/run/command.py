@@ -17,13 +17,14 @@ import click
 from runner.apply.apply import Applied
 from runner.apply.selection import Choice
 from runner.cli.apply import execute, exit_code, require_detachable, tell_running
+from runner.cli.console import fault, say
 from runner.cli.display import Display
 from runner.cli.log_paths import where_logs_lie
 from runner.cli.options import Given, given, override, show_warnings
+from runner.cli.outlets import Outlets, outlets
 from runner.cli.run import recovery
 from runner.cli.run.backend_flags import BACKEND_OPTIONS, backend_flags, unsupported_flags
 from runner.cli.run.flags import Flags, to_document, to_yaml
-from runner.cli.streams import Outlets, fault, outlets, say
 from runner.config.load import load
 from runner.diagnostics import Source
 from runner.errors import EnvironmentFailed, InvalidInput

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner.cli.streams import say
+from runner.cli.console import say
 from runner.errors import RunnerError
 from runner.state import open_at
 from runner.state.fs import guarded

@@ -1,0 +1,50 @@
+"""Stdout and stderr of `apply` and `run`, which do not stop when a reader is slow or gone."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from runner.cli.console import fault
+from runner.reporters.streams import Writer
+
+MOST_WAITING = 100_000
+"""Lines, or outputs of sessions, that may wait for a slow reader: some tens of megabytes."""
+
+HURRIED_SECONDS = 1.0
+"""Seconds to wait for a slow reader after an interrupt."""
+
+
+class Outlets:
+    """Stdout and stderr of a command that continues when one of them is lost."""
+
+    def __init__(self) -> None:
+        self.patience: float | None = None
+        """Seconds to wait for each reader at the end; None waits as long as it takes."""
+        self.err = Writer(2, MOST_WAITING, encoding=sys.stderr.encoding, gaps=True)
+        self.out = Writer(1, MOST_WAITING, on_lost=self._warn)
+
+    def _warn(self, error: OSError) -> None:
+        if error.errno != errno.EPIPE:
+            self.err.write(f"warning: the output is cut off: {fault(error)}\n")
+
+    def drain(self) -> None:
+        """Wait until what was written has been read, stdout first."""
+        for writer in (self.out, self.err):
+            writer.drain(self.patience)
+
+
+@contextmanager
+def outlets() -> Iterator[Outlets]:
+    """Open the outlets for the body; after an exception wait at most HURRIED_SECONDS for their readers."""
+    sys.stdout.flush()
+    opened = Outlets()
+    try:
+        yield opened
+    except BaseException:
+        opened.patience = HURRIED_SECONDS
+        raise
+    finally:
+        opened.drain()
