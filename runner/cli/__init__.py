@@ -1,4 +1,4 @@
-"""The command line: one module a command, loaded when it is asked for, so that `runner --help` stays quick."""
+"""The command line: one module for each command, imported when it runs, so that `runner --help` starts quickly."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ import runner
 from runner.errors import InvalidInput
 
 COMMANDS = {
-    "apply": "Make the results of a sweep exist: run what has not succeeded yet.",
-    "plan": "Show what apply would do, and why.",
-    "validate": "Check a sweep file; print every problem at its place.",
-    "status": "Show where a sweep stands, live or finished.",
-    "logs": "Print what a session wrote.",
-    "results": "Print one row for each session, or their metrics taken together.",
+    "apply": "Run the sessions of a sweep that have not succeeded yet.",
+    "plan": "Show what apply would run, and why.",
+    "validate": "Check a sweep file and print every problem at its place.",
+    "status": "Show the progress of a sweep, running or finished.",
+    "logs": "Print the output of a session.",
+    "results": "Print a row for each session, or aggregates of their metrics.",
     "report": "Write one HTML page: table, plots, timeline, failures by cause.",
-    "merge": "Join the states that the shards of a sweep have left.",
+    "merge": "Merge the states of the shards of a sweep.",
     "run": "Run one command over ranges, as `backend.ai run` does.",
-    "cancel": "End sessions of a live apply, or what a dead one left over.",
-    "prune": "Free disk: sessions that the file no longer has, old logs.",
+    "cancel": "End sessions of a running apply, or the jobs that a dead one left.",
+    "prune": "Free disk space: sessions that left the file, old logs.",
     "init": "Write a first sweep file.",
-    "schema": "Print the JSON schema of the sweep file.",
-    "doctor": "Say what this machine can enforce and reach.",
+    "schema": "Print the JSON schema of the sweep file or of an output.",
+    "doctor": "Show what this machine and its backends can enforce.",
+    "help": "Show a guide: file, results, ci, slurm, backendai and others.",
 }
 
 
 class LazyCommands(click.Group):
-    """Knows its commands by name and one line; imports the module of the one that runs."""
+    """Lists the commands by name and summary, and imports only the module of the command that runs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -45,11 +46,9 @@ class LazyCommands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
-            from runner.diagnostics import nearest
+            from runner.cli.suggestions import command_hint
 
-            near = nearest(name, COMMANDS)
-            hint = f"did you mean `{near}`?" if near else "`runner --help` lists the commands"
-            raise InvalidInput(f"no such command `{name}`", hint)
+            raise InvalidInput(f"no such command `{name}`", command_hint(name, COMMANDS))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -61,12 +60,12 @@ class LazyCommands(click.Group):
     "runner",
     cls=LazyCommands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 some session did not succeed, 2 the input is wrong, 3 the environment failed, "
-    "10 there is something to run (plan --exit-code).",
+    epilog="SWEEP.YAML is `sweep.yaml` in this folder unless given. Exit codes: 0 every selected session succeeded, 1 some did "
+    "not, 2 the input is wrong, 3 the environment failed, 10 there is something to run (plan --exit-code).",
 )
 @click.version_option(runner.__version__, prog_name="runner")
 def runner_command() -> None:
-    """Declarative batch runs: `runner apply sweep.yaml` makes the results of a sweep exist.
+    """Run parameter sweeps: `runner apply sweep.yaml` runs every session of the file that has not succeeded yet.
 
-    It compares what the file describes with what has already run, and runs the difference.
+    It can be repeated at any time and continues after a crash.
     """

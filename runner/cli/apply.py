@@ -14,6 +14,7 @@ import click
 from runner.apply.apply import Applied, Apply
 from runner.apply.provenance import gather
 from runner.apply.selection import Choice
+from runner.cli.capacity import capacity_of, require_fit
 from runner.cli.console import say
 from runner.cli.display import Display
 from runner.cli.github import folded, on_github
@@ -21,18 +22,9 @@ from runner.cli.junit_option import junit_option, require_writable, write_junit
 from runner.cli.lock_options import frozen_option, require_as_locked, shard_of, shard_option
 from runner.cli.log_paths import where_logs_lie
 from runner.cli.main import EXIT_FAILED, EXIT_OK
-from runner.cli.options import (
-    Given,
-    capacity_of,
-    given,
-    load_sweep,
-    override,
-    require_fit,
-    select_option,
-    state_option,
-    sweep_argument,
-)
+from runner.cli.options import select_option, state_option, sweep_argument
 from runner.cli.outlets import HURRIED_SECONDS, Outlets, outlets
+from runner.cli.sweeps import PlannedSweep, load_sweep, override, plan_sweep
 from runner.errors import InvalidInput
 from runner.reporters.progress.output import supports_redraw
 from runner.reporters.progress.progress import Progress
@@ -91,7 +83,7 @@ def command(
     sweep = override(
         load_sweep(file), capacity=capacity, max_parallel=max_parallel, backend=backend, fail_fast=fail_fast
     )
-    this = given(sweep)
+    this = plan_sweep(sweep)
     require_detachable(this, detach)
     require_writable(junit)
     if frozen:
@@ -125,7 +117,7 @@ def command(
     return exit_code(applied)
 
 
-def jobs_elsewhere(this: Given, choice: Choice, state: State) -> int:
+def jobs_elsewhere(this: PlannedSweep, choice: Choice, state: State) -> int:
     """How many of the chosen sessions another backend than the one at hand has a job of, or may have."""
     kinds = ("local", this.sweep.backend.kind)
     ids = {attempt.session for attempt in state.journal.open_attempts() if attempt.backend not in kinds}
@@ -133,7 +125,7 @@ def jobs_elsewhere(this: Given, choice: Choice, state: State) -> int:
     return sum(1 for session in chosen if session.id in ids)
 
 
-def require_detachable(this: Given, detach: bool) -> None:
+def require_detachable(this: PlannedSweep, detach: bool) -> None:
     if detach and this.sweep.backend.kind == "local":
         hint = "`--backend` names one whose jobs run on by themselves"
         raise InvalidInput("jobs of backend `local` end with runner and cannot be detached", hint)
@@ -149,7 +141,7 @@ def tell_running(applied: Applied, backend: str, resume: str, cancel: str) -> No
 
 
 def execute(
-    this: Given,
+    this: PlannedSweep,
     state: Path | None,
     choice: Choice,
     outlets: Outlets,

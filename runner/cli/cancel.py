@@ -13,7 +13,9 @@ import click
 from runner.apply.recovery import HERE, end_leftovers, holders
 from runner.backends import BACKENDS
 from runner.cli.console import say
-from runner.cli.options import Given, as_applied, given_with_state, is_session, state_option
+from runner.cli.options import is_session, state_option
+from runner.cli.states import open_sweep, sweep_of_apply
+from runner.cli.sweeps import PlannedSweep
 from runner.errors import EnvironmentFailed, InvalidInput
 from runner.model import Outcome
 from runner.results.lookup import find
@@ -46,7 +48,7 @@ def command(arguments: tuple[str, ...], timeout: float, gone: bool, state: Path 
     """
     named = bool(arguments) and not is_session(arguments[0])
     file, sessions = (arguments[0], arguments[1:]) if named else ("sweep.yaml", arguments)
-    with given_with_state(file, state) as (this, opened):
+    with open_sweep(file, state) as (this, opened):
         if opened is None:
             if sessions:
                 raise InvalidInput("this sweep has no state: none of its sessions has run", "`runner apply` runs them")
@@ -55,7 +57,7 @@ def command(arguments: tuple[str, ...], timeout: float, gone: bool, state: Path 
         live = opened.holder is not None
         # What a live apply runs is what the file said when it began.
         last = opened.journal.last_apply() if live else None
-        known = (as_applied(last, this.sweep.folder) if last else None) or this
+        known = (sweep_of_apply(last, this.sweep.folder) if last else None) or this
         ids = [_find(session, known, opened) for session in dict.fromkeys(sessions)]
         before = _rows(opened, ids)
         if live:
@@ -67,7 +69,7 @@ def command(arguments: tuple[str, ...], timeout: float, gone: bool, state: Path 
             say(f"{session}: {_became(before[session], _rows(opened, [session])[session], opened)}")
 
 
-def _find(text: str, known: Given, state: State) -> str:
+def _find(text: str, known: PlannedSweep, state: State) -> str:
     """As everywhere, but for one that waits for its turn: nobody has written down that one yet."""
     if is_session(text) and "=" not in text and not state.journal.sessions_matching(text, live=False):
         waiting = [session.id for session in known.plan if session.id.startswith(text.lower())]
@@ -95,7 +97,7 @@ def _wait(state: State, ids: Sequence[str], timeout: float) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _settle_left_over(this: Given, directory: Path | None, ids: frozenset[str], lived: bool, gone: bool) -> None:
+def _settle_left_over(this: PlannedSweep, directory: Path | None, ids: frozenset[str], lived: bool, gone: bool) -> None:
     sweep = this.sweep
     with open_for_writing(sweep.folder, sweep.name, directory) as held:
         at: dict[str, Mapping[str, Any]] = {kind: {} for kind in sorted(holders(held) & set(BACKENDS))}

@@ -15,7 +15,7 @@ import runner
 from runner.backends import FINDINGS
 from runner.backends.base import Finding
 from runner.cli.console import machine_readable
-from runner.cli.options import load_sweep
+from runner.cli.sweeps import load_sweep
 from runner.config.sweep import Sweep
 from runner.errors import EnvironmentFailed, InvalidInput
 from runner.state import locate

@@ -13,7 +13,7 @@ from runner.apply.apply import Applied
 from runner.apply.selection import Choice
 from runner.cli.console import fault
 from runner.cli.display import Display
-from runner.cli.options import Given
+from runner.cli.sweeps import PlannedSweep
 from runner.model import Session
 from runner.reporters import github
 from runner.reporters.streams import Writer
@@ -61,7 +61,13 @@ def folded(err: Writer, title: str, environ: Mapping[str, str]) -> Iterator[Fold
 
 
 def on_github(
-    fold: Fold | None, look: Display, this: Given, choice: Choice, state: State, err: Writer, environ: Mapping[str, str]
+    fold: Fold | None,
+    look: Display,
+    this: PlannedSweep,
+    choice: Choice,
+    state: State,
+    err: Writer,
+    environ: Mapping[str, str],
 ) -> Display:
     """The watch that also tells GitHub, at the end: an annotation and a folded log for each cause, and the job's summary."""
     if fold is None:
@@ -92,7 +98,7 @@ def on_github(
 class _Told:
     """What the state says of the selected sessions once an apply has ended: the causes, an example of each, and counts."""
 
-    def __init__(self, this: Given, choice: Choice, state: State) -> None:
+    def __init__(self, this: PlannedSweep, choice: Choice, state: State) -> None:
         self._this, self._choice, self._state = this, choice, state
         counts: Counter[str] = Counter()
         failures = []

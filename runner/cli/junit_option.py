@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from runner.apply.selection import Choice
-from runner.cli.options import Given
+from runner.cli.sweeps import PlannedSweep
 from runner.errors import InvalidInput
 from runner.state import State
 
@@ -36,7 +36,7 @@ def require_writable(path: Path | None) -> None:
         raise InvalidInput(f"cannot write `{path}`", "it is a folder: name a file in it")
 
 
-def write_junit(path: Path, this: Given, choice: Choice, state: State | None) -> None:
+def write_junit(path: Path, this: PlannedSweep, choice: Choice, state: State | None) -> None:
     """The selected sessions as the state has them now."""
     from runner.reporters import junit  # what writes XML is slow to import
 

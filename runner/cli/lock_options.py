@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from runner.cli.console import say
-from runner.cli.options import Given
+from runner.cli.sweeps import PlannedSweep
 from runner.diagnostics import printable
 from runner.errors import InvalidInput
 from runner.model import Outcome, Session
@@ -40,12 +40,12 @@ def frozen_option(function: F) -> F:
     return click.option("--frozen", is_flag=True, help="Refuse if the plan differs from its lock.")(function)
 
 
-def lock_of(this: Given) -> Lock:
+def lock_of(this: PlannedSweep) -> Lock:
     """Where the lock of a sweep lies, whether there is one or not."""
     return Lock(this.sweep.folder / f"{component(this.sweep.name)}.lock.json")
 
 
-def shard_of(this: Given, text: str | None) -> Shard | None:
+def shard_of(this: PlannedSweep, text: str | None) -> Shard | None:
     """The shard that was asked for; decided by the file and its lock alone. Raises InvalidInput."""
     if text is None:
         return None
@@ -55,7 +55,7 @@ def shard_of(this: Given, text: str | None) -> Shard | None:
     return replace(shard, assigned=balance(lock.durations(), shard.of))
 
 
-def require_as_locked(this: Given) -> None:
+def require_as_locked(this: PlannedSweep) -> None:
     """Raise InvalidInput, and say what differs, unless the plan is as its lock has it."""
     lock = lock_of(this)
     found = difference(lock, this.plan)
@@ -64,7 +64,7 @@ def require_as_locked(this: Given) -> None:
         raise InvalidInput("\n".join(lines), "if it should, `runner plan --lock` takes it in; commit that")
 
 
-def write_lock(this: Given, state: State | None) -> None:
+def write_lock(this: PlannedSweep, state: State | None) -> None:
     """Write the lock and say what is new in it."""
     lock = lock_of(this)
     try:

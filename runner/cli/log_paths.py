@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from runner.cli.options import Given, as_applied
+from runner.cli.states import sweep_of_apply
+from runner.cli.sweeps import PlannedSweep
 from runner.plan.builds import build_key
 from runner.reporters.progress.progress import LogLocator
 from runner.reporters.progress.tracker import CauseCount
@@ -18,7 +19,7 @@ FAILED = "build failed"
 """How the reason of a session begins whose build failed."""
 
 
-def where_logs_lie(this: Given, state: State, arguments: str) -> LogLocator:
+def where_logs_lie(this: PlannedSweep, state: State, arguments: str) -> LogLocator:
     """`arguments` are the sweep and its state as `runner logs` is to have them."""
     recipe, backend = this.plan.recipe, this.sweep.backend.kind
     return LogLocator(
@@ -59,7 +60,7 @@ def build_log_of(state: State, attempt: AttemptRow, folder: Path) -> BuildLog | 
     if attempt.started is not None or not (attempt.reason or "").startswith(FAILED):
         return None
     applied = next((apply for apply in state.journal.applies() if apply.number == attempt.apply), None)
-    this = applied and as_applied(applied, folder)
+    this = applied and sweep_of_apply(applied, folder)
     session = this and next((session for session in this.plan if session.id == attempt.session), None)
     if not this or not session or session.build is None:
         return None

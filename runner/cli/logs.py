@@ -16,7 +16,8 @@ from runner.apply.attempts import placed
 from runner.backends import BACKENDS
 from runner.cli.console import say
 from runner.cli.log_paths import BuildLog, build_log_of
-from runner.cli.options import given_with_state, state_option
+from runner.cli.options import state_option
+from runner.cli.states import open_sweep
 from runner.config.sweep import Sweep
 from runner.errors import InvalidInput
 from runner.reporters.streams import copy_from
@@ -44,7 +45,7 @@ def command(arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int
     if len(arguments) > 2:
         raise InvalidInput("one session at a time", "write `runner logs sweep.yaml SESSION`")
     file, session = arguments if len(arguments) == 2 else ("sweep.yaml", arguments[0])
-    with given_with_state(file, state) as (this, opened):
+    with open_sweep(file, state) as (this, opened):
         session_id = find(session, this.plan, opened)
         last = opened.journal.row(session_id) if opened else None
         if opened is None or last is None:

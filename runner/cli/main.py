@@ -1,4 +1,4 @@
-"""The single error boundary: every failure becomes a message on stderr and a documented exit code."""
+"""The error boundary: every failure becomes a message on stderr and a documented exit code."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli.console import OutputLost, fault, install, say, silence
+from runner.cli.suggestions import option_hint, unexpected_argument
 from runner.errors import EnvironmentFailed, InvalidInput, RunnerError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def run(arguments: Sequence[str]) -> int:
     except OutputLost as error:
         silence(1)
         if error.errno == errno.EPIPE:
-            return EXIT_OK  # whoever read our output has seen enough
+            return EXIT_OK  # the reader closed the pipe on purpose
         say(f"error: cannot write the output: {fault(error)}")
         return EXIT_ENVIRONMENT
     except KeyboardInterrupt:
@@ -65,7 +66,7 @@ def _call(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
-        report(_in_our_words(error))
+        report(_as_problem(error))
         return EXIT_INVALID
     except click.Abort:
         raise KeyboardInterrupt from None
@@ -108,17 +109,20 @@ def annotate(source: Source, problems: Iterable[Problem]) -> None:
             say(line)
 
 
-def _in_our_words(error: click.ClickException) -> InvalidInput:
-    """What click says about the command line, in the style of our own messages."""
+def _as_problem(error: click.ClickException) -> InvalidInput:
+    """Return a usage error of click in the style of runner's own messages."""
     context = error.ctx if isinstance(error, click.UsageError) else None
-    hint = f"`{context.command_path} --help` shows what there is" if context else None
+    hint = f"`{context.command_path} --help` shows the available options" if context else None
     if isinstance(error, click.NoSuchOption):
-        near = min(error.possibilities or (), default=None)
-        return InvalidInput(f"unknown option `{error.option_name}`", f"did you mean `{near}`?" if near else hint)
+        return InvalidInput(f"unknown option `{error.option_name}`", option_hint(error.option_name, context) or hint)
     if isinstance(error, click.MissingParameter) and error.param is not None:
         name = error.param.make_metavar(context) if context else error.param.human_readable_name
-        return InvalidInput(f"missing {error.param.param_type_name} `{name.removesuffix('...')}`", hint)
+        required = name.removesuffix("...").rpartition("] ")[2]
+        return InvalidInput(f"missing {error.param.param_type_name} `{required}`", hint)
+    if isinstance(error, click.UsageError) and context and (extra := unexpected_argument(error, context)):
+        return extra
     message = re.sub(r"'([^']*)'", r"`\1`", error.format_message()).rstrip(".")
+    message = message.replace(" is not a valid integer range", " is not a whole number")
     return InvalidInput(message[:1].lower() + message[1:], hint)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from runner.cli.console import say
-from runner.cli.options import load_sweep, state_option
+from runner.cli.options import state_option
+from runner.cli.sweeps import load_sweep
 from runner.config.sweep import Sweep
 from runner.errors import Damaged, EnvironmentFailed, InvalidInput
 from runner.state import FOLDER, State, component, locate, open_at, open_for_writing

@@ -11,19 +11,12 @@ from typing import Any
 import click
 
 from runner.apply.selection import Choice, History, Planned
+from runner.cli.capacity import capacity_of, require_fit
 from runner.cli.console import machine_readable
 from runner.cli.lock_options import frozen_option, require_as_locked, shard_of, shard_option, write_lock
 from runner.cli.main import EXIT_PENDING
-from runner.cli.options import (
-    capacity_of,
-    given,
-    load_sweep,
-    override,
-    require_fit,
-    select_option,
-    state_option,
-    sweep_argument,
-)
+from runner.cli.options import select_option, state_option, sweep_argument
+from runner.cli.sweeps import load_sweep, override, plan_sweep
 from runner.errors import InvalidInput
 from runner.model import Session, Status
 from runner.state import open_for_reading
@@ -73,7 +66,7 @@ def command(
     """Show what `apply` would do, session by session, and why; nothing is started or written."""
     if form != "text":
         machine_readable()
-    this = given(override(load_sweep(file), capacity=capacity, max_parallel=max_parallel, backend=backend))
+    this = plan_sweep(override(load_sweep(file), capacity=capacity, max_parallel=max_parallel, backend=backend))
     selection = this.selection(select)
     if frozen:
         require_as_locked(this)

@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from runner.apply.recovery import HERE, end_leftovers, holders
-from runner.cli.options import Given, given, load_sweep, state_option, sweep_argument
+from runner.cli.options import state_option, sweep_argument
+from runner.cli.sweeps import PlannedSweep, load_sweep, plan_sweep
 from runner.errors import InvalidInput
 from runner.plan.builds import build_key
 from runner.state import Log, State, open_for_reading, open_for_writing
@@ -28,7 +29,7 @@ def command(file: str, orphans: bool, logs_older_than: str | None, yes: bool, st
 
     Without `--yes` nothing is removed.
     """
-    this = given(load_sweep(file))
+    this = plan_sweep(load_sweep(file))
     age = _age(logs_older_than) if logs_older_than else None
     with open_for_reading(this.sweep.folder, this.sweep.name, state) as found:
         if found is None:
@@ -65,7 +66,7 @@ class Unneeded:
         return ", ".join([*parts, format_memory(self.size)])
 
 
-def _find(this: Given, state: State, orphans: bool, age: float | None) -> Unneeded:
+def _find(this: PlannedSweep, state: State, orphans: bool, age: float | None) -> Unneeded:
     sessions, builds = _orphaned(this, state) if orphans or age is None else ([], [])
     orphaned = frozenset(sessions)
     logs = [
@@ -76,7 +77,7 @@ def _find(this: Given, state: State, orphans: bool, age: float | None) -> Unneed
     return Unneeded(sessions, logs, builds, size)
 
 
-def _orphaned(this: Given, state: State) -> tuple[list[str], list[str]]:
+def _orphaned(this: PlannedSweep, state: State) -> tuple[list[str], list[str]]:
     """The sessions and the builds that the plan does not have, without what runs, or may not be settled from here."""
     known, used = set(), set()
     for session in this.plan:

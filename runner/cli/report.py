@@ -13,7 +13,8 @@ import click
 import runner
 from runner.cli.console import fault, machine_readable, say
 from runner.cli.junit_option import require_writable
-from runner.cli.options import given_with_state, state_option, sweep_argument
+from runner.cli.options import state_option, sweep_argument
+from runner.cli.states import open_sweep
 from runner.errors import EnvironmentFailed
 from runner.reporters.html import bundle
 from runner.reporters.html.data import gather
@@ -33,7 +34,7 @@ def command(file: str, output: str, state: Path | None) -> None:
     if output != "-":
         require_writable(Path(output))
     script = bundle.script()
-    with given_with_state(file, state) as (this, opened):
+    with open_sweep(file, state) as (this, opened):
         material = gather(this.plan, opened, file, state, time.time(), runner.__version__)
     page = render(material, script)
     if output == "-":

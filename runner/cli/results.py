@@ -13,7 +13,8 @@ import click
 from runner.apply.selection import Choice
 from runner.cli.console import machine_readable
 from runner.cli.junit_option import junit_option, require_writable, write_junit
-from runner.cli.options import given, load_sweep, select_option, state_option, sweep_argument
+from runner.cli.options import select_option, state_option, sweep_argument
+from runner.cli.sweeps import load_sweep, plan_sweep
 from runner.diagnostics import nearest
 from runner.errors import InvalidInput
 from runner.results import tables
@@ -77,7 +78,7 @@ def command(
         raise InvalidInput("`--agg` aggregates nothing", "name what stays apart with `--group-by` or `--pivot`")
     if form in ("json", "csv"):
         machine_readable()
-    this = given(load_sweep(file))
+    this = plan_sweep(load_sweep(file))
     selection = this.selection(select)
     columns = Columns(this.sweep.space.names, this.sweep.repeat > 1, tuple(this.sweep.metrics))
     require_writable(junit)

@@ -14,7 +14,9 @@ import click
 
 from runner.cli.console import machine_readable
 from runner.cli.log_paths import log_command
-from runner.cli.options import Given, given_with_state, state_option, sweep_argument
+from runner.cli.options import state_option, sweep_argument
+from runner.cli.states import open_sweep
+from runner.cli.sweeps import PlannedSweep
 from runner.cli.watch import await_apply, follow
 from runner.errors import InvalidInput
 from runner.events import iso
@@ -44,7 +46,7 @@ SHOWN = 10
 def command(file: str, form: str, watch: bool, state: Path | None) -> None:
     """Show the number of sessions by status, what is running, and what failed and why."""
     arguments = shlex.join([file, *(["--state", str(state)] if state else [])])
-    with given_with_state(file, state) as (this, opened):
+    with open_sweep(file, state) as (this, opened):
         if form == "json":
             if watch:
                 raise InvalidInput(
@@ -59,11 +61,11 @@ def command(file: str, form: str, watch: bool, state: Path | None) -> None:
             _show(this, opened, watch, arguments)
             return
     await_apply(this.sweep, state)
-    with given_with_state(file, state) as (this, opened):  # the file may have been changed before it was applied
+    with open_sweep(file, state) as (this, opened):  # the file may have been changed before it was applied
         _show(this, opened, watch, arguments)
 
 
-def _show(this: Given, state: State | None, watch: bool, arguments: str) -> None:
+def _show(this: PlannedSweep, state: State | None, watch: bool, arguments: str) -> None:
     if watch and state is not None:
         follow(lambda: take_snapshot(this.plan, state, causes=False))
     seen = overview(this.plan, state) if state else _without_state(this)
@@ -72,11 +74,11 @@ def _show(this: Given, state: State | None, watch: bool, arguments: str) -> None
         click.echo(line)
 
 
-def _without_state(this: Given) -> Overview:
+def _without_state(this: PlannedSweep) -> Overview:
     return Overview(Counter({Status.NEW: this.plan.count}))
 
 
-def _gather(this: Given, state: State | None, seen: Overview) -> dict[str, Any]:
+def _gather(this: PlannedSweep, state: State | None, seen: Overview) -> dict[str, Any]:
     """The status as plain data, in the shape of `schemas/status.schema.json`."""
     holder = state.holder if state else None
     applies = [_apply(apply) for apply in state.journal.last_applies()] if state else []

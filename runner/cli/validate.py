@@ -10,7 +10,8 @@ import click
 
 from runner.cli.console import machine_readable, say
 from runner.cli.main import annotate
-from runner.cli.options import load_sweep, override, sweep_argument
+from runner.cli.options import sweep_argument
+from runner.cli.sweeps import load_sweep, override
 from runner.config.checks import check_fits
 from runner.config.shell_checks import check_shell_names
 from runner.config.sweep import Sweep

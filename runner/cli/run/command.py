@@ -20,11 +20,11 @@ from runner.cli.apply import execute, exit_code, require_detachable, tell_runnin
 from runner.cli.console import fault, say
 from runner.cli.display import Display
 from runner.cli.log_paths import where_logs_lie
-from runner.cli.options import Given, given, override, show_warnings
 from runner.cli.outlets import Outlets, outlets
 from runner.cli.run import recovery
 from runner.cli.run.backend_flags import BACKEND_OPTIONS, backend_flags, unsupported_flags
 from runner.cli.run.flags import Flags, to_document, to_yaml
+from runner.cli.sweeps import PlannedSweep, override, plan_sweep, show_warnings
 from runner.config.load import load
 from runner.diagnostics import Source
 from runner.errors import EnvironmentFailed, InvalidInput
@@ -76,7 +76,7 @@ def command(arguments: tuple[str, ...], name: str | None, quiet: bool, print_swe
     sweep = load(Source("<command line>", text), Path.cwd())
     if not quiet:
         show_warnings(sweep)
-    this = given(override(sweep))
+    this = plan_sweep(override(sweep))
     require_detachable(this, options["detach"])
     run = Run(this, text, _create(runs_folder()) / (name or f"run-{secrets.token_hex(6)}"), quiet, options["stats"])
     if not quiet:
@@ -91,7 +91,7 @@ def command(arguments: tuple[str, ...], name: str | None, quiet: bool, print_swe
 class Run:
     """One `runner run`: what it shows while it runs, and what it keeps in its folder."""
 
-    this: Given
+    this: PlannedSweep
     text: str
     """The sweep file that the flags amount to."""
     folder: Path

@@ -10,7 +10,8 @@ import pytest
 
 from runner.backends.base import Rejected
 from runner.backends.slurm.options import arguments, job_environment, parse_options
-from runner.cli.options import capacity_of, override
+from runner.cli.capacity import capacity_of
+from runner.cli.sweeps import override
 from runner.model import Resources
 from tests.conftest import LoadText
 from tests.fake_slurm import make_attempt

@@ -1,0 +1,124 @@
+"""From a sweep file and the options of the command line to a sweep with its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from runner.backends import BACKENDS, ENFORCES_MAX_PARALLEL, PROBLEMS
+from runner.cli.console import say
+from runner.config.fields import BackendChoice, amount
+from runner.config.load import load
+from runner.config.loader import KNOWN_RESOURCES
+from runner.config.sweep import Sweep
+from runner.config.yaml import read
+from runner.diagnostics import InvalidSweep, Problem, nearest, render
+from runner.errors import InvalidInput
+from runner.model import Amount, Stop, Value
+from runner.plan.plan import Plan, parse_selection
+from runner.scalars import equal
+from runner.units import UnitError
+
+
+@dataclass(frozen=True)
+class PlannedSweep:
+    """A sweep file that was loaded, with its plan."""
+
+    sweep: Sweep
+    plan: Plan
+
+    def selection(self, texts: Iterable[str]) -> dict[str, Value] | None:
+        """Return the condition of the `--select` options, None if there are none. Raises InvalidInput."""
+        condition: dict[str, Value] = {}
+        for text in texts:
+            for part in text.split(","):
+                for name, value in parse_selection(part, self.sweep.space.names).items():
+                    known = condition.setdefault(name, value)
+                    if not equal(known, value):
+                        raise InvalidInput(
+                            f"no session has both `{name}={known.text}` and `{name}={value.text}`",
+                            "a session is selected if it has all of the values; select one value at a time",
+                        )
+        return condition or None
+
+
+def load_sweep(file: str) -> Sweep:
+    """Read and check a sweep file, and show its warnings. Raises InvalidSweep with all of its problems."""
+    source = read(file)
+    sweep = load(source, Path(file).absolute().parent if file != "-" else Path.cwd())
+    show_warnings(sweep)
+    return sweep
+
+
+def show_warnings(sweep: Sweep) -> None:
+    if sweep.warnings:
+        say(render(sweep.source, sweep.warnings) + "\n")
+
+
+def plan_sweep(sweep: Sweep) -> PlannedSweep:
+    return PlannedSweep(sweep, Plan.of(sweep))
+
+
+def override(
+    sweep: Sweep,
+    *,
+    capacity: str | None = None,
+    max_parallel: int | None = None,
+    backend: str | None = None,
+    fail_fast: bool = False,
+) -> Sweep:
+    """Return the sweep with the options of the command line in place of the keys of the file."""
+    if capacity is not None:
+        sweep = replace(sweep, capacity={**sweep.capacity, **parse_capacity(capacity)})
+    if max_parallel is not None:
+        sweep = replace(sweep, max_parallel=max_parallel)
+    if backend is not None and backend != sweep.backend.kind:
+        sweep = replace(sweep, backend=BackendChoice(backend, {}))
+    if fail_fast:
+        sweep = replace(sweep, policy=replace(sweep.policy, stop=Stop(failures=1)))
+    check_choice(sweep)
+    return _delegate_max_parallel(sweep)
+
+
+def _delegate_max_parallel(sweep: Sweep) -> Sweep:
+    """Hand `max_parallel` to a backend that enforces it, unless the executor has to choose by `capacity` or `stop` too."""
+    limit, choice = sweep.max_parallel, sweep.backend
+    if limit is None or choice.kind not in ENFORCES_MAX_PARALLEL or sweep.capacity or sweep.policy.stop is not None:
+        return sweep
+    return replace(sweep, max_parallel=None, backend=replace(choice, options={**choice.options, "max_parallel": limit}))
+
+
+def parse_capacity(text: str) -> dict[str, Amount]:
+    """`cpu=8,mem=16g`. Raises InvalidInput."""
+    found: dict[str, Amount] = {}
+    for part in text.split(","):
+        name, equals, value = (word.strip() for word in part.partition("="))
+        if not equals or not name or not value:
+            fault = (
+                f"`{part}` in `--capacity` is not `RESOURCE=AMOUNT`" if part.strip() else "`--capacity` lacks an amount"
+            )
+            raise InvalidInput(fault, "write `--capacity cpu=8,mem=16g`")
+        if name in found:
+            raise InvalidInput(f"`--capacity` names `{name}` twice")
+        if (near := nearest(name, KNOWN_RESOURCES)) and near != name:
+            raise InvalidInput(f"unknown resource `{name}` in `--capacity`", f"did you mean `{near}`?")
+        try:
+            found[name] = amount(name, Value(value, value))
+        except UnitError as error:
+            raise InvalidInput(f"`{name}` in `--capacity`: {error.message}", error.hint) from error
+    return found
+
+
+def check_choice(sweep: Sweep) -> None:
+    """Raise InvalidSweep or InvalidInput for an unknown backend, or for a sweep that the backend cannot run."""
+    choice = sweep.backend
+    if choice.kind not in BACKENDS:
+        near = nearest(choice.kind, BACKENDS)
+        hint = f"did you mean `{near}`?" if near else f"choose from {', '.join(f'`{name}`' for name in BACKENDS)}"
+        message = f"unknown backend `{choice.kind}`"
+        if choice.span is None:
+            raise InvalidInput(message, hint)
+        raise InvalidSweep(sweep.source, [Problem(message, choice.span, hint)])
+    if choice.kind in PROBLEMS and (problems := list(PROBLEMS[choice.kind](sweep))):
+        raise InvalidSweep(sweep.source, problems)

@@ -1,0 +1,1 @@
+"""Guides in Markdown, shown by `runner help`."""

@@ -1,0 +1,64 @@
+"""What the quick commands import: by module, since a busy machine cannot change that."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.paths import ROOT
+
+PROGRAM = """\
+import json, sys
+from runner.__main__ import main
+try:
+    main()
+except SystemExit:
+    pass
+print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+BOUNDARY = {
+    "runner",
+    "runner.__main__",
+    "runner.cli",
+    "runner.cli.console",
+    "runner.cli.main",
+    "runner.cli.suggestions",
+}
+ERRORS = {"runner.errors"}
+SLOW = {"sqlite3", "trio", "rich", "httpx", "jsonschema", "yaml", "asyncio", "ssl"}
+
+
+def imported(*arguments: str) -> set[str]:
+    """The modules that `runner` with these arguments has imported when it ends."""
+    command = [sys.executable, "-c", PROGRAM, *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    modules: list[str] = json.loads(done.stderr.splitlines()[-1])
+    return set(modules)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]], ids=" ".join)
+def test_help_and_version_import_the_boundary_alone(arguments: list[str]) -> None:
+    modules = imported(*arguments)
+    assert {name for name in modules if name.partition(".")[0] == "runner"} == BOUNDARY | ERRORS
+    assert not modules & SLOW
+
+
+@pytest.mark.parametrize("arguments", [["aply"], ["validate", "--nonsense"]], ids=" ".join)
+def test_a_usage_error_imports_no_library_but_click(arguments: list[str]) -> None:
+    modules = imported(*arguments)
+    assert not modules & (SLOW - {"yaml"})
+    assert not {
+        name for name in modules if name.startswith(("runner.state", "runner.apply", "runner.executor.executor"))
+    }
+
+
+def test_validate_imports_neither_journal_nor_event_loop() -> None:
+    modules = imported("validate", "sweeps/hello.yaml")
+    assert not modules & (SLOW - {"yaml", "jsonschema"})
+    packages = {".".join(name.split(".")[:2]) for name in modules if name.startswith("runner.")}
+    assert not packages & {"runner.state", "runner.apply"}
+    backends = {name for name in modules if name.startswith("runner.backends")}
+    assert backends == {"runner.backends", "runner.backends.base"}
