@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runner.backends.backendai.validation import is_time, problems
-from runner.cli.options import override
+from runner.cli.sweeps import override
 from runner.config.fields import BackendChoice
 from tests.conftest import LoadText
 
