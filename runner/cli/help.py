@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import resources
 
 import click
@@ -29,7 +30,7 @@ def command(topic: str | None) -> None:
         near = did_you_mean(topic, guides)
         raise InvalidInput(f"no guide about `{topic}`", near or "`runner help` lists the guides")
     text = guides[topic].read_text(encoding="utf-8")
-    if click.get_text_stream("stdout").isatty():
+    if sys.stdout.isatty():
         click.echo_via_pager(text)
     else:
         click.echo(text, nl=False)

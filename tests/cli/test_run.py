@@ -27,13 +27,15 @@ SCALARS = (
     st.dictionaries(TEXTS.filter(lambda text: text), TEXTS, min_size=1, max_size=3),
     st.lists(TEXTS, min_size=1, max_size=4),
 )
-def test_the_yaml_reads_back_as_exactly_the_data(top: dict[str, Any], inner: dict[str, str], listed: list[str]) -> None:
+def test_printed_sweep_reads_back_as_the_same_data(
+    top: dict[str, Any], inner: dict[str, str], listed: list[str]
+) -> None:
     """Whatever people pass on the command line, the file that is made of it says that and nothing else."""
     document = {**top, "env": inner, "files": listed}
     node, problems = parse(Source("<test>", to_yaml(document)))
     readable = all(char.isprintable() or char in "\t\n" for text in map(str, [*top.values(), *listed]) for char in text)
     if readable and all(char.isprintable() for pair in inner.items() for text in pair for char in text):
-        assert not problems
+        assert not [problem for problem in problems if problem.severity == "error"]
         assert node is not None
         assert plain(node) == document
 
