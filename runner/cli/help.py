@@ -17,7 +17,7 @@ def command(topic: str | None) -> None:
     """Show the guide about TOPIC, or the list of guides. In a terminal it opens in a pager."""
     guides = {
         file.name.removesuffix(".md"): file
-        for file in sorted(resources.files("runner.guides").iterdir(), key=lambda file: file.name)
+        for file in sorted(resources.files("runner").joinpath("guides").iterdir(), key=lambda file: file.name)
         if file.name.endswith(".md")
     }
     if topic is None:

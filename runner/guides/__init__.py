@@ -1,1 +1,0 @@
-"""Guides in Markdown, shown by `runner help`."""
