@@ -1,8 +1,8 @@
-"""`true`, many times, on the Slurm that runs here: `python -m tests.benchmarks.slurm [SESSIONS [ROUNDS [CONTENDER…]]]`.
+"""Many sessions of `true` on a Slurm cluster: `python -m tests.benchmarks.slurm [SESSIONS [ROUNDS [CONTENDER…]]]`.
 
-One hand-written array whose tasks leave records, submitit's `map_array` (if it is installed), runner, and runner with
-`pack: 50` take turns. Prints each one's median time from its first `sbatch` until it is through with the last record, that with
-its own start, and its `sbatch` calls.
+Contenders take turns: a hand-written array whose tasks write a file with their exit code, submitit's `map_array` if it is
+installed, runner, and runner with `pack: 50`. Prints for each the median time from its first `sbatch` to its end, the median
+with its start-up, and its number of `sbatch` calls.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def by_runner(pack: int) -> Callable[[Path, int, dict[str, str]], None]:
 
 
 def counting(folder: Path, environ: dict[str, str]) -> dict[str, str]:
-    """An environment in which each call of `sbatch` is counted, in the file `calls`; `begun` is as old as the first."""
+    """An environment in which each `sbatch` adds a line to the file `calls`, and the first one creates the folder `begun`."""
     (folder / "bin").mkdir()
     script = folder / "bin" / "sbatch"
     script.write_text(
@@ -97,7 +97,7 @@ def main() -> None:
                 whole[name].append(end - begin)
                 print(f"{name}: {seconds[name][-1]:.1f} s", file=sys.stderr)
                 calls[name] = len((folder / "calls").read_text())
-            # What has ended, too: the more Slurm remembers, the slower it is for whoever comes next.
+            # Wait until Slurm has forgotten the ended jobs, too: they slow down the next contender.
             while cluster.call("squeue", "-h", "-t", "all").strip():
                 time.sleep(0.5)
     print(f"| {sessions:,} × `true` | seconds, median of {rounds} | with its start | `sbatch` calls |")

@@ -1,4 +1,4 @@
-"""Submission of an array: exactly once, whatever happens to `sbatch` or to this process."""
+"""Submission of an array: exactly once, also if `sbatch` or this process fails on the way."""
 
 from __future__ import annotations
 
