@@ -122,6 +122,23 @@ def test_second_array_waits_until_the_first_has_room(tmp_path: Path) -> None:
     assert "--dependency" not in first + second
 
 
+def test_job_of_an_earlier_runner_is_adopted_by_its_name(tmp_path: Path) -> None:
+    """Also if that runner died before it knew the array's id: Slurm is asked for the array's unique name."""
+    jobs = tmp_path / "jobs"
+    attempt = make_attempt("x", tmp_path)
+    array = Spool(jobs).create([attempt], 1, "")
+    environ = fake_commands(
+        tmp_path, sbatch=COUNTING_SBATCH, squeue=f'case "$*" in *{array.name}*ArrayJobID:20*) echo 5 ;; esac'
+    )
+
+    async def main() -> str:
+        async with SlurmBackend({}, environ, jobs) as backend:
+            return await backend.submit(attempt)
+
+    assert trio.run(main) == "5_0"
+    assert calls(tmp_path, "sbatch") == []
+
+
 @pytest.mark.parametrize(("state", "waits"), [(None, False), ("RUNNING", True), ("FAILED", False)])
 def test_arrays_of_an_earlier_runner_count_only_while_alive(tmp_path: Path, state: str | None, waits: bool) -> None:
     """An array without records that Slurm has forgotten does not hold back the next one."""
@@ -163,10 +180,12 @@ def test_adopted_array_gets_the_limit_of_this_runner(tmp_path: Path) -> None:
     async def main() -> None:
         async with SlurmBackend({"max_parallel": 2}, environ, jobs) as backend:
             await backend.live_jobs("0123456789ab-")
-            for attempt in attempts:
-                await backend.submit(attempt)
+            with trio.fail_after(HANG):
+                ids = [await backend.submit(attempt) for attempt in attempts]
+            assert ids == ["5_0", "5_1"]
 
     trio.run(main)
+    assert calls(tmp_path, "sbatch") == []
     assert calls(tmp_path, "scontrol") == ["update JobId=5 ArrayTaskThrottle=2"]
 
 

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -57,7 +56,7 @@ class RunningTask:
     def pid(self) -> int:
         """The pid of the process that handles signals: the shell, or the interpreter that it has started."""
         pid = self.process.pid
-        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text()) if self._below else pid
+        return int(children(pid)) if self._below else pid
 
     def send(self, number: signal.Signals, took_effect: Callable[[], object]) -> None:
         """Repeat a signal until it has an effect, as runner does: bash loses one that comes at the moment it begins to wait."""
@@ -96,9 +95,24 @@ def state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
-def handled(pid: int, number: int) -> bool:
-    """Whether a process has handled all such signals, and waits again."""
-    return taken(pid, number) and state(pid) == "S"
+def children(pid: int) -> str:
+    """The pids of its children."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text()
+
+
+def send_and_wait(task: RunningTask, number: int) -> None:
+    """Send a signal, and return once it has been handled: all processes wait again, with the children that they had before."""
+    pids = {task.process.pid, task.pid}
+    before = [children(pid) for pid in pids]
+    task.process.send_signal(number)
+
+    def handled() -> bool:
+        assert task.process.poll() is None, "the signal has ended the program"
+        return all(taken(pid, number) and state(pid) == "S" for pid in pids) and before == [
+            children(pid) for pid in pids
+        ]
+
+    wait_for(handled)
 
 
 @pytest.mark.parametrize("task_runner", RUNNERS.values(), ids=RUNNERS)
@@ -186,9 +200,7 @@ class TestTask:
         wait_for(lambda: log.exists() and "ready" in log.read_text())
         task.array.mark(1)
         for number in (signal.SIGUSR1, signal.SIGUSR2):
-            task.process.send_signal(number)
-            # If it were passed on, it would end the program.
-            wait_for(partial(handled, task.pid, number))
+            send_and_wait(task, number)  # if it were passed on, it would end the program
         (tmp_path / "go").touch()
         first, second = task.end()
         assert (first.why, first.code) == ("", 0)
@@ -203,8 +215,7 @@ class TestTask:
         wait_for(lambda: log.exists() and "ready" in log.read_text())
         task.array.mark(0)
         for number in (signal.SIGUSR1, signal.SIGUSR2):
-            task.process.send_signal(number)
-            wait_for(partial(handled, task.pid, number))
+            send_and_wait(task, number)
         (tmp_path / "go").touch()
         assert [(record.why, record.code) for record in task.end()] == [("", 3), ("", 0)]
 
