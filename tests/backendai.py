@@ -14,13 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.processes import wait_for
+from tests.processes import HANG, wait_for
+from tests.runner_folder import RunnerFolder
 
 SCRIPTS = Path(__file__).parent / "clusters" / "backendai"
 FOLDER = Path(os.environ.get("RUNNER_CLUSTER_DIR", "/tmp/runner-backendai"))
-
-TIMEOUT = 300.0
-"""Seconds after which a process or a condition counts as hung, on a machine under any load."""
 
 
 @dataclass(frozen=True)
@@ -147,17 +145,16 @@ class Cluster:
 
     def _call(self, *command: str, environ: Mapping[str, str] | None = None) -> str:
         environ = {**os.environ, "DOCKER_HOST": self.values["DOCKER_HOST"]} if environ is None else environ
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False, env=environ)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=False, env=environ)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
 
 @dataclass(frozen=True)
-class SweepFolder:
+class SweepFolder(RunnerFolder):
     """A folder with a sweep for the cluster. Its sessions have a tag of their own."""
 
     cluster: Cluster
-    path: Path
     tag: str
 
     def write(self, text: str, **options: Any) -> None:
@@ -179,49 +176,18 @@ class SweepFolder:
             if job.status not in ("TERMINATING", "TERMINATED", "CANCELLED"):
                 self.cluster.destroy(job)
 
-    def run(self, *arguments: str, user: str = "user", **environ: str) -> subprocess.CompletedProcess[str]:
-        """Run `runner` in the folder to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "runner", *arguments],
-            cwd=self.path,
-            env=self._environ(user, environ),
-            capture_output=True,
-            text=True,
-            timeout=2 * TIMEOUT,
-            check=False,
-        )
-
-    def start(self, *arguments: str, user: str = "user", **environ: str) -> subprocess.Popen[str]:
-        """Start `runner` in the folder."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "runner", *arguments],
-            cwd=self.path,
-            env=self._environ(user, environ),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
     def shell(self, command: str) -> subprocess.CompletedProcess[str]:
         """Run a command that was printed for a user to type, in another folder."""
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         return subprocess.run(
             ["sh", "-c", command],
             cwd="/",
-            env=self._environ("user", {"PATH": path}),
+            env=self.environment(PATH=path),
             capture_output=True,
             text=True,
-            timeout=2 * TIMEOUT,
+            timeout=2 * HANG,
             check=False,
         )
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return the rows of `runner results`."""
-        return list(json.loads(self.run("results", "--format", "json").stdout))
-
-    def by(self, variable: str) -> dict[str, dict[str, Any]]:
-        """Return the rows by the value of a variable."""
-        return {str(row["params"][variable]): row for row in self.rows()}
 
     def jobs(self) -> list[SessionRow]:
         return self.cluster.jobs(self.tag)
@@ -237,8 +203,8 @@ class SweepFolder:
         wait_slowly(enough)
         return found
 
-    def _environ(self, user: str, more: Mapping[str, str]) -> dict[str, str]:
-        return {**self.cluster.environ(user), "XDG_STATE_HOME": str(self.path / "xdg"), **more}
+    def environment(self, user: str = "user", **variables: str) -> dict[str, str]:
+        return {**self.cluster.environ(user), "XDG_STATE_HOME": str(self.path / "xdg"), **variables}
 
 
 def wait_slowly(condition: Any) -> None:
@@ -248,7 +214,7 @@ def wait_slowly(condition: Any) -> None:
         time.sleep(0.2)
         return bool(condition())
 
-    wait_for(paused, TIMEOUT)
+    wait_for(paused, HANG)
 
 
 def max_concurrent(jobs: Iterable[SessionRow], since: str = "PENDING") -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.processes import HANG, wait_for
+from tests.runner_folder import RunnerFolder
 
 SCRIPTS = Path(__file__).parent / "clusters" / "slurm"
 FOLDER = Path(os.environ.get("RUNNER_SLURM_DIR", "/tmp/runner-slurm"))
@@ -81,16 +81,15 @@ class SlurmCluster:
 
 
 @dataclass(frozen=True)
-class SlurmBench:
+class SlurmFolder(RunnerFolder):
     """A folder with a sweep for the cluster."""
 
     cluster: SlurmCluster
-    folder: Path
 
     def write(self, text: str, **options: Any) -> None:
         """Write the sweep file: `text`, and the backend with these options."""
         backend = json.dumps({"kind": "slurm", **options})
-        (self.folder / "sweep.yaml").write_text(f"backend: {backend}\n{text}")
+        (self.path / "sweep.yaml").write_text(f"backend: {backend}\n{text}")
 
     def __enter__(self) -> Self:
         return self
@@ -99,46 +98,18 @@ class SlurmBench:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Cancel the jobs that a failed test has left."""
-        for folder in self.folder.glob(".runner/*/jobs/slurm/*"):
+        for folder in self.path.glob(".runner/*/jobs/slurm/*"):
             subprocess.run(["scancel", "-n", folder.name], env=self.cluster.environ, timeout=HANG, check=False)
 
-    def run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Run `runner` in the folder to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "runner", *arguments],
-            cwd=self.folder,
-            env={**self.cluster.environ, **environ},
-            capture_output=True,
-            text=True,
-            timeout=2 * HANG,
-            check=False,
-        )
-
-    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
-        """Start `runner` in the folder."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "runner", *arguments],
-            cwd=self.folder,
-            env={**self.cluster.environ, **environ},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def rows(self) -> list[dict[str, Any]]:
-        """The sessions, as `runner results --format json` lists them."""
-        return list(json.loads(self.run("results", "--format", "json").stdout))
-
-    def by(self, variable: str) -> dict[str, dict[str, Any]]:
-        """The rows by the value of a variable."""
-        return {str(row["params"][variable]): row for row in self.rows()}
+    def environment(self, **variables: str) -> dict[str, str]:
+        return {**self.cluster.environ, **variables}
 
     def wait_for_files(self, pattern: str, count: int = 1) -> list[Path]:
         """Return once `count` files in the folder match."""
         found: list[Path] = []
 
         def there() -> bool:
-            found[:] = sorted(self.folder.glob(pattern))
+            found[:] = sorted(self.path.glob(pattern))
             return len(found) >= count
 
         wait_for(there, HANG)

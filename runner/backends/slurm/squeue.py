@@ -136,7 +136,7 @@ async def queued(controller: Controller, names: Iterable[str]) -> dict[str, dict
 
 
 async def accounted(controller: Controller, arrays: Iterable[str]) -> dict[TaskId, TaskRow]:
-    """The tasks of arrays with these ids, as accounting has stored them. Raises CommandRefused on a cluster without accounting."""
+    """The tasks of arrays with these ids, as accounting has them. Raises CommandRefused on a cluster without accounting."""
     command = ("sacct", "-X", "-n", "-P", "-j", ",".join(arrays), "-o", "JobID,State,ExitCode,NodeList,Start")
     text = await controller.call(*command, seconds=120, variables=_UNIX_TIMES)
     found: dict[TaskId, TaskRow] = {}

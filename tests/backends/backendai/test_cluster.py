@@ -17,9 +17,9 @@ import pytest
 import trio
 
 from runner.backends.backendai.backend import BackendAI
-from tests.backendai import TIMEOUT, Cluster, SweepFolder, max_concurrent, wait_slowly
+from tests.backendai import Cluster, SweepFolder, max_concurrent, wait_slowly
 from tests.contract import Contract, Site, unique
-from tests.processes import wait_for
+from tests.processes import HANG, wait_for
 from tests.proxy import Exchange, Proxy, pass_through
 
 pytestmark = pytest.mark.backendai
@@ -34,19 +34,19 @@ class TestContract(Contract):
             image=cluster.image,
             resources={"cpu": 1, "mem": 256 << 20},
             many=8,
-            patience=TIMEOUT,
+            patience=HANG,
         )
 
 
 @pytest.fixture
 def folder(tmp_path: Path, cluster: Cluster) -> Iterator[SweepFolder]:
-    with SweepFolder(cluster, tmp_path, unique("t", tmp_path)) as folder:
+    with SweepFolder(tmp_path, cluster, unique("t", tmp_path)) as folder:
         yield folder
 
 
 @pytest.fixture
 def lone_folder(tmp_path: Path, lone_cluster: Cluster) -> Iterator[SweepFolder]:
-    with SweepFolder(lone_cluster, tmp_path, unique("t", tmp_path)) as folder:
+    with SweepFolder(tmp_path, lone_cluster, unique("t", tmp_path)) as folder:
         yield folder
 
 
@@ -87,7 +87,7 @@ def test_outcome_exit_code_and_reason_of_each_ending(folder: SweepFolder) -> Non
     for name, end in (("killed", folder.cluster.kill), ("destroyed", folder.cluster.destroy)):
         wait_slowly(lambda: [job for job in folder.jobs() if session[name] in job.name and job.status == "RUNNING"])  # noqa: B023
         end(next(job for job in folder.jobs() if session[name] in job.name))
-    _, errors = runner.communicate(timeout=TIMEOUT)
+    _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 1, errors
     rows = folder.by("case")
     for name, (_, _, _, (status, code, reason)) in cases.items():
@@ -129,7 +129,7 @@ def test_job_without_capacity_waits_until_it_is_cancelled(folder: SweepFolder) -
     assert waiting["started"] is None
     assert waiting["waiting"]
     folder.run("cancel")
-    _, errors = runner.communicate(timeout=TIMEOUT)
+    _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 1, errors
     assert [job.status for job in folder.jobs()] == ["CANCELLED"]
     assert [row["status"] for row in folder.rows()] == ["cancelled"]
@@ -221,8 +221,8 @@ def test_logs_follow_a_running_job(folder: SweepFolder) -> None:
     assert runner.poll() is None
     folder.cluster.run_in(job, "touch /tmp/go")
     assert follower.stdout.readline() == "late\n"
-    follower.communicate(timeout=TIMEOUT)
-    _, errors = runner.communicate(timeout=TIMEOUT)
+    follower.communicate(timeout=HANG)
+    _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 0, errors
 
 
@@ -274,7 +274,7 @@ def test_jobs_beyond_the_quota_wait_and_say_why(folder: SweepFolder) -> None:
         return bool(reasons) or runner.poll() is not None
 
     wait_slowly(waited)
-    _, errors = runner.communicate(timeout=2 * TIMEOUT)
+    _, errors = runner.communicate(timeout=2 * HANG)
     assert runner.returncode == 0, errors
     assert any("concurrent sessions" in reason or "quota" in reason for reason in reasons), reasons
     assert [row["attempts"] for row in folder.rows()] == [1] * 6
@@ -333,21 +333,21 @@ def test_jobs_are_adopted_after_runner_was_killed(folder: SweepFolder) -> None:
 
     with Proxy(folder.cluster.endpoint, handle) as proxy:
         victims.append(folder.start("apply", BACKEND_ENDPOINT=proxy.url))
-        assert victims[0].wait(TIMEOUT) == -signal.SIGKILL
+        assert victims[0].wait(HANG) == -signal.SIGKILL
         assert len(folder.jobs()) == 2
         victims.append(folder.start("apply", BACKEND_ENDPOINT=proxy.url))
         jobs = folder.wait_for_jobs("RUNNING", 2)
         wait_slowly(lambda: [row["status"] for row in folder.rows()] == ["running"] * 2)
         victims[1].kill()
-        victims[1].wait(TIMEOUT)
+        victims[1].wait(HANG)
         assert [row["status"] for row in folder.rows()] == ["running"] * 2
         for job in jobs:
             folder.cluster.run_in(job, "touch /tmp/go")
         folder.wait_for_jobs("TERMINATED", 2)
         victims.append(folder.start("apply", BACKEND_ENDPOINT=proxy.url))
-        assert victims[2].wait(TIMEOUT) == -signal.SIGKILL
+        assert victims[2].wait(HANG) == -signal.SIGKILL
         victims.append(folder.start("apply", BACKEND_ENDPOINT=proxy.url))
-        _, errors = victims[3].communicate(timeout=TIMEOUT)
+        _, errors = victims[3].communicate(timeout=HANG)
     for victim in victims:
         victim.communicate()
     assert victims[3].returncode == 0, errors
@@ -414,7 +414,7 @@ def test_killed_or_detached_run_is_resumed_by_the_printed_command(folder: SweepF
 
 def test_ctrl_c_ends_the_jobs_of_its_state_only(folder: SweepFolder) -> None:
     """Running and queued ones; a job of another state with the same tag continues."""
-    other = SweepFolder(folder.cluster, folder.path / "other", folder.tag)
+    other = SweepFolder(folder.path / "other", folder.cluster, folder.tag)
     other.path.mkdir()
     other.write("exec: [sleep, '1003']\n")
     assert other.run("apply", "--detach").returncode == 0
@@ -426,7 +426,7 @@ def test_ctrl_c_ends_the_jobs_of_its_state_only(folder: SweepFolder) -> None:
     folder.wait_for_jobs("RUNNING", 2)
     folder.wait_for_jobs("PENDING", 1)
     runner.send_signal(signal.SIGINT)
-    _, errors = runner.communicate(timeout=TIMEOUT)
+    _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 130, errors
     assert [row["status"] for row in folder.rows()] == ["cancelled", "cancelled"]
     mine = {row["job"] for row in folder.rows()}
@@ -452,7 +452,7 @@ def test_manager_that_is_killed_and_restarted_loses_nothing(lone_folder: SweepFo
         wait_for(lambda: time.monotonic() > since + 20)
     finally:
         folder.cluster.start_manager()
-    output, errors = runner.communicate(timeout=2 * TIMEOUT)
+    output, errors = runner.communicate(timeout=2 * HANG)
     assert runner.returncode == 0, errors
     assert [row["status"] for row in folder.rows()] == ["succeeded"] * 6
     assert [Path(row["stdout"]).read_text() for row in folder.rows()] == [f"{x}\n" for x in range(6)]
@@ -513,7 +513,7 @@ def test_ctrl_c_without_an_answer_leaves_jobs_to_be_adopted(folder: SweepFolder)
         [job] = folder.wait_for_jobs("RUNNING")
         silent = True
         runner.send_signal(signal.SIGINT)
-        _, errors = runner.communicate(timeout=TIMEOUT)
+        _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 130, errors
     assert "1 job may still run at backend.ai, which has not confirmed the end" in errors
     folder.cluster.run_in(job, "touch /tmp/go")

@@ -20,7 +20,7 @@ import pytest
 from runner.backends.slurm.backend import SlurmBackend
 from tests.contract import Contract, Site
 from tests.processes import HANG, wait_for, with_environment
-from tests.slurm import SlurmBench, SlurmCluster
+from tests.slurm import SlurmCluster, SlurmFolder
 
 pytestmark = pytest.mark.slurm
 
@@ -47,25 +47,25 @@ class TestContractOfPacksWithoutPython(Contract):
 
 
 @pytest.fixture
-def bench(tmp_path: Path, slurm: SlurmCluster) -> Iterator[SlurmBench]:
-    with SlurmBench(slurm, tmp_path) as bench:
-        yield bench
+def folder(tmp_path: Path, slurm: SlurmCluster) -> Iterator[SlurmFolder]:
+    with SlurmFolder(tmp_path, slurm) as folder:
+        yield folder
 
 
 @pytest.fixture
-def lone_bench(tmp_path: Path, lone_slurm: SlurmCluster) -> Iterator[SlurmBench]:
-    with SlurmBench(lone_slurm, tmp_path) as bench:
-        yield bench
+def lone_folder(tmp_path: Path, lone_slurm: SlurmCluster) -> Iterator[SlurmFolder]:
+    with SlurmFolder(tmp_path, lone_slurm) as folder:
+        yield folder
 
 
-def names(bench: SlurmBench) -> list[str]:
+def names(folder: SlurmFolder) -> list[str]:
     """The names at Slurm of the arrays that the state has now."""
-    return sorted(folder.name for folder in bench.folder.glob(".runner/*/jobs/slurm/*"))
+    return sorted(array.name for array in folder.path.glob(".runner/*/jobs/slurm/*"))
 
 
-def task_of(bench: SlurmBench, session: str) -> str:
+def task_of(folder: SlurmFolder, session: str) -> str:
     """`ARRAY_TASK` of a session's last attempt, from the state."""
-    for names in bench.folder.glob(".runner/*/jobs/slurm/*/names"):
+    for names in folder.path.glob(".runner/*/jobs/slurm/*/names"):
         content = json.loads(names.read_text())
         for index, name in enumerate(content["names"]):
             if f"-{session}-" in name and names.with_name("job").exists():
@@ -73,21 +73,21 @@ def task_of(bench: SlurmBench, session: str) -> str:
     return ""
 
 
-def at_once(bench: SlurmBench) -> list[int]:
+def at_once(folder: SlurmFolder) -> list[int]:
     """The number of running sessions each time one has begun; they write `+` and `-` into the file `ran`."""
-    changes = [1 if line == "+" else -1 for line in (bench.folder / "ran").read_text().split()]
+    changes = [1 if line == "+" else -1 for line in (folder.path / "ran").read_text().split()]
     return [count for change, count in zip(changes, accumulate(changes), strict=True) if change > 0]
 
 
-def throttled(bench: SlurmBench, array: str, limit: int) -> bool:
+def throttled(folder: SlurmFolder, array: str, limit: int) -> bool:
     """Whether Slurm runs at most so many tasks of an array at once."""
-    return f"ArrayTaskThrottle={limit} " in bench.cluster.call("scontrol", "show", "job", array)
+    return f"ArrayTaskThrottle={limit} " in folder.cluster.call("scontrol", "show", "job", array)
 
 
 # Outcomes
 
 
-def test_outcome_of_every_ending(bench: SlurmBench) -> None:
+def test_outcome_of_every_ending(folder: SlurmFolder) -> None:
     """All those that do not disturb other jobs of the cluster, in one sweep: status, exit code and reason."""
     memory = "python3 -c 'bytearray(300 << 20)'"
     cases: dict[str, tuple[str, tuple[str, int | None, str | None]]] = {
@@ -107,27 +107,27 @@ def test_outcome_of_every_ending(bench: SlurmBench) -> None:
         "signalled": ("touch $HERE/signalled; sleep 1000", ("failed", 138, "SIGUSR1")),
     }
     columns = {"case": list(cases), "script": [script for script, _ in cases.values()]}
-    bench.write(
+    folder.write(
         "exec: [sh, -c, $script]\nresources: {cpu: 1, mem: 128m}\ntimeout: 8s\ngrace: 1s\n"
-        f"ranges: {json.dumps(columns)}\nenv: {{CASE: $case, HERE: {bench.folder}}}\nzip: [[case, script]]\n"
+        f"ranges: {json.dumps(columns)}\nenv: {{CASE: $case, HERE: {folder.path}}}\nzip: [[case, script]]\n"
     )
-    session = {name: row["id"] for name, row in bench.by("case").items()}
-    runner = bench.start("apply")
+    session = {name: row["id"] for name, row in folder.by("case").items()}
+    runner = folder.start("apply")
     for name, how in (
         ("cancelled", ()),
         ("killed-wrapper", ("--batch", "--signal=11")),
         ("signalled", ("--full", "--signal=10")),
     ):
-        bench.wait_for_files(name.partition("-")[0])
-        bench.cluster.insist("scancel", *how, task_of(bench, session[name]))
+        folder.wait_for_files(name.partition("-")[0])
+        folder.cluster.insist("scancel", *how, task_of(folder, session[name]))
     _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 1, errors
-    rows = bench.by("case")
+    rows = folder.by("case")
     for name, (_, (status, code, reason)) in cases.items():
         row = rows[name]
         assert (row["status"], row["exit_code"]) == (status, code), (name, row)
         assert reason is None or reason in str(row["reason"]), (name, row)
-    assert names(bench) == []
+    assert names(folder) == []
 
 
 @pytest.mark.parametrize(
@@ -142,41 +142,41 @@ def test_outcome_of_every_ending(bench: SlurmBench) -> None:
     ],
 )
 def test_session_that_can_never_run_is_rejected(
-    bench: SlurmBench, text: str, options: dict[str, Any], words: str
+    folder: SlurmFolder, text: str, options: dict[str, Any], words: str
 ) -> None:
     """With the reason that Slurm gives."""
-    bench.write(f"exec: [sh, -c, exit 0]\n{text}", **options)
-    done = bench.run("apply")
+    folder.write(f"exec: [sh, -c, exit 0]\n{text}", **options)
+    done = folder.run("apply")
     assert done.returncode == 1, done.stderr
-    [row] = bench.rows()
+    [row] = folder.rows()
     assert row["status"] == "rejected"
     assert words in str(row["reason"])
     assert row["attempts"] == 1
 
 
-def test_session_that_does_not_begin(bench: SlurmBench) -> None:
+def test_session_that_does_not_begin(folder: SlurmFolder) -> None:
     """While it waits it is cancelled, or loses the folder of its logs or its working directory."""
-    (bench.folder / "gone").mkdir()
-    bench.write(
+    (folder.path / "gone").mkdir()
+    folder.write(
         "exec: [sh, -c, exit 0]\nworkdir: $folder\nranges: {case: [logs, work, cancel], folder: [., gone, .]}\n"
         "env: {CASE: $case}\nzip: [[case, folder]]\n",
         options=["--hold"],
     )
-    runner = bench.start("apply")
-    session = {name: row["id"] for name, row in bench.by("case").items()}
-    wait_for(lambda: bool(task_of(bench, session["cancel"])), HANG)
-    wait_for(lambda: '"waiting": "' in bench.run("status", "--format", "json").stdout, HANG)
-    bench.cluster.call("scancel", task_of(bench, session["cancel"]))
-    (bench.folder / "gone").rmdir()
-    bench.cluster.call("scontrol", "release", task_of(bench, session["work"]))
-    wait_for(lambda: bench.by("case")["work"]["status"] == "failed", HANG)
-    logs = bench.folder / ".runner" / "sweep" / "logs"
+    runner = folder.start("apply")
+    session = {name: row["id"] for name, row in folder.by("case").items()}
+    wait_for(lambda: bool(task_of(folder, session["cancel"])), HANG)
+    wait_for(lambda: '"waiting": "' in folder.run("status", "--format", "json").stdout, HANG)
+    folder.cluster.call("scancel", task_of(folder, session["cancel"]))
+    (folder.path / "gone").rmdir()
+    folder.cluster.call("scontrol", "release", task_of(folder, session["work"]))
+    wait_for(lambda: folder.by("case")["work"]["status"] == "failed", HANG)
+    logs = folder.path / ".runner" / "sweep" / "logs"
     logs.rename(logs.with_name("elsewhere"))
-    bench.cluster.call("scontrol", "release", task_of(bench, session["logs"]))
-    wait_for(lambda: bench.by("case")["logs"]["status"] == "failed", HANG)
+    folder.cluster.call("scontrol", "release", task_of(folder, session["logs"]))
+    wait_for(lambda: folder.by("case")["logs"]["status"] == "failed", HANG)
     _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 1, errors
-    rows = bench.by("case")
+    rows = folder.by("case")
     assert [(rows[case]["status"], rows[case]["exit_code"]) for case in ("logs", "work", "cancel")] == [
         ("failed", 126),
         ("failed", 126),
@@ -186,17 +186,17 @@ def test_session_that_does_not_begin(bench: SlurmBench) -> None:
     assert "outside of runner" in rows["cancel"]["reason"]
 
 
-def test_time_limit_of_slurm_is_a_timeout(bench: SlurmBench) -> None:
+def test_time_limit_of_slurm_is_a_timeout(folder: SlurmFolder) -> None:
     """The exit code is what the program made of TERM."""
     scripts = {"plain": "sleep 1000", "trapped": "trap 'exit 9' TERM; sleep 1000 & wait"}
     columns = {"case": list(scripts), "script": list(scripts.values())}
-    bench.write(
+    folder.write(
         f"exec: [sh, -c, $script]\nenv: {{CASE: $case}}\nzip: [[case, script]]\nranges: {json.dumps(columns)}\n",
         options=["--time=1"],
     )
-    done = bench.run("apply")
+    done = folder.run("apply")
     assert done.returncode == 1, done.stderr
-    rows = bench.by("case")
+    rows = folder.by("case")
     assert [(rows[case]["status"], rows[case]["exit_code"]) for case in scripts] == [
         ("timed-out", 143),
         ("timed-out", 9),
@@ -204,113 +204,113 @@ def test_time_limit_of_slurm_is_a_timeout(bench: SlurmBench) -> None:
 
 
 @pytest.mark.parametrize("requeue", [False, True])
-def test_job_of_a_failed_node(lone_bench: SlurmBench, requeue: bool) -> None:
+def test_job_of_a_failed_node(lone_folder: SlurmFolder, requeue: bool) -> None:
     """It is lost and retried; if Slurm puts it back into its queue, it is still the same attempt."""
-    bench, node = lone_bench, lone_bench.cluster.node(4)
-    bench.write(
-        f"exec: [sh, -c, 'echo $$RUNNER_ATTEMPT >>{bench.folder}/began; test -e {bench.folder}/go || sleep 1000']\n"
+    folder, node = lone_folder, lone_folder.cluster.node(4)
+    folder.write(
+        f"exec: [sh, -c, 'echo $$RUNNER_ATTEMPT >>{folder.path}/began; test -e {folder.path}/go || sleep 1000']\n"
         "retry: {limit: 1, backoff: 0s}\n",
         options=[f"--nodelist={node}", *(["--requeue"] if requeue else [])],
     )
-    bench.cluster.bring_back(node)
-    runner = bench.start("apply")
-    bench.wait_for_files("began")
-    (bench.folder / "go").touch()
+    folder.cluster.bring_back(node)
+    runner = folder.start("apply")
+    folder.wait_for_files("began")
+    (folder.path / "go").touch()
     try:
-        bench.cluster.call("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
-        job = task_of(bench, bench.rows()[0]["id"])
+        folder.cluster.call("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+        job = task_of(folder, folder.rows()[0]["id"])
         if requeue:
-            wait_for(lambda: "PENDING" in bench.cluster.call("squeue", "-h", "-j", job, "-O", "State"), HANG)
-            wait_for(lambda: not with_environment(f"{bench.folder}/began".encode()), HANG)
+            wait_for(lambda: "PENDING" in folder.cluster.call("squeue", "-h", "-j", job, "-O", "State"), HANG)
+            wait_for(lambda: not with_environment(f"{folder.path}/began".encode()), HANG)
     finally:
-        bench.cluster.bring_back(node)
+        folder.cluster.bring_back(node)
     if (
         requeue
     ):  # Slurm delays the new start by two minutes, and sets the delay again when the node reports the first end
         now = ["scontrol", "update", f"jobid={job}", "starttime=now"]
 
         def again() -> bool:
-            subprocess.run(now, env=bench.cluster.environ, stderr=subprocess.DEVNULL, timeout=HANG, check=False)
-            if "held" in bench.cluster.call("squeue", "-h", "-t", "all", "-j", job, "-O", "Reason:60"):
+            subprocess.run(now, env=folder.cluster.environ, stderr=subprocess.DEVNULL, timeout=HANG, check=False)
+            if "held" in folder.cluster.call("squeue", "-h", "-t", "all", "-j", job, "-O", "Reason:60"):
                 # The node had not ended the first try yet: Slurm then drains the node and holds the job for its administrator.
-                bench.cluster.bring_back(node)
-                bench.cluster.call("scontrol", "release", job)
-            return (bench.folder / "began").read_text() == "1\n1\n"
+                folder.cluster.bring_back(node)
+                folder.cluster.call("scontrol", "release", job)
+            return (folder.path / "began").read_text() == "1\n1\n"
 
         wait_for(again, HANG)
     _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 0, errors
-    assert (bench.folder / "began").read_text() == ("1\n1\n" if requeue else "1\n2\n")
-    [row] = bench.rows()
+    assert (folder.path / "began").read_text() == ("1\n1\n" if requeue else "1\n2\n")
+    [row] = folder.rows()
     assert (row["status"], row["attempts"]) == ("succeeded", 1 if requeue else 2)
 
 
 # What reaches the job
 
 
-def test_resources_and_options_reach_slurm(bench: SlurmBench) -> None:
-    bench.write(
-        f"exec: [sh, -c, 'touch {bench.folder}/began; sleep 1000']\nresources: {{cpu: 2.5, mem: 100m, seat: 1}}\ntimeout: 90s\n"
+def test_resources_and_options_reach_slurm(folder: SlurmFolder) -> None:
+    folder.write(
+        f"exec: [sh, -c, 'touch {folder.path}/began; sleep 1000']\nresources: {{cpu: 2.5, mem: 100m, seat: 1}}\ntimeout: 90s\n"
         "grace: 0s\n",
         licenses={"seat": "matlab"},
         options=["--comment=hello"],
         partition="main",
     )
-    with bench.start("apply") as runner:
-        bench.wait_for_files("began")
-        [name] = names(bench)
+    with folder.start("apply") as runner:
+        folder.wait_for_files("began")
+        [name] = names(folder)
         columns = ("NumCPUs", "MinMemory", "Licenses", "TimeLimit", "Comment", "Partition")
-        assert bench.cluster.jobs(name, *columns) == [["3", "100M", "matlab:1", "3:00", "hello", "main"]]
+        assert folder.cluster.jobs(name, *columns) == [["3", "100M", "matlab:1", "3:00", "hello", "main"]]
         runner.send_signal(signal.SIGINT)
         runner.communicate(timeout=HANG)
     assert runner.returncode == 130
-    assert [row["status"] for row in bench.rows()] == ["cancelled"]
+    assert [row["status"] for row in folder.rows()] == ["cancelled"]
 
 
-def test_environment_and_secrets_of_a_session(bench: SlurmBench) -> None:
+def test_environment_and_secrets_of_a_session(folder: SlurmFolder) -> None:
     """It has its own variables, its secrets and those of `setup`, but not the caller's. No file contains a secret."""
-    bench.write(
+    folder.write(
         "exec: [sh, -c, 'echo \"$$PLAIN|$$TOKEN|$$CALLERS|$$MADE\"']\nenv: {PLAIN: 'a $$b'}\nsecrets: [TOKEN]\n",
         setup="MADE=by-setup; export MADE",
     )
-    done = bench.run("apply", TOKEN="hunter2-hunter2", CALLERS="no")
+    done = folder.run("apply", TOKEN="hunter2-hunter2", CALLERS="no")
     assert done.returncode == 0, done.stderr
-    [row] = bench.rows()
+    [row] = folder.rows()
     log = Path(row["stdout"])
     assert log.read_text() == "a $b|hunter2-hunter2||by-setup\n"
-    files = [path.read_bytes() for path in bench.folder.rglob("*") if path.is_file() and path != log]
+    files = [path.read_bytes() for path in folder.path.rglob("*") if path.is_file() and path != log]
     assert not any(b"hunter2" in content for content in files)
 
 
-def test_session_does_not_run_if_its_setup_fails(bench: SlurmBench) -> None:
-    bench.write("exec: [touch, ran]\n", setup="module load no-such-module")
-    assert bench.run("apply").returncode == 1
-    [row] = bench.rows()
+def test_session_does_not_run_if_its_setup_fails(folder: SlurmFolder) -> None:
+    folder.write("exec: [touch, ran]\n", setup="module load no-such-module")
+    assert folder.run("apply").returncode == 1
+    [row] = folder.rows()
     assert (row["status"], row["exit_code"]) == ("failed", 1)
     assert "the setup failed" in Path(row["stderr"]).read_text()
-    assert not (bench.folder / "ran").exists()
+    assert not (folder.path / "ran").exists()
 
 
-def test_build_runs_once_for_its_sessions(bench: SlurmBench) -> None:
-    (bench.folder / "in").write_text("text\n")
-    bench.write("build: cp in out; echo $SLURM_JOB_ID >where\nfiles: [in]\nexec: [cat, out, where]\nrepeat: 2\n")
-    done = bench.run("apply")
+def test_build_runs_once_for_its_sessions(folder: SlurmFolder) -> None:
+    (folder.path / "in").write_text("text\n")
+    folder.write("build: cp in out; echo $SLURM_JOB_ID >where\nfiles: [in]\nexec: [cat, out, where]\nrepeat: 2\n")
+    done = folder.run("apply")
     assert done.returncode == 0, done.stderr
-    first, second = (Path(row["stdout"]).read_text().split() for row in bench.rows())
+    first, second = (Path(row["stdout"]).read_text().split() for row in folder.rows())
     assert first == second
     assert first[0] == "text"
     assert first[1].isdigit()
 
 
-def test_logs_follow_shows_output_of_a_running_job(bench: SlurmBench) -> None:
-    bench.write(f"exec: [sh, -c, 'echo early; while ! test -e {bench.folder}/go; do sleep 0.1; done; echo late']\n")
-    runner = bench.start("apply")
-    [log] = bench.wait_for_files(".runner/sweep/logs/*.1.out")
-    with bench.start("logs", "-f", log.name.partition(".")[0]) as follower:
+def test_logs_follow_shows_output_of_a_running_job(folder: SlurmFolder) -> None:
+    folder.write(f"exec: [sh, -c, 'echo early; while ! test -e {folder.path}/go; do sleep 0.1; done; echo late']\n")
+    runner = folder.start("apply")
+    [log] = folder.wait_for_files(".runner/sweep/logs/*.1.out")
+    with folder.start("logs", "-f", log.name.partition(".")[0]) as follower:
         assert follower.stdout is not None
         assert follower.stdout.readline() == "early\n"
         assert runner.poll() is None
-        (bench.folder / "go").touch()
+        (folder.path / "go").touch()
         assert follower.stdout.readline() == "late\n"
         follower.communicate(timeout=HANG)
     _, errors = runner.communicate(timeout=HANG)
@@ -320,15 +320,15 @@ def test_logs_follow_shows_output_of_a_running_job(bench: SlurmBench) -> None:
 # Arrays, limits and packs
 
 
-def test_two_thousand_sessions_in_a_few_arrays(bench: SlurmBench) -> None:
+def test_two_thousand_sessions_in_a_few_arrays(folder: SlurmFolder) -> None:
     """Each session runs exactly once, and no files of the arrays are left."""
-    calls = interposed(bench, "sbatch", 'echo >>"$0.calls"; exec $real "$@"')
-    bench.write(f"exec: [sh, -c, 'echo $1 >>{bench.folder}/ran', sh, $x]\nranges: {{x: 'range:2000'}}\n", pack=20)
-    done = bench.run("apply", PATH=calls.path)
+    calls = interposed(folder, "sbatch", 'echo >>"$0.calls"; exec $real "$@"')
+    folder.write(f"exec: [sh, -c, 'echo $1 >>{folder.path}/ran', sh, $x]\nranges: {{x: 'range:2000'}}\n", pack=20)
+    done = folder.run("apply", PATH=calls.path)
     assert done.returncode == 0, done.stderr
-    assert sorted(map(int, (bench.folder / "ran").read_text().split())) == list(range(2000))
+    assert sorted(map(int, (folder.path / "ran").read_text().split())) == list(range(2000))
     assert 1 <= len(calls.made()) <= 4
-    assert names(bench) == []
+    assert names(folder) == []
 
 
 @pytest.mark.parametrize(
@@ -340,17 +340,16 @@ def test_two_thousand_sessions_in_a_few_arrays(bench: SlurmBench) -> None:
         ("repeat: 12\nstop: {failures: 1}\n", {}, 4),
     ],
 )
-def test_max_parallel_is_never_exceeded(bench: SlurmBench, text: str, options: dict[str, Any], calls: int) -> None:
+def test_max_parallel_is_never_exceeded(folder: SlurmFolder, text: str, options: dict[str, Any], calls: int) -> None:
     """In one array or several: those after the first are submitted as room gets free. `calls` counts `sbatch`."""
-    counted = interposed(bench, "sbatch", 'echo >>"$0.calls"; exec $real "$@"')
-    bench.write(
-        f"exec: [sh, -c, 'echo + >>{bench.folder}/ran; sleep 0.5; echo - >>{bench.folder}/ran']\n"
-        f"{text}max_parallel: 3\n",
+    counted = interposed(folder, "sbatch", 'echo >>"$0.calls"; exec $real "$@"')
+    folder.write(
+        f"exec: [sh, -c, 'echo + >>{folder.path}/ran; sleep 0.5; echo - >>{folder.path}/ran']\n{text}max_parallel: 3\n",
         **options,
     )
-    done = bench.run("apply", "--format", "jsonl", PATH=counted.path)
+    done = folder.run("apply", "--format", "jsonl", PATH=counted.path)
     assert done.returncode == 0, done.stderr
-    assert max(at_once(bench)) == 3
+    assert max(at_once(folder)) == 3
     began, *_, ended = map(json.loads, done.stdout.splitlines())
     assert began["max_parallel"] == 3
     assert 0 < ended["usage"]["busy"]["max_parallel"] <= 1
@@ -358,52 +357,52 @@ def test_max_parallel_is_never_exceeded(bench: SlurmBench, text: str, options: d
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 1)])
-def test_adopted_array_gets_a_changed_max_parallel(bench: SlurmBench, before: int, after: int) -> None:
+def test_adopted_array_gets_a_changed_max_parallel(folder: SlurmFolder, before: int, after: int) -> None:
     script = "echo + >>$HERE/ran; touch $HERE/began.$1; until test -e $HERE/go; do sleep 0.1; done; sleep 0.3; echo - >>$HERE/ran"
     sweep = (
         f"exec: [sh, -c, {json.dumps(script.replace('$', '$$'))}, sh, $x]\n"
-        f"ranges: {{x: 'range:8'}}\nenv: {{HERE: {bench.folder}}}\n"
+        f"ranges: {{x: 'range:8'}}\nenv: {{HERE: {folder.path}}}\n"
     )
-    bench.write(f"{sweep}max_parallel: {before}\n")
-    assert bench.run("apply", "--detach").returncode == 0
-    bench.wait_for_files("began.*", before)
-    [job] = bench.wait_for_files(".runner/sweep/jobs/slurm/*/job")
-    bench.write(f"{sweep}max_parallel: {after}\n")
-    runner = bench.start("apply")
-    wait_for(partial(throttled, bench, job.read_text(), after), HANG)
-    bench.wait_for_files("began.*", max(before, after))
-    (bench.folder / "go").touch()
+    folder.write(f"{sweep}max_parallel: {before}\n")
+    assert folder.run("apply", "--detach").returncode == 0
+    folder.wait_for_files("began.*", before)
+    [job] = folder.wait_for_files(".runner/sweep/jobs/slurm/*/job")
+    folder.write(f"{sweep}max_parallel: {after}\n")
+    runner = folder.start("apply")
+    wait_for(partial(throttled, folder, job.read_text(), after), HANG)
+    folder.wait_for_files("began.*", max(before, after))
+    (folder.path / "go").touch()
     _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 0, errors
-    assert max(at_once(bench)[before:]) == after
+    assert max(at_once(folder)[before:]) == after
 
 
-def test_retries_wait_for_room_under_max_parallel(bench: SlurmBench) -> None:
+def test_retries_wait_for_room_under_max_parallel(folder: SlurmFolder) -> None:
     """They go into an array of their own."""
     script = (
         "echo + >>$HERE/ran; sleep 0.5; echo - >>$HERE/ran; test -e $HERE/tried.$1 || { touch $HERE/tried.$1; exit 1; }"
     )
-    bench.write(
+    folder.write(
         f"exec: [sh, -c, {json.dumps(script.replace('$', '$$'))}, sh, $x]\nranges: {{x: 'range:6'}}\nmax_parallel: 3\n"
-        f"env: {{HERE: {bench.folder}}}\nretry: {{limit: 1, backoff: 0s}}\n"
+        f"env: {{HERE: {folder.path}}}\nretry: {{limit: 1, backoff: 0s}}\n"
     )
-    done = bench.run("apply")
+    done = folder.run("apply")
     assert done.returncode == 0, done.stderr
-    assert max(at_once(bench)) == 3
-    assert [row["attempts"] for row in bench.rows()] == [2] * 6
+    assert max(at_once(folder)) == 3
+    assert [row["attempts"] for row in folder.rows()] == [2] * 6
 
 
-def test_failures_in_a_pack_spare_the_next_sessions(bench: SlurmBench) -> None:
+def test_failures_in_a_pack_spare_the_next_sessions(folder: SlurmFolder) -> None:
     memory = "python3 -c 'bytearray(300 << 20)'"
     scripts = ["exit 0", "exit 4", "sleep 1000", memory, "kill -9 $$", "echo fine"]
-    bench.write(
+    folder.write(
         "exec: [sh, -c, $script]\ntimeout: 5s\ngrace: 5s\nresources: {mem: 128m}\n"
         f"ranges: {json.dumps({'script': scripts})}\n",
         pack=6,
     )
-    done = bench.run("apply")
+    done = folder.run("apply")
     assert done.returncode == 1, done.stderr
-    rows = bench.by("script")
+    rows = folder.by("script")
     assert [(rows[script]["status"], rows[script]["exit_code"]) for script in scripts] == [
         ("succeeded", 0),
         ("failed", 4),
@@ -414,39 +413,39 @@ def test_failures_in_a_pack_spare_the_next_sessions(bench: SlurmBench) -> None:
     ]
 
 
-def test_pack_whose_wrapper_is_killed(bench: SlurmBench) -> None:
+def test_pack_whose_wrapper_is_killed(folder: SlurmFolder) -> None:
     """The running session is lost, ended ones keep their end, the others are submitted again although `retry` is not given."""
-    bench.write(
-        f"exec: [sh, -c, 'echo $1 >>{bench.folder}/ran; test $1 != 1 || sleep 1000', sh, $x]\nranges: {{x: 'range:4'}}\n",
+    folder.write(
+        f"exec: [sh, -c, 'echo $1 >>{folder.path}/ran; test $1 != 1 || sleep 1000', sh, $x]\nranges: {{x: 'range:4'}}\n",
         pack=4,
     )
-    runner = bench.start("apply")
-    wait_for(lambda: (bench.folder / "ran").exists() and (bench.folder / "ran").read_text() == "0\n1\n", HANG)
-    bench.cluster.insist("scancel", "--batch", "--signal=9", task_of(bench, bench.by("x")["0"]["id"]))
+    runner = folder.start("apply")
+    wait_for(lambda: (folder.path / "ran").exists() and (folder.path / "ran").read_text() == "0\n1\n", HANG)
+    folder.cluster.insist("scancel", "--batch", "--signal=9", task_of(folder, folder.by("x")["0"]["id"]))
     _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 1, errors
-    rows = bench.by("x")
+    rows = folder.by("x")
     assert [(rows[x]["status"], rows[x]["attempts"]) for x in "0123"] == [
         ("succeeded", 1),
         ("lost", 1),
         ("succeeded", 2),
         ("succeeded", 2),
     ]
-    assert (bench.folder / "ran").read_text() == "0\n1\n2\n3\n"
+    assert (folder.path / "ran").read_text() == "0\n1\n2\n3\n"
 
 
-def test_pack_on_a_node_without_the_interpreter(bench: SlurmBench) -> None:
+def test_pack_on_a_node_without_the_interpreter(folder: SlurmFolder) -> None:
     """`sh` runs it, and apply reports that once."""
-    elsewhere = bench.folder / "elsewhere" / "python"
+    elsewhere = folder.path / "elsewhere" / "python"
     elsewhere.parent.mkdir()
     elsewhere.write_text(f'#!/bin/sh\ntest -z "$SLURM_JOB_ID" || exit 127\nexec {sys.executable} "$@"\n')
     elsewhere.chmod(0o755)
-    bench.write("exec: [sh, -c, exit 0]\nrepeat: 3\n", pack=3)
+    folder.write("exec: [sh, -c, exit 0]\nrepeat: 3\n", pack=3)
     runner = f"import sys; sys.executable = {str(elsewhere)!r}; from runner.__main__ import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", runner, "apply"],
-        cwd=bench.folder,
-        env=bench.cluster.environ,
+        cwd=folder.path,
+        env=folder.cluster.environ,
         capture_output=True,
         text=True,
         timeout=HANG,
@@ -459,116 +458,116 @@ def test_pack_on_a_node_without_the_interpreter(bench: SlurmBench) -> None:
 # Recovery
 
 
-def test_apply_after_kill_adopts_running_jobs(bench: SlurmBench) -> None:
+def test_apply_after_kill_adopts_running_jobs(folder: SlurmFolder) -> None:
     """It also collects those that have ended since, and submits nothing twice."""
-    bench.write(
-        f"exec: [sh, -c, 'echo $1 >>{bench.folder}/began.$1; test $1 = 0 || while ! test -e {bench.folder}/go; do sleep 0.1; "
+    folder.write(
+        f"exec: [sh, -c, 'echo $1 >>{folder.path}/began.$1; test $1 = 0 || while ! test -e {folder.path}/go; do sleep 0.1; "
         f"done; test $1 != 2 || exit 5', sh, $x]\nranges: {{x: 'range:4'}}\nresources: {{cpu: 8}}\n"
     )
-    first = bench.start("apply")
-    bench.wait_for_files("began.*", 4)
+    first = folder.start("apply")
+    folder.wait_for_files("began.*", 4)
     first.kill()
     first.communicate()
-    [array] = names(bench)
-    bench.wait_for_files(f".runner/sweep/jobs/slurm/{array}/0.end")
-    assert [bench.by("x")[x]["status"] for x in "123"] == ["running"] * 3
-    second = bench.start("apply")
-    wait_for(lambda: bench.by("x")["0"]["status"] == "succeeded", HANG)
+    [array] = names(folder)
+    folder.wait_for_files(f".runner/sweep/jobs/slurm/{array}/0.end")
+    assert [folder.by("x")[x]["status"] for x in "123"] == ["running"] * 3
+    second = folder.start("apply")
+    wait_for(lambda: folder.by("x")["0"]["status"] == "succeeded", HANG)
     second.kill()
     second.communicate()
-    (bench.folder / "go").touch()
-    bench.wait_for_files(f".runner/sweep/jobs/slurm/{array}/*.end", 4)
-    done = bench.run("apply", "--only", "new")
-    rows = bench.by("x")
+    (folder.path / "go").touch()
+    folder.wait_for_files(f".runner/sweep/jobs/slurm/{array}/*.end", 4)
+    done = folder.run("apply", "--only", "new")
+    rows = folder.by("x")
     assert [(rows[x]["status"], rows[x]["exit_code"], rows[x]["attempts"]) for x in "0123"] == [
         ("succeeded", 0, 1),
         ("succeeded", 0, 1),
         ("failed", 5, 1),
         ("succeeded", 0, 1),
     ], done.stderr
-    assert [path.read_text() for path in bench.wait_for_files("began.*", 4)] == ["0\n", "1\n", "2\n", "3\n"]
+    assert [path.read_text() for path in folder.wait_for_files("began.*", 4)] == ["0\n", "1\n", "2\n", "3\n"]
 
 
-def test_apply_after_kill_during_sbatch_submits_nothing_twice(bench: SlurmBench) -> None:
+def test_apply_after_kill_during_sbatch_submits_nothing_twice(folder: SlurmFolder) -> None:
     """Slurm has accepted the array, but runner did not get its id: it is found by its name."""
-    calls = interposed(bench, "sbatch", 'echo >>"$0.calls"; $real "$@" >/dev/null; sleep 1000')
-    bench.write(f"exec: [sh, -c, 'echo $1 >>{bench.folder}/ran', sh, $x]\nranges: {{x: 'range:3'}}\n")
-    first = bench.start("apply", PATH=calls.path)
-    wait_for(lambda: len(names(bench)) == 1 and len(bench.cluster.jobs(names(bench)[0], "State")) == 3, HANG)
+    calls = interposed(folder, "sbatch", 'echo >>"$0.calls"; $real "$@" >/dev/null; sleep 1000')
+    folder.write(f"exec: [sh, -c, 'echo $1 >>{folder.path}/ran', sh, $x]\nranges: {{x: 'range:3'}}\n")
+    first = folder.start("apply", PATH=calls.path)
+    wait_for(lambda: len(names(folder)) == 1 and len(folder.cluster.jobs(names(folder)[0], "State")) == 3, HANG)
     first.kill()
     calls.end(first)
-    done = bench.run("apply")
+    done = folder.run("apply")
     assert done.returncode == 0, done.stderr
-    assert sorted((bench.folder / "ran").read_text().split()) == ["0", "1", "2"]
-    assert [row["attempts"] for row in bench.rows()] == [1] * 3
+    assert sorted((folder.path / "ran").read_text().split()) == ["0", "1", "2"]
+    assert [row["attempts"] for row in folder.rows()] == [1] * 3
 
 
-def test_sbatch_whose_answer_is_lost_is_not_repeated(bench: SlurmBench) -> None:
+def test_sbatch_whose_answer_is_lost_is_not_repeated(folder: SlurmFolder) -> None:
     fault = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
-    calls = interposed(bench, "sbatch", f'echo >>"$0.calls"; $real "$@" >/dev/null; echo "{fault}" >&2; exit 1')
-    bench.write(f"exec: [sh, -c, 'echo $1 >>{bench.folder}/ran', sh, $x]\nranges: {{x: 'range:3'}}\n")
-    done = bench.run("apply", PATH=calls.path)
+    calls = interposed(folder, "sbatch", f'echo >>"$0.calls"; $real "$@" >/dev/null; echo "{fault}" >&2; exit 1')
+    folder.write(f"exec: [sh, -c, 'echo $1 >>{folder.path}/ran', sh, $x]\nranges: {{x: 'range:3'}}\n")
+    done = folder.run("apply", PATH=calls.path)
     assert done.returncode == 0, done.stderr
-    assert sorted((bench.folder / "ran").read_text().split()) == ["0", "1", "2"]
+    assert sorted((folder.path / "ran").read_text().split()) == ["0", "1", "2"]
     assert len(calls.made()) == 1
 
 
-def test_detach_then_status_cancel_and_apply(bench: SlurmBench) -> None:
-    bench.write(
-        f"exec: [sh, -c, 'while ! test -e {bench.folder}/go; do sleep 0.1; done', sh, $x]\nranges: {{x: [0, 1]}}\n"
+def test_detach_then_status_cancel_and_apply(folder: SlurmFolder) -> None:
+    folder.write(
+        f"exec: [sh, -c, 'while ! test -e {folder.path}/go; do sleep 0.1; done', sh, $x]\nranges: {{x: [0, 1]}}\n"
     )
-    done = bench.run("apply", "--detach")
+    done = folder.run("apply", "--detach")
     assert done.returncode == 0, done.stderr
     assert "2 jobs still run at slurm" in done.stderr
-    rows = bench.by("x")
+    rows = folder.by("x")
     assert [row["status"] for row in rows.values()] == ["running"] * 2
-    cancelled = bench.run("cancel", rows["1"]["id"])
+    cancelled = folder.run("cancel", rows["1"]["id"])
     assert cancelled.returncode == 0, cancelled.stderr
-    (bench.folder / "go").touch()
-    done = bench.run("apply", "--select", "x=0")
+    (folder.path / "go").touch()
+    done = folder.run("apply", "--select", "x=0")
     assert done.returncode == 0, done.stderr
-    assert {x: row["status"] for x, row in bench.by("x").items()} == {"0": "succeeded", "1": "cancelled"}
+    assert {x: row["status"] for x, row in folder.by("x").items()} == {"0": "succeeded", "1": "cancelled"}
 
 
-def test_interrupt_ends_queued_and_running_jobs(bench: SlurmBench) -> None:
+def test_interrupt_ends_queued_and_running_jobs(folder: SlurmFolder) -> None:
     """Queued jobs leave the queue; running ones have their grace."""
-    bench.write(
+    folder.write(
         "exec: [sh, -c, 'trap \"echo bye; exit 7\" TERM; echo hi; sleep 1000 & wait']\nrepeat: 60\nresources: {cpu: 4}\n"
     )
-    runner = bench.start("apply")
-    bench.wait_for_files(".runner/sweep/logs/*.1.out", 4)
-    [name] = names(bench)
+    runner = folder.start("apply")
+    folder.wait_for_files(".runner/sweep/logs/*.1.out", 4)
+    [name] = names(folder)
     runner.send_signal(signal.SIGINT)
     _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 130, errors
-    rows = bench.rows()
+    rows = folder.rows()
     assert {row["status"] for row in rows} == {"cancelled"}
     assert 4 <= len([row for row in rows if row["exit_code"] == 7]) <= 8
     alive = {"PENDING", "RUNNING", "COMPLETING"}
-    wait_for(lambda: not alive & {state for [state] in bench.cluster.jobs(name, "State")}, HANG)
+    wait_for(lambda: not alive & {state for [state] in folder.cluster.jobs(name, "State")}, HANG)
 
 
-def test_apply_survives_a_restart_of_the_controller(lone_bench: SlurmBench) -> None:
+def test_apply_survives_a_restart_of_the_controller(lone_folder: SlurmFolder) -> None:
     """Running jobs continue, submissions wait, and the outage is reported once."""
-    bench = lone_bench
-    (bench.folder / "two.yaml").write_text("backend: slurm\nexec: [sh, -c, exit 0]\nrepeat: 2\n")
-    bench.write(
-        f"exec: [sh, -c, 'touch {bench.folder}/began.$1; while ! test -e {bench.folder}/go; do sleep 0.1; done', sh, $x]\n"
+    folder = lone_folder
+    (folder.path / "two.yaml").write_text("backend: slurm\nexec: [sh, -c, exit 0]\nrepeat: 2\n")
+    folder.write(
+        f"exec: [sh, -c, 'touch {folder.path}/began.$1; while ! test -e {folder.path}/go; do sleep 0.1; done', sh, $x]\n"
         "ranges: {x: [0, 1]}\n"
     )
-    runner = bench.start("apply")
-    bench.wait_for_files("began.*", 2)
-    bench.cluster.stop("slurmctld")
+    runner = folder.start("apply")
+    folder.wait_for_files("began.*", 2)
+    folder.cluster.stop("slurmctld")
     try:
-        (bench.folder / "go").touch()
+        (folder.path / "go").touch()
         _, errors = runner.communicate(timeout=HANG)
         assert runner.returncode == 0, errors
-        late = bench.start("apply", "two.yaml")
+        late = folder.start("apply", "two.yaml")
         assert late.stderr is not None
         assert late.stderr.readline() == "waiting: for Slurm's controller to answer\n"
         assert late.poll() is None
     finally:
-        bench.cluster.start()
+        folder.cluster.start()
     _, errors = late.communicate(timeout=HANG)
     assert late.returncode == 0, errors
     assert "controller" not in errors
@@ -595,9 +594,9 @@ class InterposedCommand:
         runner.communicate()
 
 
-def interposed(bench: SlurmBench, command: str, script: str) -> InterposedCommand:
+def interposed(folder: SlurmFolder, command: str, script: str) -> InterposedCommand:
     """Put a script in place of a command; it finds the real one in `$real`."""
-    path = bench.folder / "bin" / command
+    path = folder.path / "bin" / command
     path.parent.mkdir()
     path.write_text(f"#!/bin/sh\nreal={shutil.which(command)}\n{script}\n")
     path.chmod(0o755)
