@@ -117,6 +117,29 @@ def test_end_of_the_leader_ends_the_tree(site: Site, tmp_path: Path, tree: Tree)
     assert site.run(body).outcome is Outcome.SUCCEEDED
 
 
+def test_orphan_has_the_grace_to_handle_sigterm(site: Site) -> None:
+    """Orphans get their owners before the end of the leader counts as the end of the job."""
+    orphan = f"trap 'echo bye; exit' TERM; {SAY}; while :; do sleep 0.05; done"
+    command = '(setsid sh -c "$ORPHAN" &) ; while [ ! -s pids ]; do :; done'
+    attempt = replace(site.attempt(command, ORPHAN=orphan), grace=10 * PATIENCE)
+    assert site.end_of(attempt).outcome is Outcome.SUCCEEDED
+    assert site.stdout(attempt) == "bye\n"
+
+
+def test_cancel_after_the_end_of_the_leader_keeps_its_outcome(site: Site, tmp_path: Path) -> None:
+    """The leader has succeeded; only an orphan that ignores SIGTERM is left for the whole grace."""
+    tree = TREES["leader leaves an orphan that ignores TERM"]
+    attempt = replace(site.attempt(tree.command), grace=10 * PATIENCE)
+
+    async def body(backend: Backend) -> AttemptEnd:
+        job = await backend.submit(attempt)
+        await until(lambda: pids(tmp_path, 1) and not lives(job))
+        await backend.cancel(job, 0)
+        return await backend.wait(job)
+
+    assert site.run(body).outcome is Outcome.SUCCEEDED
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no tree is proven gone")
 def test_job_with_a_possible_orphan_is_not_drained(site: Site, tmp_path: Path) -> None:
     """An orphan that cannot be attributed may belong to any job that ran when it appeared."""
