@@ -18,9 +18,8 @@ from runner.model import Session
 from runner.reporters import github
 from runner.reporters.streams import Writer
 from runner.results.columns import STATUSES
-from runner.results.failures import CAUSED, by_cause, last_lines
+from runner.results.failures import CAUSED, by_cause, cause_log, failure, last_lines
 from runner.results.rows import Result, result_rows, results
-from runner.results.tails import failure, telling_log
 from runner.state import State
 from runner.text import variables
 from runner.units import counted
@@ -126,7 +125,7 @@ class _Told:
     def _tail(self, session: Session) -> list[str]:
         row = self._state.journal.row(session.id)
         assert row is not None
-        return last_lines(telling_log(self._state, self._this.plan.recipe, session, row), TAIL_LINES)
+        return last_lines(cause_log(self._state, self._this.plan.recipe, session, row), TAIL_LINES)
 
     def annotations(self, environ: Mapping[str, str]) -> list[str]:
         source = self._this.sweep.source.name

@@ -10,7 +10,7 @@ from runner.cli.sweeps import PlannedSweep
 from runner.plan.builds import build_key
 from runner.reporters.progress.progress import LogLocator
 from runner.reporters.progress.tracker import CauseCount
-from runner.results.tails import log_of
+from runner.results.failures import attempt_log
 from runner.state import State
 from runner.state.rows import AttemptRow
 from runner.text import variables
@@ -23,7 +23,7 @@ def where_logs_lie(this: PlannedSweep, state: State, arguments: str) -> LogLocat
     """`arguments` are the sweep and its state as `runner logs` is to have them."""
     recipe, backend = this.plan.recipe, this.sweep.backend.kind
     return LogLocator(
-        attempt=lambda session, attempt, began: log_of(state, recipe, session, attempt, backend, began=began),
+        attempt=lambda session, attempt, began: attempt_log(state, recipe, session, attempt, backend, began=began),
         build=lambda build: build_log(state, build).stderr,
         command=lambda cause: log_command(cause, arguments),
         describe=lambda session: _name(state, session),

@@ -61,7 +61,9 @@ def command(arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int
         elif follow:
             _follow(opened, session_id, number, stderr)
         else:
-            _show(opened, session_id, number, stderr, 0)
+            shown = _show(opened, session_id, number, stderr, 0)
+            if not shown and row.outcome is not None:
+                say(f"nothing on {'stderr' if stderr else 'stdout'}: the session wrote nothing, or its log was pruned")
 
 
 def _show_build(log: BuildLog, stderr: bool) -> None:

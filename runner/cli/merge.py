@@ -1,4 +1,4 @@
-"""`runner merge`: what the shards of a sweep have done becomes one state."""
+"""`runner merge`: combine the states of a sweep's shards."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from runner.state.merge.files import merge
 from runner.units import counted
 
 SWEEPS = (".yaml", ".yml", ".json")
-MEANT = "a folder to merge is a `.runner` of another job, or what that has for this sweep"
+MEANT = "name the `.runner` folder of another job, or the folder of this sweep in it"
 
 
 @click.command("merge")
 @click.argument("arguments", nargs=-1, required=True, metavar="[SWEEP.YAML] DIR…")
 @state_option
 def command(arguments: tuple[str, ...], state: Path | None) -> None:
-    """Take the states in these folders, as shards of the sweep have left them, into the sweep's own.
+    """Copy the states in these folders, written by shards of the sweep, into the sweep's own state.
 
-    A DIR is a `.runner` folder, the folder that has one, or a state itself. Logs and outputs come along; what is there already
-    is not taken twice, and the folders stay as they are. A merge that was interrupted is repeated as it was.
+    DIR is a `.runner` folder, the folder that contains it, or the state of one sweep. Logs and outputs are copied too. What
+    the state already has is not copied again, and the folders are not changed. If a merge is interrupted, repeat it.
     """
     named = arguments[0].endswith(SWEEPS) and not Path(arguments[0]).is_dir()
     file, folders = (arguments[0], arguments[1:]) if named else ("sweep.yaml", arguments)
     if not folders:
-        raise InvalidInput("there is nothing to merge", "name the folders: `runner merge sweep.yaml shard-1 shard-2`")
+        raise InvalidInput("no folder to merge", "such as `runner merge sweep.yaml shard-1 shard-2`")
     sweep = load_sweep(file)
     target = locate(sweep.folder, sweep.name, state)
     with ExitStack() as stack:
@@ -42,18 +42,16 @@ def command(arguments: tuple[str, ...], state: Path | None) -> None:
         held = stack.enter_context(open_for_writing(sweep.folder, sweep.name, state))
         for folder, other in zip(folders, others, strict=True):
             taken = merge(held, other)
-            say(
-                f"`{folder}`: {counted(len(taken.sessions), 'new session')}, {counted(taken.tries, 'attempt')} taken in"
-            )
+            say(f"`{folder}`: {counted(len(taken.sessions), 'new session')}, {counted(taken.tries, 'attempt')} copied")
 
 
 @contextmanager
 def _opened(sweep: Sweep, folder: Path, target: Path) -> Iterator[State]:
-    """One state to be merged. Raises InvalidInput where there is none of this sweep, EnvironmentFailed if it is held."""
+    """One state to be merged. Raises InvalidInput if the folder has none of this sweep, EnvironmentFailed if it is held."""
     names = [folder, folder / component(sweep.name), folder / FOLDER / component(sweep.name)]
     place = next((place for place in names if (place / "journal.db").exists()), None)
     if place is None:
-        raise InvalidInput(f"there is no state of sweep `{sweep.name}` in `{folder}`", MEANT)
+        raise InvalidInput(f"no state of sweep `{sweep.name}` in `{folder}`", MEANT)
     if target.is_dir() and os.path.samefile(place, target):
         raise InvalidInput(f"`{folder}` is the state to merge into", MEANT)
     with ExitStack() as stack:
@@ -62,10 +60,10 @@ def _opened(sweep: Sweep, folder: Path, target: Path) -> Iterator[State]:
             assert state is not None
             last = state.journal.last_apply()
         except Damaged as error:
-            hint = f"fetch `{folder}` anew, or merge the others without it"
+            hint = f"copy `{folder}` again, or merge the others without it"
             raise EnvironmentFailed(error.message, hint) from error
         if last and last.sweep != sweep.name:
             raise InvalidInput(f"`{folder}` has the state of sweep `{last.sweep}`, not of `{sweep.name}`", MEANT)
         if holder := state.holder:
-            raise EnvironmentFailed(f"{holder} holds the state `{place}`", "merge it once that has ended")
+            raise EnvironmentFailed(f"{holder} holds the state `{place}`", "wait until it ends, then merge again")
         yield state

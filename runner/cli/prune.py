@@ -1,4 +1,4 @@
-"""`runner prune`: free disk. Dry by default."""
+"""`runner prune`: remove sessions, logs and builds that are no longer needed. Without `--yes` only show them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from runner.units import UnitError, counted, format_memory, parse_duration
 
 @click.command("prune")
 @sweep_argument
-@click.option("--orphans", is_flag=True, help="Sessions that the file no longer has: logs, outputs, history, builds.")
-@click.option("--logs-older-than", metavar="AGE", help="Logs last written to before that: `30d`.")
-@click.option("--yes", is_flag=True, help="Do it. Without this, only say what would be removed.")
+@click.option(
+    "--orphans", is_flag=True, help="Remove sessions that are no longer in the file: logs, outputs, history, builds."
+)
+@click.option("--logs-older-than", metavar="AGE", help="Remove logs last written to longer ago than AGE: `30d`, `12h`.")
+@click.option("--yes", is_flag=True, help="Remove them. Without `--yes`, show what would be removed.")
 @state_option
 def command(file: str, orphans: bool, logs_older_than: str | None, yes: bool, state: Path | None) -> None:
-    """Remove what is no longer needed: by default orphaned sessions; with `--logs-older-than`, old logs.
+    """Remove orphaned sessions, or with `--logs-older-than` old logs.
 
     Without `--yes` nothing is removed.
     """
@@ -36,10 +38,10 @@ def command(file: str, orphans: bool, logs_older_than: str | None, yes: bool, st
             click.echo("nothing to remove: this sweep has no state")
             return
         if not yes:
-            click.echo(f"would remove {_find(this, found, orphans, age)}; `--yes` does it")
+            click.echo(f"would remove {_find(this, found, orphans, age)}; `--yes` removes them")
             return
     with open_for_writing(this.sweep.folder, this.sweep.name, state) as held:
-        if HERE in holders(held):  # what still runs must not be forgotten
+        if HERE in holders(held):  # running sessions must stay in the journal
             end_leftovers(held, {HERE: {}}, os.environ, this.sweep.policy.grace)
         unneeded = _find(this, held, orphans, age)
         held.remove_logs(unneeded.logs)
@@ -52,12 +54,13 @@ def command(file: str, orphans: bool, logs_older_than: str | None, yes: bool, st
 
 @dataclass(frozen=True)
 class Unneeded:
-    """What may go, and the bytes that this gives back, the journal's left out."""
+    """What can be removed."""
 
     sessions: list[str]
     logs: list[Log]
     builds: list[str]
     size: int
+    """Bytes that are freed, without the journal."""
 
     def __str__(self) -> str:
         parts = [counted(len(self.sessions), "orphaned session"), counted(len(self.logs), "log")]
@@ -78,7 +81,7 @@ def _find(this: PlannedSweep, state: State, orphans: bool, age: float | None) ->
 
 
 def _orphaned(this: PlannedSweep, state: State) -> tuple[list[str], list[str]]:
-    """The sessions and the builds that the plan does not have, without what runs, or may not be settled from here."""
+    """The sessions and builds that the plan does not have, except those that run or that only their own backend can end."""
     known, used = set(), set()
     for session in this.plan:
         known.add(int(session.id, 16))
@@ -93,6 +96,9 @@ def _orphaned(this: PlannedSweep, state: State) -> tuple[list[str], list[str]]:
 
 
 def _age(text: str) -> float:
+    """Seconds. A number without a unit is an error: people mean days, `parse_duration` means seconds."""
+    if text.strip().replace(".", "", 1).isdecimal():
+        raise InvalidInput(f"`{text}` in `--logs-older-than` has no unit", f"write `{text.strip()}d` for days")
     try:
         return parse_duration(text)
     except UnitError as error:

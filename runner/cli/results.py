@@ -1,4 +1,4 @@
-"""`runner results`: one row for each session, or what their metrics are taken together."""
+"""`runner results`: one row for each session, or aggregates of their metrics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from runner.apply.selection import Choice
-from runner.cli.console import machine_readable
+from runner.cli.console import machine_readable, say
 from runner.cli.junit_option import junit_option, require_writable, write_junit
 from runner.cli.options import select_option, state_option, sweep_argument
 from runner.cli.sweeps import load_sweep, plan_sweep
@@ -36,23 +36,23 @@ DEFAULT_AGGREGATES = "mean,std"
     "--where",
     metavar="CONDITION",
     multiple=True,
-    help="Only rows like `loss<0.3`, `status!=failed`, `duration>1m`, `loss=` (missing); all of them, where repeated.",
+    help="Only rows with `loss<0.3`, `status!=failed`, `duration>1m`, `loss=` (missing). If repeated, all must hold.",
 )
 @click.option(
-    "--sort", metavar="COLUMN,…", multiple=True, help="By these columns, `-loss` downwards; missing values last."
+    "--sort", metavar="COLUMN,…", multiple=True, help="Sort by these columns, `-loss` descending; missing values last."
 )
 @click.option(
     "--group-by",
     metavar="COLUMN,…",
     multiple=True,
-    help="One row for each value: the metrics of its sessions together.",
+    help="One row for each value, with aggregates of the metrics.",
 )
 @click.option(
     "--agg",
     metavar="NAME,…",
-    help=f"What `--group-by` and `--pivot` show: {', '.join(AGGREGATES)}.  [default: {DEFAULT_AGGREGATES}; mean]",
+    help=f"Aggregates of `--group-by` and `--pivot`: {', '.join(AGGREGATES)}.  [default: {DEFAULT_AGGREGATES}; mean]",
 )
-@click.option("--pivot", "over", nargs=3, metavar="ROW COL METRIC", help="A metric over the values of two columns.")
+@click.option("--pivot", "over", nargs=3, metavar="ROW COL METRIC", help="A table of a metric over two columns.")
 @junit_option
 @state_option
 def command(
@@ -67,15 +67,18 @@ def command(
     junit: Path | None,
     state: Path | None,
 ) -> None:
-    """Print what became of each session: its variables, outcome, resources used and metrics.
+    """Print the variables, the status, the resources used and the metrics of each session.
 
-    Sessions that have not run yet are there, too, as `new`. With `--group-by` or `--pivot` the metrics of several
-    sessions are taken together, over repeats, seeds and every other variable that is not named.
+    Sessions that have not run yet are `new`. With `--group-by` or `--pivot`, metrics are aggregated over repeats, seeds
+    and every other variable that is not named.
+
+    CSV and JSON have exact values: times in UTC, durations and CPU times in seconds, max_rss in bytes. The other formats
+    round to 6 significant digits.
     """
     if group_by and over:
-        raise InvalidInput("`--group-by` and `--pivot` exclude each other")
+        raise InvalidInput("`--group-by` and `--pivot` cannot be combined")
     if agg and not (group_by or over):
-        raise InvalidInput("`--agg` aggregates nothing", "name what stays apart with `--group-by` or `--pivot`")
+        raise InvalidInput("`--agg` needs `--group-by` or `--pivot`", "such as `--group-by lr --agg mean`")
     if form in ("json", "csv"):
         machine_readable()
     this = plan_sweep(load_sweep(file))
@@ -88,8 +91,9 @@ def command(
             write_junit(junit, this, Choice(select=selection), opened)
         every = result_rows(this.plan.points(selection), opened)
         if selection is not None:
-            every = _some(every, "no session has the selected values")
+            every = _require_some(every, "no session has the selected values")
         rows = (row for row in every if all(condition(row) for condition in conditions)) if conditions else every
+        rows = _report_empty(rows)
         if over:
             _pivot(rows, columns, over, agg, sort, form)
         elif group_by:
@@ -120,7 +124,7 @@ def _groups(
     metrics = {column.name for column in columns.numbers}
 
     def named(name: str) -> Column[Any]:
-        """`loss.mean`; `loss` alone is its first aggregate."""
+        """`loss.mean`; `loss` is its first aggregate."""
         return find(f"{name}.{aggregates[0]}" if name in metrics else name, shown)
 
     groups = in_order(groups, parse_order(sort, named))
@@ -147,8 +151,8 @@ def _pivot(
     if metric is None:
         names = [one.name for one in columns.numbers]
         near = nearest(over[2], names)
-        hint = f"did you mean `{near}`?" if near else f"there is {', '.join(f'`{name}`' for name in names)}"
-        raise InvalidInput(f"`{over[2]}` is no metric", hint)
+        hint = f"did you mean `{near}`?" if near else f"choose from {', '.join(f'`{name}`' for name in names)}"
+        raise InvalidInput(f"`{over[2]}` is not a metric", hint)
     made = pivot(rows, row, column, metric, aggregates[0])
     shown = made.columns()
     lines = in_order(list(made.lines), parse_order(sort, lambda name: find(name, shown)))
@@ -167,8 +171,17 @@ def _write(rows: Iterable[T], columns: Sequence[Column[T]], form: str) -> None:
         {"md": tables.markdown, "table": tables.table}[form](rows, columns, sys.stdout)
 
 
-def _some(rows: Iterator[Row], otherwise: str) -> Iterator[Row]:
-    """The rows; InvalidInput if there is none."""
+def _report_empty(rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows. If there are none, say so on stderr."""
+    first = next(rows, None)
+    if first is None:
+        say("no row matches")
+        return iter(())
+    return _chain(first, rows)
+
+
+def _require_some(rows: Iterator[Row], otherwise: str) -> Iterator[Row]:
+    """The rows. Raises InvalidInput if there are none."""
     first = next(rows, None)
     if first is None:
         raise InvalidInput(otherwise)

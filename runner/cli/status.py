@@ -1,4 +1,4 @@
-"""`runner status`: where a sweep stands, live or finished, from any terminal."""
+"""`runner status`: the progress of a running or finished sweep, from any terminal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from runner.text import variables
 from runner.units import counted, format_duration
 
 SHOWN = 10
-"""Running sessions that the text form lists; the JSON form has all of them."""
+"""Running sessions that the text format lists; JSON has all of them."""
 
 
 @click.command("status")
@@ -144,7 +144,7 @@ def _apply(apply: ApplyRow) -> dict[str, Any]:
 
 
 def _lines(found: dict[str, Any], now: Snapshot | None, arguments: str) -> Iterator[str]:
-    """The same for people, with what an apply itself shows: how far it is, or how it ended, and its failures by cause."""
+    """The status as text, with the progress or the end of the last apply, and its failures by cause."""
     counts = ", ".join(f"{count:,} {status}" for status, count in found["counts"].items())
     yield f"{found['sweep']}: {counted(found['total'], 'session')} ({counts})"
     if found["holder"]:
@@ -157,7 +157,7 @@ def _lines(found: dict[str, Any], now: Snapshot | None, arguments: str) -> Itera
         yield from now.lines()
     for row in found["running"][:SHOWN]:
         since = "" if row["started"] is None else f" since {row['started']}"
-        # With no apply to ask, one that had not begun may long have: nobody has heard of it since.
+        # Without a live apply the journal is not updated: a submitted session may have started since.
         waits = "waiting" if found["holder"] or row["waiting"] else "submitted"
         word = "running" if row["started"] else waits
         yield f"  {word}  {row['id']}  {row['session']}{since}{_because(row['waiting'])}"
@@ -173,7 +173,7 @@ def _lines(found: dict[str, Any], now: Snapshot | None, arguments: str) -> Itera
 
 
 def _applied(apply: dict[str, Any], what: str) -> Iterator[str]:
-    how = f"took {format_duration(apply['duration'])}" if apply["ended"] else "died before its end"
+    how = f"took {format_duration(apply['duration'])}" if apply["ended"] else "was killed before its end"
     commit = f", commit {apply['commit'][:12]}{' with changes' if apply['dirty'] else ''}" if apply["commit"] else ""
     yield f"{what}: {apply['started']} on {apply['host']}, {how}{commit}"
     for word in ("stopped", "interrupted"):

@@ -16,9 +16,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from runner.model import Outcome, Session, Status
 from runner.plan.plan import Plan
-from runner.results.failures import last_lines
+from runner.results.failures import cause_log, failure, last_lines
 from runner.results.rows import Result, results
-from runner.results.tails import failure, telling_log
 from runner.state import State
 from runner.state.rows import AttemptRow
 from runner.text import variables
@@ -105,7 +104,7 @@ def _elements(plan: Plan, case: Case, state: State | None) -> Iterator[tuple[str
         why = failure(state, plan.recipe, session, row)
         message = ": ".join(part for part in (row.reason, why.line) if part) or why.outcome.value
         attributes = _attributes(message=message, type=why.outcome.value)
-        tail = _text("\n".join(last_lines(telling_log(state, plan.recipe, session, row), TAIL_LINES)))
+        tail = _text("\n".join(last_lines(cause_log(state, plan.recipe, session, row), TAIL_LINES)))
         if case.verdict == "success":
             kind = f"flaky{suffix}"
         elif at == 0:

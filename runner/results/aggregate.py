@@ -1,4 +1,4 @@
-"""Sessions taken together: aggregates over repeats, seeds and whatever else is not grouped by."""
+"""Aggregates of metrics over groups of sessions: `--group-by` and `--agg`."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ AGGREGATES: dict[str, Callable[[Summary], float | int | None]] = {
 
 @dataclass
 class Summary:
-    """The values of one metric in one group: its numbers, what was there and is no number, and how many had none."""
+    """The values of one metric in one group."""
 
     numbers: list[float] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    """Values that are not numbers, or not finite."""
     missing: int = 0
+    """How many sessions have no value."""
 
     def add(self, value: Value) -> None:
         amount = number(value)
@@ -49,7 +51,7 @@ class Summary:
 
     @property
     def std(self) -> float | None:
-        """Of a sample: divided by n - 1; None below two numbers, or where no float can hold it."""
+        """The sample standard deviation (divided by n - 1); None below two numbers, or if it exceeds a float."""
         if len(self.numbers) < 2:
             return None
         try:
@@ -58,16 +60,17 @@ class Summary:
             return None
 
     def to_json(self, aggregates: Iterable[str]) -> dict[str, Any]:
-        """The aggregates, and always how many values are no part of them."""
+        """The aggregates, and the number of values that they leave out."""
         found = {name: AGGREGATES[name](self) for name in aggregates}
         return {**found, "missing": self.missing, "not_numbers": len(self.texts)}
 
 
 @dataclass
 class Group:
-    """The sessions that have the values `by`."""
+    """The sessions that share their values in some columns."""
 
     by: tuple[Value, ...]
+    """The shared values."""
     metrics: dict[str, Summary]
     statuses: Counter[str] = field(default_factory=Counter)
 
@@ -82,12 +85,12 @@ def parse_aggregates(text: str) -> list[str]:
     for name in names:
         if name not in AGGREGATES:
             known_ones = ", ".join(f"`{one}`" for one in AGGREGATES)
-            raise InvalidInput(f"unknown aggregate `{name}`", f"there is {known_ones}")
+            raise InvalidInput(f"unknown aggregate `{name}`", f"choose from {known_ones}")
     return list(dict.fromkeys(names))
 
 
 def group(rows: Iterable[Row], by: Sequence[Column[Row]], metrics: Sequence[Column[Row]]) -> list[Group]:
-    """The groups, in the order in which they come up. Rows are read once and not held."""
+    """The groups, in the order of their first rows. Rows are read once and not kept."""
     groups: dict[tuple[Value, ...], Group] = {}
     for row in rows:
         values = tuple(column.of(row) for column in by)
@@ -102,7 +105,10 @@ def group(rows: Iterable[Row], by: Sequence[Column[Row]], metrics: Sequence[Colu
 def group_columns(
     groups: Iterable[Group], by: Sequence[Column[Row]], metrics: Sequence[Column[Row]], aggregates: Sequence[str]
 ) -> list[Column[Group]]:
-    """A column for each aggregate of each metric, `loss.mean`; how many values are missing or no numbers, where any is."""
+    """The group columns, the number of sessions, and a column such as `loss.mean` for each aggregate of each metric.
+
+    `loss.missing` and `loss.not_numbers` are added if a group has such values.
+    """
     all_groups = list(groups)
     columns = [Column(column.name, _by(at), column.quantity) for at, column in enumerate(by)]
     columns.append(Column("sessions", lambda group: known(group.sessions)))
@@ -121,9 +127,9 @@ def group_columns(
 
 
 def for_people(columns: Sequence[Column[Group]], aggregates: Sequence[str]) -> list[Column[Group]]:
-    """What a page has room for: of what is measured of every session only the first aggregate."""
-    left_out = {f"{metric}.{name}" for metric in MEASURED for name in aggregates[1:]}
-    return [column for column in columns if column.name not in left_out]
+    """The columns of the text formats: of duration, CPU time and memory only the first aggregate."""
+    hidden = {f"{metric}.{name}" for metric in MEASURED for name in aggregates[1:]}
+    return [column for column in columns if column.name not in hidden]
 
 
 def _by(at: int) -> Callable[[Group], Value]:
@@ -141,7 +147,7 @@ def _count(metric: str, of: Callable[[Summary], int]) -> Callable[[Group], Value
 def groups_json(
     groups: Iterable[Group], by: Sequence[Column[Row]], metrics: Sequence[Column[Row]], aggregates: Sequence[str]
 ) -> dict[str, Any]:
-    """Its shape is `schemas/groups.schema.json`."""
+    """The groups in the shape of `schemas/groups.schema.json`."""
     return {
         "group_by": [column.name for column in by],
         "aggregates": list(aggregates),

@@ -1,4 +1,4 @@
-"""Columns: what a row of results has by name, whether it is a session, a group of sessions or a line of a pivot."""
+"""Columns: named values of a row, which is a session, a group of sessions or a line of a pivot."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ T = TypeVar("T")
 Row: TypeAlias = ResultRow
 
 Quantity: TypeAlias = Literal["duration", "memory", "rounded", None]
-"""How people read a number: seconds as `4m 05s`, bytes as `37 MiB`, six digits, or as it is."""
+"""How the text formats show a number: seconds as `4m 05s`, bytes as `37 MiB`, six significant digits, or as it is."""
 
 SHORT = ("status", "exit_code", "attempts", *MEASURED)
-"""Columns of the forms for people, between the variables and the metrics; CSV has them all."""
+"""The columns between variables and metrics in the text formats; CSV has all columns."""
 
 NUMERIC = ("index", "repeat", "exit_code", "attempts", *MEASURED)
 
 STATUSES = (*(outcome.value for outcome in Outcome), Status.RUNNING.value, Status.NEW.value)
-"""What a row of results may say of a session, in the order in which counts of them are told."""
+"""The statuses of a row of results, in the order in which their counts are shown."""
 
 QUANTITIES: dict[str, Quantity] = {"duration": "duration", "cpu_time": "duration", "max_rss": "memory"}
 
@@ -39,37 +39,38 @@ MISSING = "-"
 
 @dataclass(frozen=True)
 class Column(Generic[T]):
-    """A named value of every row; `show` makes the cell for people where that is not the value alone.
-
-    `numeric` is for numbers, whatever else may have got into it; `among` has all values that there are, if that is known.
-    """
+    """A named value of every row."""
 
     name: str
     of: Callable[[T], Value]
     quantity: Quantity = None
     show: Callable[[T], str] | None = None
+    """The cell of the text formats, if it is not the value alone."""
     numeric: bool = False
+    """True if its values are meant to be numbers."""
     among: Sequence[str] = ()
+    """All possible values, empty if they are not known."""
 
     def shown(self, row: T) -> str:
-        """The cell for people, however long; MISSING where there is nothing."""
+        """The cell of the text formats, not shortened; MISSING if there is no value."""
         if self.show is not None:
             return _printable(self.show(row))
         value = self.of(row)
         if value.text == "" and value.data is None:
             return MISSING
-        if is_number(value.data) and self.quantity is not None:
+        exact = self.quantity == "rounded" and isinstance(value.data, int)
+        if is_number(value.data) and self.quantity is not None and not exact:
             return in_quantity(float(value.data or 0), self.quantity)
         return _printable(apart(value.text))
 
 
 def known(data: Any) -> Value:
-    """What is no text in the first place: None has none."""
+    """A value that was not written in the file. The text of None is empty."""
     return Value("" if data is None else str(data), data)
 
 
 def apart(text: str) -> str:
-    """A text that nobody takes for a missing one."""
+    """The text, in quotes if it would read like a missing value."""
     return f"'{text}'" if text in ("", MISSING) else text
 
 
@@ -82,7 +83,7 @@ def in_quantity(amount: float, quantity: Quantity) -> str:
 
 
 def number(value: Value) -> float | None:
-    """The value as a float, None if it is no number, or none that a float can hold."""
+    """The value as a finite float, None if it is not a number or exceeds a float."""
     if not is_number(value.data):
         return None
     try:
@@ -93,22 +94,23 @@ def number(value: Value) -> float | None:
 
 
 def find(name: str, columns: Sequence[Column[T]]) -> Column[T]:
-    """The column of that name. Raises InvalidInput where there is none."""
+    """The column of that name. Raises InvalidInput if there is none."""
     found = next((column for column in columns if column.name == name), None)
     if found is None:
         names = [column.name for column in columns]
         near = nearest(name, names)
         raise InvalidInput(
-            f"no column `{name}`", f"did you mean `{near}`?" if near else f"there is {', '.join(map(_quoted, names))}"
+            f"no column `{name}`",
+            f"did you mean `{near}`?" if near else f"choose from {', '.join(map(_quoted, names))}",
         )
     return found
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What a sweep's table has: its variables, `repeat` where something is repeated, its metrics.
+    """The columns of a sweep's sessions.
 
-    A variable or metric that has the name of another column is called `params.NAME` or `metrics.NAME`.
+    A variable or metric with the name of another column is called `params.NAME` or `metrics.NAME`.
     """
 
     variables: Sequence[str]
@@ -117,7 +119,7 @@ class Columns:
 
     @cached_property
     def every(self) -> list[Column[Row]]:
-        """All of them, as CSV has them."""
+        """All columns, in the order of CSV."""
         return [
             *(_fixed("index"), _fixed("id")),
             *map(self._variable, self.variables),
@@ -133,21 +135,21 @@ class Columns:
 
     @property
     def short(self) -> list[Column[Row]]:
-        """Those for people, under their plain names."""
+        """The columns of the text formats, under their plain names. Metrics have six significant digits."""
         return [
             _fixed("id"),
             *(Column(name, self._variable(name).of) for name in self.variables),
             *map(_fixed, (["repeat"] if self.repeated else []) + [*SHORT]),
-            *(Column(name, self._metric(name).of) for name in self.metrics),
+            *(Column(name, self._metric(name).of, "rounded") for name in self.metrics),
         ]
 
     @property
     def numbers(self) -> list[Column[Row]]:
-        """What can be aggregated: the sweep's metrics, then what is measured of every session."""
+        """The columns that can be aggregated: the sweep's metrics, then duration, CPU time and memory."""
         return [*map(self._metric, self.metrics), *map(_fixed, MEASURED)]
 
     def find(self, name: str) -> Column[Row]:
-        """By its name, or by `params.NAME`, `metrics.NAME`. Raises InvalidInput."""
+        """The column of this name, `params.NAME` or `metrics.NAME`. Raises InvalidInput."""
         for prefix, names, make in (
             ("params.", self.variables, self._variable),
             ("metrics.", self.metrics, self._metric),

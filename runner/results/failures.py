@@ -1,7 +1,7 @@
-"""Why things failed: failures grouped by cause, so that 372 of them read as the 2 that they are.
+"""Failures grouped by cause, and the log that explains a failure.
 
-Two failures have one cause when they ended alike (outcome and exit code) and the last line that each wrote to stderr is
-the same, numbers aside. Where nothing was written, the reason that the backend gave takes the place of that line.
+Two failures have the same cause if their outcome, their exit code and the last line of their stderr are equal, apart from
+numbers. If nothing was written to stderr, the reason that the backend gave replaces that line.
 """
 
 from __future__ import annotations
@@ -12,21 +12,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from runner.model import Outcome
+from runner.model import Outcome, Recipe, Session
+from runner.plan.builds import build_key
 from runner.reasons import exit_text
+from runner.state import State
+from runner.state.rows import AttemptRow
 from runner.units import counted
 
 TAIL = 8192
-"""Bytes at the end of a log that its last lines are looked for in."""
+"""Bytes read from the end of a log to find its last lines."""
 
 LONGEST_LINE = 400
-"""Characters kept of a line."""
+"""Characters of a line that are shown."""
 
 SHORTEST_ID = 8
-"""Hex digits, some of them decimal, that count as one number: digests and ids differ like numbers do."""
+"""A word of at least this many hex digits, one of them decimal, counts as a number: it is a digest or an id."""
 
 CAUSED = frozenset(Outcome) - {Outcome.SUCCEEDED, Outcome.CANCELLED}
-"""The outcomes that have a cause: what ended otherwise than it should, and nobody had asked for it."""
+"""The outcomes that have a cause. A cancelled session has none: its end was asked for."""
 
 SILENT = "nothing on stderr"
 
@@ -40,14 +43,16 @@ _SPACE = re.compile(r"\s+")
 
 
 class Failure(NamedTuple):
-    """An attempt that did not succeed. `line` is the last one it wrote to stderr, None if it wrote nothing."""
+    """An attempt that did not succeed."""
 
     session: str
     attempt: int
     outcome: Outcome
     exit_code: int | None
     reason: str | None
+    """The backend's reason, if it gave one."""
     line: str | None
+    """The last line of its log, None if it wrote nothing."""
 
 
 Key: TypeAlias = tuple[Outcome, int | None, str]
@@ -55,11 +60,12 @@ Key: TypeAlias = tuple[Outcome, int | None, str]
 
 @dataclass
 class Cause:
-    """What its failures share; `failures` are in the order in which they were met, and the first one is the example."""
+    """The failures that share an outcome, an exit code and a last line."""
 
     outcome: Outcome
     exit_code: int | None
     failures: list[Failure] = field(default_factory=list)
+    """In the order in which they were added; the first is shown as the example."""
 
     @property
     def example(self) -> Failure:
@@ -67,12 +73,12 @@ class Cause:
 
     @property
     def text(self) -> str:
-        """What more the example tells: one line for people, empty where there is nothing."""
-        return told(self.example)
+        """The example's explanation: one line, empty if there is none."""
+        return explanation(self.example)
 
     @property
     def how(self) -> str:
-        """How they ended, in the words of the example."""
+        """The outcome and the reason of the example: `failed (exit code 1)`."""
         return how(self.outcome, self.exit_code, self.example.reason)
 
     @property
@@ -82,25 +88,25 @@ class Cause:
 
 
 def how(outcome: Outcome, exit_code: int | None, reason: str | None) -> str:
-    """`failed (exit code 1)`, `timed-out (ran longer than 4s)`."""
+    """The end of an attempt for people: `failed (exit code 1)`, `timed-out (ran longer than 4s)`."""
     why = reason or (exit_text(exit_code) if exit_code else None)
     return outcome.value + (f" ({why})" if why else "")
 
 
-def told(failure: Failure) -> str:
-    """What `how` does not say: the last line that it wrote; where there is none and no reason, that there is nothing else."""
+def explanation(failure: Failure) -> str:
+    """What `how` does not contain: the last line of the log, or SILENT if there is neither a line nor a reason; else empty."""
     exit_code = failure.exit_code
     only_code = exit_code and failure.reason in (None, exit_text(exit_code), f"exit code {exit_code}")
     return failure.line or (SILENT if only_code else "")
 
 
 def key(failure: Failure) -> Key:
-    """Equal for failures of one cause."""
-    return failure.outcome, failure.exit_code, sans_numbers(failure.line or failure.reason or "")
+    """Equal for failures of the same cause."""
+    return failure.outcome, failure.exit_code, without_numbers(failure.line or failure.reason or "")
 
 
 def by_cause(failures: Iterable[Failure]) -> list[Cause]:
-    """The causes, the most frequent one first; among equals, the one that was met first."""
+    """The causes, the most frequent first; of equally frequent ones, the one that comes first in `failures`."""
     causes: dict[Key, Cause] = {}
     for failure in failures:
         cause = causes.setdefault(key(failure), Cause(failure.outcome, failure.exit_code))
@@ -109,12 +115,12 @@ def by_cause(failures: Iterable[Failure]) -> list[Cause]:
 
 
 def headline(causes: Iterable[Cause]) -> str:
-    """`372 failed, 3 timed-out, 2 causes`; empty where there is none."""
+    """`372 failed, 3 timed-out, 2 causes`; empty without causes."""
     return headline_of([(cause.outcome, len(cause.failures)) for cause in causes])
 
 
 def headline_of(sizes: Sequence[tuple[Outcome, int]]) -> str:
-    """The same from the outcome and the size of each cause."""
+    """The same, from the outcome and the number of failures of each cause."""
     counts = dict.fromkeys(Outcome, 0)
     for outcome, size in sizes:
         counts[outcome] += size
@@ -122,19 +128,19 @@ def headline_of(sizes: Sequence[tuple[Outcome, int]]) -> str:
     return ", ".join([*parts, counted(len(sizes), "cause")]) if sizes else ""
 
 
-def sans_numbers(line: str) -> str:
-    """The line with every number, address, digest and progress bar alike."""
+def without_numbers(line: str) -> str:
+    """The line with a placeholder for every number, address, digest and progress bar."""
     return _SPACE.sub(" ", _BAR.sub("…", _NUMBER.sub("#", line))).strip()
 
 
 def last_line(log: Path) -> str | None:
-    """The last line of a log that is not blank, safe to show; None where there is none."""
+    """The last line of a log that is not blank, without control characters; None if there is none."""
     return next((line for line in reversed(last_lines(log, 100)) if line.strip()), None)
 
 
 def last_lines(log: Path, count: int) -> list[str]:
-    """Up to `count` lines from the end of a log, as a terminal would leave them standing: what a carriage return
-    overwrote is gone, and so are colours. Safe to show; none where there is no log, or nothing but blank lines there.
+    """Up to `count` lines from the end of a log, as a terminal shows them: without colours and other control characters, and
+    without text that a carriage return overwrote. Empty if the log is missing or has only blank lines in reach.
     """
     try:
         with log.open("rb") as file:
@@ -145,12 +151,34 @@ def last_lines(log: Path, count: int) -> list[str]:
         return []
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     if size > TAIL and len(lines) > 1:
-        del lines[0]  # its beginning is out of reach
+        del lines[0]  # its beginning was not read
     shown = [_shown(line) for line in lines[-count:]]
     return shown if any(shown) else []
 
 
 def _shown(line: str) -> str:
-    standing = next((part for part in reversed(line.split("\r")) if part.strip()), "")
-    plain = _ESCAPE.sub("", standing).expandtabs(8)
+    visible = next((part for part in reversed(line.split("\r")) if part.strip()), "")
+    plain = _ESCAPE.sub("", visible).expandtabs(8)
     return "".join(char if char.isprintable() else "�" for char in plain)[:LONGEST_LINE].rstrip()
+
+
+def cause_log(state: State, recipe: Recipe, session: Session, row: AttemptRow) -> Path:
+    """The log that explains why an attempt failed, see `attempt_log`."""
+    return attempt_log(state, recipe, session, row.number, row.backend, began=row.started is not None)
+
+
+def attempt_log(state: State, recipe: Recipe, session: Session, attempt: int, backend: str, *, began: bool) -> Path:
+    """The stderr of an attempt, or its stdout if it wrote nothing to stderr.
+
+    If its command never `began` and it needs a build, this is the stderr of the build.
+    """
+    if not began and session.build is not None:
+        return state.build_folder(build_key(session, recipe, backend)).with_suffix(".err")
+    paths = state.paths(session.id, attempt)
+    return paths.stderr if state.kept(session.id, attempt).stderr else paths.stdout
+
+
+def failure(state: State, recipe: Recipe, session: Session, row: AttemptRow) -> Failure:
+    """An attempt that did not succeed, with the last line of the log that explains it."""
+    line = last_line(cause_log(state, recipe, session, row))
+    return Failure(session.id, row.number, row.outcome or Outcome.LOST, row.exit_code, row.reason, line)

@@ -1,4 +1,4 @@
-"""Which rows are shown, and in which order: `--where` and `--sort`."""
+"""Conditions and order of rows: `--where` and `--sort`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ _CONDITION = re.compile(r"\s*(?P<name>[^<>=!]+?)\s*(?P<operator><=|>=|!=|==?|<|>
 
 OPERATORS = "write `--where 'loss<0.3'`, with one of `=`, `!=`, `<`, `<=`, `>`, `>=`"
 
+_NEXT = re.compile(r"(?:\s(?:and|or)\s|&&?|\|\|?|,)\s*(?P<name>[^<>=!]+?)\s*(?:[<>=]|!=)", re.I)
+"""The beginning of a second condition inside the value of the first."""
+
 Find = Callable[[str], Column[T]]
 
 
 @dataclass(frozen=True)
 class Condition(Generic[T]):
-    """One `--where`. Numbers compare as numbers, everything else as text; no value at all is what is missing."""
+    """One `--where`. Numbers compare as numbers, everything else as text. An empty value matches missing cells."""
 
     column: Column[T]
     operator: str
@@ -47,32 +50,44 @@ def parse_condition(text: str, find: Find[T]) -> Condition[T]:
     """`loss<0.3`, `status!=succeeded`, `duration>1m`, `loss=` (missing). Raises InvalidInput."""
     found = _CONDITION.match(text)
     if found is None:
-        raise InvalidInput(f"`{text}` is no condition", OPERATORS)
+        raise InvalidInput(f"`{text}` is not a condition", OPERATORS)
     column = find(found["name"])
     value, ordered = found["value"], found["operator"][0] in "<>"
     if value[:1] in ("<", ">", "=") and (ordered or column.numeric or is_number(resolve(value.lstrip("<>= ")))):
-        raise InvalidInput(f"`{text}` is no condition", OPERATORS)
+        raise InvalidInput(f"`{text}` is not a condition", OPERATORS)
+    _require_one(text, value, find)
     if ordered and not value:
-        raise InvalidInput(f"`{text}` compares with nothing", f"`--where {found['name']}=` finds what is missing")
+        raise InvalidInput(
+            f"`{text}` has no value to compare with", f"`--where {found['name']}=` selects missing values"
+        )
     if column.among:
         _require_known(column, text, value, ordered)
     bound = _value(column.name, value)
     if ordered and column.numeric and number(bound) is None:
-        hint = "write a number; for several conditions give `--where` several times"
-        raise InvalidInput(f"`{text}` compares numbers with `{value}`, which is none", hint)
+        raise InvalidInput(f"`{text}`: `{value}` is not a number", "write a number, such as `--where 'loss<0.3'`")
     return Condition(column, found["operator"], bound)
 
 
+def _require_one(text: str, value: str, find: Find[T]) -> None:
+    """Raises InvalidInput if the value holds another condition, as in `lr=0.1 and seed=0`."""
+    for following in _NEXT.finditer(value):
+        try:
+            find(following["name"])
+        except InvalidInput:
+            continue  # not a column: part of a text
+        raise InvalidInput(f"`{text}` has more than one condition", "give `--where` once for each; all must hold")
+
+
 def _require_known(column: Column[T], text: str, value: str, ordered: bool) -> None:
-    """That a row can have this value. Raises InvalidInput."""
+    """Raises InvalidInput if no row can have this value."""
     if ordered:
-        raise InvalidInput(f"`{text}`: `{column.name}` has no order", "compare it by `=` or `!=`")
+        raise InvalidInput(f"`{text}`: `{column.name}` cannot be ordered", "compare it with `=` or `!=`")
     if value not in column.among:
         near = nearest(value, column.among)
         every = ", ".join(f"`{one}`" for one in column.among)
         raise InvalidInput(
-            f"`{text}`: no row can have this `{column.name}`",
-            f"did you mean `{near}`?" if near else f"there is {every}",
+            f"`{text}`: `{value}` is not a value of `{column.name}`",
+            f"did you mean `{near}`?" if near else f"choose from {every}",
         )
 
 
@@ -100,7 +115,7 @@ def _ordered(cell: Value, operator: str, bound: Value) -> bool:
 
 
 Order = Sequence[tuple[Column[T], bool]]
-"""Columns to sort by, the first one first, and whether each goes down."""
+"""Columns to sort by, the most significant first, and whether each is descending."""
 
 
 def parse_order(texts: Sequence[str], find: Find[T]) -> Order[T]:
@@ -110,7 +125,7 @@ def parse_order(texts: Sequence[str], find: Find[T]) -> Order[T]:
 
 
 def in_order(rows: list[T], order: Order[T]) -> list[T]:
-    """Sorted: numbers, then text, and what is missing last, whichever way. Rows that are equal stay as they are."""
+    """The rows sorted: numbers before text, missing values last in either direction. The sort is stable."""
     for column, down in reversed(order):
         rows = sorted(rows, key=lambda row, column=column, down=down: _key(column.of(row), down), reverse=down)  # type: ignore[misc]
     return rows

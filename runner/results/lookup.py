@@ -1,4 +1,4 @@
-"""Finding the one session that a person means: by id, by a unique beginning of it, or by its values."""
+"""Find the session that an argument names: by id, by a unique prefix of the id, or by its values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOWN = 5
 
 
 def find(text: str, plan: Plan, state: State | None) -> str:
-    """The id of the session that `text` names. Raises InvalidInput where there is none, or more than one."""
+    """The id of the session that `text` names. Raises InvalidInput if there is none, or more than one."""
     if "=" in text:
         return _by_values(text, plan)
     if not re.fullmatch("[0-9a-fA-F]{1,16}", text):
@@ -29,10 +29,10 @@ def find(text: str, plan: Plan, state: State | None) -> str:
         return stored[0].id
     if stored:
         raise InvalidInput(
-            f"`{text}` begins the ids of {len(stored)} sessions or more",
+            f"`{text}` is a prefix of the ids of {len(stored)} sessions or more",
             f"for example {stored[0].id} and {stored[1].id}",
         )
-    if any(session.id.startswith(prefix) for session in plan):
+    if any(point.id.startswith(prefix) for point in plan.points()):
         raise InvalidInput(f"session `{text}` has not run yet", "`runner apply` runs it")
     raise InvalidInput(f"no session `{text}`", "ids are the first column of `runner results`")
 

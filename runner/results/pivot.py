@@ -13,17 +13,19 @@ from runner.results.columns import MISSING, Column, Row, apart, in_quantity, kno
 
 @dataclass
 class Pivot:
-    """The cells of a line stand under `across`; there is none where no session has both values."""
+    """An aggregate of `metric` for each value of `row` (down) and of `column` (across)."""
 
     row: Column[Row]
     column: Column[Row]
     metric: Column[Row]
     aggregate: str
     across: list[Value]
+    """The values of `column`."""
     lines: dict[Value, dict[Value, Summary]]
+    """For each value of `row` its cells by value of `column`; a combination without sessions has no cell."""
 
     def columns(self) -> list[Column[Value]]:
-        """For the forms that people and spreadsheets read: a line is known by its value."""
+        """The columns of the text formats and of CSV; a row is a value of `row`."""
         first: Column[Value] = Column(self.row.name, lambda line: line, self.row.quantity)
         return [first, *map(self._under, self.across)]
 
@@ -39,7 +41,7 @@ class Pivot:
         return Column(f"{self.column.name}={across.text}", cell, show=show)
 
     def _value(self, summary: Summary) -> Value:
-        """The aggregate, or what is there instead of a number."""
+        """The aggregate, or the first text if there are no numbers."""
         found = known(AGGREGATES[self.aggregate](summary))
         return Value(summary.texts[0], summary.texts[0]) if not found.text and summary.texts else found
 
@@ -53,7 +55,7 @@ class Pivot:
         return f"{shown} ({len(summary.numbers)} of {summary.size})" if partial else shown
 
     def to_json(self) -> dict[str, Any]:
-        """Its shape is `schemas/pivot.schema.json`."""
+        """The pivot in the shape of `schemas/pivot.schema.json`."""
         return {
             "row": self.row.name,
             "column": self.column.name,
@@ -75,7 +77,7 @@ class Pivot:
 
 
 def pivot(rows: Iterable[Row], row: Column[Row], column: Column[Row], metric: Column[Row], aggregate: str) -> Pivot:
-    """Lines and columns in the order in which their values come up."""
+    """The pivot of these rows. Lines and columns are in the order of their first sessions."""
     across: dict[Value, None] = {}
     lines: dict[Value, dict[Value, Summary]] = {}
     for one in rows:

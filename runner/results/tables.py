@@ -1,4 +1,4 @@
-"""Results as tables: for a terminal, Markdown and CSV."""
+"""Write tables: aligned text, Markdown and CSV."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from runner.results.markdown import inline
 from runner.text import shortened
 
 LONGEST_CELL = 40
-"""Characters that a form for people shows of a text, unless it takes more to tell it from the others of its column."""
+"""Characters of a cell in the text formats, unless more are needed to distinguish it from others of its column."""
 
 
 def table(rows: Iterable[T], columns: Sequence[Column[T]], out: TextIO) -> None:
-    """Aligned columns; what is a number or begins with one stands to the right."""
+    """Aligned columns. A column whose cells all begin with a number is aligned to the right."""
     from rich.cells import cell_len
 
     lines = [[_one_line(column.name) for column in columns]]

@@ -163,7 +163,7 @@ def test_what_cannot_be_merged_is_said_before_anything_is_made(run: Run, tmp_pat
         (["one", "nowhere"], 2, "there is no state of sweep `sweep` in `nowhere`"),
         (["one", "other"], 2, "there is no state of sweep `sweep` in `other`"),
         (["other/other"], 2, "`other/other` has the state of sweep `other`, not of `sweep`"),
-        (["sweep.yaml"], 2, "there is nothing to merge"),
+        (["sweep.yaml"], 2, "no folder to merge"),
     ):
         done = run("merge", *arguments)
         assert (done.returncode, said in done.stderr) == (code, True), done.stderr

@@ -1,4 +1,4 @@
-"""Failures fall together by what they share, and by nothing else."""
+"""Failures are grouped by outcome, exit code and last line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.model import Outcome
-from runner.results.failures import TAIL, Failure, by_cause, headline, last_line, last_lines, sans_numbers
+from runner.results.failures import TAIL, Failure, by_cause, headline, last_line, last_lines, without_numbers
 
 
 def failure(number: int, line: str | None, outcome: Outcome = Outcome.FAILED, code: int | None = 1) -> Failure:
@@ -28,8 +28,8 @@ def failure(number: int, line: str | None, outcome: Outcome = Outcome.FAILED, co
         ("a  b", "a b"),
     ],
 )
-def test_numbers_and_what_moves_like_them_do_not_tell_causes_apart(one: str, other: str) -> None:
-    assert sans_numbers(one) == sans_numbers(other)
+def test_numbers_do_not_distinguish_causes(one: str, other: str) -> None:
+    assert without_numbers(one) == without_numbers(other)
 
 
 @pytest.mark.parametrize(
@@ -41,11 +41,11 @@ def test_numbers_and_what_moves_like_them_do_not_tell_causes_apart(one: str, oth
         ("accessed", "defaced"),
     ],
 )
-def test_words_do(one: str, other: str) -> None:
-    assert sans_numbers(one) != sans_numbers(other)
+def test_words_distinguish_causes(one: str, other: str) -> None:
+    assert without_numbers(one) != without_numbers(other)
 
 
-def test_the_most_frequent_cause_comes_first_and_keeps_the_order_of_its_failures() -> None:
+def test_most_frequent_cause_comes_first() -> None:
     failures = [
         failure(0, "disk full"),
         failure(1, "lr 0.1 diverged"),
@@ -74,15 +74,15 @@ def test_the_most_frequent_cause_comes_first_and_keeps_the_order_of_its_failures
         (None, None, None, "failed"),
     ],
 )
-def test_a_title_says_how_it_ended_and_what_more_is_known(
+def test_title_has_outcome_reason_and_last_line(
     code: int | None, reason: str | None, line: str | None, title: str
 ) -> None:
-    """The reason, which a line does not hide, once; a code that the reason stands for is of no use."""
+    """The reason is shown once, with or without a line; an exit code that the reason explains is left out."""
     (cause,) = by_cause([Failure("0" * 16, 1, Outcome.FAILED, code, reason, line)])
     assert cause.title == title
 
 
-def test_without_a_line_the_reason_tells_causes_apart() -> None:
+def test_reason_distinguishes_causes_without_a_line() -> None:
     reasons = ["used 300 MiB of its 256 MiB of memory", "used 290 MiB of its 256 MiB of memory", "no such image"]
     failures = [Failure(f"{at:016x}", 1, Outcome.REJECTED, None, reason, None) for at, reason in enumerate(reasons)]
     found = [(cause.title, len(cause.failures)) for cause in by_cause(failures)]
@@ -105,7 +105,7 @@ def test_without_a_line_the_reason_tells_causes_apart() -> None:
         (b"y" * TAIL + b"\nlast\n", "last"),
     ],
 )
-def test_the_last_line_is_what_a_terminal_would_leave_standing(tmp_path: Path, text: bytes, line: str | None) -> None:
+def test_last_line_is_what_a_terminal_shows(tmp_path: Path, text: bytes, line: str | None) -> None:
     (tmp_path / "log").write_bytes(text)
     assert last_line(tmp_path / "log") == line
 

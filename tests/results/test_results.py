@@ -1,4 +1,4 @@
-"""Results chosen, sorted and taken together: what is missing or no number is shown as such, never dropped."""
+"""`runner results`: conditions, order, groups and pivots. Missing values and texts are shown, never dropped."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from runner.model import Value
 from runner.results.aggregate import Summary, parse_aggregates
 from runner.results.columns import Column, Columns, find, known
 from runner.results.filters import in_order, parse_condition, parse_order
+from runner.results.rows import ResultRow
 from tests.reporters.test_streams import shell
 
 SWEEP = """\
@@ -51,7 +52,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "runner", *arguments]
         return subprocess.run(
-            command, cwd=folder, env=os.environ, capture_output=True, text=True, check=False, timeout=120
+            command, cwd=folder, env=os.environ, capture_output=True, text=True, check=False, timeout=300
         )
 
     assert run("apply").returncode == 1
@@ -64,7 +65,7 @@ def cells(done: subprocess.CompletedProcess[str], *names: str) -> list[list[str]
     return [[row[name] for name in names] for row in csv.DictReader(io.StringIO(done.stdout))]
 
 
-def test_a_group_has_aggregates_and_tells_what_is_no_part_of_them(ask: Ask) -> None:
+def test_group_counts_missing_values_and_texts(ask: Ask) -> None:
     done = ask("--group-by", "lr,opt", "--agg", "mean,std,min,max,count", "--format", "csv")
     wanted = ("lr", "opt", "sessions", *(f"loss.{name}" for name in ("mean", "std", "min", "max", "count")))
     assert cells(done, *wanted, "loss.missing", "loss.not_numbers") == [
@@ -75,7 +76,7 @@ def test_a_group_has_aggregates_and_tells_what_is_no_part_of_them(ask: Ask) -> N
     ]
 
 
-def test_people_see_one_aggregate_of_what_is_measured_and_all_of_a_metric(ask: Ask) -> None:
+def test_text_shows_one_aggregate_of_duration_and_all_of_metrics(ask: Ask) -> None:
     header = ask("--group-by", "opt", "--agg", "mean,max").stdout.splitlines()[0].split()
     assert [name for name in header if name.startswith(("loss", "duration"))] == [
         *("loss.mean", "loss.max", "loss.missing", "loss.not_numbers", "duration.mean"),
@@ -83,7 +84,7 @@ def test_people_see_one_aggregate_of_what_is_measured_and_all_of_a_metric(ask: A
     assert "duration.max" in ask("--group-by", "opt", "--agg", "mean,max", "--format", "csv").stdout
 
 
-def test_wall_cpu_and_peak_memory_are_metrics_of_every_sweep(ask: Ask) -> None:
+def test_every_sweep_has_duration_cpu_time_and_memory(ask: Ask) -> None:
     groups = json.loads(ask("--group-by", "lr", "--agg", "count", "--format", "json").stdout)["groups"]
     for group in groups:
         assert list(group["metrics"]) == ["loss", "duration", "cpu_time", "max_rss"]
@@ -92,7 +93,7 @@ def test_wall_cpu_and_peak_memory_are_metrics_of_every_sweep(ask: Ask) -> None:
     assert {"duration", "cpu_time", "max_rss"} <= set(ask().stdout.splitlines()[0].split())
 
 
-def test_a_pivot_shows_gaps_text_and_parts_as_what_they_are(ask: Ask) -> None:
+def test_pivot_shows_missing_values_texts_and_partial_cells(ask: Ask) -> None:
     assert ask("--pivot", "opt", "lr", "loss").stdout == "opt  lr=1  lr=10\na       5      1\nb     nan      -\n"
     assert ask("--pivot", "seed", "lr", "loss", "--agg", "max").stdout.splitlines() == [
         "seed        lr=1       lr=10",
@@ -110,7 +111,7 @@ def test_a_pivot_shows_gaps_text_and_parts_as_what_they_are(ask: Ask) -> None:
     }
 
 
-def test_a_pivot_has_an_empty_cell_where_there_is_no_session(ask: Ask) -> None:
+def test_pivot_cell_without_sessions_is_empty(ask: Ask) -> None:
     done = ask("--pivot", "seed", "lr", "duration", "--agg", "count", "--where", "opt=a")
     assert [line.split() for line in done.stdout.splitlines()] == [
         ["seed", "lr=1", "lr=10"],
@@ -119,7 +120,7 @@ def test_a_pivot_has_an_empty_cell_where_there_is_no_session(ask: Ask) -> None:
     ]
 
 
-def test_conditions_are_all_to_hold(ask: Ask) -> None:
+def test_all_conditions_must_hold(ask: Ask) -> None:
     done = ask("--where", "lr<10", "--where", "loss>=4", "--where", "duration<1h", "--format", "csv")
     assert cells(done, "lr", "opt", "loss") == [["1", "a", "4"], ["1", "a", "6"]]
     assert cells(ask("--where", "loss=", "--format", "csv"), "lr", "opt", "status") == [
@@ -129,7 +130,7 @@ def test_conditions_are_all_to_hold(ask: Ask) -> None:
     assert ask("--where", "lr>100", "--format", "json").stdout == "[]\n"
 
 
-def test_what_has_no_number_comes_last_whichever_way(ask: Ask) -> None:
+def test_missing_values_sort_last_in_both_directions(ask: Ask) -> None:
     up = [cell for (cell,) in cells(ask("--sort", "loss", "--format", "csv"), "loss")]
     down = [cell for (cell,) in cells(ask("--sort", "-loss,lr", "--format", "csv"), "loss")]
     assert up == ["1", "4", "6", "nan", "nan", "", ""]
@@ -146,37 +147,40 @@ def test_what_has_no_number_comes_last_whichever_way(ask: Ask) -> None:
     ("arguments", "error", "hint"),
     [
         (["--sort", "los"], "no column `los`", "did you mean `loss`?"),
-        (["--where", "loss"], "`loss` is no condition", "one of"),
+        (["--where", "loss"], "`loss` is not a condition", "one of"),
         (
             ["--where", "duration>3 parsecs"],
             "`duration` in `--where`: unknown unit of time `parsecs`",
-            "write a number",
+            "`h`",
         ),
-        (["--where", "loss<abc"], "`loss<abc` compares numbers with `abc`, which is none", "write a number"),
-        (["--where", "attempts>many"], "`attempts>many` compares numbers with `many`, which is none", ""),
+        (["--where", "loss<abc"], "`loss<abc`: `abc` is not a number", "write a number"),
+        (["--where", "attempts>many"], "`attempts>many`: `many` is not a number", ""),
         (
             ["--where", "loss>1 and lr=1"],
-            "`loss>1 and lr=1` compares numbers with `1 and lr=1`, which is none",
-            "several times",
+            "`loss>1 and lr=1` has more than one condition",
+            "give `--where` once for each",
         ),
-        (["--where", "loss<<3"], "`loss<<3` is no condition", "one of"),
-        (["--where", "loss=>0.1"], "`loss=>0.1` is no condition", "one of"),
-        (["--where", "loss=<3"], "`loss=<3` is no condition", "one of"),
-        (["--where", "lr=> 0.1"], "`lr=> 0.1` is no condition", "one of"),
-        (["--where", "opt<=<a"], "`opt<=<a` is no condition", "one of"),
-        (["--where", "status=faild"], "`status=faild`: no row can have this `status`", "did you mean `failed`?"),
-        (["--where", "status!=broken"], "`status!=broken`: no row can have this `status`", "`timed-out`"),
-        (["--where", "status<3"], "`status<3`: `status` has no order", "`!=`"),
-        (["--agg", "mean"], "`--agg` aggregates nothing", "--group-by"),
+        (["--where", "lr=1 and seed=0"], "`lr=1 and seed=0` has more than one condition", "all must hold"),
+        (["--where", "opt=a&&seed<1"], "`opt=a&&seed<1` has more than one condition", "all must hold"),
+        (["--where", "opt=a,seed=0"], "`opt=a,seed=0` has more than one condition", "all must hold"),
+        (["--where", "loss<<3"], "`loss<<3` is not a condition", "one of"),
+        (["--where", "loss=>0.1"], "`loss=>0.1` is not a condition", "one of"),
+        (["--where", "loss=<3"], "`loss=<3` is not a condition", "one of"),
+        (["--where", "lr=> 0.1"], "`lr=> 0.1` is not a condition", "one of"),
+        (["--where", "opt<=<a"], "`opt<=<a` is not a condition", "one of"),
+        (["--where", "status=faild"], "`status=faild`: `faild` is not a value of `status`", "did you mean `failed`?"),
+        (["--where", "status!=broken"], "`status!=broken`: `broken` is not a value of `status`", "`timed-out`"),
+        (["--where", "status<3"], "`status<3`: `status` cannot be ordered", "`!=`"),
+        (["--agg", "mean"], "`--agg` needs `--group-by` or `--pivot`", "--group-by"),
         (["--group-by", "lr", "--agg", "mode"], "unknown aggregate `mode`", "`mean`, `std`"),
-        (["--group-by", "lr", "--pivot", "lr", "opt", "loss"], "`--group-by` and `--pivot` exclude each other", ""),
-        (["--pivot", "lr", "opt", "seed"], "`seed` is no metric", "`loss`, `duration`"),
-        (["--pivot", "lr", "opt", "nosuch"], "`nosuch` is no metric", "there is `loss`, `duration`"),
-        (["--pivot", "lr", "opt", "los"], "`los` is no metric", "did you mean `loss`?"),
+        (["--group-by", "lr", "--pivot", "lr", "opt", "loss"], "`--group-by` and `--pivot` cannot be combined", ""),
+        (["--pivot", "lr", "opt", "seed"], "`seed` is not a metric", "`loss`, `duration`"),
+        (["--pivot", "lr", "opt", "nosuch"], "`nosuch` is not a metric", "choose from `loss`, `duration`"),
+        (["--pivot", "lr", "opt", "los"], "`los` is not a metric", "did you mean `loss`?"),
         (["--pivot", "lr", "opt", "loss", "--agg", "min,max"], "`--pivot` shows one aggregate", "--agg mean"),
     ],
 )
-def test_what_cannot_be_meant_is_said(ask: Ask, arguments: list[str], error: str, hint: str) -> None:
+def test_invalid_options_are_errors(ask: Ask, arguments: list[str], error: str, hint: str) -> None:
     done = ask(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"error: {error}\n" in done.stderr
@@ -211,11 +215,11 @@ DURATION: Column[Value] = Column("duration", lambda value: value, "duration")
         ("duration<=1m", Value("60", 60), True),
     ],
 )
-def test_one_condition(condition: str, cell: Value, holds: bool) -> None:
+def test_condition_on_one_cell(condition: str, cell: Value, holds: bool) -> None:
     assert parse_condition(condition, lambda name: find(name, [CELL, DURATION]))(cell) is holds
 
 
-def test_rows_that_are_equal_stay_in_their_order() -> None:
+def test_sort_is_stable() -> None:
     rows = [known(data) for data in (2, "b", None, 1, "a", 2)]
     order = parse_order(["x"], lambda name: find(name, [CELL]))
     assert [row.data for row in in_order(rows, order)] == [1, 2, 2, "a", "b", None]
@@ -224,7 +228,7 @@ def test_rows_that_are_equal_stay_in_their_order() -> None:
     assert in_order(rows, down)[0] is rows[0]
 
 
-def test_aggregates_are_those_of_a_sample() -> None:
+def test_aggregates_of_a_sample() -> None:
     summary = Summary()
     for data in (1, 2.5, "inf", None, 4, 10**400):
         summary.add(known(data))
@@ -250,13 +254,13 @@ def test_aggregates_are_those_of_a_sample() -> None:
         ([1e-200, 3e-200], 2e-200, pytest.approx(1.4142136e-200)),
     ],
 )
-def test_aggregates_lose_nothing_on_their_way(numbers: list[float], mean: float, std: float | None) -> None:
-    """Equal numbers have no spread, and squares that no float can hold are no reason to have none."""
+def test_aggregates_of_extreme_numbers_are_exact(numbers: list[float], mean: float, std: float | None) -> None:
+    """Equal numbers have a deviation of 0. Squares that exceed a float do not lose the result."""
     summary = Summary(numbers)
     assert (summary.mean, summary.std) == (mean, std)
 
 
-def test_a_name_that_is_taken_is_told_apart() -> None:
+def test_name_of_another_column_gets_a_prefix() -> None:
     columns = Columns(["status", "loss"], False, ["loss", "id", "acc"])
     names = [column.name for column in columns.every]
     assert len(set(names)) == len(names)
@@ -267,14 +271,14 @@ def test_a_name_that_is_taken_is_told_apart() -> None:
         columns.find("metrics.status")
 
 
-def test_names_of_any_kind_can_be_asked_for() -> None:
+def test_condition_on_name_with_spaces() -> None:
     columns: list[Column[Any]] = [Column("val loss-é", lambda row: known(row))]
     assert parse_condition("val loss-é <= 3", lambda name: find(name, columns))(2)
 
 
 @pytest.fixture(scope="module")
 def alike(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep over long names that differ late, with a metric that is the empty text, missing, or neither."""
+    """A sweep over long names that differ near the end, with a metric that is empty, missing, or a number."""
     folder = tmp_path_factory.mktemp("alike")
     names = [f"resnet50-imagenet-pretrained-{at}-augmented-with-everything-there-is" for at in "abc"]
     sweep = {
@@ -291,12 +295,12 @@ def alike(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "arguments", ["", "--group-by model", "--pivot model status m", "--format md --group-by model"]
 )
-def test_long_names_that_differ_read_differently(alike: Path, arguments: str) -> None:
+def test_shortened_names_stay_distinct(alike: Path, arguments: str) -> None:
     text = shell(alike, f"runner results {arguments}").stdout
     assert re.findall(r"resnet50\S+", text) == [f"resnet50-i...ained-{at}-augmented-with-e..." for at in "abc"]
 
 
-def test_an_empty_text_is_no_missing_value_in_a_group(alike: Path) -> None:
+def test_empty_text_is_not_a_missing_value(alike: Path) -> None:
     groups = json.loads(shell(alike, "runner results --group-by status --agg mean --format json").stdout)["groups"]
     assert groups[0]["metrics"]["m"] == {"mean": 3.0, "missing": 1, "not_numbers": 1}
     lines = shell(alike, "runner results --pivot model status m").stdout.splitlines()[1:]
@@ -322,7 +326,7 @@ HOSTILE = [
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep with values that mean something to Markdown, or look like a missing one."""
+    """A sweep with values that are Markdown, or look like a missing value."""
     folder = tmp_path_factory.mktemp("hostile")
     sweep = {"exec": ["true", "$x"], "ranges": {"x": HOSTILE}, "metrics": {"a_b": {"last_line": "m"}}}
     (folder / "sweep.yaml").write_text(json.dumps(sweep))
@@ -330,7 +334,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("arguments", "at"), [("", 1), ("--group-by x", 0), ("--pivot x status a_b", 0)])
-def test_nothing_in_a_table_means_anything_to_markdown(hostile: Path, arguments: str, at: int) -> None:
+def test_values_are_escaped_in_markdown(hostile: Path, arguments: str, at: int) -> None:
     text = shell(hostile, f"runner results --format md {arguments}").stdout
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
     cells = [token.children or [] for token in tokens if token.type == "inline"]
@@ -350,14 +354,36 @@ def in_rows(tokens: list[Token]) -> list[list[list[Token]]]:
     return rows
 
 
-def test_a_dash_and_an_empty_text_are_told_from_what_is_missing(hostile: Path) -> None:
+def test_dash_and_empty_text_differ_from_missing_values(hostile: Path) -> None:
     lines = shell(hostile, "runner results").stdout.splitlines()[-2:]
     assert [line.split()[1] for line in lines] == ["'-'", "''"]
     assert all(line.endswith(" -") for line in lines)
 
 
-def test_an_order_is_with_something(ask: Ask) -> None:
-    """Nothing is neither more nor less, and NaN never is."""
+def test_order_needs_a_value_and_leaves_out_nan(ask: Ask) -> None:
     done = ask("--where", "loss<")
-    assert (done.returncode, "compares with nothing" in done.stderr) == (2, True)
+    assert (done.returncode, "has no value to compare with" in done.stderr) == (2, True)
     assert "NaN" not in ask("--where", "loss<zzz").stdout
+
+
+def test_empty_result_is_reported_on_stderr(ask: Ask) -> None:
+    for form, empty in (("json", "[]\n"), ("csv", None), ("table", None)):
+        done = ask("--where", "lr>100", "--format", form)
+        assert (done.returncode, done.stderr) == (0, "no row matches\n")
+        assert empty is None or done.stdout == empty
+    assert "no row matches" not in ask().stderr
+
+
+def test_text_with_comma_and_equals_is_one_condition() -> None:
+    condition = parse_condition("x=a, b=c and d=e", lambda name: find(name, [CELL]))
+    assert condition(Value("a, b=c and d=e", "a, b=c and d=e"))
+
+
+def test_metrics_have_six_digits_in_text_and_all_in_csv() -> None:
+    columns = Columns([], False, ["loss", "steps"])
+    row = ResultRow._make(
+        (0, "0" * 16, {}, 0, "succeeded", *[None] * 13, {"loss": 0.039398183641064205, "steps": 12345678})
+    )
+    shown = {column.name: column.shown(row) for column in columns.short}
+    assert (shown["loss"], shown["steps"]) == ("0.0393982", "12345678")
+    assert columns.csv_cells(row)[-2:] == [0.039398183641064205, 12345678]

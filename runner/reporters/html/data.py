@@ -11,9 +11,8 @@ from pathlib import Path
 from runner.model import Outcome, Resources
 from runner.plan.plan import Plan
 from runner.results.columns import Columns, Row
-from runner.results.failures import CAUSED, Cause, Failure, by_cause, last_line, last_lines
+from runner.results.failures import CAUSED, Cause, Failure, by_cause, cause_log, last_line, last_lines
 from runner.results.rows import result_row, results
-from runner.results.tails import telling_log
 from runner.state import State
 from runner.state.rows import ApplyRow, AttemptRow
 from runner.text import variables
@@ -88,7 +87,7 @@ def gather(plan: Plan, state: State | None, file: str, where: Path | None, made:
         if last is not None:
             resources[session.id] = session.resources
         if state is not None and last is not None and result.status in CAUSED:
-            log = logs[session.id] = telling_log(state, plan.recipe, session, last)
+            log = logs[session.id] = cause_log(state, plan.recipe, session, last)
             how = (Outcome(result.status), last.exit_code, last.reason)
             failures.append(Failure(session.id, last.number, *how, last_line(log)))
             names[session.id] = variables(session.params, session.repeat)

@@ -25,7 +25,7 @@ from runner.reporters.progress.plain import PlainDisplay
 from runner.reporters.progress.summary import TAIL_LINES, cause_lines, ended_lines
 from runner.reporters.progress.tracker import CauseCount, RunningAttempt, Tracker
 from runner.reporters.progress.wording import describe, end_line
-from runner.results.failures import CAUSED, Failure, how, key, last_line, last_lines, sans_numbers, told
+from runner.results.failures import CAUSED, Failure, explanation, how, key, last_line, last_lines, without_numbers
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Progress:
                 tail = last_lines(self._logs.build(event.build), TAIL_LINES)
                 text = "\n".join([f"build {event.outcome}: {why}", *(f"    {line}" for line in tail)])
                 self._write_some(
-                    text, ("build", why, sans_numbers(tail[-1]) if tail else ""), f"builds {event.outcome}"
+                    text, ("build", why, without_numbers(tail[-1]) if tail else ""), f"builds {event.outcome}"
                 )
             case StopReached():
                 self._write(f"stopping: {event.reason}", "yellow")
@@ -161,10 +161,10 @@ class Progress:
             self._write(text, style)
         else:
             end = how(event.outcome, event.exit_code, event.reason) + (", tried again" if again else "")
-            self._write_some(text, (again, key(failure)), ": ".join(filter(None, (end, told(failure)))), style)
+            self._write_some(text, (again, key(failure)), ": ".join(filter(None, (end, explanation(failure)))), style)
 
     def _write_once(self, text: str) -> None:
-        if (pattern := sans_numbers(text)) not in self._written:
+        if (pattern := without_numbers(text)) not in self._written:
             self._written.add(pattern)
             self._write_some(text, pattern, text)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from runner.model import Outcome, Usage
 from runner.reporters.progress.tracker import CauseCount
 from runner.reporters.progress.wording import describe, usage_line
-from runner.results.failures import headline_of, how, last_lines, told
+from runner.results.failures import explanation, headline_of, how, last_lines
 from runner.units import counted, format_duration
 
 MOST_CAUSES = 10
@@ -63,7 +63,7 @@ def cause_lines(causes: Iterable[CauseCount], command: Callable[[CauseCount], st
     for cause in ordered[:MOST_CAUSES]:
         yield ""
         lines = last_lines(cause.log, TAIL_LINES)
-        shown = lines or list(filter(None, [told(cause.example)]))
+        shown = lines or list(filter(None, [explanation(cause.example)]))
         end = how(cause.example.outcome, cause.example.exit_code, cause.example.reason)
         name = describe(cause.session)
         yield f"{cause.count:,} {end}, such as {name}{':' if shown else ''}" if cause.count > 1 else f"{end}: {name}"
