@@ -1,25 +1,25 @@
-"""The sections of a sweep file, one by one: from a node with a position to a typed value.
+"""The sections of a sweep file: from nodes with positions to typed values.
 
-The schema has judged the shapes already. What is still wrong inside a value (a unit, a range expression, a pattern)
-becomes a problem at its place, and the section reads as None or without that entry; a node of the wrong shape is passed over
-in silence, because its problem is known.
+The schema has refused values of the wrong form: they are RefusedNodes and read as None or as a missing entry. What is
+still wrong inside a value (a unit, a range expression, a pattern) is reported at its position.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from runner.config.metrics import JsonMetric, LastLineMetric, Metric, RegexMetric
 from runner.config.python_program import Python
+from runner.config.report import Report
 from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, plain
 from runner.diagnostics import Span
-from runner.model import Amount, Outcome, Retry, Stop, Value
+from runner.model import Amount, Outcome, Policy, Retry, Stop, Value
 from runner.space.ranges import (
     Range,
     RangeError,
@@ -31,20 +31,13 @@ from runner.space.ranges import (
     parse_expression,
 )
 from runner.template.shell import ShellScript
-from runner.template.template import Template, TemplateFault
-from runner.template.template import parse as parse_template
+from runner.template.template import Template
 from runner.units import UnitError, parse_amount, parse_duration, parse_memory
-
-
-class Report(Protocol):
-    """Where problems go while a file is read."""
-
-    def __call__(self, message: str, span: Span, hint: str | None = None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A template and where it stands, so that what its values do wrong later is still a problem at its place."""
+    """A template and its position, for the problems that its values cause later."""
 
     template: Template | ShellScript
     node: ScalarNode
@@ -63,7 +56,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class BackendChoice:
-    """`backend:` of the file, unchecked: which kinds exist, and with what options, is the backends' to know."""
+    """`backend:` of the file, unchecked: the backends know which kinds and options exist."""
 
     kind: str
     options: Mapping[str, Any]
@@ -82,11 +75,26 @@ def items(node: Node | None) -> tuple[Node, ...]:
     return node.items if isinstance(node, SequenceNode) else ()
 
 
-def template(node: ScalarNode, key: str, fault: Callable[[ScalarNode, TemplateFault], None]) -> Placed:
-    parsed, faults = parse_template(node.value.text)
-    for found in faults:
-        fault(node, found)
-    return Placed(parsed, node, key)
+def integer(node: Node | None) -> int | None:
+    found = scalar(node)
+    return found.value.data if found and isinstance(found.value.data, int) else None
+
+
+def sample(node: Node | None) -> Sample | None:
+    found = {key.value.text: integer(value) for key, value in entries(node)}
+    size = found.get("size")
+    return None if size is None else Sample(size, found.get("seed") or 0)
+
+
+def policy(report: Report) -> Policy:
+    get, default = report.document.get, Policy()
+    grace = duration(get("grace"), report)
+    return Policy(
+        timeout=duration(get("timeout"), report),
+        grace=default.grace if grace is None else grace,
+        retry=retry(get("retry"), report),
+        stop=stop(get("stop")),
+    )
 
 
 def duration(node: Node | None, report: Report) -> float | None:
@@ -96,17 +104,17 @@ def duration(node: Node | None, report: Report) -> float | None:
     try:
         return parse_duration(found.value.text)
     except UnitError as error:
-        report(error.message, found.span, error.hint)
+        report.error(error.message, found.span, error.hint)
         return None
 
 
 def amount(name: str, value: Value) -> Amount:
-    """One resource's amount: bytes for `mem`, an exact number for all others. Raises UnitError."""
+    """Return the amount of a resource: bytes for `mem`, an exact number for all others. Raises UnitError."""
     return parse_memory(value.text, bare="error") if name == "mem" else parse_amount(value.text)
 
 
 def amounts(node: Node | None, report: Report) -> dict[str, Amount]:
-    """`capacity`: plain amounts, no templates."""
+    """Read `capacity`: amounts, no templates."""
     found: dict[str, Amount] = {}
     for key, value in entries(node):
         if (given := scalar(value)) is None:
@@ -114,23 +122,23 @@ def amounts(node: Node | None, report: Report) -> dict[str, Amount]:
         try:
             found[key.value.text] = amount(key.value.text, given.value)
         except UnitError as error:
-            report(error.message, given.span, error.hint)
+            report.error(error.message, given.span, error.hint)
     return found
 
 
-def one_range(node: Node, report: Report, warn: Report) -> Range | None:
+def one_range(node: Node, report: Report) -> Range | None:
     """Read one entry of `ranges`: a list, an expression, or the mapping form of an expression."""
     try:
         if isinstance(node, SequenceNode):
             scalars = texts(node)
-            _check_items(scalars, report, warn)
+            _check_items(scalars, report)
             return from_values([item.value for item in scalars]) if len(scalars) == len(node.items) else None
         if isinstance(node, ScalarNode):
             if not isinstance(node.value.data, str):
                 return None
             found = parse_expression(node.value.text)
             if hint := geomspace_hint(node.value.text):
-                warn("the START and STOP of `logspace` are exponents of ten", node.span, hint)
+                report.warning("the START and STOP of `logspace` are exponents of ten", node.span, hint)
             return found
         if isinstance(node, MappingNode) and len(node.entries) == 1:
             (kind, arguments) = node.entries[0]
@@ -138,17 +146,17 @@ def one_range(node: Node, report: Report, warn: Report) -> Range | None:
             values = [item.value for item in given if isinstance(item, ScalarNode)]
             return from_mapping(kind.value.text, values) if len(values) == len(given) else None
     except RangeError as error:
-        report(error.message, node.span, error.hint)
+        report.error(error.message, node.span, error.hint)
     return None
 
 
-def _check_items(scalars: Sequence[ScalarNode], report: Report, warn: Report) -> None:
+def _check_items(scalars: Sequence[ScalarNode], report: Report) -> None:
     """Report a range expression inside a list, which is a text there: an error if a comma outside quotes tore it."""
     for number, item in enumerate(scalars):
         text = item.value.text
         if item.quoted or not isinstance(item.value.data, str) or not is_expression(text):
             if is_expression(text) or is_interval(text):
-                warn(
+                report.warning(
                     f"`{text}` in a list is a value, not a range",
                     item.span,
                     "write the range without the list",
@@ -161,14 +169,14 @@ def _check_items(scalars: Sequence[ScalarNode], report: Report, warn: Report) ->
             span = Span(span.line, span.column, following.span.end_line, following.span.end_column)
             whole += f",{following.value.text}"
         if span == item.span:
-            warn(f"`{text}` in a list is a value, not a range", span, "write the range without the list")
+            report.warning(f"`{text}` in a list is a value, not a range", span, "write the range without the list")
         else:
             hint = f'write `"{whole}"` without the `[ ]`; if text is meant, quote it'
-            report("a comma ends an unquoted range expression in `[ ]`", span, hint)
+            report.error("a comma ends an unquoted range expression in `[ ]`", span, hint)
 
 
 def conditions(node: Node | None) -> list[tuple[dict[str, Value], MappingNode]]:
-    """`exclude` and `include`: each entry's variables and values, with its place."""
+    """Return the variables and values of each entry of `exclude` or `include`, with its node."""
     return [
         ({key.value.text: value.value for key, value in item.entries if isinstance(value, ScalarNode)}, item)
         for item in items(node)
@@ -212,11 +220,11 @@ def metrics(node: Node | None, report: Report) -> dict[str, Metric]:
             try:
                 found[name.value.text] = RegexMetric(re.compile(texts["regex"], re.MULTILINE).pattern)
             except re.error as error:
-                report(f"not a regular expression: {error}", fields["regex"].span)
+                report.error(f"not a regular expression: {error}", fields["regex"].span)
         elif "json" in texts:
             if leads_out(texts["json"]):
                 hint = "a session writes it there; `$RUNNER_OUTPUT_DIR` is that folder"
-                report(f"`{texts['json']}` lies outside the output folder", fields["json"].span, hint)
+                report.error(f"`{texts['json']}` lies outside the output folder", fields["json"].span, hint)
             found[name.value.text] = JsonMetric(texts["json"], texts.get("key", name.value.text))
         elif "last_line" in texts:
             found[name.value.text] = LastLineMetric(texts["last_line"])
@@ -224,12 +232,12 @@ def metrics(node: Node | None, report: Report) -> dict[str, Metric]:
 
 
 def leads_out(path: str) -> bool:
-    """Whether a path leaves the folder that it is looked up in."""
+    """Return whether a path leaves the folder that it is relative to."""
     return os.path.isabs(path) or os.path.normpath(path).split(os.sep)[0] == os.pardir
 
 
 def backend(node: Node | None, folder: Path) -> BackendChoice:
-    """A script that it names is looked up from `folder`, as `files` are."""
+    """Read `backend`; a script that it names is relative to `folder`."""
     if isinstance(node, ScalarNode):
         return BackendChoice(node.value.text, {}, node.span)
     if isinstance(node, MappingNode):
@@ -248,5 +256,5 @@ def python(node: Node | None) -> Python | None:
 
 
 def texts(node: Node | None) -> tuple[ScalarNode, ...]:
-    """A list of plain strings."""
+    """Return the scalars of a list."""
     return tuple(item for item in items(node) if isinstance(item, ScalarNode))

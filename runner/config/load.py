@@ -1,31 +1,81 @@
-"""From text to a checked sweep; all problems of a file in one go."""
+"""From the text of a sweep file to a checked `Sweep`: all problems of a file at once."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-from runner.config import schema
+from runner.config import exec_list, fields, schema
 from runner.config.checks import check_values
-from runner.config.loader import Reader
+from runner.config.combinations import Combinations
+from runner.config.fields import scalar
+from runner.config.names import check_names
+from runner.config.report import Report
 from runner.config.sweep import Sweep
+from runner.config.templates import Templates
 from runner.config.yaml import parse
 from runner.diagnostics import InvalidSweep, Source
 
 
 def load(source: Source, folder: Path) -> Sweep:
-    """Read a sweep from its text. `folder` is where its relative paths start.
+    """Return the sweep of a text, which may have warnings. Relative paths start at `folder`.
 
-    Raises InvalidSweep with every problem of the file, in file order; what is returned has warnings at most.
+    Raises InvalidSweep with every problem of the file, in file order.
     """
     document, problems = parse(source)
     if document is None:
         raise InvalidSweep(source, problems)
     accepted, mismatches = schema.check(document)
-    reader = Reader(source, accepted, [*problems, *mismatches])
-    sweep = reader.read(folder)
+    report = Report(source, accepted, [*problems, *mismatches])
+    sweep = _read(report, folder)
     for problem in check_values(sweep):
-        reader.add(problem)
-    if reader.has_errors:
-        raise InvalidSweep(source, reader.problems)
-    return replace(sweep, warnings=tuple(reader.problems))
+        report.add(problem)
+    if report.has_errors:
+        raise InvalidSweep(source, report.problems)
+    return replace(sweep, warnings=tuple(report.problems))
+
+
+def _read(report: Report, folder: Path) -> Sweep:
+    """Read every section of the document; a section with a problem does not stop the others."""
+    get = report.document.get
+    templates, combinations = Templates(report), Combinations(report)
+    argv = templates.list(get("exec"), "exec")
+    shell = templates.shell_string(get("exec"), "exec")
+    build = templates.shell_string(get("build"), "build")
+    workdir = templates.template(get("workdir"), "workdir")
+    image = templates.template(get("image"), "image")
+    env = templates.mapping("env")
+    resources = templates.mapping("resources")
+    axes, known = combinations.axes()
+    templates.check(known)
+    space = combinations.space(axes)
+    for warning in exec_list.warnings(fields.texts(get("exec"))):
+        report.add(warning)
+    check_names(report, env.keys(), resources.keys(), known)
+    code, name = scalar(get("code")), scalar(get("name"))
+    return Sweep(
+        source=report.source,
+        document=report.document,
+        folder=folder,
+        name=name.value.text if name else Path(report.source.name.strip("<>")).stem,
+        shell=shell,
+        argv=argv,
+        code=code.value.text if code else None,
+        build=build,
+        files=fields.texts(get("files")),
+        workdir=workdir,
+        image=image,
+        env=env,
+        secrets=tuple(node.value.text for node in fields.texts(get("secrets"))),
+        resources=resources,
+        space=space,
+        sample=fields.sample(get("sample")),
+        repeat=fields.integer(get("repeat")) or 1,
+        policy=fields.policy(report),
+        capacity=fields.amounts(get("capacity"), report),
+        max_parallel=fields.integer(get("max_parallel")),
+        metrics=fields.metrics(get("metrics"), report),
+        backend=fields.backend(get("backend"), folder),
+        python=fields.python(get("python")),
+        warnings=(),
+    )

@@ -134,7 +134,7 @@ def test_duplicates_collapse_and_are_counted() -> None:
             "the third number is the number of points, a whole number",
         ),
         ("range:1,2,0", "`range` with a step of 0", None),
-        ("range:3,1", "an empty range", "START, STOP and STEP go different ways"),
+        ("range:3,1", "an empty range", "write `range:3,1,-1`"),
         ("range:3,3", "an empty range", "STOP is not part of the range, as in Python"),
         ("range:0", "an empty range", "STOP is not part of the range, as in Python"),
         ("linspace:.nan,1,3", "`.nan` in `linspace` is not a finite number", None),

@@ -1,0 +1,117 @@
+"""The combinations of a sweep file: `ranges`, `zip`, `exclude` and `include` as a Space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from runner.config import fields
+from runner.config.report import Report
+from runner.config.sweep import REPEAT
+from runner.config.yaml.nodes import MappingNode, ScalarNode
+from runner.diagnostics import did_you_mean
+from runner.space.axis import Axis, Condition
+from runner.space.ranges import Range
+from runner.space.space import Space
+from runner.units import counted
+
+
+class Combinations:
+    """Reads the variables of a document and their combinations."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def axes(self) -> tuple[list[Axis], set[str]]:
+        """Return the axes in file order, a zipped one in the place of its first range, and every known variable."""
+        nodes = {key.value.text: (key, node) for key, node in fields.entries(self._report.document.get("ranges"))}
+        ranges = {name: found for name, (_, node) in nodes.items() if (found := fields.one_range(node, self._report))}
+        group_of = {name: group for group in self._zips(set(nodes), ranges) for name in group}
+        axes: list[Axis] = []
+        for name, found in ranges.items():
+            group = group_of.get(name)
+            if group is None:
+                axes.append(Axis((name,), found))
+                duplicates = found.duplicates
+            elif name == group[0]:
+                axes.append(Axis.zipped(group, [ranges[member].given() for member in group]))
+                duplicates = found.given_count - axes[-1].count
+            else:
+                continue
+            if duplicates:
+                what = "value" if group is None else "row"
+                self._report.warning(
+                    f"`{'`, `'.join(axes[-1].names)}` has {counted(duplicates, what)} more than once;"
+                    " equal sessions run once",
+                    nodes[name][0].span,
+                    "for repetitions write `repeat: N`",
+                )
+        return axes, set(nodes) | {REPEAT}
+
+    def _zips(self, known: set[str], ranges: Mapping[str, Range]) -> list[tuple[str, ...]]:
+        """The groups of `zip` that are sound. Reports the others."""
+        sound: list[tuple[str, ...]] = []
+        used: set[str] = set()
+        for group in fields.items(self._report.document.get("zip")):
+            members = fields.texts(group)
+            names = tuple(member.value.text for member in members)
+            fine = len(names) > 1
+            for member in members:
+                name = member.value.text
+                if name not in known:
+                    self._unknown(member, known)
+                elif name in used:
+                    self._report.error(f"`{name}` is zipped twice", member.span)
+                fine = fine and name in ranges and name not in used
+                used.add(name)
+            if not fine:
+                continue
+            lengths = {name: ranges[name].given_count for name in names}
+            if len(set(lengths.values())) > 1:
+                shown = ", ".join(f"`{name}` has {count}" for name, count in lengths.items())
+                self._report.error(
+                    f"zipped ranges differ in length: {shown}",
+                    group.span,
+                    "give them the same number of values",
+                )
+            else:
+                sound.append(names)
+        return sound
+
+    def _unknown(self, node: ScalarNode, known: Iterable[str]) -> None:
+        hint = did_you_mean(node.value.text, known) or "add it to `ranges`"
+        self._report.error(f"unknown variable `{node.value.text}`", node.span, hint)
+
+    def space(self, axes: list[Axis]) -> Space:
+        """Return the space, after `exclude` and `include` are checked against the ranges."""
+        known = {name for axis in axes for name in axis.names}
+        exclude = self._conditions("exclude", known)
+        include = self._conditions("include", known)
+        space = Space(tuple(axes), tuple(entry for entry, _ in exclude), tuple(entry for entry, _ in include))
+        if self._report.has_errors:
+            return space
+        for at, (_, node) in enumerate(exclude):
+            if space.removes_nothing(at):
+                self._report.error(
+                    "this excludes nothing: no combination has all of these values",
+                    node.span,
+                    "numbers are compared as numbers, everything else as text",
+                )
+        if exclude and space.product_count == 0:
+            self._report.error("`exclude` leaves no combination", self._report.key_span("exclude"))
+        for duplicates, (_, node) in zip(space.duplicates, include, strict=True):
+            if duplicates:
+                self._report.warning(
+                    f"this `include` adds {counted(duplicates, 'session')} that the sweep already has;"
+                    " equal sessions run once",
+                    node.span,
+                )
+        return space
+
+    def _conditions(self, key: str, known: set[str]) -> list[tuple[Condition, MappingNode]]:
+        found = fields.conditions(self._report.document.get(key))
+        names = {name.value.text for name, _ in fields.entries(self._report.document.get("ranges"))}
+        for _, node in found:
+            for name, _ in node.entries:
+                if name.value.text not in names:
+                    self._unknown(name, names)
+        return [(condition, node) for condition, node in found if condition.keys() <= known]
