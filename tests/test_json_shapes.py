@@ -1,4 +1,4 @@
-"""What is printed as JSON has the shape that its schema in `schemas/` says: real output, validated."""
+"""The JSON output of every command, validated against its schema in `schemas/`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def validator(name: str) -> Draft202012Validator:
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Every command that prints JSON, over a sweep with each kind of end, and an orphan."""
+    """The output of every command that prints JSON, for a sweep with each outcome and an orphan."""
     folder = tmp_path_factory.mktemp("shapes")
     file = folder / "sweep.yaml"
 
@@ -53,26 +53,25 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ["plan", "lock", "results", "groups", "pivot", "status", "problems"])
-def test_a_document_fits_its_schema(outputs: dict[str, str], name: str) -> None:
+def test_document_matches_its_schema(outputs: dict[str, str], name: str) -> None:
     document = json.loads(outputs[name])
     assert document
     validator(name).validate(document)
 
 
-def test_every_event_fits_the_schema(outputs: dict[str, str]) -> None:
+def test_every_event_matches_the_schema(outputs: dict[str, str]) -> None:
     lines = [json.loads(line) for line in outputs["events"].splitlines()]
     assert len(lines) == 2 + 3 * 6
     for line in lines:
         validator("events").validate(line)
 
 
-def test_the_lines_of_a_plan_are_its_sessions(outputs: dict[str, str]) -> None:
+def test_lines_of_a_plan_are_its_sessions(outputs: dict[str, str]) -> None:
     lines = [json.loads(line) for line in outputs["sessions"].splitlines()]
     assert lines == json.loads(outputs["plan"])["sessions"]
 
 
-def test_the_schema_names_every_event_and_each_of_its_fields() -> None:
-    """An event cannot get a field that programs are not told of."""
+def test_schema_has_every_event_and_its_fields() -> None:
     definitions: dict[str, Any] = schema.load("events")["$defs"]
     left_out = {"text", "recipe"}
     for event in get_args(events.Event):
@@ -81,7 +80,7 @@ def test_the_schema_names_every_event_and_each_of_its_fields() -> None:
         assert set(definitions[name]["properties"]) == expected
 
 
-def test_the_schemas_are_the_ones_in_the_repository() -> None:
+def test_schemas_are_those_of_the_repository() -> None:
     folder = ROOT / "schemas"
     names = {path.name.removesuffix(".schema.json") for path in folder.glob("*.schema.json")}
     assert names == {"sweep", "problems", "plan", "lock", "results", "groups", "pivot", "events", "status"}

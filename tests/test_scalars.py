@@ -53,7 +53,7 @@ def test_resolve(text: str, data: Scalar) -> None:
     assert (type(found), found) == (type(data), data)
 
 
-def test_numbers_equal_as_numbers_and_all_else_as_text() -> None:
+def test_numbers_are_equal_by_value_others_by_text() -> None:
     assert equal(Value("0.10", 0.1), Value("1e-1", 0.1))
     assert equal(Value("1", 1), Value("1.0", 1.0))
     assert equal(Value("true", True), Value("true", "true"))
@@ -62,18 +62,18 @@ def test_numbers_equal_as_numbers_and_all_else_as_text() -> None:
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30, places=25))
-def test_exact_is_the_decimal_itself(number: object) -> None:
+def test_exact_returns_the_decimal_number(number: object) -> None:
     assert exact(str(number)) == Fraction(str(number))
 
 
 @pytest.mark.parametrize(
     "text", ["1e999999999", "-1e400", "1e-400", "9" * 400, ".inf", ".nan", "x", "", "1/2", "0x" + "f" * 300]
 )
-def test_exact_of_what_no_float64_holds(text: str) -> None:
+def test_exact_of_a_number_outside_float64(text: str) -> None:
     assert exact(text) is None
 
 
-def test_exact_of_every_way_to_write_a_number() -> None:
+def test_exact_of_every_notation() -> None:
     assert exact("0e999999999") == exact("-0.0") == 0
     assert [exact(text) for text in ("0x1F", "1.", "+.5", "1e-3")] == [
         31,

@@ -1,4 +1,4 @@
-"""Times, memory and amounts."""
+"""Times, memory sizes and amounts."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_amounts_are_exact() -> None:
 @pytest.mark.parametrize(
     "text", ["", "h", "ten", "1h30m", "-1", "-1m", "1e400", "nan", "inf", ".inf", "1..2", "0x10", "$t", "١m"]
 )
-def test_no_quantity(text: str) -> None:
+def test_invalid_quantity(text: str) -> None:
     for parse in (parse_duration, partial(parse_memory, bare="MiB"), parse_amount):
         with pytest.raises(UnitError, match=r"is not |is negative"):
             parse(text)
@@ -86,7 +86,7 @@ def test_no_quantity(text: str) -> None:
         (lambda: parse_amount("2m"), "the amount `2m` has a unit"),
     ],
 )
-def test_what_is_wrong_with_a_quantity(call: Callable[[], object], message: str) -> None:
+def test_message_of_an_invalid_quantity(call: Callable[[], object], message: str) -> None:
     with pytest.raises(UnitError) as caught:
         call()
     assert caught.value.message == message
@@ -109,7 +109,7 @@ def test_what_is_wrong_with_a_quantity(call: Callable[[], object], message: str)
         *[(245, "4m 05s"), (3599.6, "1h 00m"), (3720, "1h 02m"), (86399, "1d 00h"), (183600, "2d 03h")],
     ],
 )
-def test_duration_for_people(seconds: float, text: str) -> None:
+def test_format_duration(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
 
 
@@ -127,10 +127,10 @@ def test_duration_for_people(seconds: float, text: str) -> None:
         *[(5000 << 40, "5000 TiB")],
     ],
 )
-def test_memory_for_people(size: int, text: str) -> None:
+def test_format_memory(size: int, text: str) -> None:
     assert format_memory(size) == text
 
 
 @given(st.integers(1024, 1 << 60))
-def test_memory_for_people_reads_back(size: int) -> None:
+def test_formatted_memory_is_parsed_back(size: int) -> None:
     assert parse_memory(format_memory(size), bare="error") == pytest.approx(size, rel=0.05)

@@ -1,7 +1,7 @@
-"""What only the values of a sweep can tell: shell strings, sizes, resources, files, and whether every session can ever fit.
+"""Checks of the values of a sweep: shell strings, sizes, resources, files, and whether each session fits the capacity.
 
-Variables are checked one by one, or in the few combinations that a template sees, never session by session; what looks
-wrong is then looked up in the space, because an exclusion may have removed it.
+Variables are checked one by one, or in the combinations that one template uses, never session by session. A value that
+looks wrong is then looked up in the space, because an exclusion may have removed it.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from runner.model import Resources, Value
 from runner.units import UnitError
 
 LONGEST_ARGUMENT = 128 * 1024
-"""Bytes of one argument or `NAME=value` string with its NUL: MAX_ARG_STRLEN of Linux (execve(2))."""
+"""Longest argument or `NAME=value` string in bytes, with its NUL: MAX_ARG_STRLEN of Linux, execve(2)."""
 
 
 def check_values(sweep: Sweep) -> Iterator[Problem]:
-    """Every problem that the values make. A template whose variables are not all known has its problem already."""
+    """Yield the problems of the values. Templates with unknown variables are left out: they have been reported."""
     yield from check_shell(sweep)
     yield from _too_long(sweep)
     for name, placed in sweep.resources.items():
         if _known(sweep, placed):
             yield from _bad_amounts(sweep, name, placed)
     for missing in files.missing(sweep):
-        there = (sweep.folder / missing.value.text).is_dir()
-        fault = f"no file in `{missing.value.text}`" if there else f"no such file: `{missing.value.text}`"
-        yield Problem(fault, missing.span, f"`files` are looked up in `{sweep.folder}`")
+        is_folder = (sweep.folder / missing.value.text).is_dir()
+        fault = f"no file in `{missing.value.text}`" if is_folder else f"no such file: `{missing.value.text}`"
+        yield Problem(fault, missing.span, f"`files` are relative to `{sweep.folder}`")
     yield from _python(sweep)
     if sweep.build is not None:
         for outside in files.outside(sweep):
             yield Problem(
-                f"`{outside.value.text}` lies outside the sweep's folder",
+                f"`{outside.value.text}` is outside the folder of the sweep file",
                 outside.span,
-                "`build` works in a private copy of `files`, so they must lie below the sweep file",
+                "`build` runs in a copy of `files`, so they must be below the sweep file",
             )
 
 
 def check_fits(sweep: Sweep, misfit: Callable[[Resources], str | None], hint: str) -> Iterator[Problem]:
-    """A problem for each resource that some session can never get. `misfit` says why an amount never fits, or None."""
+    """Yield a problem for each resource of which a session needs too much. `misfit` returns why an amount never fits, or None."""
     for name, placed in sweep.resources.items():
         for values in _combinations(sweep, placed):
             reason = misfit({name: _amount(name, placed, values)})
@@ -54,28 +54,28 @@ def check_fits(sweep: Sweep, misfit: Callable[[Resources], str | None], hint: st
 
 
 def _python(sweep: Sweep) -> Iterator[Problem]:
-    """`python` serves some session, and its interpreter is there, if this is where it will run."""
+    """Yield the problems of `python`: no session uses it, or its interpreter does not exist on this machine."""
     key = sweep.document.key("python")
     if sweep.python is None or key is None:
         return
     first = sweep.argv[0] if sweep.argv else None
     if sweep.shell is not None:
-        fault = "`python` is of no use: `exec` is a string, which a shell runs"
+        fault = "`python` has no effect: `exec` is a string, which a shell runs"
         yield Problem(fault, key.span, "write `exec` as a list: `[python, train.py, …]`")
     elif first is not None and _known(sweep, first):
         words = [first.template.render(values) for values in _combinations(sweep, first)]
         if not any(sweep.python.is_meant(word) for word in words):
-            hint = "it serves an `exec` that begins with `python` or `python3`, and `code`"
-            yield Problem("`python` is of no use: no session is a Python program", key.span, hint)
+            hint = "it applies to an `exec` that begins with `python` or `python3`, and to `code`"
+            yield Problem("`python` has no effect: no session is a Python program", key.span, hint)
     node, path = sweep.python.interpreter, sweep.python.path(sweep.folder)
     if node is None or path is None or sweep.backend.kind != "local" or shutil.which(path):
         return
     if "/" not in path:
-        yield Problem(f"`{path}` not found", node.span, "a name without a slash is looked up on PATH")
+        yield Problem(f"`{path}` not found", node.span, "a name without a slash is searched on PATH")
     elif os.path.exists(path):
         yield Problem(f"`{node.value.text}` is not executable", node.span)
     else:
-        yield Problem(f"no such file: `{node.value.text}`", node.span, f"it is looked up in `{sweep.folder}`")
+        yield Problem(f"no such file: `{node.value.text}`", node.span, f"it is relative to `{sweep.folder}`")
 
 
 def _known(sweep: Sweep, placed: Placed) -> bool:
@@ -83,7 +83,7 @@ def _known(sweep: Sweep, placed: Placed) -> bool:
 
 
 def _combinations(sweep: Sweep, placed: Placed) -> Iterator[Mapping[str, Value]]:
-    """What the variables of one template can be together."""
+    """Yield the combinations of the variables of one template."""
     names = set(placed.template.names)
     for values in sweep.space.projected(names - {REPEAT}):
         seen = {name: values[name] for name in values if name in names}
@@ -135,7 +135,7 @@ def _too_long(sweep: Sweep) -> Iterator[Problem]:
         yield Problem(
             f"`code` is {len(sweep.code.encode()):,} bytes long; the system takes at most {LONGEST_ARGUMENT:,}",
             node.span if node else None,
-            "write it to a file, and run that by `exec`",
+            "write it to a file, and run the file with `exec`",
         )
 
 

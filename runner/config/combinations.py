@@ -48,22 +48,22 @@ class Combinations:
         return axes, set(nodes) | {REPEAT}
 
     def _zips(self, known: set[str], ranges: Mapping[str, Range]) -> list[tuple[str, ...]]:
-        """The groups of `zip` that are sound. Reports the others."""
-        sound: list[tuple[str, ...]] = []
+        """Return the valid groups of `zip`, and report the others."""
+        valid: list[tuple[str, ...]] = []
         used: set[str] = set()
         for group in fields.items(self._report.document.get("zip")):
             members = fields.texts(group)
             names = tuple(member.value.text for member in members)
-            fine = len(names) > 1
+            is_valid = len(names) > 1
             for member in members:
                 name = member.value.text
                 if name not in known:
                     self._unknown(member, known)
                 elif name in used:
-                    self._report.error(f"`{name}` is zipped twice", member.span)
-                fine = fine and name in ranges and name not in used
+                    self._report.error(f"`{name}` is in `zip` twice", member.span)
+                is_valid = is_valid and name in ranges and name not in used
                 used.add(name)
-            if not fine:
+            if not is_valid:
                 continue
             lengths = {name: ranges[name].given_count for name in names}
             if len(set(lengths.values())) > 1:
@@ -74,8 +74,8 @@ class Combinations:
                     "give them the same number of values",
                 )
             else:
-                sound.append(names)
-        return sound
+                valid.append(names)
+        return valid
 
     def _unknown(self, node: ScalarNode, known: Iterable[str]) -> None:
         hint = did_you_mean(node.value.text, known) or "add it to `ranges`"

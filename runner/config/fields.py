@@ -20,16 +20,8 @@ from runner.config.report import Report
 from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, plain
 from runner.diagnostics import Span
 from runner.model import Amount, Outcome, Policy, Retry, Stop, Value
-from runner.space.ranges import (
-    Range,
-    RangeError,
-    from_mapping,
-    from_values,
-    geomspace_hint,
-    is_expression,
-    is_interval,
-    parse_expression,
-)
+from runner.space.range_hints import geomspace_hint, is_expression, is_interval
+from runner.space.ranges import Range, RangeError, from_mapping, from_values, parse_expression
 from runner.template.shell import ShellScript
 from runner.template.template import Template
 from runner.units import UnitError, parse_amount, parse_duration, parse_memory

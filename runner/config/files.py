@@ -1,4 +1,4 @@
-"""The `files` of a sweep: which they are, and the digests of their content."""
+"""The `files` of a sweep: their paths, and the digests of their content."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from runner.errors import InvalidInput
 
 
 def paths(sweep: Sweep) -> list[str]:
-    """Every input file, relative to the sweep's folder, with `/`, sorted, each once.
+    """Return every input file once, sorted, relative to the sweep's folder, with `/`.
 
-    An entry is a path or a pattern (`*`, `?`, `[…]`, `**`); a folder stands for all files below it. Hidden files,
-    `__pycache__` and a state of runner's own are left out unless they are named in full.
+    An entry is a path or a pattern (`*`, `?`, `[…]`, `**`); a folder means all files below it. Hidden files,
+    `__pycache__` and a state folder of runner are left out unless their full path is given.
     """
     return sorted({path for node in sweep.files for path in _expand(sweep.folder, node.value.text)})
 
 
 def missing(sweep: Sweep) -> Iterator[ScalarNode]:
-    """Entries that match no file."""
+    """Return the entries that match no file."""
     return (node for node in sweep.files if not any(True for _ in _expand(sweep.folder, node.value.text)))
 
 
 def outside(sweep: Sweep) -> Iterator[ScalarNode]:
-    """Entries that leave the sweep's folder."""
+    """Return the entries outside the sweep's folder."""
     return (node for node in sweep.files if leads_out(node.value.text))
 
 
 def digests(sweep: Sweep) -> dict[str, str]:
-    """The SHA-256 of each input file by path. Raises InvalidInput where one cannot be read."""
+    """Return the SHA-256 of each input file by path. Raises InvalidInput if one cannot be read."""
     found: dict[str, str] = {}
     for path in paths(sweep):
         try:
@@ -57,13 +57,13 @@ def _expand(folder: Path, entry: str) -> Iterator[str]:
                 continue
             if (folder / path).is_file():
                 yield _relative(folder / path, folder)
-            elif "**" not in entry:  # that pattern finds what is below by itself
+            elif "**" not in entry:  # `**` matches the files below by itself
                 yield from _below(folder / path, folder)
 
 
 def _below(top: Path, folder: Path) -> Iterator[str]:
     for root, folders, names in os.walk(top):
-        if "journal.db" in names and "lock" in names:  # a state of runner's own, kept here by `--state`
+        if "journal.db" in names and "lock" in names:  # a state folder of runner, from `--state`
             folders.clear()
             continue
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
@@ -73,7 +73,7 @@ def _below(top: Path, folder: Path) -> Iterator[str]:
 
 
 def _made_by_programs(path: str) -> bool:
-    """What running the inputs leaves beside them must not make them other inputs."""
+    """Return whether running the inputs creates the file; then it must not change their digest."""
     return "__pycache__" in path.split(os.sep)
 
 

@@ -1,6 +1,6 @@
-"""Metrics: numbers that a session leaves in its output folder or on stdout, read when it has ended.
+"""Metrics: values that a session writes to its output folder or to stdout, read after it has ended.
 
-What cannot be found is None, what is no number is kept as its text. Reading never fails, in bounded memory.
+A missing value is None; text that is not a number is kept as text. Reading never fails, and uses bounded memory.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from typing import Any, TypeAlias
 from runner.model import Scalar
 from runner.scalars import resolve_number
 
-LARGEST_JSON = 16 * 1024 * 1024
-"""Bytes; a larger file counts as missing."""
+MAX_JSON_SIZE = 16 * 1024 * 1024
+"""Bytes of a JSON file; a larger file counts as missing."""
 
-LONGEST_TEXT = 1000
-"""Characters kept of a value that is no number."""
+MAX_TEXT_LENGTH = 1000
+"""Characters kept of a value that is not a number."""
 
 _BLOCK = 1024 * 1024
 _LINE_END = re.compile(rb"[\r\n]")
@@ -32,7 +32,7 @@ _LINE_END = re.compile(rb"[\r\n]")
 
 @dataclass(frozen=True, slots=True)
 class JsonMetric:
-    """`key` in the JSON file `file` of the output folder: names and list indexes, joined by dots."""
+    """The value at `key` (names and list indexes, joined by dots) in the JSON file `file` of the output folder."""
 
     file: str
     key: str
@@ -40,9 +40,9 @@ class JsonMetric:
 
 @dataclass(frozen=True, slots=True)
 class RegexMetric:
-    """The last match on stdout: its group 1, or all of it where there is no group.
+    """The last match on stdout: its group 1, or the whole match if the pattern has no group.
 
-    `^` and `$` are the ends of a line, a carriage return ends one too, and a match lies within a line.
+    `^` and `$` match at line ends, a carriage return ends a line, too, and a match cannot contain a line end.
     """
 
     pattern: str
@@ -50,7 +50,7 @@ class RegexMetric:
 
 @dataclass(frozen=True, slots=True)
 class LastLineMetric:
-    """`key` in the last line of stdout (of its last MiB) that is a JSON object."""
+    """The value at `key` in the last line of stdout (of its last MiB) that is a JSON object."""
 
     key: str
 
@@ -59,7 +59,7 @@ Metric: TypeAlias = JsonMetric | RegexMetric | LastLineMetric
 
 
 def collect(metrics: Mapping[str, Metric], output: Path, stdout: Path) -> dict[str, Scalar]:
-    """The value of each metric, in their order. Takes its time over large logs: not for the event loop."""
+    """Return the value of each metric, in their order. Blocks for large logs: not for the event loop."""
     document = cache(_document)
     last_line = cache(_last_object)
     patterns = {name: re.compile(one.pattern, re.M) for name, one in metrics.items() if isinstance(one, RegexMetric)}
@@ -92,7 +92,7 @@ def _last_matches(patterns: Mapping[str, re.Pattern[str]], path: Path) -> dict[s
 
 
 def _blocks_backwards(path: Path) -> Iterator[str]:
-    """The file's lines in blocks of about a MiB, the last block first; longer lines are cut."""
+    """Yield the lines of a file in blocks of about a MiB, the last block first; longer lines are cut."""
     try:
         with open(_open_regular(path), "rb") as file:
             end = os.fstat(file.fileno()).st_size
@@ -101,7 +101,7 @@ def _blocks_backwards(path: Path) -> Iterator[str]:
                 file.seek(start)
                 block = file.read(end - start)
                 if start:
-                    # The first line goes to the block before, where it is whole.
+                    # The first line may be incomplete: it belongs to the previous block.
                     first_end = _LINE_END.search(block, 0, len(block) - 1)
                     skip = first_end.end() if first_end else 0
                     start, block = start + skip, block[skip:]
@@ -123,14 +123,14 @@ def _last_object(path: Path) -> Any:
 def _document(path: Path) -> Any:
     try:
         with open(_open_regular(path), "rb") as file:
-            content = file.read(LARGEST_JSON + 1)
+            content = file.read(MAX_JSON_SIZE + 1)
     except (OSError, ValueError):
         return None
-    return None if len(content) > LARGEST_JSON else _parse(content)
+    return None if len(content) > MAX_JSON_SIZE else _parse(content)
 
 
 def _open_regular(path: Path) -> int:
-    # A fifo that nobody writes to would hold us up for ever.
+    # Opening a FIFO without a writer would block.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -146,7 +146,7 @@ def _parse(text: str | bytes) -> Any:
 
 
 def _dig(document: Any, key: str) -> Any:
-    """Follow a dotted key; a name that itself holds dots is found where it stands whole."""
+    """Follow a dotted key; a name that contains dots is found if the rest of the key is that name."""
     if isinstance(document, dict) and key in document:
         return document[key]
     first, dot, rest = key.partition(".")
@@ -164,9 +164,9 @@ def _scalar(data: Any) -> Scalar:
     if data is None or (isinstance(data, int | float) and not isinstance(data, bool)):
         return data
     text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
-    return text[:LONGEST_TEXT]
+    return text[:MAX_TEXT_LENGTH]
 
 
 def _number_or_text(text: str) -> Scalar:
     number = resolve_number(text.strip())
-    return number if number is not None and math.isfinite(number) else text[:LONGEST_TEXT]
+    return number if number is not None and math.isfinite(number) else text[:MAX_TEXT_LENGTH]

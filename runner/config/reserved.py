@@ -1,4 +1,4 @@
-"""Names that a sweep file cannot give to its variables and metrics, as results have columns of these names."""
+"""Names of columns of the results: a metric of such a name is shown as `metrics.NAME`."""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.config.schema_errors import Mismatch, describe
+from runner.config.schema_errors import describe
+from runner.config.schema_mismatch import Mismatch
 from runner.config.yaml.nodes import MappingNode, RefusedNode, at, plain, refused
 from runner.diagnostics import Problem, in_file_order
 

@@ -10,22 +10,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from runner.config.yaml.nodes import MappingNode, Node, Path, ScalarNode, SequenceNode, at, kind
+from runner.config.schema_mismatch import Mismatch, joined, shown
+from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, at, kind
 from runner.diagnostics import Problem, Span, did_you_mean, nearest, printable
 from runner.scalars import resolve
-from runner.space.ranges import KIND_ALIASES
+from runner.space.range_hints import KIND_ALIASES
 from runner.units import UnitError, parse_amount, parse_duration, parse_memory
 
-_NOUNS = {
-    "string": "a string",
-    "array": "a list",
-    "object": "a mapping",
-    "integer": "a whole number",
-    "number": "a number",
-}
 _PARSERS: Mapping[str, Callable[[str], object]] = {
     "amount": parse_amount,
     "amount of memory": lambda text: parse_memory(text, bare="error"),
@@ -36,67 +28,6 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
 
 _RIVALS = ("exec", "json", "regex", "last_line")
 """Keys that cannot be combined with certain others."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mismatch:
-    """One error of jsonschema."""
-
-    document: MappingNode
-    path: Path
-    """Where the value is in the document."""
-    keyword: str
-    expected: Any
-    """The value of the keyword."""
-    value: Any
-    schemas: tuple[Mapping[str, Any], ...]
-    """The subschemas for this value, outermost first; the last one has the keyword."""
-    is_name: bool
-    """The error is in a key of the mapping at `path`; `value` is the key."""
-
-    @property
-    def node(self) -> Node:
-        return at(self.document, self.path)
-
-    @property
-    def mapping(self) -> MappingNode:
-        node = self.node
-        assert isinstance(node, MappingNode)
-        return node
-
-    @property
-    def title(self) -> str:
-        return str(self.schemas[-1].get("title", ""))
-
-    @property
-    def name(self) -> str:
-        """The value's name, for the beginning of a sentence."""
-        dotted = ".".join(step for step in self.path if isinstance(step, str))
-        return f"an item of `{dotted}`" if self.path and isinstance(self.path[-1], int) else f"`{dotted}`"
-
-    @property
-    def key_span(self) -> Span:
-        """The position of the value's key; for the document that of its first key, for an item of a list its own."""
-        if not self.path:
-            return self.document.entries[0][0].span if self.document.entries else self.document.span
-        last = self.path[-1]
-        parent = at(self.document, self.path[:-1])
-        key = parent.key(last) if isinstance(parent, MappingNode) and isinstance(last, str) else None
-        return key.span if key else self.node.span
-
-    def words(self, key: str, default: Any = None) -> Any:
-        """Return what the outermost subschema says under an `x-` key."""
-        return next((schema[key] for schema in self.schemas if key in schema), default)
-
-    @property
-    def types(self) -> list[str]:
-        found: str | list[str] = next((schema["type"] for schema in reversed(self.schemas) if "type" in schema), [])
-        return [found] if isinstance(found, str) else list(found)
-
-    @property
-    def noun(self) -> str:
-        noun = self.words("x-noun")
-        return str(noun) if noun else _or([_NOUNS[name] for name in self.types if name in _NOUNS])
 
 
 def describe(mismatch: Mismatch) -> Iterator[Problem]:
@@ -111,19 +42,6 @@ def describe(mismatch: Mismatch) -> Iterator[Problem]:
         yield _invalid_name(mismatch, mismatch.value, key.span)
     else:
         yield from _RULES.get(mismatch.keyword, _other)(mismatch)
-
-
-def shown(node: Node) -> str:
-    """Return the value as a message shows it."""
-    if not isinstance(node, ScalarNode) or (node.value.data is None and not node.value.text):
-        return kind(node)
-    text = printable(node.value.text)
-    text = text if len(text) <= 40 else text[:39] + "…"
-    return f"the string `{text}`" if node.quoted else f"`{text}`"
-
-
-def _or(words: Sequence[str]) -> str:
-    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _quantity(mismatch: Mismatch, node: ScalarNode, parse: Callable[[str], object]) -> Problem:
@@ -262,7 +180,7 @@ def _missing(mismatch: Mismatch) -> Iterator[Problem]:
         names = mismatch.schemas[-1].get("x-one-of", [name])
         if mismatch.mapping.get(name) is not None or _is_misspelled(mismatch, names):
             continue
-        listed = _or([f"`{one}`" for one in names])
+        listed = joined([f"`{one}`" for one in names])
         fault = f"{mismatch.name} needs {listed}" if mismatch.path else f"{listed} is missing"
         yield Problem(fault, mismatch.key_span, mismatch.schemas[-1].get("x-hint"))
 

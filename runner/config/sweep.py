@@ -1,4 +1,4 @@
-"""A sweep: the file, read and checked, as one immutable value."""
+"""The sweep: a sweep file, read and checked, as one immutable value."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from runner.model import Amount, Policy
 from runner.space.space import Space
 
 REPEAT = "repeat"
-"""The variable that every sweep has."""
+"""The variable that every sweep has: the number of the repetition, from 0."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What the file says. Exactly one of `shell`, `argv` and `code` is set."""
+    """The content of a sweep file. Exactly one of `shell`, `argv` and `code` is set."""
 
     source: Source
     document: MappingNode
@@ -48,7 +48,7 @@ class Sweep:
     warnings: tuple[Problem, ...]
 
     def templates(self) -> Iterable[Placed]:
-        """Every template, in file order of their kinds."""
+        """Yield every template, by key."""
         yield from (self.argv or ())
         for placed in (self.shell, self.build, self.workdir, self.image):
             if placed is not None:

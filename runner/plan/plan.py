@@ -17,7 +17,7 @@ from runner.model import Amount, Recipe, Session, Value
 from runner.plan import ids
 from runner.plan.sharding import Shard
 from runner.scalars import equal, resolve
-from runner.space.axis import KEPT_POINTS, Condition, Point
+from runner.space.axis import MAX_CACHED_POINTS, Condition, Point
 from runner.template.template import Template
 
 KEPT_REPEATS = 1000
@@ -97,7 +97,7 @@ class Plan:
     def _fragments(self, name: str) -> Callable[[Value], str]:
         """Digest input of one variable's values, made once for each value where there are not too many."""
         axis = next(axis for axis in self.sweep.space.axes if name in axis.names)
-        if axis.count > KEPT_POINTS:
+        if axis.count > MAX_CACHED_POINTS:
             return lambda value: ids.fragment(name, value)
         known = {value: ids.fragment(name, value) for value in self.sweep.space.values_of(name)}
         return known.__getitem__
@@ -221,7 +221,7 @@ class _Renderer:
             known = {
                 name: amount(name, Value(text, text)) for (name, _), text in zip(self._resources, texts, strict=True)
             }
-            if len(self._amounts) < KEPT_POINTS:
+            if len(self._amounts) < MAX_CACHED_POINTS:
                 self._amounts[texts] = known
         return known
 

@@ -1,4 +1,4 @@
-"""An axis of a sweep: what the product multiplies, one range or several that vary together."""
+"""An axis of a sweep: one range, or several ranges that vary together. The product multiplies axes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Point: TypeAlias = tuple[Value, ...]
 Condition: TypeAlias = Mapping[str, Value]
 """One entry of `exclude` or `include`: variables and the values they must have."""
 
-KEPT_POINTS = 65_536
-"""Axes up to this long are kept as tuples while the product walks over them again and again."""
+MAX_CACHED_POINTS = 65_536
+"""Longest axis whose points are cached as tuples while the product iterates over them repeatedly."""
 
 
 class Values(Protocol):
-    """A lazy sequence of distinct values, as `ranges` makes them."""
+    """A lazy sequence of distinct values: see `Range`."""
 
     @property
     def count(self) -> int: ...
@@ -33,7 +33,7 @@ class Values(Protocol):
 
 @dataclass(frozen=True)
 class Axis:
-    """What the product multiplies: one variable and its values, or several that vary together in `rows`."""
+    """One variable and its values (`single`), or several variables that vary together (`rows`)."""
 
     names: tuple[str, ...]
     single: Values | None
@@ -41,7 +41,7 @@ class Axis:
 
     @classmethod
     def zipped(cls, names: Sequence[str], columns: Sequence[Iterable[Value]]) -> Axis:
-        """Columns of equal length as one axis; equal rows collapse."""
+        """Return columns of equal length as one axis; equal rows become one."""
         return cls(tuple(names), None, tuple(dict.fromkeys(zip(*columns, strict=True))))
 
     @cached_property
@@ -49,19 +49,19 @@ class Axis:
         return len(self.rows) if self.single is None else self.single.count
 
     @cached_property
-    def kept(self) -> tuple[Point, ...] | None:
+    def cached(self) -> tuple[Point, ...] | None:
         if self.single is None:
             return self.rows
-        return tuple(zip(self.single)) if self.count <= KEPT_POINTS else None
+        return tuple(zip(self.single)) if self.count <= MAX_CACHED_POINTS else None
 
     def points(self) -> Iterator[Point]:
-        if self.kept is not None:
-            return iter(self.kept)
+        if self.cached is not None:
+            return iter(self.cached)
         assert self.single is not None
         return zip(self.single)
 
     def column(self, name: str) -> Values | Mapping[Value, None]:
-        """The distinct values of one of its variables."""
+        """Return the distinct values of one of its variables."""
         return self.single if self.single is not None else self._columns[name]
 
     @cached_property
@@ -69,11 +69,11 @@ class Axis:
         return {name: dict.fromkeys(row[at] for row in self.rows) for at, name in enumerate(self.names)}
 
     def takes(self, name: str, value: Value) -> bool:
-        """Whether one of its variables has exactly this value somewhere."""
+        """Return whether one of its variables has exactly this value at some point."""
         return self.single.index(value) is not None if self.single is not None else value in self._columns[name]
 
     def matching(self, condition: Condition) -> frozenset[int] | None:
-        """Positions of the points that satisfy the condition; None where it says nothing of this axis."""
+        """Return the positions of the points that satisfy the condition; None if it names no variable of this axis."""
         wanted = [(at, condition[name]) for at, name in enumerate(self.names) if name in condition]
         if not wanted:
             return None
@@ -84,7 +84,7 @@ class Axis:
         )
 
     def restricted(self, condition: Condition) -> Axis:
-        """The same axis with only the points that satisfy the condition."""
+        """Return the axis with only the points that satisfy the condition."""
         matching = self.matching(condition)
         if matching is None:
             return self
@@ -93,11 +93,11 @@ class Axis:
         return Axis(self.names, None, tuple((self.single[at],) for at in sorted(matching)))
 
     def position(self, point: Point) -> int | None:
-        """Where exactly these values stand, text and type."""
+        """Return the position of the point with exactly these values (text and type), or None."""
         if self.single is not None:
             return self.single.index(point[0])
-        return self._places.get(point)
+        return self._positions.get(point)
 
     @cached_property
-    def _places(self) -> dict[Point, int]:
+    def _positions(self) -> dict[Point, int]:
         return {row: at for at, row in enumerate(self.rows)}

@@ -1,9 +1,8 @@
-"""Ranges: a variable's finite values, from a list or an expression; long ones are computed when asked for."""
+"""Ranges: the values of a variable, from a list or an expression. Values of long ranges are computed on demand."""
 
 from __future__ import annotations
 
 import math
-import re
 from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_left
@@ -12,14 +11,15 @@ from fractions import Fraction
 from itertools import repeat
 
 from runner import scalars
-from runner.diagnostics import did_you_mean
 from runner.model import Scalar, Value
+from runner.space.range_hints import KINDS, expression_hint, kind_hint, shortened
 from runner.space.sequences import Progression, arithmetic, geometric, power_of_ten, powers_of_ten
 
-KINDS = ("case", "linspace", "range", "logspace", "geomspace")
-MOST = 10_000_000
-HELD = 10_000
-"""Up to this many values are held: faster than to compute them for every turn of an outer axis."""
+MAX_VALUES = 10_000_000
+"""Values of one range."""
+
+MAX_STORED = 10_000
+"""Longest range whose values are stored: faster than computing them for each value of an outer axis."""
 
 _ARITY = {"linspace": (3, 3), "range": (1, 3), "logspace": (3, 3), "geomspace": (3, 3)}
 _FORMS = {
@@ -31,19 +31,8 @@ _FORMS = {
 }
 
 
-_AS_LIST = "write the values as a list: `[0.1, 0.2]`"
-KIND_ALIASES = {
-    **dict.fromkeys(("log", "loguniform", "log_uniform", "logrange", "geom", "geometric"), "geomspace"),
-    **dict.fromkeys(("lin", "linear", "uniform"), "linspace"),
-    **dict.fromkeys(("arange", "seq", "int", "randint"), "range"),
-    **dict.fromkeys(("choice", "choices", "values", "value", "grid", "grid_search", "list", "in"), _AS_LIST),
-    **dict.fromkeys(("min", "max", "start", "stop", "low", "high", "distribution"), "such as `geomspace:1e-4,1e-1,4`"),
-}
-"""Kinds of range in other tools: the kind to write, or a hint."""
-
-
 class RangeError(ValueError):
-    """A range that describes no values. `hint` is advice, or None."""
+    """A range without values, or not a range. `hint` is advice, or None."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -52,17 +41,18 @@ class RangeError(ValueError):
 
 
 class Range(ABC):
-    """An immutable sequence of distinct values; `duplicates` counts those that collapsed.
+    """An immutable sequence of distinct values.
 
-    Two values are the same when both text and typed data are: 1, 1.0, "1" and true are four values.
+    Two values are the same if text and typed data are equal: 1, 1.0, "1" and true are four values.
     """
 
     duplicates: int
+    """Values that were left out because they are equal to an earlier one."""
 
     @property
     @abstractmethod
     def count(self) -> int:
-        """How many values, after the collapse."""
+        """The number of distinct values."""
 
     @abstractmethod
     def __getitem__(self, position: int) -> Value: ...
@@ -72,41 +62,43 @@ class Range(ABC):
 
     @abstractmethod
     def index(self, value: Value) -> int | None:
-        """Where exactly this value stands, by text and data."""
+        """Return the position of exactly this value (text and data), or None."""
 
     @abstractmethod
     def indices_equal(self, value: Value) -> Sequence[int]:
-        """Where the values stand that `values.equal` this one: numbers as numbers, else by text."""
+        """Return the positions of the values that `scalars.equal` this one: numbers by value, others by text."""
 
     @abstractmethod
     def longest_text(self) -> int:
-        """No value's text takes more bytes of UTF-8 than this."""
+        """Return an upper bound of the bytes of UTF-8 of a value's text."""
 
     def __len__(self) -> int:
         return self.count
 
     @property
     def given_count(self) -> int:
-        """How many values there were before the collapse."""
+        """The number of values with duplicates."""
         return self.count + self.duplicates
 
     def given(self) -> Iterator[Value]:
-        """The values before the collapse, in order: what `zip` pairs."""
+        """Iterate over the values with duplicates, in order: what `zip` pairs."""
         return iter(self)
 
 
-class _Listed(Range):
+class _StoredRange(Range):
+    """A range whose values are stored."""
+
     def __init__(self, listed: Iterable[Value]) -> None:
         self._positions: dict[tuple[str, type, Scalar], int] = {}
-        held: list[Value] = []
+        stored: list[Value] = []
         self._given = array("L")
         for value in listed:
-            position = self._positions.setdefault(_identity(value), len(held))
-            if position == len(held):
-                held.append(value)
+            position = self._positions.setdefault(_identity(value), len(stored))
+            if position == len(stored):
+                stored.append(value)
             self._given.append(position)
-        self._values = tuple(held)
-        self.duplicates = len(self._given) - len(held)
+        self._values = tuple(stored)
+        self.duplicates = len(self._given) - len(stored)
 
     @property
     def count(self) -> int:
@@ -131,8 +123,8 @@ class _Listed(Range):
         return max(len(value.text.encode("utf-8", "surrogatepass")) for value in self._values)
 
 
-class _Computed(Range):
-    """Strictly monotone numbers, at least one float64 apart, so that no two of them share a text."""
+class _ComputedRange(Range):
+    """Strictly monotone numbers at least one float64 apart, so that no two have the same text; computed on demand."""
 
     def __init__(self, count: int, compute: Callable[[int], Value]) -> None:
         self.duplicates = 0
@@ -178,7 +170,7 @@ class _Computed(Range):
 
 
 def from_values(listed: Sequence[Value]) -> Range:
-    """A list's values as they are; a string is never an expression. Raises RangeError."""
+    """Return the range of a list; a string in it is a value, not an expression. Raises RangeError."""
     if not listed:
         raise RangeError("a range without values", "an empty list makes no sessions: give it at least one value")
     for value in listed:
@@ -187,14 +179,14 @@ def from_values(listed: Sequence[Value]) -> Range:
                 f"`{value.text}` is not a finite number, which JSON cannot carry",
                 "if text is meant, write it in quotes in a list",
             )
-    return _Listed(listed)
+    return _StoredRange(listed)
 
 
 def parse_expression(text: str) -> Range:
     """Return the range of an expression such as `linspace:1,2,3`. Raises RangeError."""
     kind, colon, rest = text.partition(":")
     if not colon:
-        raise RangeError(f"`{_short(text)}` is not a range expression", _expression_hint(text))
+        raise RangeError(f"`{shortened(text)}` is not a range expression", expression_hint(text))
     if kind != "case":
         return from_mapping(
             kind, [Value(item, scalars.resolve_number(item)) for item in map(str.strip, rest.split(","))]
@@ -208,11 +200,11 @@ def from_mapping(kind: str, args: Sequence[Value]) -> Range:
     if kind == "case":
         return from_values(args)
     if kind not in KINDS:
-        raise RangeError(f"unknown kind of range `{_short(kind)}`", _kind_hint(kind))
-    least, most = _ARITY[kind]
+        raise RangeError(f"unknown kind of range `{shortened(kind)}`", kind_hint(kind))
+    fewest, most = _ARITY[kind]
     given = 0 if [arg.text for arg in args] == [""] else len(args)
-    if not least <= given <= most:
-        wanted = f"{least} to {most} numbers" if least < most else f"{most} numbers"
+    if not fewest <= given <= most:
+        wanted = f"{fewest} to {most} numbers" if fewest < most else f"{most} numbers"
         raise RangeError(f"`{kind}` takes {wanted}, not {given}", f"write it as `{_FORMS[kind]}`")
     numbers = [_exact(kind, arg) for arg in args]
     if kind == "range":
@@ -220,7 +212,7 @@ def from_mapping(kind: str, args: Sequence[Value]) -> Range:
     start, stop, points = numbers
     if points.denominator != 1 or points < 1:
         raise RangeError(f"`{kind}` of `{args[2].text}` points", _points_hint(kind, start, stop, points))
-    if points > MOST:
+    if points > MAX_VALUES:
         raise _too_many(int(points))
     shape = {"linspace": _linspace, "logspace": _logspace, "geomspace": _geomspace}[kind]
     return shape(start, stop, int(points))
@@ -249,7 +241,7 @@ def _range(start: Fraction, stop: Fraction | None = None, step: Fraction = Fract
         backwards = f"write `range:{_text(start)},{_text(stop)},{_text(-step)}`"
         hint = "STOP is not part of the range, as in Python" if start == stop else backwards
         raise RangeError("an empty range", hint)
-    if count > MOST:
+    if count > MAX_VALUES:
         raise _too_many(count)
     return _collapsed(arithmetic(start, step, count))
 
@@ -278,15 +270,15 @@ def _per_step(start: Fraction, stop: Fraction, points: int) -> Fraction:
 
 def _collapsed(numbers: Progression) -> Range:
     if numbers.constant:
-        return _Listed(repeat(numbers.compute(0), numbers.count))
-    if numbers.apart and numbers.count > HELD:
-        return _Computed(numbers.count, numbers.compute)
-    return _Listed(map(numbers.compute, range(numbers.count)))
+        return _StoredRange(repeat(numbers.compute(0), numbers.count))
+    if numbers.apart and numbers.count > MAX_STORED:
+        return _ComputedRange(numbers.count, numbers.compute)
+    return _StoredRange(map(numbers.compute, range(numbers.count)))
 
 
 def _exact(kind: str, arg: Value) -> Fraction:
     if not scalars.is_number(arg.data):
-        named = "an empty text" if not arg.text.strip() else f"`{_short(arg.text)}`"
+        named = "an empty text" if not arg.text.strip() else f"`{shortened(arg.text)}`"
         quoted = scalars.resolve_number(arg.text) is not None
         hint = "remove the quotes" if quoted else f"write it as `{_FORMS[kind]}`"
         raise RangeError(f"{named} in `{kind}` is not a number", hint)
@@ -294,7 +286,7 @@ def _exact(kind: str, arg: Value) -> Fraction:
     if number is None:
         if arg.text.lstrip("+-").lower() in (".inf", ".nan"):
             raise RangeError(f"`{arg.text}` in `{kind}` is not a finite number")
-        raise RangeError(f"`{_short(arg.text)}` in `{kind}` is outside the range of a float64")
+        raise RangeError(f"`{shortened(arg.text)}` in `{kind}` is outside the range of a float64")
     return number
 
 
@@ -309,56 +301,4 @@ def _identity(value: Value) -> tuple[str, type, Scalar]:
 
 def _too_many(count: int) -> RangeError:
     shown = f"{count:,}" if count < 10**15 else "far too many"
-    return RangeError(f"a range of {shown} values", f"the limit is {MOST:,}")
-
-
-def _kind_hint(kind: str) -> str:
-    return did_you_mean(kind, KINDS, KIND_ALIASES) or "choose from " + ", ".join(f"`{known}`" for known in KINDS)
-
-
-_CALL = re.compile(r"(\w+)\((.*)\)\Z")
-_INTERVAL = re.compile(
-    r"([-+]?[0-9.]*[0-9](?:e[-+]?[0-9]+)?)\.\.\.?([-+]?[0-9.]*[0-9](?:e[-+]?[0-9]+)?)\Z", re.IGNORECASE
-)
-
-
-def is_expression(text: str) -> bool:
-    """Return whether a text has the form of a range expression."""
-    return text.partition(":")[0] in KINDS and ":" in text
-
-
-def is_interval(text: str) -> bool:
-    """Return whether a text has the form `1..5`, which other languages use for a range."""
-    return _INTERVAL.match(text) is not None
-
-
-def geomspace_hint(text: str) -> str | None:
-    """Return the `geomspace` that a `logspace` most likely means whose exponents both lie between 0 and 1, or None."""
-    kind, _, rest = text.partition(":")
-    numbers = [scalars.resolve_number(part.strip()) for part in rest.split(",")]
-    if (
-        kind != "logspace"
-        or len(numbers) != 3
-        or not all(number is not None and 0 < number < 1 for number in numbers[:2])
-    ):
-        return None
-    return f"did you mean `geomspace:{rest}`?"
-
-
-def _expression_hint(text: str) -> str:
-    """Return what to write for a text that is not a range expression."""
-    if found := _INTERVAL.match(text):
-        first, last = (scalars.resolve_number(bound) for bound in found.groups())
-        if isinstance(first, int) and isinstance(last, int):
-            return f"write `range:{first},{last + 1}`"
-        return f"write `linspace:{found[1]},{found[2]},5` for five values"
-    if found := _CALL.match(text):
-        kind = found[1] if found[1] in KINDS else KIND_ALIASES.get(found[1], "")
-        return f"write `{kind}:{found[2]}`" if kind in KINDS else f"write `[{_short(found[2])}]`"
-    if text.startswith("[") and text.endswith("]"):
-        return f"write `case:{_short(text[1:-1])}`"
-    return f"write `case:{_short(text)}` or a list"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "…"
+    return RangeError(f"a range of {shown} values", f"the limit is {MAX_VALUES:,}")

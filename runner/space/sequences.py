@@ -1,6 +1,6 @@
-"""Numbers in even steps or of even ratio, each computed on its own, and the text a number has.
+"""Arithmetic and geometric progressions whose numbers are computed one by one, and the text of a number.
 
-That text is part of every session's identity: how numbers are rendered here must never change.
+The text is part of the identity of sessions: the rendering of numbers must never change.
 """
 
 from __future__ import annotations
@@ -14,25 +14,24 @@ from fractions import Fraction
 from runner.model import Value
 
 _WORK = Context(prec=64)
-"""50 digits of every result survive an error in the last place at each of ten million steps."""
+"""64 digits: 50 are exact even if each of ten million steps has an error in the last digit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progression:
-    """`compute(i)` is the i-th of `count` monotone numbers, for 0 <= i < count.
-
-    `constant`: they are all the same. `apart`: each differs from the next by more than the float64s round,
-    so that no two have the same text.
-    """
+    """Monotone numbers."""
 
     count: int
     compute: Callable[[int], Value]
+    """Returns the i-th number, 0 <= i < count."""
     constant: bool
+    """All numbers are equal."""
     apart: bool
+    """Neighbours differ by more than a float64 is rounded, so no two have the same text."""
 
 
 def arithmetic(start: Fraction, step: Fraction, count: int) -> Progression:
-    """start + i * step."""
+    """Return start + i * step."""
     over = math.lcm(start.denominator, step.denominator)
     first = start.numerator * (over // start.denominator)
     gain = step.numerator * (over // step.denominator)
@@ -46,7 +45,7 @@ def arithmetic(start: Fraction, step: Fraction, count: int) -> Progression:
 
 
 def powers_of_ten(start: Fraction, step: Fraction, count: int) -> Progression:
-    """10 ** (start + i * step)."""
+    """Return 10 ** (start + i * step)."""
     over = math.lcm(start.denominator, step.denominator)
     first = start.numerator * (over // start.denominator)
     gain = step.numerator * (over // step.denominator)
@@ -59,7 +58,7 @@ def powers_of_ten(start: Fraction, step: Fraction, count: int) -> Progression:
 
 
 def geometric(start: Fraction, stop: Fraction, count: int) -> Progression:
-    """start * (stop / start) ** (i / (count - 1)), both ends of one sign and neither zero."""
+    """Return start * (stop / start) ** (i / (count - 1)); start and stop have the same sign and are not zero."""
     steps = max(count - 1, 1)
     ratio = stop / start
     order, root = _root(ratio, steps)
@@ -73,7 +72,7 @@ def geometric(start: Fraction, stop: Fraction, count: int) -> Progression:
 
 
 def _geometric(first: Decimal, step: Decimal, count: int, exactly: Callable[[int], Fraction | None]) -> Progression:
-    """`exactly` gives the numbers that are rational; the others are first * step ** i to 50 digits."""
+    """Return first * step ** i to 50 digits; `exactly` returns the rational numbers among them."""
 
     def approximate(position: int) -> Decimal:
         return _WORK.multiply(first, _WORK.power(step, position))
@@ -91,7 +90,7 @@ def _geometric(first: Decimal, step: Decimal, count: int, exactly: Callable[[int
 
 
 def power_of_ten(exponent: Fraction) -> Decimal:
-    """To 50 digits."""
+    """Return 10 ** exponent to 50 digits."""
     return _WORK.power(10, _decimal(exponent))
 
 
@@ -101,7 +100,7 @@ def _ratio_value(numerator: int, denominator: int) -> Value:
 
 
 def _float_value(number: float) -> Value:
-    """The shortest decimal that reads back as this float64, without an exponent for 1e-6 <= |x| < 1e16."""
+    """Return the shortest decimal that reads back as this float64, without an exponent for 1e-6 <= |x| < 1e16."""
     text = repr(number)
     if "e" not in text:
         return Value(str(int(number)), int(number)) if text.endswith(".0") else Value(text, number)
@@ -112,7 +111,7 @@ def _float_value(number: float) -> Value:
 
 
 def _root(ratio: Fraction, steps: int) -> tuple[int, Fraction]:
-    """The largest divisor of `steps` for which `ratio` has a rational root, and that root."""
+    """Return the largest divisor of `steps` for which `ratio` has a rational root, and that root."""
     if ratio == 1:
         return steps, ratio
     largest = min(steps, max(ratio.numerator, ratio.denominator).bit_length())
@@ -125,7 +124,7 @@ def _root(ratio: Fraction, steps: int) -> tuple[int, Fraction]:
 
 
 def _integer_root(number: int, order: int) -> int:
-    """The integer part of a root, by Newton's method from above."""
+    """Return the integer part of a root, by Newton's method from above."""
     guess = 1 << -(-number.bit_length() // order)
     while (nearer := ((order - 1) * guess + number // guess ** (order - 1)) // order) < guess:
         guess = nearer

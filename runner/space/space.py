@@ -1,7 +1,7 @@
-"""The combinations of a sweep: axes multiplied in file order, minus `exclude`, plus `include`. Lazy, and exactly counted.
+"""The combinations of a sweep: the product of the axes in file order, minus `exclude`, plus `include`; lazy, counted exactly.
 
-Nothing here holds the product: an axis is a lazy range (or several zipped), an exclusion is for each axis the set of its
-points that match, and counting walks groups of points instead of points.
+The product is never stored. An exclusion is, for each axis, the set of its points that match; the count goes over groups of
+points that match the same exclusions, not over points.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from runner.space.axis import Axis, Condition, Point
 
 @dataclass(frozen=True)
 class Space:
-    """All combinations, as flat tuples of values in the order of `names`."""
+    """All combinations; iterating gives flat tuples of values in the order of `names`."""
 
     axes: tuple[Axis, ...]
     exclude: tuple[Condition, ...] = ()
@@ -30,7 +30,7 @@ class Space:
 
     @cached_property
     def _matches(self) -> tuple[tuple[frozenset[int] | None, ...], ...]:
-        """For each exclusion, for each axis, the positions that it matches (None: all of them)."""
+        """For each exclusion and axis, the positions that match (None: all of them)."""
         return tuple(tuple(axis.matching(condition) for axis in self.axes) for condition in self.exclude)
 
     def removes_nothing(self, exclusion: int) -> bool:
@@ -39,9 +39,9 @@ class Space:
     def __iter__(self) -> Iterator[Point]:
         yield from self._product(0, frozenset(range(len(self.exclude))))
         for entry, condition in enumerate(self.include):
-            alone = self._stands_alone(entry)
+            is_new = self._is_surely_new(entry)
             for point in self._included(condition):
-                if alone or not self._already(point, entry):
+                if is_new or not self._is_earlier(point, entry):
                     yield point
 
     @cached_property
@@ -50,7 +50,7 @@ class Space:
 
     @cached_property
     def duplicates(self) -> tuple[int, ...]:
-        """For each entry of `include`, how many of its combinations are there already."""
+        """For each entry of `include`, the number of its combinations that exist already."""
         return tuple(
             self._included_size(condition) - counted
             for condition, counted in zip(self.include, self._include_counts, strict=True)
@@ -60,17 +60,17 @@ class Space:
     def _include_counts(self) -> tuple[int, ...]:
         return tuple(
             self._included_size(condition)
-            if self._stands_alone(entry)
-            else sum(not self._already(point, entry) for point in self._included(condition))
+            if self._is_surely_new(entry)
+            else sum(not self._is_earlier(point, entry) for point in self._included(condition))
             for entry, condition in enumerate(self.include)
         )
 
     @cached_property
     def product_count(self) -> int:
-        """The number of combinations that no exclusion removes, found without walking them."""
+        """The number of combinations that no exclusion removes, without iterating over them."""
 
         @cache
-        def left(depth: int, alive: frozenset[int]) -> int:
+        def remaining(depth: int, alive: frozenset[int]) -> int:
             if not alive:
                 return math.prod(axis.count for axis in self.axes[depth:])
             if depth == len(self.axes) or self._drops_all(depth, alive):
@@ -81,15 +81,15 @@ class Space:
             for entry, match in here.items():
                 for position in match:
                     special.setdefault(position, set()).add(entry)
-            total = (self.axes[depth].count - len(special)) * left(depth + 1, free)
+            total = (self.axes[depth].count - len(special)) * remaining(depth + 1, free)
             for entries in special.values():
-                total += left(depth + 1, frozenset(free | entries))
+                total += remaining(depth + 1, frozenset(free | entries))
             return total
 
-        return left(0, frozenset(range(len(self.exclude))))
+        return remaining(0, frozenset(range(len(self.exclude))))
 
     def values_of(self, name: str) -> Iterator[Value]:
-        """Every value that the variable takes somewhere, before exclusions; values of `include` last."""
+        """Yield every value of the variable, before exclusions; values of `include` last."""
         for axis in self.axes:
             if name in axis.names:
                 yield from axis.column(name)
@@ -98,7 +98,7 @@ class Space:
                 yield condition[name]
 
     def longest_text(self, name: str) -> int:
-        """No value of the variable takes more bytes of UTF-8 than this."""
+        """Return an upper bound of the bytes of UTF-8 of a value of the variable."""
         longest = [len(condition[name].text.encode()) for condition in self.include if name in condition]
         for axis in self.axes:
             if name in axis.names:
@@ -110,7 +110,7 @@ class Space:
         return max(longest, default=0)
 
     def projected(self, names: Iterable[str]) -> Iterator[dict[str, Value]]:
-        """Combinations of the axes that hold these variables, without exclusions: ask `has` whether one is real."""
+        """Yield the combinations of the axes of these variables, without exclusions: `has` tells whether one exists."""
         wanted = set(names)
         axes = tuple(axis for axis in self.axes if wanted.intersection(axis.names))
         inside = {name for axis in axes for name in axis.names}
@@ -122,7 +122,7 @@ class Space:
             yield dict(zip(part.names, point, strict=True))
 
     def has(self, condition: Condition) -> bool:
-        """Whether some combination has all of these values."""
+        """Return whether some combination has all of these values."""
         axes = tuple(axis.restricted(condition) for axis in self.axes)
         if next(iter(Space(axes, self.exclude)), None) is not None:
             return True
@@ -147,11 +147,11 @@ class Space:
                     yield point + rest
 
     def _sources(self, condition: Condition) -> list[Iterable[Point]]:
-        """For each axis, what an entry of `include` lets it be; a variable that it does not name takes every value."""
+        """Return, for each axis, the points of an entry of `include`; a variable that it does not name takes every value."""
         sources: list[Iterable[Point]] = []
         for axis in self.axes:
             if not any(name in condition for name in axis.names):
-                sources.append(axis.kept or tuple(axis.points()))  # what `itertools.product` would hold anyway
+                sources.append(axis.cached or tuple(axis.points()))  # itertools.product would store them, too
             else:
                 columns = [(condition[name],) if name in condition else tuple(axis.column(name)) for name in axis.names]
                 sources.append(tuple(itertools.product(*columns)))
@@ -168,8 +168,8 @@ class Space:
             for axis in self.axes
         )
 
-    def _stands_alone(self, entry: int) -> bool:
-        """Whether it is plain, without looking at combinations, that none of this entry is there already."""
+    def _is_surely_new(self, entry: int) -> bool:
+        """Return True if, judging by single values, no combination of this entry can exist already."""
         condition = self.include[entry]
 
         def new(name: str, axis: Axis) -> bool:
@@ -183,8 +183,8 @@ class Space:
             for earlier in self.include[:entry]
         )
 
-    def _already(self, point: Point, entry: int) -> bool:
-        """Whether the product or an earlier entry of `include` has this very combination."""
+    def _is_earlier(self, point: Point, entry: int) -> bool:
+        """Return whether the product or an earlier entry of `include` has this combination."""
         if any(self._in_entry(point, earlier) for earlier in self.include[:entry]):
             return True
         positions: list[int] = []
@@ -221,18 +221,18 @@ class Space:
 
 
 def _multiply(axes: tuple[Axis, ...]) -> Iterator[Point]:
-    """The product of whole axes. `itertools.product` holds what it multiplies, so it gets only axes that are kept anyway."""
-    lazy = next((at for at, axis in enumerate(axes) if axis.kept is None), None)
+    """Return the product of whole axes. itertools.product stores its arguments, so it gets only axes that are cached."""
+    lazy = next((at for at, axis in enumerate(axes) if axis.cached is None), None)
     if lazy is None:
-        yield from _multiply_kept([axis.kept or () for axis in axes])
+        yield from _multiply_cached([axis.cached or () for axis in axes])
         return
-    for head in _multiply_kept([axis.kept or () for axis in axes[:lazy]]):
+    for head in _multiply_cached([axis.cached or () for axis in axes[:lazy]]):
         for point in axes[lazy].points():
             for tail in _multiply(axes[lazy + 1 :]):
                 yield head + point + tail
 
 
-def _multiply_kept(axes: list[tuple[Point, ...]]) -> Iterator[Point]:
+def _multiply_cached(axes: list[tuple[Point, ...]]) -> Iterator[Point]:
     if all(len(points[0]) == 1 for points in axes if points):
         return itertools.product(*([point[0] for point in points] for points in axes))
     return (tuple(itertools.chain(*points)) for points in itertools.product(*axes))

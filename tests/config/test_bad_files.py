@@ -1,4 +1,4 @@
-"""Every file in `bad/` has exactly the problems that the text beside it shows. `missing.txt` has no file on purpose."""
+"""Every file in `bad/` has exactly the problems in the text file beside it. `missing.txt` has no sweep file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BAD = TESTS / "bad"
 
 
 def validate(name: str) -> None:
-    """As `runner validate` does."""
+    """Check a file as `runner validate` does."""
     sweep = load(read(name), Path("/in/the/folder"))
     capacity = Capacity(sweep.capacity, sweep.max_parallel)
     problems = [*check_fits(sweep, capacity.fits_ever, FILE_HINT), *check_shell_names(sweep, {"EXPORTED": "1"})]

@@ -1,4 +1,4 @@
-"""Which files a sweep's `files` are: stable under what running them leaves behind."""
+"""The `files` of a sweep: paths, patterns and folders, and their digests."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def folder(tmp_path: Path) -> Path:
         ("[.]", ["data/1.csv", "data/2.csv", "src/a.py", "src/sub/b.py", "x y"]),
     ],
 )
-def test_an_entry_is_a_path_a_pattern_or_a_folder(
+def test_entry_is_a_path_a_pattern_or_a_folder(
     folder: Path, load_text: LoadText, entries: str, found: list[str]
 ) -> None:
     assert files.paths(load_text(f"exec: [true]\nfiles: {entries}\n")) == found
 
 
-def test_a_state_among_the_inputs_is_none_of_them(folder: Path, load_text: LoadText) -> None:
-    """`files: [.]` with `--state out` must not make every apply a change of its own inputs."""
+def test_state_folder_is_not_an_input(folder: Path, load_text: LoadText) -> None:
+    """With `files: [.]` and `--state out`, an apply must not change its own inputs."""
     state = folder / "out" / "sweep"
     (state / "logs").mkdir(parents=True)
     for name in ("journal.db", "lock", "logs/0123456789abcdef.1.out"):
@@ -48,7 +48,7 @@ def test_a_state_among_the_inputs_is_none_of_them(folder: Path, load_text: LoadT
     assert not [path for path in files.paths(load_text("exec: [true]\nfiles: [.]\n")) if path.startswith("out")]
 
 
-def test_digests_follow_content(folder: Path, load_text: LoadText) -> None:
+def test_digest_changes_with_the_content(folder: Path, load_text: LoadText) -> None:
     sweep = load_text("exec: [true]\nfiles: [data]\n")
     before = files.digests(sweep)
     (folder / "data/1.csv").write_text("other")

@@ -105,7 +105,7 @@ def test_last_line(output: Path, text: bytes, value: Scalar) -> None:
     assert one(LastLineMetric("acc"), output) == value
 
 
-def test_every_metric_is_in_the_result_in_order(output: Path) -> None:
+def test_result_has_every_metric_in_order(output: Path) -> None:
     metrics: dict[str, Metric] = {"b": RegexMetric("b"), "a": JsonMetric("a", "a"), "c": LastLineMetric("c")}
     assert list(collect(metrics, output, output / "missing").items()) == [
         ("b", None),
@@ -114,7 +114,7 @@ def test_every_metric_is_in_the_result_in_order(output: Path) -> None:
     ]
 
 
-def test_large_logs_are_not_held_in_memory(output: Path) -> None:
+def test_large_log_needs_little_memory(output: Path) -> None:
     stdout = output.parent / "stdout"
     with open(stdout, "wb") as file:
         file.write(b"first=1\n")
@@ -131,14 +131,14 @@ def test_large_logs_are_not_held_in_memory(output: Path) -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
 @pytest.mark.parametrize("offset", range(-2, 20))
-def test_a_line_across_the_border_of_blocks(output: Path, end: str, offset: int) -> None:
+def test_line_across_two_blocks(output: Path, end: str, offset: int) -> None:
     stdout = output.parent / "stdout"
     after = f"{end}{'x' * 1023}" * 1100
     stdout.write_text("." * 99 + f"{end}value=123456{after[: 1024 * 1024 - offset]}", newline="")
     assert one(RegexMetric(r"^value=(\d+)$"), output) == 123456
 
 
-def test_one_endless_line(output: Path) -> None:
+def test_line_longer_than_a_block(output: Path) -> None:
     stdout = output.parent / "stdout"
     stdout.write_bytes(b"acc=1 " + b"x" * 5_000_000)
     assert one(RegexMetric(r"acc=(\d)"), output) == 1
@@ -146,8 +146,7 @@ def test_one_endless_line(output: Path) -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.integers(0, 400_000), min_size=1, max_size=6), st.sampled_from(["\n", "\r", "\r\n"]))
-def test_block_borders_never_cut_a_line(gaps: list[int], end: str) -> None:
-    """However the values lie about the borders of blocks, the last one is found, and whole."""
+def test_last_value_is_found_wherever_blocks_end(gaps: list[int], end: str) -> None:
     lines = ["." * gap + end + f"value=12345{number}6789" for number, gap in enumerate(gaps)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "stdout")

@@ -16,7 +16,8 @@ from referencing import Registry, Resource
 
 from runner.backends import BACKENDS
 from runner.config import schema
-from runner.config.schema_errors import Mismatch, describe
+from runner.config.schema_errors import describe
+from runner.config.schema_mismatch import Mismatch
 from runner.config.yaml import MappingNode, RefusedNode, parse, plain, read
 from runner.diagnostics import Problem, Source
 from tests.paths import TESTS

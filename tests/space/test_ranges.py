@@ -1,4 +1,4 @@
-"""Ranges: their text is part of every session's identity, so it is pinned."""
+"""Ranges and the text of their values, which is part of the identity of sessions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from runner.model import Scalar, Value
 from runner.scalars import equal, resolve_number
-from runner.space.ranges import HELD, MOST, Range, RangeError, from_mapping, from_values, parse_expression
+from runner.space.ranges import MAX_STORED, MAX_VALUES, Range, RangeError, from_mapping, from_values, parse_expression
 
 
 def texts(expression: str) -> list[str]:
@@ -60,11 +60,11 @@ def texts(expression: str) -> list[str]:
         ("linspace:0.00000123456789,1,2", "0.00000123456789 1"),
     ],
 )
-def test_texts(expression: str, wanted: str) -> None:
+def test_text_of_values(expression: str, wanted: str) -> None:
     assert texts(expression) == wanted.split()
 
 
-def test_case_items_are_untrimmed_strings_or_numbers() -> None:
+def test_case_items_keep_their_spaces() -> None:
     assert list(parse_expression("case:1,, a,true,~,010,1e-3,1.50,")) == [
         *(Value("1", 1), Value("", ""), Value(" a", " a"), Value("true", "true"), Value("~", "~")),
         *(Value("010", 10), Value("1e-3", 0.001), Value("1.50", 1.5)),
@@ -73,7 +73,7 @@ def test_case_items_are_untrimmed_strings_or_numbers() -> None:
     assert list(parse_expression("case:a:b")) == [Value("a:b", "a:b")]
 
 
-def test_a_list_keeps_its_values() -> None:
+def test_list_keeps_its_values() -> None:
     values = [
         Value("linspace:1,2,3", "linspace:1,2,3"),
         Value("~", None),
@@ -84,7 +84,7 @@ def test_a_list_keeps_its_values() -> None:
     assert list(from_values([*values, Value("true", True)])) == [*values, Value("true", True)]
 
 
-def test_the_mapping_form_is_the_string_form() -> None:
+def test_mapping_form_equals_expression() -> None:
     def numbers(*given: str) -> list[Value]:
         return [Value(text, resolve_number(text)) for text in given]
 
@@ -96,7 +96,7 @@ def test_the_mapping_form_is_the_string_form() -> None:
     ]
 
 
-def test_duplicates_collapse_and_are_counted() -> None:
+def test_duplicates_are_removed_and_counted() -> None:
     one, two = Value("1", 1), Value("2", 2)
     found = from_values([one, two, one, Value("1", "1"), one])
     assert list(found) == [one, two, Value("1", "1")]
@@ -106,9 +106,9 @@ def test_duplicates_collapse_and_are_counted() -> None:
     for expression in ("linspace:5,5,4", "geomspace:2,2,4", "logspace:0,0,4"):
         same = parse_expression(expression)
         assert (same.count, same.duplicates, len(list(same.given()))) == (1, 3, 4)
-    close = parse_expression(f"linspace:1,1.0000000000001,{HELD * 10}")
-    assert close.count == len(set(close)) < HELD
-    assert close.given_count == HELD * 10
+    close = parse_expression(f"linspace:1,1.0000000000001,{MAX_STORED * 10}")
+    assert close.count == len(set(close)) < MAX_STORED
+    assert close.given_count == MAX_STORED * 10
 
 
 @pytest.mark.parametrize(
@@ -176,13 +176,13 @@ def test_duplicates_collapse_and_are_counted() -> None:
         ),
     ],
 )
-def test_no_range(expression: str, message: str, hint: str | None) -> None:
+def test_invalid_range(expression: str, message: str, hint: str | None) -> None:
     with pytest.raises(RangeError) as caught:
         parse_expression(expression)
     assert (caught.value.message, caught.value.hint) == (message, hint)
 
 
-def test_no_list() -> None:
+def test_invalid_list() -> None:
     for values, message in (
         ([], "a range without values"),
         ([Value("1", 1), Value(".nan", math.nan)], "`.nan` is not a finite number, which JSON cannot carry"),
@@ -206,7 +206,7 @@ NUMBER = st.one_of(
 
 
 def assert_is(value: Value, exactly: Fraction) -> None:
-    """The rule of rendering, said the other way round."""
+    """Check the text of a number against the rule of rendering, in reverse."""
     if exactly.denominator == 1:
         assert (value.text, value.data, type(value.data)) == (str(exactly), int(exactly), int)
         return
@@ -220,8 +220,8 @@ def assert_is(value: Value, exactly: Fraction) -> None:
 
 
 @settings(deadline=None)
-@given(NUMBER, NUMBER, st.integers(2, 3 * HELD), st.data())
-def test_linspace_is_as_numpy_says_without_rounding(start: str, stop: str, points: int, data: st.DataObject) -> None:
+@given(NUMBER, NUMBER, st.integers(2, 3 * MAX_STORED), st.data())
+def test_linspace_equals_the_exact_numbers(start: str, stop: str, points: int, data: st.DataObject) -> None:
     first, last = Fraction(start), Fraction(stop)
     found = parse_expression(f"linspace:{start},{stop},{points}")
     assert found.given_count == points
@@ -231,8 +231,8 @@ def test_linspace_is_as_numpy_says_without_rounding(start: str, stop: str, point
 
 
 @settings(deadline=None)
-@given(NUMBER, st.integers(-(10**6), 10**6).filter(bool), st.integers(1, 3 * HELD), st.data())
-def test_range_is_as_python_says_also_with_fractions(start: str, milli: int, count: int, data: st.DataObject) -> None:
+@given(NUMBER, st.integers(-(10**6), 10**6).filter(bool), st.integers(1, 3 * MAX_STORED), st.data())
+def test_range_equals_python_also_with_fractions(start: str, milli: int, count: int, data: st.DataObject) -> None:
     step = Fraction(milli, 1000)
     stop = Decimal(start) + (Decimal(milli) * count - int(milli / 2)) / 1000
     assume(Fraction(str(stop)) == Fraction(start) + step * count - Fraction(int(milli / 2), 1000))
@@ -244,8 +244,8 @@ def test_range_is_as_python_says_also_with_fractions(start: str, milli: int, cou
 
 
 @settings(deadline=None)
-@given(st.integers(1, 2000), st.integers(1, 2000), st.sampled_from([2, 3, 5, 9, HELD + 2]), st.data())
-def test_geomspace_multiplies_evenly(start: int, stop: int, points: int, data: st.DataObject) -> None:
+@given(st.integers(1, 2000), st.integers(1, 2000), st.sampled_from([2, 3, 5, 9, MAX_STORED + 2]), st.data())
+def test_geomspace_has_a_constant_ratio(start: int, stop: int, points: int, data: st.DataObject) -> None:
     assume(start != stop)
     found = parse_expression(f"geomspace:{start},{stop},{points}")
     at = data.draw(st.integers(0, points - 1))
@@ -265,7 +265,7 @@ def test_geomspace_multiplies_evenly(start: int, stop: int, points: int, data: s
     st.sampled_from(["linspace:0,1,30001", "range:30001", "range:9,-30000,-1.5", "geomspace:-1e-3,-1e9,30001"]),
     st.data(),
 )
-def test_long_ranges_find_their_values(expression: str, data: st.DataObject) -> None:
+def test_long_range_finds_its_values(expression: str, data: st.DataObject) -> None:
     found = parse_expression(expression)
     at = data.draw(st.integers(0, found.count - 1))
     value = found[at]
@@ -294,13 +294,13 @@ def test_long_ranges_find_their_values(expression: str, data: st.DataObject) -> 
         Value("40000", 40000),
     ],
 )
-def test_long_ranges_miss_what_they_do_not_hold(wanted: Value) -> None:
+def test_long_range_does_not_find_other_values(wanted: Value) -> None:
     found = parse_expression("range:30001")
     assert found.index(wanted) is None
     assert list(found.indices_equal(wanted)) == []
 
 
-def test_positions_outside_are_an_error() -> None:
+def test_position_outside_is_an_error() -> None:
     for found in (parse_expression("range:3"), parse_expression("range:30001")):
         for at in (found.count, -found.count - 1):
             with pytest.raises(IndexError):
@@ -318,7 +318,7 @@ SCALARS = st.one_of(
 
 @settings(deadline=None)
 @given(st.lists(SCALARS, min_size=1, max_size=12), SCALARS)
-def test_lists_find_their_values(listed: list[Scalar], scalar: Scalar) -> None:
+def test_list_finds_its_values(listed: list[Scalar], scalar: Scalar) -> None:
     values = [Value(str(data), data) for data in listed]
     found, wanted = from_values(values), Value(str(scalar), scalar)
     kept = list(found)
@@ -331,7 +331,7 @@ def test_lists_find_their_values(listed: list[Scalar], scalar: Scalar) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(["linspace", "geomspace", "range", "logspace"]), st.lists(NUMBER, min_size=3, max_size=3))
-def test_any_numbers_make_a_range_or_a_named_problem(kind: str, numbers: list[str]) -> None:
+def test_any_numbers_give_a_range_or_an_error(kind: str, numbers: list[str]) -> None:
     found: Range | None = None
     try:
         found = parse_expression(f"{kind}:{','.join(numbers)}")
@@ -345,7 +345,7 @@ def test_any_numbers_make_a_range_or_a_named_problem(kind: str, numbers: list[st
 
 @settings(deadline=None)
 @given(st.text(max_size=30))
-def test_any_text_makes_a_range_or_a_named_problem(text: str) -> None:
+def test_any_text_gives_a_range_or_an_error(text: str) -> None:
     for expression in (text, "case:" + text, "range:" + text):
         try:
             assert parse_expression(expression).count > 0
@@ -353,13 +353,15 @@ def test_any_text_makes_a_range_or_a_named_problem(text: str) -> None:
             continue
 
 
-@pytest.mark.parametrize("expression", [f"linspace:0,1,{MOST}", f"range:{MOST}", f"geomspace:1,2,{MOST}"])
-def test_a_long_range_takes_no_memory(expression: str) -> None:
+@pytest.mark.parametrize(
+    "expression", [f"linspace:0,1,{MAX_VALUES}", f"range:{MAX_VALUES}", f"geomspace:1,2,{MAX_VALUES}"]
+)
+def test_long_range_needs_no_memory(expression: str) -> None:
     tracemalloc.start()
     try:
         found = parse_expression(expression)
-        assert (found.count, found.duplicates) == (MOST, 0)
-        assert found.index(found[MOST // 3]) == MOST // 3
+        assert (found.count, found.duplicates) == (MAX_VALUES, 0)
+        assert found.index(found[MAX_VALUES // 3]) == MAX_VALUES // 3
         assert sum(1 for _ in itertools.islice(found, 10_000)) == 10_000
         assert tracemalloc.get_traced_memory()[1] < 200_000
     finally:

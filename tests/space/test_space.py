@@ -1,4 +1,4 @@
-"""The space against the plainest possible model: walk the whole product and filter it."""
+"""The space, compared with a model that iterates over the whole product and filters it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def holds(names: Sequence[str], point: Point, condition: Condition) -> bool:
 
 
 def model(space: Space) -> list[Point]:
-    """Everything, walked: the product, then the inclusions, each combination once."""
+    """Return the product, then the inclusions, each combination once."""
     axes: list[list[Point]] = [list(axis.points()) for axis in space.axes]
     product = [tuple(itertools.chain(*points)) for points in itertools.product(*axes)]
     points = [
@@ -65,39 +65,39 @@ def model(space: Space) -> list[Point]:
 
 
 @given(spaces())
-def test_walks_exactly_the_combinations_that_the_model_has(space: Space) -> None:
+def test_iterates_over_the_combinations_of_the_model(space: Space) -> None:
     assert list(space) == model(space)
 
 
 @given(spaces())
-def test_counts_without_walking(space: Space) -> None:
+def test_count_equals_the_number_of_combinations(space: Space) -> None:
     assert space.count == len(model(space))
     assert space.product_count == len(model(Space(space.axes, space.exclude)))
 
 
 @given(spaces(), st.dictionaries(st.sampled_from(NAMES), VALUES, min_size=1))
-def test_has_says_whether_some_combination_satisfies_a_condition(space: Space, wanted: Condition) -> None:
+def test_has_finds_a_combination_with_given_values(space: Space, wanted: Condition) -> None:
     condition = {name: wanted[name] for name in wanted if name in space.names}
     exact = any(holds(space.names, point, condition) for point in model(space))
     assert space.has(condition) == exact
 
 
 @given(spaces())
-def test_an_exclusion_that_removes_nothing_is_found_axis_by_axis(space: Space) -> None:
+def test_exclusion_that_removes_nothing_is_found(space: Space) -> None:
     product = model(Space(space.axes))
     for at, condition in enumerate(space.exclude):
         assert space.removes_nothing(at) == (not any(holds(space.names, point, condition) for point in product))
 
 
-def test_a_huge_space_is_counted_and_entered_at_once() -> None:
-    """10^14 combinations: nothing that depends on their number may be done."""
+def test_huge_space_is_counted_without_iteration() -> None:
+    """10^14 combinations: no step may take time in proportion to their number."""
     axes = tuple(Axis((name,), parse_expression("range:10000000")) for name in "xy")
     space = Space(axes, ({"x": value("5")}, {"x": value("7"), "y": value("0")}))
     assert space.count == 10**14 - 10**7 - 1
     assert next(iter(space)) == (value("0"), value("0"))
 
 
-def test_the_last_axis_is_the_fastest() -> None:
+def test_last_axis_varies_fastest() -> None:
     space = Space((Axis(("x",), parse_expression("range:2")), Axis(("y",), parse_expression("case:a,b"))))
     assert [tuple(one.text for one in point) for point in space] == [
         ("0", "a"),
