@@ -10,7 +10,7 @@ from runner.backends import BACKENDS, ENFORCES_MAX_PARALLEL, PROBLEMS
 from runner.cli.console import say
 from runner.config.fields import BackendChoice, amount
 from runner.config.load import load
-from runner.config.loader import KNOWN_RESOURCES
+from runner.config.names import KNOWN_RESOURCES
 from runner.config.sweep import Sweep
 from runner.config.yaml import read
 from runner.diagnostics import InvalidSweep, Problem, nearest, render
