@@ -1,4 +1,7 @@
-"""A Python program cannot tell by anything it may depend on whether it was started cold or forked warm."""
+"""A program behaves the same whether its interpreter started cold or was forked from a fork server.
+
+Each program runs both ways; streams, outcome, exit code and reason must be equal.
+"""
 
 from __future__ import annotations
 
@@ -11,29 +14,29 @@ from pathlib import Path
 
 import pytest
 
-from runner.backends.base import Backend
 from runner.backends.local.backend import LocalBackend
-from runner.model import Attempt, AttemptEnd
-from tests.contract import Site, ignore
-from tests.warm_programs import COMMANDS, ENVIRONMENTS, SCRIPTS, lay_out
+from runner.reasons import describe
+from tests.contract import Site
+from tests.forkserver_programs import COMMANDS, ENVIRONMENTS, SCRIPTS, lay_out
+from tests.forkserver_site import run_all
 
 PRELOAD = ("json", "logging", "decimal", "asyncio", "multiprocessing.pool", "concurrent.futures.process")
 
 ADDRESS = re.compile(rb" at 0x[0-9a-f]+| started [0-9]+")
-"""What differs from one cold start to the next."""
+"""Text that differs from one cold start to the next."""
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm sessions are for Linux")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sessions are forked on Linux only")
 
 PYTHON = os.environ.get("RUNNER_TEST_PYTHON", sys.executable)
-"""Whose sessions they are."""
+"""The interpreter of the programs."""
 
 WITH_NUMPY = {"numpy", "threads of libraries"}
 
-OLD = subprocess.run([PYTHON, "-P", "-c", ""], check=False, stderr=subprocess.DEVNULL).returncode != 0
-"""Whether it is older than 3.11, which knows `-P`."""
+BEFORE_3_11 = subprocess.run([PYTHON, "-P", "-c", ""], check=False, stderr=subprocess.DEVNULL).returncode != 0
+"""Whether the interpreter lacks the option `-P`."""
 
 COLD = {
-    *(["option for a safe path", "safe path beside a preloaded name"] if OLD else []),
+    *(["option for a safe path", "safe path beside a preloaded name"] if BEFORE_3_11 else []),
     "script hides a preloaded module",
     "developing",
     "unknown option",
@@ -41,41 +44,38 @@ COLD = {
     "relative path",
     "inspecting",
 }
-"""Programs for which no fork would do: they run cold, and it is said why."""
+"""Programs that cannot be forked."""
+
+UNRAISABLE = {
+    "stdout cannot be flushed",
+    "stdout cannot be flushed after an error",
+    "stdout fails in Python",
+    "del fails at the end",
+    "exit 2**70",
+    "exit -2**70",
+    "exit without a code",
+    "exit unprintable",
+}
+"""Programs whose stderr is not compared: the texts `Exception ignored …` at the end of a program depend on the version."""
 
 
-def both(
-    folder: Path, command: tuple[str, ...], env: dict[str, str], more: tuple[str, ...]
-) -> tuple[AttemptEnd, AttemptEnd, str | None]:
-    """How a command line ends cold and warm, and why it was cold even so. Streams go to `cold.*` and `warm.*`."""
+def compare(folder: Path, name: str, command: tuple[str, ...], env: dict[str, str]) -> str | None:
+    """Run a command line both ways and compare; return why the second way was cold too, None if it was forked."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     site = Site(lambda: LocalBackend(environ), folder)
     arguments = tuple(word.replace("{folder}", str(folder)) for word in (PYTHON, *command))
     env = {name: value.replace("{folder}", str(folder)) for name, value in env.items()}
-    cold, warm = (site.attempt(arguments, name, **env, RUNNER_SESSION="1") for name in ("cold", "warm"))
-
-    async def body(backend: Backend) -> tuple[AttemptEnd, AttemptEnd, str | None]:
-        ends: dict[str, AttemptEnd] = {}
-        reasons: list[str | None] = []
-
-        async def run(attempt: Attempt) -> None:
-            job = await backend.submit(attempt)
-            reasons.append((await backend.started(job, ignore)).cold)
-            ends[attempt.name] = await backend.wait(job)
-
-        await run(cold)
-        await run(replace(warm, preload=(*PRELOAD, *more)))
-        return ends[cold.name], ends[warm.name], reasons[1]
-
-    return site.run(body)
-
-
-def compare(folder: Path, name: str, command: tuple[str, ...], env: dict[str, str]) -> str | None:
-    cold, warm, reason = both(folder, command, env, ("numpy",) if name in WITH_NUMPY else ())
-    for stream in ("out", "err"):
-        written = [(folder / f"{start}.{stream}").read_bytes() for start in ("cold", "warm")]
+    cold, forked = (site.attempt(arguments, way, **env, RUNNER_SESSION="1") for way in ("cold", "forked"))
+    modules = (*PRELOAD, "numpy") if name in WITH_NUMPY else PRELOAD
+    (expected, actual), (_, reason) = run_all(site, [cold, replace(forked, preload=modules)])
+    for stream in ("out",) if name in UNRAISABLE else ("out", "err"):
+        written = [(folder / f"{way}.{stream}").read_bytes() for way in ("cold", "forked")]
         assert ADDRESS.sub(b"", written[1]) == ADDRESS.sub(b"", written[0])
-    assert (warm.outcome, warm.exit_code, warm.reason) == (cold.outcome, cold.exit_code, cold.reason)
+    assert (actual.outcome, actual.exit_status, describe(actual)) == (
+        expected.outcome,
+        expected.exit_status,
+        describe(expected),
+    )
     return reason
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from runner.backends.local.forkserver.server_process import Parent
+    from runner.backends.local.forkserver.server_process import ForkServer
     from runner.backends.local.protocol import Spawn
     from runner.backends.local.supervisor.job import LocalJob
     from runner.backends.local.supervisor.memory_limits import MemoryLimits
@@ -31,11 +31,11 @@ class Owner(Protocol):
         """True if runner is alive and every message that it has sent so far was read."""
         ...
 
-    def watch(self, parent: Parent) -> None:
+    def watch(self, server: ForkServer) -> None:
         """Read the reports of a server that was started, and do not treat its process as an orphan."""
         ...
 
-    def forget(self, parent: Parent) -> None:
+    def forget(self, server: ForkServer) -> None:
         """Undo `watch`: the server is dead."""
         ...
 

@@ -1,116 +1,116 @@
-"""One parent as the spawner sees it: a process, the pipe of requests to it, and the pipe of its reports."""
+"""A fork server as the supervisor sees it: a process, a pipe of requests to it, and a pipe of its reports."""
 
 from __future__ import annotations
 
-import marshal
 import os
 import signal
 
-from runner.backends.local.forkserver.request import Request
+from runner.backends.local.forkserver.server.protocol import MARK_SIZE, pack, unpack
 from runner.backends.local.procfs import MARK
-from runner.backends.local.protocol import Frames
 from runner.backends.local.supervisor.launch import launch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_ROOM = 2048
-"""Bytes by which a session's command line and environment may be longer than the parent's, to be shown in full."""
+    from runner.backends.local.forkserver.pending import PendingFork
 
 _PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "server", "__main__.py").encode()
 
 
-class Parent:
-    """Started for a first `request`, with its interpreter, flags and environment. Raises what `launch` does.
+class ForkServer:
+    """Started with the interpreter, options and environment of a first session. Raises what `launch` raises.
 
-    `loaded` and `reads` are None until it is ready; `sent` has the requests it was given by key, `begun` the keys of those
-    whose process is known; `status` is what waiting for it gave, None while it runs.
+    kind: see PendingFork
+    launched: when it was started, on the monotonic clock
+    modules: top-level modules that it has imported, and the folder of each; None until it is ready
+    variables: names that its modules have looked up in the environment
+    pending: the forks that it was asked for, by key, until they end
+    pids: the sessions that have started, by key
+    status: its wait status, None until the supervisor has reaped it
+    unfit: why nothing can be forked from it, or None
+    backlog: requests that its pipe did not take yet
     """
 
-    def __init__(self, request: Request, now: float) -> None:
-        self.kind = request.kind
-        self.env = request.env
-        self.since = now
-        self.loaded: dict[bytes, bytes] | None = None
-        self.reads: list[bytes] = []
-        self.sent: dict[int, Request] = {}
-        self.begun: dict[int, int] = {}
+    def __init__(self, first: PendingFork, now: float) -> None:
+        self.kind = first.kind
+        self.env = first.env
+        self.launched = now
+        self.modules: dict[bytes, bytes] | None = None
+        self.variables: list[bytes] = []
+        self.pending: dict[int, PendingFork] = {}
+        self.pids: dict[int, int] = {}
         self.status: int | None = None
-        self.reason: str | None = None
-        self._frames = Frames()
+        self.unfit: str | None = None
         self.backlog = bytearray()
-        request_end, self._requests = os.pipe()
-        self.reports, report_end = os.pipe()
+        self._received = bytearray()
+        requests_read, self._requests = os.pipe()
+        self.reports, reports_write = os.pipe()
         try:
-            for mine, theirs in ((self._requests, request_end), (self.reports, report_end)):
-                os.set_blocking(mine, False)
-                os.set_inheritable(theirs, True)
+            for ours, its in ((self._requests, requests_read), (self.reports, reports_write)):
+                os.set_blocking(ours, False)
+                os.set_inheritable(its, True)
+            numbers = (requests_read, reports_write, os.getpid())
             command = [
-                *(request.command[0], *request.program.flags, _PROGRAM, b",".join(_modules(request))),
-                *(str(request_end).encode(), str(report_end).encode(), b" " * _ROOM),
+                *(first.command[0], *first.program.options, _PROGRAM, b",".join(first.modules)),
+                *(str(number).encode() for number in numbers),
             ]
-            env = {**request.env, MARK.encode(): b"-" * _ROOM}
-            self.pid = launch(command, env, request.workdir, b"/dev/null", b"/dev/null")
+            env = {**first.env, MARK.encode(): b"-" * MARK_SIZE}  # each session writes its own mark over this one
+            self.pid = launch(command, env, first.workdir, b"/dev/null", b"/dev/null")
         except BaseException:
-            self.close()
+            self._close()
             raise
         finally:
-            os.close(request_end)
-            os.close(report_end)
+            os.close(requests_read)
+            os.close(reports_write)
 
-    def serves(self, request: Request) -> bool:
-        """Whether its modules would have come out the same for this request, as far as one can know by now."""
-        return self.kind == request.kind and all(self.env.get(name) == request.env.get(name) for name in self.reads)
+    @property
+    def ready(self) -> bool:
+        """True once its modules are imported."""
+        return self.modules is not None
 
-    def send(self, request: Request, join: str | None) -> None:
-        self.sent[request.key] = request
-        body = marshal.dumps(request.wire(join), 2)
-        self.backlog += len(body).to_bytes(4, "little") + body
+    def serves(self, fork: PendingFork) -> bool:
+        """Return whether its modules would be the same had this session imported them, as far as is known by now."""
+        return self.kind == fork.kind and all(self.env.get(name) == fork.env.get(name) for name in self.variables)
+
+    def send(self, fork: PendingFork, cgroup: str | None) -> None:
+        """Ask it to fork a session that joins this memory group."""
+        self.pending[fork.key] = fork
+        self.backlog += pack(fork.request(cgroup).fields())
         self.flush()
 
-    def flush(self) -> bool:
-        """Hand over what is taken at once; whether that was everything."""
+    def flush(self) -> None:
+        """Write as much of the backlog as its pipe takes now."""
         try:
             while self.backlog:
                 del self.backlog[: os.write(self._requests, self.backlog)]
         except BlockingIOError:
-            return False
-        except OSError:  # it has died, which its reports tell
+            pass
+        except OSError:  # it is dead; the end of its reports says so
             self.backlog.clear()
-        return True
 
-    def hear(self) -> tuple[list[tuple[Any, ...]], bool]:
-        """What it and its children have reported since, and whether that was the last of it."""
-        data: list[bytes] = []
-        while True:
-            try:
-                part = os.read(self.reports, 65536)
-            except BlockingIOError:
-                break
-            if not part:
-                return list(self._frames.feed(b"".join(data))), True
-            data.append(part)
-        return list(self._frames.feed(b"".join(data))), False
+    def receive(self) -> tuple[list[tuple[Any, ...]], bool]:
+        """Return the new reports of it and its children, and whether they were the last."""
+        ended = False
+        try:
+            while part := os.read(self.reports, 65536):
+                self._received += part
+            ended = True
+        except BlockingIOError:
+            pass
+        return unpack(self._received), ended
 
-    def bury(self) -> None:
-        """Wait for its end, and see to it."""
+    def reap(self) -> int:
+        """Kill it if it lives, and return its wait status; 0 if that is unknown."""
         if self.status is None:
             try:
                 os.kill(self.pid, signal.SIGKILL)
                 _, self.status = os.waitpid(self.pid, 0)
             except (ProcessLookupError, ChildProcessError):
                 self.status = 0
-        self.close()
+        self._close()
+        return self.status
 
-    def close(self) -> None:
+    def _close(self) -> None:
         os.close(self._requests)
         os.close(self.reports)
-
-
-def _modules(request: Request) -> list[bytes]:
-    """Those to import. numpy imports its random numbers at their first use, which each fork would do again; for programs
-    that have none of it, it would make each fork dearer.
-    """
-    lazy = b"numpy" in request.modules and b"random" in request.text()
-    return [*request.modules, b"numpy.random"] if lazy else request.modules

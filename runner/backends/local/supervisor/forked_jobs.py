@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.backends.local.forkserver.server_process import Parent
+    from runner.backends.local.forkserver.server_process import ForkServer
     from runner.backends.local.supervisor.channel import Channel
     from runner.backends.local.supervisor.job import LocalJob
     from runner.backends.local.supervisor.memory_limits import MemoryLimits
@@ -47,13 +47,13 @@ class ForkedJobs:
     def up_to_date(self) -> bool:
         return self._channel.up_to_date()
 
-    def watch(self, parent: Parent) -> None:
-        self.poll.register(parent.reports, select.POLLIN)
-        self._jobs.trees.fork_servers.add(parent.pid)
+    def watch(self, server: ForkServer) -> None:
+        self.poll.register(server.reports, select.POLLIN)
+        self._jobs.trees.fork_servers.add(server.pid)
 
-    def forget(self, parent: Parent) -> None:
-        self.poll.unregister(parent.reports)
-        self._jobs.trees.fork_servers.discard(parent.pid)
+    def forget(self, server: ForkServer) -> None:
+        self.poll.unregister(server.reports)
+        self._jobs.trees.fork_servers.discard(server.pid)
 
     def cold(self, spawn: Spawn, reason: str) -> None:
         self._channel.send(NotForked(key=spawn.key, reason=reason))

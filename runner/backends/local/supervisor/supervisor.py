@@ -17,7 +17,7 @@ import sys
 from time import monotonic
 
 from runner.backends.local import procfs
-from runner.backends.local.forkserver.pool import Parents
+from runner.backends.local.forkserver.pool import ForkServerPool
 from runner.backends.local.protocol import Cancel, Configure, Crashed, Ended, Refused, Spawn, Spawned
 from runner.backends.local.supervisor.admission import Admission
 from runner.backends.local.supervisor.channel import Channel
@@ -54,7 +54,7 @@ class Supervisor:
             conclude=self._conclude,
         )
         self._poll = owner.poll
-        self._pool = Parents(owner)
+        self._pool = ForkServerPool(owner)
         self._admitted = False  # since the last start
 
     def run(self) -> None:

@@ -1,83 +1,73 @@
-"""From a fresh fork to the process that a new interpreter would be at the first line of its program."""
+"""What a child inherits from the server and replaces by its own before its program starts."""
 
 from __future__ import annotations
 
+import ctypes
 import errno
-import io
 import os
 import sys
 
-from runner.backends.local.forkserver.server.code_cache import Sources
-from runner.backends.local.forkserver.server.proctitle import Titles, write
-from runner.backends.local.forkserver.server.random_state import Chance
-from runner.backends.local.forkserver.server.request import Request
+from runner.backends.local.forkserver.server.protocol import CODE, MARK_SIZE, SCRIPT, ForkRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from runner.backends.local.forkserver.server.proctitle import Block
+    Fault = tuple[int | None, str]
+    """The exit code of a session that cannot start, None if this machine is at fault; and the reason."""
 
-    Prepared = tuple[list[Block], dict[bytes, bytes]]
-    """What to write over the parent's, and what is then in os.environ."""
-
-_STREAMS = (("stdout", sys.stdout), ("stderr", sys.stderr))
-"""As this interpreter makes them, for /dev/null: encoding, errors, and buffers of so many bytes as that has blocks."""
-
-_BLOCK = os.fstat(1).st_blksize
-_UNBUFFERED = isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase)
+_MARK = b"RUNNER_JOB"
+"""As in `procfs.MARK`."""
 
 
-class Fresh:
-    """What a fork needs to know of the parent. To be made before anything is preloaded; `settle` once everything is."""
+class Inherited:
+    """Make it before any module is preloaded, and call `preloaded` afterwards."""
 
     def __init__(self) -> None:
-        self.titles = Titles()
-        self._sources = Sources()
-        self._changed: dict[bytes, bytes] = {}
-        self._removed: list[bytes] = []
-        self._chance: Chance
+        with open("/proc/self/environ", "rb") as file:
+            pairs = [pair.partition(b"=") for pair in file.read().split(b"\0") if pair]
+        self._given = {name: value for name, _, value in pairs}
+        getenv = ctypes.CDLL(None).getenv
+        getenv.restype = ctypes.c_void_p
+        self._mark: int = getenv(_MARK)
+        self._kept: set[bytes] = set()
 
-    def settle(self, written: set[bytes]) -> None:
-        """`written` are the variables that certainly have been set meanwhile."""
-        now = dict(os.environb)  # (an interpreter itself sets LC_CTYPE in the C locale, PEP 538)
-        given = self.titles.given
-        self._changed = {name: value for name, value in now.items() if name in written or given.get(name) != value}
-        self._removed = [name for name in given if name not in now]
-        self.titles.settle(written)
-        self._own = os.environ._data  # type: ignore[attr-defined]  # (to be freed by no fork)
-        self._chance = Chance()
+    def preloaded(self, written: set[bytes]) -> None:
+        """Note what the imports did. `written` are the environment variables that they have set."""
+        now = os.environb
+        self._kept = {*written, *(name for name in {*self._given, *now} if self._given.get(name) != now.get(name))}
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
 
-    def prepare(self, request: Request) -> Prepared:
-        """In the parent: all that can be made ready there."""
-        self._sources.prepare(request)
-        environ = {**request.env, **self._changed}
-        for name in self._removed:
-            environ.pop(name, None)
-        return self.titles.prepare(request.command, request.env), environ
-
-    def become(self, request: Request, prepared: Prepared) -> tuple[int | None, str] | None:
-        """None when done; else an exit code (None if the place is at fault, not the session) and why it cannot begin."""
-        blocks, environ = prepared
-        write(blocks)
+    def replace(self, request: ForkRequest) -> Fault | None:
+        """Give the process its own memory group, folder, streams, environment, arguments and random state."""
         try:
-            if request.join is not None:
-                _write(request.join, b"0")
-            fault = _enter(request.workdir) or _open(request.stdout, 1) or _open(request.stderr, 2)
+            if request.cgroup is not None:
+                _write(request.cgroup, b"0")
         except OSError as error:
-            fault = (None, f"no memory group can be joined: {error.strerror}")
+            return None, f"the process cannot join its memory group: {error.strerror}"
+        fault = _enter(request.workdir) or _open(request.stdout, 1) or _open(request.stderr, 2)
         if fault:
             return fault
-        os.environ._data = os.environb._data = environ  # type: ignore[attr-defined]
-        if os.fstat(1).st_blksize != _BLOCK:
-            _set_streams()
-        sys.argv = request.argv
+        self._set_environment(request.env)
+        words = list(map(os.fsdecode, request.command))
+        first = words[request.at] if request.mode == SCRIPT else "-c" if request.mode == CODE else "-m"
+        sys.argv = [first, *words[request.at + 1 :]]
         if hasattr(sys, "orig_argv"):
-            sys.orig_argv = request.words
-        self._chance.renew()
+            sys.orig_argv = words
+        _reseed()
         return None
+
+    def _set_environment(self, env: dict[bytes, bytes]) -> None:
+        """Set what differs from the environment of the server, also for C, but for what an import has set."""
+        for name in [name for name in os.environb if name not in env and name not in self._kept]:
+            del os.environb[name]
+        for name, value in env.items():
+            if name not in self._kept and self._given.get(name) != value:
+                os.environb[name] = value
+        # /proc/PID/environ shows the memory in which the kernel put the environment of the server. The mark is
+        # written there, so that a session that nobody else knows of can be found after a crash.
+        ctypes.memmove(self._mark, env[_MARK].ljust(MARK_SIZE, b"\0"), MARK_SIZE)
 
 
 def _write(path: bytes, data: bytes) -> None:
@@ -88,7 +78,7 @@ def _write(path: bytes, data: bytes) -> None:
         os.close(file)
 
 
-def _enter(workdir: bytes) -> tuple[int | None, str] | None:
+def _enter(workdir: bytes) -> Fault | None:
     try:
         os.chdir(workdir)
     except OSError as error:
@@ -97,7 +87,7 @@ def _enter(workdir: bytes) -> tuple[int | None, str] | None:
     return None
 
 
-def _open(path: bytes, number: int) -> tuple[int | None, str] | None:
+def _open(path: bytes, number: int) -> Fault | None:
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     except OSError as error:
@@ -107,16 +97,15 @@ def _open(path: bytes, number: int) -> tuple[int | None, str] | None:
     return None
 
 
-def _set_streams() -> None:
-    """For files of another block size: then the buffers have another size, too."""
-    for number, (name, old) in enumerate(_STREAMS, 1):
-        raw_too: Any = {"buffering": 0} if _UNBUFFERED else {}
-        buffer = open(number, "wb", closefd=False, **raw_too)  # noqa: SIM115
-        raw: Any = getattr(buffer, "raw", buffer)
-        raw.name = f"<{name}>"
-        lines, through = bool(old.line_buffering), bool(getattr(old, "write_through", False))
-        stream = io.TextIOWrapper(buffer, old.encoding, old.errors, "\n", lines, through)
-        stream.mode = "w"  # type: ignore[misc]
-        if getattr(sys, name) is old:
-            setattr(sys, name, stream)
-        setattr(sys, f"__{name}__", stream)
+def _reseed() -> None:
+    """Give each generator of random numbers that exists by now a state of its own; `random` does that by itself."""
+    numpy_random: Any = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+    torch: Any = sys.modules.get("torch")
+    if torch is not None:
+        torch.default_generator.seed()
+    process: Any = sys.modules.get("multiprocessing.process")
+    if process is not None:
+        process.ORIGINAL_DIR = os.path.abspath(os.getcwd())
+        process.current_process().authkey = os.urandom(32)

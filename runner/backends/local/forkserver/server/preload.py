@@ -1,4 +1,4 @@
-"""The import of what sessions share, and what in it makes a fork unlike a fresh interpreter."""
+"""Import the modules that sessions share, and check that a process with them can be forked."""
 
 from __future__ import annotations
 
@@ -10,27 +10,36 @@ import warnings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
-_LINGER = 0.5
-"""Seconds in which a thread that has been told to end does so."""
+_THREAD_EXIT_TIMEOUT = 0.5
+"""Seconds that a thread may take to end once it was asked to."""
+
+_GPU_DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/")
 
 
 class UnfitError(Exception):
-    """Why no session can be forked from this process; for people, without a full stop."""
+    """No session can be forked from this process; the message is shown to the user."""
 
 
 def preload(modules: list[str]) -> tuple[list[bytes], set[bytes]]:
-    """Import them; the environment variables that were looked at meanwhile, and those that were set. Raises UnfitError."""
-    if sys.implementation.name != "cpython" or sys.version_info < (3, 8):
-        raise UnfitError(f"{sys.version.split()[0]} of {sys.implementation.name} is not CPython 3.8 or newer")
-    seen: set[Any] = set()
-    written: set[Any] = set()
-    with _Watch(seen, written):
-        for name in modules:
-            _import(name)
-            _check(name)
-    return sorted(seen), written
+    """Import the modules.
+
+    Returns the environment variables that they have looked up, and those that they have set. Raises UnfitError.
+    """
+    if sys.implementation.name != "cpython" or sys.version_info < (3, 9):
+        version = sys.version.partition(" ")[0]
+        raise UnfitError(f"the interpreter is {sys.implementation.name} {version}, not CPython 3.9 or newer")
+    recorder = _EnvironRecorder(os.environ._data)  # type: ignore[attr-defined]
+    os.environ._data = os.environb._data = recorder  # type: ignore[attr-defined]
+    for name in modules:
+        _import(name)
+        _check(name)
+    if "numpy" in sys.modules:  # numpy imports it at its first use, which would be once for each session
+        _import("numpy.random")
+    os.environ._data = os.environb._data = dict(dict.items(recorder))  # type: ignore[attr-defined]
+    return sorted(recorder.looked_up), recorder.written
 
 
 def _import(name: str) -> None:
@@ -42,41 +51,43 @@ def _import(name: str) -> None:
 
 
 def _check(name: str) -> None:
-    """Threads are not in a fork, and what they were doing stays half done; a GPU's driver refuses forks."""
-    threading = sys.modules.get("threading")
+    """Raise UnfitError if this process has threads, which a fork does not copy, or a GPU, whose driver refuses forks."""
+    threading: Any = sys.modules.get("threading")
     if threading is not None:
         others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
         if others:
             raise UnfitError(f"`{name}` starts a thread (`{others[0].name}`) when it is imported")
-    if device := gpu():
-        raise UnfitError(f"`{name}` opens the GPU (`{device}`) when it is imported")
-    if _threads() > 1 and not _left_alone():
+    for path in _open_files():
+        if is_gpu(path):
+            raise UnfitError(f"`{name}` opens the GPU (`{path}`) when it is imported")
+    if _threads() > 1 and not _fork_ends_threads():
         raise UnfitError(f"`{name}` starts threads of its own, outside Python, when it is imported")
 
 
-def gpu(files: str = "/proc/self/fd") -> str | None:
-    """The first GPU among the open files of this process."""
-    for file in os.listdir(files):
+def is_gpu(path: str) -> bool:
+    """Return whether the path is that of a GPU's device file."""
+    return path.startswith(_GPU_DEVICES)
+
+
+def _open_files() -> Iterator[str]:
+    for file in os.listdir("/proc/self/fd"):
         try:
-            path = os.readlink(files + "/" + file)
+            yield os.readlink("/proc/self/fd/" + file)
         except OSError:
-            continue
-        if path.startswith(("/dev/nvidia", "/dev/kfd", "/dev/dri/")):
-            return path
-    return None
+            pass
 
 
-def _left_alone() -> bool:
-    """Whether a fork ends all other threads, as the handlers of OpenBLAS do, which starts them again when it needs them."""
+def _fork_ends_threads() -> bool:
+    """Return whether a fork ends all other threads. The handler of OpenBLAS does; it restarts them when it needs them."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # from 3.12 on, of the very threads that are looked for
+        warnings.simplefilter("ignore")  # Python 3.12 warns about a fork while there are threads
         pid = os.fork()
     if not pid:
         os._exit(0)
     os.waitpid(pid, 0)
-    patience = time.monotonic() + _LINGER
+    deadline = time.monotonic() + _THREAD_EXIT_TIMEOUT
     while _threads() > 1:
-        if time.monotonic() > patience:
+        if time.monotonic() > deadline:
             return False
         time.sleep(0.001)
     return True
@@ -86,44 +97,50 @@ def _threads() -> int:
     return len(os.listdir("/proc/self/task"))
 
 
-class _Recorder(dict):  # type: ignore[type-arg]
-    """The content of os.environ, which notes what is looked up and set in it; to copy all of it is to look up nothing."""
+def searches_program_folder() -> bool:
+    """Return whether this interpreter searches the folder of a program for modules."""
+    return not (sys.flags.isolated or getattr(sys.flags, "safe_path", False))
 
-    def __init__(self, content: dict[Any, Any], seen: set[Any], written: set[Any]) -> None:
+
+def folders(builtin: frozenset[str]) -> dict[bytes, bytes]:
+    """Return the imported top-level modules without those in `builtin`, and the folder that each was found in.
+
+    They are those that a module beside a program could shadow: none if the folder of a program is not searched.
+    """
+    found: dict[bytes, bytes] = {}
+    if not searches_program_folder():
+        return found
+    for name in {name.partition(".")[0] for name in sys.modules} - {name.partition(".")[0] for name in builtin}:
+        origin = getattr(sys.modules.get(name), "__file__", None) or ""
+        folder = os.path.dirname(origin)
+        if os.path.basename(origin).startswith("__init__."):
+            folder = os.path.dirname(folder)
+        found[os.fsencode(name)] = os.fsencode(folder)
+    return found
+
+
+class _EnvironRecorder(dict):  # type: ignore[type-arg]
+    """The content of `os.environ`, which records what is looked up and set in it.
+
+    A copy of `os.environ` looks up every name in order; this is not recorded, since the module decides nothing by it.
+    """
+
+    def __init__(self, content: dict[bytes, bytes]) -> None:
         super().__init__(content)
-        self._seen = seen
-        self._written = written
-        self._copied: list[Any] = []
+        self.looked_up: set[bytes] = set()
+        self.written: set[bytes] = set()
+        self._copied: Iterator[bytes] = iter(())
 
-    def __iter__(self) -> Any:
-        self._copied = list(super().__iter__())
-        return iter(list(self._copied))
+    def __iter__(self) -> Iterator[bytes]:
+        self._copied = iter(list(super().__iter__()))
+        return iter(list(super().__iter__()))
 
-    def __getitem__(self, name: Any) -> Any:
-        if self._copied and self._copied[0] == name:
-            del self._copied[0]
-        else:
-            self._copied = []
-            self._seen.add(name)
-        return super().__getitem__(name)
+    def __getitem__(self, name: bytes) -> bytes:
+        if next(self._copied, None) != name:
+            self._copied = iter(())
+            self.looked_up.add(name)
+        return super().__getitem__(name)  # type: ignore[no-any-return]
 
-    def __setitem__(self, name: Any, value: Any) -> None:
-        self._written.add(name)
+    def __setitem__(self, name: bytes, value: bytes) -> None:
+        self.written.add(name)
         super().__setitem__(name, value)
-
-
-class _Watch:
-    """Notes the names that are looked up in os.environ, as a library has decided something by their values, and those set."""
-
-    def __init__(self, seen: set[Any], written: set[Any]) -> None:
-        self._seen = seen
-        self._written = written
-
-    def __enter__(self) -> None:
-        self._set(_Recorder(os.environ._data, self._seen, self._written))  # type: ignore[attr-defined]
-
-    def __exit__(self, *_: object) -> None:
-        self._set(dict(dict.items(os.environ._data)))  # type: ignore[attr-defined]
-
-    def _set(self, content: dict[Any, Any]) -> None:
-        os.environ._data = os.environb._data = content  # type: ignore[attr-defined]

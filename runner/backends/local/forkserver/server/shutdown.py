@@ -1,6 +1,7 @@
-"""The end of the interpreter, in its own order (Py_FinalizeEx), but for taking apart what was preloaded.
+"""The end of a session, in the order of Py_FinalizeEx: threads, `atexit`, streams, the modules of the program.
 
-That would touch every page that is shared, for ten times the cost of the whole session.
+Preloaded modules are not taken apart: this would write to every page of memory that the sessions share, which costs ten
+times as much as the rest of a session. So what only they hold is not finalized, and destructors of C libraries do not run.
 """
 
 from __future__ import annotations
@@ -8,113 +9,74 @@ from __future__ import annotations
 import atexit
 import ctypes
 import gc
+import io
 import os
 import signal
 import sys
 import weakref
-from typing import NamedTuple
-
-from runner.backends.local.forkserver.server import finalizers, library_exit, unraisable
+from types import ModuleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import ModuleType
     from typing import Any, NoReturn
 
 _FLUSH_FAILED = 120
-_libc = ctypes.PyDLL(None)  # calls of it keep the GIL, so no thread runs on
-_fflush = _libc.fflush  # found here, not by each fork
+"""The exit status of CPython if a standard stream could not be flushed."""
 
-_BY_NAME = sys.version_info < (3, 13)
-"""Whether what has failed is named by itself, and not what was being done."""
-
-_FLUSHING = f"Exception ignored {'on' if sys.version_info < (3, 14) else 'while'} flushing sys.stdout"
-
-_STREAMS = ("stdout", "stderr")
-_LAST = ("last_type", "last_value", "last_traceback", "last_exc")
+_fflush = ctypes.PyDLL(None).fflush
+"""Keeps the GIL, so that no other thread runs."""
 
 
-class Before(NamedTuple):
-    """What a fork has found: the `modules` that are not its program's own, the `files` that these have open, and of its
-    libraries whether they are `quiet` at the end, and their measure `loaded`."""
-
-    modules: frozenset[str]
-    files: list[Any]
-    quiet: bool
-    loaded: bytes
-
-
-def before() -> Before:
-    return Before(
-        frozenset(sys.modules) - {"__main__"}, finalizers.files(), library_exit.nothing_to_do(), library_exit.loaded()
-    )
-
-
-def finish(status: int, before: Before) -> NoReturn:
-    """Exit with this status (minus a signal's number: die by it)."""
-    threading = sys.modules.get("threading")
-    if threading is not None:
-        try:
+def finish(status: int, preloaded: frozenset[str]) -> NoReturn:
+    """Exit with `status`, or die by the signal -status; `preloaded` are the modules that are not the program's own."""
+    threading: Any = sys.modules.get("threading")
+    try:
+        if threading is not None:
             threading._shutdown()
-        except BaseException as error:
-            unraisable.report(error, *((None, threading) if _BY_NAME else ("Exception ignored on threading shutdown",)))
+    except BaseException as error:
+        sys.__excepthook__(type(error), error, error.__traceback__)
     try:
         atexit._run_exitfuncs()
-    except BaseException:  # 3.9 and older raise, once more, what they have shown
+    except BaseException:  # Python 3.9 raises what it has already shown
         pass
-    flushed, quiet = leave(before)
+    flushed = _flush()
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+    sys.setswitchinterval(3600)  # daemon threads stop here
+    _drop_program(preloaded)
+    flushed = _flush() and flushed
+    _fflush(None)
     if status < 0:
         signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
-    code = status if flushed else _FLUSH_FAILED
-    if quiet:
-        _fflush(None)
-    else:
-        _libc.exit(code)
-    os._exit(code)
+    os._exit(status if flushed else _FLUSH_FAILED)
 
 
-def leave(before: Before) -> tuple[bool, bool]:
-    """Let go of what is the program's; whether all that was written could be flushed, and whether no library is to be asked."""
-    flushed = _flush_both()
-    for name in _STREAMS:
-        original = getattr(sys, f"__{name}__", None)
-        if getattr(sys, name, None) is not original:
-            setattr(sys, name, original)
-    _let_go(before)
-    flushed = flushed and _flush_both()
-    return flushed, before.quiet and library_exit.loaded() == before.loaded
-
-
-def _let_go(before: Before) -> None:
-    """Drop the program's modules, so that `__del__` runs; those which something else holds are emptied."""
-    for name in _LAST:
+def _drop_program(preloaded: frozenset[str]) -> None:
+    """Drop the program's own modules, so that their open files are written and `__del__` runs."""
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
         if hasattr(sys, name):
             setattr(sys, name, None)
-    kept = [weakref.ref(sys.modules.pop(name)) for name in _own(before.modules)]
-    sys.modules["io"] = None  # type: ignore[assignment]  # as it is by then: no lines of the source are shown any more
+    _flush_files()
+    own = [name for name, one in sys.modules.items() if isinstance(one, ModuleType) and name not in preloaded]
+    remaining = [weakref.ref(sys.modules.pop(name)) for name in ("__main__", *own) if name in sys.modules]
     gc.collect()
-    finalizers.finalize(before.files)
-    for reference in reversed(kept):
+    for reference in reversed(remaining):
         module = reference()
         if module is not None:
             _empty(module)
     gc.collect()
 
 
-def _own(preloaded: frozenset[str]) -> list[str]:
-    """The names of the program's modules, in the order of their import: those behind all that was there."""
-    own = ["__main__"] if "__main__" in sys.modules else []
-    later: list[str] = []
-    for name in reversed(sys.modules):
-        if name in preloaded:
-            break
-        later.insert(0, name)
-    return own + later
+def _flush_files() -> None:
+    """Flush the files that the program has left open: the collector may close a file before its buffer is written."""
+    for kind in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):
+        for file in gc.get_objects():
+            if type(file) is kind:
+                _flush_stream(file)
 
 
 def _empty(module: ModuleType) -> None:
-    """Names with one underscore first, as the interpreter does it."""
+    """Set the names of a module to None, as the interpreter does: first those with one underscore at the start."""
     scope = module.__dict__
     for private in (True, False):
         for name in [name for name in scope if (name[:1] == "_" and name[1:2] != "_") is private]:
@@ -122,26 +84,22 @@ def _empty(module: ModuleType) -> None:
                 scope[name] = None
 
 
-def _flush_both() -> bool:
-    """Whether all that was written could be flushed."""
-    return _flush("stdout") & _flush("stderr")
+def _flush() -> bool:
+    """Return whether everything written to the standard streams could be flushed."""
+    flushed = _flush_stream(getattr(sys, "stdout", None))
+    return _flush_stream(getattr(sys, "stderr", None)) and flushed
 
 
-def _flush(name: str) -> bool:
-    stream: Any = getattr(sys, name, None)
-    if stream is None or _closed(stream):
+def _flush_stream(stream: Any) -> bool:
+    if stream is None:
         return True
     try:
-        stream.flush()
-    except BaseException as error:
-        if name == "stdout":
-            unraisable.report(error, *((None, stream) if _BY_NAME else (_FLUSHING,)))
-        return False
-    return True
-
-
-def _closed(stream: Any) -> bool:
+        if stream.closed:
+            return True
+    except BaseException:
+        pass
     try:
-        return bool(stream.closed)
+        stream.flush()
     except BaseException:
         return False
+    return True

@@ -1,10 +1,13 @@
-"""Warm Python beside its peers: `python tests/benchmarks/warm.py [--python PATH] [--rounds N] [PROGRAM…]`.
+"""Forked Python sessions beside their peers: `python tests/benchmarks/forkserver.py [--python PATH] [--rounds N] [PROGRAM…]`.
 
-For each program (`empty`, `numpy`, `sklearn`, `torch`; those whose library PATH has): `xargs -P python -c …` with as many at
-once as there are cpus, and with twice as many `runner apply`, the same with `python: {preload: […]}`, and a bare loop that
-imports the library once and forks. Prints the medians of interleaved rounds and their ratios, of the clock and of CPU time,
-which other load on the machine disturbs less. All are slopes between two sizes, so that no start-up counts; with `--sessions N`
-the larger one is N beyond the smaller.
+For each program (`empty`, `numpy`, `sklearn`, `torch`; those whose library the interpreter has) it compares
+- `xargs -P` with as many processes as there are cpus,
+- `runner apply` with twice as many sessions at once,
+- the same with `python: {preload: […]}`,
+- a loop that imports the library once and forks.
+
+Prints medians of interleaved rounds and their ratios, of elapsed time and of CPU time, which other load on the machine
+disturbs less. All are slopes between two sizes, so that start-up does not count; `--sessions N` is the difference of sizes.
 """
 
 from __future__ import annotations
@@ -32,11 +35,11 @@ PROGRAMS = {
 }
 TARGETS = {
     "empty": (0.0, 2.0, 0.0),
-    "numpy": (30.0, 0.0, 0.4),
-    "sklearn": (100.0, 0.0, 0.4),
-    "torch": (100.0, 0.0, 0.4),
+    "numpy": (20.0, 0.0, 0.0),
+    "sklearn": (0.0, 0.0, 0.0),
+    "torch": (50.0, 0.0, 0.0),
 }
-"""Warm beside xargs, beside the same sweep run cold, and beside the loop."""
+"""Least ratios of forked sessions to xargs, to the same sweep without preloading, and to the loop; 0 if there is none."""
 
 LOOP = """
 import gc, os, sys
@@ -62,7 +65,7 @@ while running:
 
 
 class Cost(NamedTuple):
-    """Seconds on the clock, and of the processors, with all that has been waited for."""
+    """Elapsed seconds, and seconds of CPU time of all processes that were reaped."""
 
     wall: float
     cpu: float
@@ -82,13 +85,13 @@ def _cpu() -> float:
 
 
 def slope(measure: Callable[[int], Cost], few: int, more: int) -> Cost:
-    """What one session costs beyond the first `few`."""
+    """Return the cost of one session, from runs with `few` and with `few + more` sessions."""
     before, after = measure(few), measure(few + more)
     return Cost((after.wall - before.wall) / more, (after.cpu - before.cpu) / more)
 
 
 class Peers:
-    """The ways to run one program so many times; each takes the count and returns what it cost."""
+    """The ways to run one program; each method takes how many times and returns the cost of all."""
 
     def __init__(self, python: str, program: str, folder: Path, at_once: int) -> None:
         self.python = python
@@ -104,7 +107,7 @@ class Peers:
     def loop(self, count: int) -> Cost:
         return cost([self.python, "-c", LOOP, str(count), str(self.at_once), self.code, *self.modules], self.folder)
 
-    def warm(self, count: int) -> Cost:
+    def forked(self, count: int) -> Cost:
         return self._apply(count, f"python: {{interpreter: {self.python}, preload: [{', '.join(self.modules)}]}}")
 
     def cold(self, count: int) -> Cost:
@@ -126,17 +129,17 @@ def has(python: str, modules: list[str]) -> bool:
 
 
 def costs(python: str, program: str, rounds: int, sessions: int, folder: Path) -> dict[str, Cost]:
-    """What one session costs, by peer: medians."""
+    """Return the median cost of one session, by peer."""
     at_once = 2 * len(os.sched_getaffinity(0))
     peers = Peers(python, program, folder, at_once)
     one = min(peers.xargs(at_once).wall for _ in range(2))  # the first one fills the caches
-    few = max(at_once, min(500, int(3 / one) * at_once))  # cold starts get some three seconds
+    few = max(at_once, min(500, int(3 / one) * at_once))  # cold starts take some three seconds
     found: dict[str, list[Cost]] = {}
     for _ in range(rounds):
         found.setdefault("xargs", []).append(slope(peers.xargs, at_once, few))
         found.setdefault("cold", []).append(slope(peers.cold, at_once, few))
         found.setdefault("loop", []).append(slope(peers.loop, 200, sessions))
-        found.setdefault("warm", []).append(slope(peers.warm, 200, sessions))
+        found.setdefault("forked", []).append(slope(peers.forked, 200, sessions))
     return {
         name: Cost(statistics.median(one.wall for one in values), statistics.median(one.cpu for one in values))
         for name, values in found.items()
@@ -155,7 +158,7 @@ def main() -> None:
     parser.add_argument("program", nargs="*", choices=[[], *PROGRAMS], help="default: all that are installed")
     given = parser.parse_args()
     print(
-        "| program | measure | xargs | runner, cold | fork loop | runner, warm | warm/xargs | warm/cold | warm/loop |"
+        "| program | measure | xargs | runner, cold | fork loop | runner, forked | forked/xargs | forked/cold | forked/loop |"
     )
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for program in given.program or PROGRAMS:
@@ -164,11 +167,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".benchmark-") as folder:
             cost = costs(given.python, program, given.rounds, given.sessions, Path(folder))
         for measure in ("wall", "cpu"):
-            each = {peer: getattr(cost[peer], measure) for peer in ("xargs", "cold", "loop", "warm")}
+            each = {peer: getattr(cost[peer], measure) for peer in ("xargs", "cold", "loop", "forked")}
             targets = zip(("xargs", "cold", "loop"), TARGETS[program], strict=True)
-            ratios = [
-                ratio(each[peer] / each["warm"], target if measure == "wall" else 0.0) for peer, target in targets
-            ]
+            ratios = [ratio(each[peer] / each["forked"], target) for peer, target in targets]
             shown = [f"{1 / one:.3g}" if measure == "wall" else f"{1000 * one:.3g}" for one in each.values()]
             what = "sessions a second" if measure == "wall" else "ms of CPU a session"
             print(f"| `{program}` | {what} | {' | '.join((*shown, *ratios))} |", flush=True)
