@@ -1,4 +1,4 @@
-"""The families of failure, each with the exit code the process ends with.
+"""The families of errors, each with the exit code of the process.
 
 A message states the fault: lower case, no full stop, backticks round code. Only `hint` advises.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class RunnerError(Exception):
-    """Anything runner stops for on purpose. Caught once, at the command line's error boundary."""
+    """Any error with a message for the user. Caught once, at the error boundary of the command line."""
 
     exit_code = 70
 
@@ -18,16 +18,16 @@ class RunnerError(Exception):
 
 
 class InvalidInput(RunnerError):
-    """The command line or the file is wrong; nothing was started."""
+    """The command line or the sweep file is wrong; nothing was started."""
 
     exit_code = 2
 
 
 class EnvironmentFailed(RunnerError):
-    """The world failed, not the input: a full disk, a lock held, an unreachable backend. Apply again resumes."""
+    """The environment failed: a full disk, a held lock, an unreachable backend. Another apply resumes."""
 
     exit_code = 3
 
 
 class Damaged(EnvironmentFailed):
-    """A journal cannot be read any more."""
+    """A journal is damaged and cannot be read."""

@@ -1,8 +1,7 @@
-"""The stream of facts: everything that execution tells the outside world.
+"""The events of an apply: the interface between execution and everything that stores or displays it.
 
-The executor emits these, frozen and in the past tense, through one synchronous `emit`: first the journal takes them,
-then whoever shows things. `at` is Unix time in seconds. A change here is a change of the journal's version and of
-`schemas/events.schema.json`.
+The executor emits them through one synchronous `emit`. The journal writes and commits them before any display gets them.
+`at` is Unix time in seconds. A change here is a change of the journal's version and of `schemas/events.schema.json`.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class ApplyStarted:
 
 @dataclass(frozen=True, slots=True)
 class BuildStarted:
-    """Intent, like AttemptSubmitted: `name` is what to look for at the backend after a crash."""
+    """The intent to submit a build, like AttemptSubmitted. A later runner looks for `name` after a crash."""
 
     at: float
     build: str
@@ -60,9 +59,9 @@ class BuildEnded:
 
 @dataclass(frozen=True, slots=True)
 class AttemptSubmitted:
-    """Intent, journalled before the backend hears of it: a crash after this point leaves a name to look for.
+    """The intent to submit an attempt, committed before the submission. A later runner looks for `name` after a crash.
 
-    One that goes `ahead` begins at the backend when there is room for it; until then it takes none.
+    ahead: whether it is submitted before capacity is free. It uses no capacity until AttemptStarted.
     """
 
     at: float
@@ -75,7 +74,7 @@ class AttemptSubmitted:
 
 @dataclass(frozen=True, slots=True)
 class AttemptAccepted:
-    """The backend has taken it; it may still be queued there."""
+    """The backend has accepted the attempt; it may be queued there."""
 
     at: float
     session: str
@@ -85,7 +84,7 @@ class AttemptAccepted:
 
 @dataclass(frozen=True, slots=True)
 class AttemptWaiting:
-    """It is queued at the backend, and this is why."""
+    """The attempt is queued at the backend, for this reason."""
 
     at: float
     session: str
@@ -95,7 +94,7 @@ class AttemptWaiting:
 
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
-    """`cold` is why a Python program was started by itself, although the sweep would have it forked."""
+    """The command has begun. `cold`: why a Python program was not forked from a preloaded interpreter, if it was to be."""
 
     at: float
     session: str
@@ -108,7 +107,7 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True)
 class AttemptAdopted:
-    """A job that an earlier, dead runner had submitted was found, running or ended, and is ours again."""
+    """The job of an earlier runner was found, running or ended, and is followed from here on."""
 
     at: float
     session: Session
@@ -118,7 +117,7 @@ class AttemptAdopted:
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnded:
-    """`retry_in` is the pause in seconds before the next attempt of this apply, None if there is none."""
+    """`retry_in`: seconds before the next attempt of this apply, None if there is none."""
 
     at: float
     session: str
@@ -135,7 +134,7 @@ class AttemptEnded:
 
 @dataclass(frozen=True, slots=True)
 class StopReached:
-    """The stop rule holds: nothing more is started, what runs may end."""
+    """The limit on failures is reached: nothing more is started, what runs continues."""
 
     at: float
     reason: str
@@ -143,7 +142,7 @@ class StopReached:
 
 @dataclass(frozen=True, slots=True)
 class ApplyInterrupted:
-    """Somebody asked for the end; `now` when they asked twice."""
+    """A signal or `runner cancel` ends the apply. `now`: at once, since it was the second."""
 
     at: float
     reason: str
@@ -152,7 +151,7 @@ class ApplyInterrupted:
 
 @dataclass(frozen=True, slots=True)
 class ApplyEnded:
-    """`outcomes` counts, over the sessions of this apply, their last outcome; `not_run` never began."""
+    """`outcomes` counts the last outcomes of the sessions of this apply; `not_run` counts those without one."""
 
     at: float
     outcomes: Mapping[Outcome, int]
@@ -178,11 +177,11 @@ Event: TypeAlias = (
 Emit: TypeAlias = Callable[[Event], None]
 
 _LEFT_OUT = frozenset(("text", "recipe", "point"))
-"""Bulk that belongs in the journal, not in a line of JSON."""
+"""Fields that are stored in the journal, but are too long for a line of JSON."""
 
 
 def to_json(event: Event) -> dict[str, Any]:
-    """The event as `schemas/events.schema.json` has it: its name in kebab case, times in ISO 8601 UTC."""
+    """The event as `schemas/events.schema.json` describes it: its name in kebab case, times in ISO 8601 UTC."""
     name = re.sub(r"(?<!^)(?=[A-Z])", "-", type(event).__name__).lower()
     return {
         "event": name,

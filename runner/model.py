@@ -1,4 +1,4 @@
-"""The words of the project as immutable data. Pure: no I/O, no YAML, no event loop."""
+"""The terms of the project as immutable data. Pure: no I/O, no YAML, no event loop."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from fractions import Fraction
 from typing import Any, NamedTuple, TypeAlias
 
 Scalar: TypeAlias = str | int | float | bool | None
-"""What a YAML scalar resolves to under the 1.2 core schema."""
+"""What a YAML scalar resolves to in the YAML 1.2 core schema."""
 
 Amount: TypeAlias = int | Fraction
-"""How much of a resource: exact, so that ten times 0.1 is 1. Memory is in bytes."""
+"""An amount of a resource. Exact: ten times 0.1 is 1. Memory is in bytes."""
 
 Resources: TypeAlias = Mapping[str, Amount]
 
 
 class Value(NamedTuple):
-    """One value of a variable: the text that templates render, and the typed value that JSON carries."""
+    """One value of a variable: the text for templates, and the typed value for JSON."""
 
     text: str
     data: Scalar
@@ -37,7 +37,7 @@ class Outcome(enum.StrEnum):
 
 
 class Status(enum.StrEnum):
-    """Where a session stands, as `plan` shows it."""
+    """The status of a session, as `plan` shows it."""
 
     NEW = "new"
     SUCCEEDED = "succeeded"
@@ -60,8 +60,10 @@ STATUS_AFTER: Mapping[Outcome, Status] = {
 class Session(NamedTuple):
     """One point of a sweep, rendered: everything that decides what it computes.
 
-    `exec` is a string for `/bin/sh -c`, a tuple for argv, or None where the sweep has `code`.
-    `point` is the digest of variables and repeat alone; `id` digests the recipe as well (see `identity`).
+    index: place in the plan, from 0.
+    id: 16 hex digits, the digest of variables, repeat and recipe (see `plan.ids`).
+    point: the digest of variables and repeat alone.
+    exec: a string for `/bin/sh -c`, a tuple for argv, or None if the sweep has `code`.
     """
 
     index: int  # type: ignore[assignment]  # a name that tuples have, too
@@ -77,12 +79,26 @@ class Session(NamedTuple):
     resources: Resources
 
 
+class PlannedAttempt(NamedTuple):
+    """A session to run.
+
+    attempt: the number of the attempt to make, or of the one to adopt.
+    adopt: id of the job that an earlier runner has submitted for this attempt; None: submit a new one.
+    """
+
+    session: Session
+    attempt: int
+    adopt: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What all sessions of a sweep share and what their ids digest beside their variables.
+    """What all sessions of a sweep share: the part of their ids that does not depend on variables.
 
-    `parts` maps `exec` (or `code`), `env`, `build`, `image`, `workdir`, `python` and `files` to plain JSON data;
-    `files` maps each path to the hex digest of its content. `digest` covers all of it, `sans_files` all but files.
+    parts: maps `exec` (or `code`), `env`, `build`, `image`, `workdir`, `python` and `files` to plain JSON data; `files`
+        maps each path to the hex digest of its content.
+    digest: of all parts.
+    sans_files: the digest of all parts but `files`.
     """
 
     parts: Mapping[str, Any]
@@ -195,8 +211,11 @@ class AttemptEnd:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How busy the capacity was over `seconds`: of each limit the average share in use, and for what share of the time it was
-    what the next session lacked; the rest of the time none waited for room.
+    """How busy the capacity was.
+
+    seconds: the time measured.
+    busy: the average share of each limit in use, from 0 to 1.
+    limited_by: for what share of the time each limit held up the next session. For the rest, no session waited.
     """
 
     seconds: float
@@ -205,14 +224,14 @@ class Usage:
 
     @property
     def bottleneck(self) -> str | None:
-        """What limited it for most of the time: a resource or `max_parallel`; None where mostly none waited for room."""
+        """The limit that held up sessions most of the time; None if no session waited for longer than that."""
         name = max(self.limited_by, key=self.limited_by.__getitem__, default=None)
         return name if name is not None and self.limited_by[name] >= 1.0 - sum(self.limited_by.values()) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """`limit` counts retries per apply and session; the n-th waits `backoff` * 2**(n-1) seconds."""
+    """`limit`: retries of a session in one apply. The n-th comes `backoff` * 2**(n-1) seconds after the end before it."""
 
     limit: int = 0
     backoff: float = 1.0
@@ -221,7 +240,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Start nothing more once this many sessions (or this share of those to run) have failed for good."""
+    """Start nothing more once this many sessions, or this share of those to run, have failed for good."""
 
     failures: int | None = None
     share: Fraction | None = None
@@ -229,7 +248,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the executor decides by. Times in seconds."""
+    """The rules for the executor. Times in seconds."""
 
     timeout: float | None = None
     grace: float = 10.0

@@ -18,8 +18,8 @@ from runner.events import (
 )
 from runner.executor.capacity import Capacity, DeviceLocks
 from runner.executor.executor import Executor
-from runner.executor.types import Builds, PlannedAttempt
-from runner.model import Amount, Attempt, AttemptEnd, Outcome, Policy, Resources, Scalar, Session
+from runner.executor.types import Builds
+from runner.model import Amount, Attempt, AttemptEnd, Outcome, PlannedAttempt, Policy, Resources, Scalar, Session
 from tests.fake_backend import Cluster, FakeBackend, FakeJob, Script
 
 Scripts = Callable[[int, int], Script]
@@ -98,8 +98,8 @@ class Apply:
         self.capacity = Capacity(capacity or {}, max_parallel, devices, locks, kept_there)
         self.policy = policy
         self.events: list[Event] = []
-        self.prepared: list[tuple[str, int, tuple[str, ...]]] = []
-        self.ready: list[tuple[str, int, int]] = []
+        self.made: list[tuple[str, int, tuple[str, ...]]] = []
+        self.created: list[tuple[str, int, int]] = []
         self.fail_after = fail_after
         self.collecting = collecting
         self.backend = FakeBackend(
@@ -109,11 +109,7 @@ class Apply:
             backend=self.backend,
             capacity=self.capacity,
             policy=policy,
-            emit=lambda event: self.emit(event),
-            prepare=lambda *needed: self.prepare(*needed),
-            make_ready=lambda session, number, retries: self.ready.append((session.id, number, retries)),
-            collect=self._collect,
-            put_away=lambda session, number, ended: None,
+            host=self,
             builds=builds,
             clock=trio.current_time,
         )
@@ -148,19 +144,28 @@ class Apply:
             if self.capacity.max_parallel is not None:
                 assert len(resources) <= self.capacity.max_parallel
 
-    def prepare(
+    def commit(self) -> None:
+        pass
+
+    def create_files(self, session: Session, number: int, retries: int) -> None:
+        self.created.append((session.id, number, retries))
+
+    def remove_files(self, session: str, number: int, end: AttemptEnd) -> None:
+        pass
+
+    def make_attempt(
         self, session: Session, number: int, devices: tuple[str, ...], start_when_below: int | None = None
     ) -> Attempt:
-        self.prepared.append((session.id, number, devices))
+        self.made.append((session.id, number, devices))
         return replace(attempt_of(session, number, self.policy), start_when_below=start_when_below)
 
-    async def _collect(self, attempt: Attempt, ended: AttemptEnd) -> Mapping[str, Scalar]:
+    async def collect(self, attempt: Attempt, end: AttemptEnd) -> Mapping[str, Scalar]:
         if seconds := self.collecting(index_of(attempt.session)):
             await trio.sleep(seconds)
-        return self.collect(attempt, ended)
+        return self.metrics(end)
 
-    def collect(self, attempt: Attempt, ended: AttemptEnd) -> Mapping[str, Scalar]:
-        return {"exit": ended.exit_code}
+    def metrics(self, end: AttemptEnd) -> Mapping[str, Scalar]:
+        return {"exit": end.exit_code}
 
     async def __call__(
         self, sessions: Iterable[Session | PlannedAttempt], to_run: int | None = None, detach: bool = False

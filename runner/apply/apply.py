@@ -1,8 +1,4 @@
-"""Apply: bring together plan, state, backend and executor, and let the facts flow.
-
-Everything that decides is elsewhere: the plan says what there is, the history what is done, the executor what runs
-when. This module opens the parts in the right order and closes them whatever happens.
-"""
+"""Apply: open plan, state, backend and executor in the right order, and close them whatever happens."""
 
 from __future__ import annotations
 
@@ -11,44 +7,45 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import trio
 
 import runner
-from runner.apply.attempts import make_attempt, params_json
+from runner.apply.attempts import AttemptFactory
 from runner.apply.builds import Builds
+from runner.apply.event_log import EventLog
+from runner.apply.host import ApplyHost
 from runner.apply.metrics_worker import Collector
 from runner.apply.provenance import Provenance
-from runner.apply.recovery import HERE, settle
-from runner.apply.refresh import refreshing
-from runner.apply.selection import Choice, History
+from runner.apply.recovery import LOCAL, recover
+from runner.apply.selection import Choice, History, Selection
 from runner.apply.signals import watch_signals, watch_stops
-from runner.apply.todo import Chosen
 from runner.backends import BACKENDS
-from runner.config import files
-from runner.errors import InvalidInput
+from runner.backends.base import Backend
+from runner.errors import EnvironmentFailed, InvalidInput
 from runner.events import ApplyEnded, ApplyStarted, Event
 from runner.executor.capacity import Capacity
 from runner.executor.executor import Executor
-from runner.model import Attempt, AttemptEnd, Outcome, Scalar, Session
+from runner.executor.shutdown import plain_error
+from runner.model import Outcome
 from runner.plan.plan import Plan
 from runner.state import State
 
 CANCEL_POLL = 1.0
 """Seconds between two looks for a request of `runner cancel`."""
 
-COMMIT_SECONDS = 0.005
-"""How long what has happened may stay in memory alone. Nobody has been told of it until then, and a job's name is on the disk
-before the job is: killed meanwhile, runner runs it again."""
+REFRESH, SLOWEST_REFRESH = 2.0, 15.0
+"""Seconds between two refreshes of the log of a remote session, at first and after a while."""
 
 
 @dataclass(frozen=True)
 class Applied:
-    """How an apply went: its last event, and the signal that ended it early, if one did.
+    """How an apply went.
 
-    `left` counts the selected sessions that have not succeeded and that were not to run; `running` are the jobs that run
-    on without runner, by backend.
+    ended: its last event.
+    left: how many selected sessions have not succeeded and were not to be run.
+    signal: number of the signal that ended it early, None if none did.
+    running: how many jobs run on without runner, by backend.
     """
 
     ended: ApplyEnded
@@ -58,17 +55,28 @@ class Applied:
 
     @property
     def succeeded(self) -> bool:
-        """Whether every selected session has succeeded, now or before; or, when detached, still may."""
+        """Whether every selected session has succeeded, in this apply or before, or still may if it runs on."""
         bad = sum(count for outcome, count in self.ended.outcomes.items() if outcome is not Outcome.SUCCEEDED)
         return not (bad or self.ended.not_run > sum(self.running.values()) or self.left)
 
 
-class Apply:
-    """One apply of a plan, with the state held for writing.
+@dataclass(frozen=True)
+class Audience:
+    """What displays an apply.
 
-    `show` takes every event once the journal has it; `tick` is called every so many seconds, for displays that move while
-    nothing happens. `leave_terminal` are called when Ctrl-Z is about to stop runner, and when it goes on.
+    consumers: called with every event, once it is committed.
+    tick: called every `seconds`.
+    leave_terminal: called before Ctrl-Z stops runner, and when it continues.
     """
+
+    consumers: Sequence[Callable[[Event], None]]
+    seconds: float
+    tick: Callable[[], None]
+    leave_terminal: tuple[Callable[[], None], Callable[[], None]] | None = None
+
+
+class Apply:
+    """One apply of a plan. The caller holds the state open for writing."""
 
     def __init__(
         self,
@@ -77,195 +85,144 @@ class Apply:
         capacity: Capacity,
         choice: Choice,
         provenance: Provenance,
+        audience: Audience,
+        *,
         environ: Mapping[str, str],
-        show: Sequence[Callable[[Event], None]],
-        tick: tuple[float, Callable[[], None]],
         detach: bool = False,
-        leave_terminal: tuple[Callable[[], None], Callable[[], None]] | None = None,
     ) -> None:
-        self.plan = plan
-        self.sweep = plan.sweep
-        self.state = state
-        self.capacity = capacity
-        self.choice = choice
-        self.provenance = provenance
-        self.environ = dict(environ)  # os.environ would encode each name that is looked up
-        self.show = list(show)
-        self.tick = tick
-        self.leave_terminal = leave_terminal
-        self.detach = detach
-        self.remote = plan.sweep.backend.kind != "local"
-        self.files = tuple(files.paths(plan.sweep)) if self.remote else ()
-        self.secrets = _secrets(plan, environ)
-        self.builds = Builds(self.sweep, plan.recipe, state, self.secrets)
+        self._plan = plan
+        self._sweep = plan.sweep
+        self._state = state
+        self._capacity = capacity
+        self._choice = choice
+        self._provenance = provenance
+        self._audience = audience
+        self._environ = dict(environ)
+        self._detach = detach
+        self._events = EventLog(state.journal, audience.consumers)
+        secrets = _secrets(plan, environ)
+        self._builds = Builds(self._sweep, plan.recipe, state, secrets)
+        self._attempts = AttemptFactory(self._sweep, state, self._builds, secrets=secrets, environ=environ)
         history = History(state.journal, plan.recipe, live=False, ignore_files=choice.ignore_files)
-        kinds = (HERE, self.sweep.backend.kind)
+        kinds = (LOCAL, self._sweep.backend.kind)
         elsewhere = {attempt.session for attempt in state.journal.open_attempts() if attempt.backend not in kinds}
-        self.chosen = Chosen(plan, history, choice, elsewhere)
-        self.signal: int | None = None
-        self._settling = trio.CancelScope()
-        self._untold: list[Event] = []
-        self._noted = trio.Event()
-
-    def emit(self, event: Event) -> None:
-        """First the journal; whoever shows things comes after its commit."""
-        try:
-            self.state.journal.note(event)
-        except BaseException:
-            self._untold.clear()
-            raise
-        self._untold.append(event)
-        self._noted.set()
-
-    def commit(self) -> None:
-        """Make what was emitted last, and show it."""
-        told, self._untold = self._untold, []
-        self.state.journal.commit()
-        for event in told:
-            for show in list(self.show):
-                self._look(show, event)
-
-    def _look(self, show: Callable[[Event], None], event: Event) -> None:
-        """Whoever looks on may go away, a closed pipe or terminal: the sweep goes on without them."""
-        try:
-            show(event)
-        except OSError:
-            self.show.remove(show)
+        self._selection = Selection(plan, history, choice, elsewhere)
+        self._signal: int | None = None
+        self._recovery = trio.CancelScope()
 
     def run(self) -> Applied:
-        """Run the difference. Raises EnvironmentFailed; nothing that was recorded is lost by it."""
-        to_run, left = self.chosen.count()
+        """Run what is selected. Raises EnvironmentFailed; what was recorded until then is kept."""
+        to_run, left = self._selection.count()
         try:
             ended = trio.run(self._run, to_run)
         except BaseExceptionGroup as group:
-            raise _first(group) from None
+            raise plain_error(group) from None
         finally:
-            self.commit()
-        left_open = self.state.journal.open_attempts()
-        running = Counter(attempt.backend for attempt in left_open if attempt.backend != HERE)
-        if not left_open and not self.state.journal.open_builds():
-            self.state.remove_jobs()
-        return Applied(ended, left, self.signal, running)
+            self._events.commit()
+        left_open = self._state.journal.open_attempts()
+        running = Counter(attempt.backend for attempt in left_open if attempt.backend != LOCAL)
+        if not left_open and not self._state.journal.open_builds():
+            self._state.remove_jobs()
+        return Applied(ended, left, self._signal, running)
 
     async def _run(self, to_run: int) -> ApplyEnded:
-        kind = self.sweep.backend.kind
+        kind = self._sweep.backend.kind
         async with (
-            Collector(self.sweep.metrics) as self.collector,
-            BACKENDS[kind](self.sweep.backend.options, self.environ, self.state.jobs(kind)) as backend,
+            Collector(self._sweep.metrics) as collector,
+            BACKENDS[kind](self._sweep.backend.options, self._environ, self._state.jobs(kind)) as backend,
         ):
+            host = ApplyHost(
+                events=self._events,
+                attempts=self._attempts,
+                state=self._state,
+                collector=collector,
+                fresh=self._choice.fresh,
+            )
             executor = Executor(
                 backend=backend,
-                capacity=self.capacity,
-                policy=self.sweep.policy,
-                emit=self.emit,
-                prepare=self._prepare,
-                make_ready=self._make_ready,
-                collect=self._collect if self.sweep.metrics else None,
-                put_away=self._put_away,
-                commit=self.commit,
-                builds=self.builds,
+                capacity=self._capacity,
+                policy=self._sweep.policy,
+                host=host,
+                builds=self._builds,
             )
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(watch_signals, self._on_signal(executor))
-                if self.leave_terminal is not None:
-                    nursery.start_soon(watch_stops, *self.leave_terminal)
+                if self._audience.leave_terminal is not None:
+                    nursery.start_soon(watch_stops, *self._audience.leave_terminal)
                 nursery.start_soon(self._watch_cancel_requests, executor)
-                nursery.start_soon(self._ticking)
-                nursery.start_soon(self._committing, executor)
-                self._announce(to_run)
-                self.commit()
+                nursery.start_soon(self._tick)
+                self._events.record(self._apply_started(to_run))
                 adopted: dict[str, str] = {}
-                with self._settling:
-                    settled = await settle(self.state, backend, self.sweep.policy.grace, self.emit, self._in_plan)
-                    adopted = settled.adopt
-                if self.plan.count == 1 and self.remote:
-                    nursery.start_soon(refreshing, backend, executor)
-                ended = await executor.run(self.chosen.todo(to_run, adopted), to_run, self.detach)
+                with self._recovery:
+                    grace = self._sweep.policy.grace
+                    recovered = await recover(self._state, backend, grace, self._events.record, self._in_plan)
+                    adopted = recovered.adopted
+                if self._plan.count == 1 and kind != LOCAL:
+                    nursery.start_soon(_refresh_log, backend, executor)
+                ended = await executor.run(self._selection.planned(to_run, adopted), to_run, self._detach)
                 nursery.cancel_scope.cancel()
         return ended
 
     def _on_signal(self, executor: Executor) -> Callable[[int, str], None]:
         def interrupt(number: int, name: str) -> None:
-            self.signal = self.signal or number
+            self._signal = self._signal or number
             executor.interrupt(name)
-            self._settling.cancel()  # what is not settled stays open in the journal
+            self._recovery.cancel()  # attempts without a recorded end stay open in the journal
 
         return interrupt
 
     async def _watch_cancel_requests(self, executor: Executor) -> None:
         while True:
-            for request in self.state.take_cancel_requests():
+            for request in self._state.take_cancel_requests():
                 if request is None:
                     executor.interrupt("cancelled by `runner cancel`")
                 else:
                     executor.cancel(request)
             await trio.sleep(CANCEL_POLL)
 
-    async def _committing(self, executor: Executor) -> None:
-        while True:
-            await self._noted.wait()
-            await trio.sleep(COMMIT_SECONDS)
-            self._noted = trio.Event()
-            executor.commit()
-
-    async def _ticking(self) -> None:
-        seconds, tick = self.tick
+    async def _tick(self) -> None:
         with suppress(OSError):
             while True:
-                tick()
-                await trio.sleep(seconds)
+                self._audience.tick()
+                await trio.sleep(self._audience.seconds)
 
     def _in_plan(self, sessions: frozenset[str]) -> frozenset[str]:
-        """Which of these the file still has."""
-        return frozenset(session.id for session in self.plan if session.id in sessions)
+        """Those of the sessions that the sweep file still describes."""
+        return frozenset(session.id for session in self._plan if session.id in sessions)
 
-    def _announce(self, to_run: int) -> None:
-        sweep = self.sweep
-        self.emit(
-            ApplyStarted(
-                at=time.time(),
-                sweep=sweep.name,
-                total=self.plan.count,
-                to_run=to_run,
-                backend=sweep.backend.kind,
-                capacity=self.capacity.limits,
-                max_parallel=self.capacity.max_parallel or self.capacity.kept_there,
-                host=self.provenance.host,
-                user=self.provenance.user,
-                pid=self.provenance.pid,
-                version=runner.__version__,
-                commit=self.provenance.commit,
-                dirty=self.provenance.dirty,
-                text=sweep.source.text,
-                recipe=self.plan.recipe,
-            )
+    def _apply_started(self, to_run: int) -> ApplyStarted:
+        return ApplyStarted(
+            at=time.time(),
+            sweep=self._sweep.name,
+            total=self._plan.count,
+            to_run=to_run,
+            backend=self._sweep.backend.kind,
+            capacity=self._capacity.limits,
+            max_parallel=self._capacity.max_parallel or self._capacity.kept_there,
+            host=self._provenance.host,
+            user=self._provenance.user,
+            pid=self._provenance.pid,
+            version=runner.__version__,
+            commit=self._provenance.commit,
+            dirty=self._provenance.dirty,
+            text=self._sweep.source.text,
+            recipe=self._plan.recipe,
         )
 
-    def _prepare(
-        self, session: Session, number: int, devices: tuple[str, ...], start_when_below: int | None
-    ) -> Attempt:
-        return make_attempt(
-            self.sweep,
-            self.state,
-            session,
-            number,
-            devices,
-            start_when_below,
-            secrets=self.secrets,
-            surroundings={} if self.remote else self.environ,
-            root=self.builds.root(session),
-            files=self.files if session.build is None else None,
-        )
 
-    def _make_ready(self, session: Session, number: int, retries: int) -> None:
-        """`--fresh` empties the output folder once for each session: its retries go on from their checkpoints."""
-        self.state.prepare(session.id, number, params_json(session), empty=self.choice.fresh and not retries)
+async def _refresh_log(backend: Backend, executor: Executor) -> None:
+    """Fetch the log of the only session again and again while it runs at a cluster.
 
-    def _put_away(self, session: str, number: int, ended: AttemptEnd) -> None:
-        self.state.tidy(session, number, over=ended.drained)
-
-    async def _collect(self, attempt: Attempt, ended: AttemptEnd) -> Mapping[str, Scalar]:
-        return await self.collector.collect(Path(attempt.output), Path(attempt.stdout))
+    Where that fails, the log comes with the end of the attempt.
+    """
+    seconds = REFRESH
+    with suppress(EnvironmentFailed):
+        while True:
+            await trio.sleep(seconds)
+            for running in executor.snapshot().running:
+                if running.job is not None and running.started is not None:
+                    await backend.refresh(running.job)
+                    seconds = min(SLOWEST_REFRESH, seconds * 1.2)
 
 
 def _secrets(plan: Plan, environ: Mapping[str, str]) -> dict[str, str]:
@@ -276,11 +233,3 @@ def _secrets(plan: Plan, environ: Mapping[str, str]) -> dict[str, str]:
             f"set it where runner starts: `export {missing[0]}=…`",
         )
     return {name: environ[name] for name in plan.sweep.secrets}
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first plain exception: a nursery makes a group even of one."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

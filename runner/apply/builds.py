@@ -1,7 +1,7 @@
-"""Builds: each distinct one runs once, in a private copy of `files` that is also its sessions' working directory.
+"""Builds: each distinct one runs once, in a private copy of `files` that is also the working directory of its sessions.
 
-Two builds are the same when their rendered text and the content of `files` are. The copy is made in a temporary folder
-and renamed, so that a half-made one is never taken for whole.
+Two builds are the same if their rendered text and the content of `files` are. The copy is made in a temporary folder and
+renamed, so that an incomplete one is never used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _BLOCK = 1 << 20
 
 
 class Builds:
-    """The builds of one apply; what has succeeded in an earlier one, and is still there, is not built again."""
+    """The builds of one apply. A build that succeeded in an earlier one is used again if its folder still exists."""
 
     def __init__(self, sweep: Sweep, recipe: Recipe, state: State, secrets: Mapping[str, str]) -> None:
         self._sweep = sweep
@@ -36,7 +36,7 @@ class Builds:
         self._ready: set[str] = set()
 
     def key(self, session: Session) -> str | None:
-        """The build that must run before this session; None where there is none, or it is there."""
+        """The build that must run before this session; None if it needs none, or if that has succeeded."""
         if session.build is None:
             return None
         key = self._key(session)
@@ -48,15 +48,15 @@ class Builds:
         return key
 
     def root(self, session: Session) -> str:
-        """Where the session's working directory starts: its build's copy of `files`, or the sweep's folder."""
+        """The folder that the working directory is relative to: the build's copy of `files`, or the sweep's folder."""
         if session.build is None:
             return str(self._sweep.folder)
         return str(self._state.build_folder(self._key(session)))
 
     def attempt(self, session: Session) -> Attempt:
-        """The build as something a backend can run; its private copy of `files` is made here.
+        """The build as an attempt. Makes its private copy of `files`.
 
-        Raises EnvironmentFailed where it cannot be made, or where an earlier build may still run in it.
+        Raises EnvironmentFailed if that fails, or if an earlier build may still run in it.
         """
         assert session.build is not None
         key = self._key(session)
@@ -72,7 +72,7 @@ class Builds:
             stdout=str(folder.with_suffix(".out")),
             stderr=str(folder.with_suffix(".err")),
             output=str(folder),
-            # A cluster gives what is asked for and no more; here a build may take what there is.
+            # A cluster enforces what is requested; a local build may use the whole machine.
             resources={} if self._sweep.backend.kind == "local" else session.resources,
             image=session.image,
             timeout=self._sweep.policy.timeout,
@@ -84,8 +84,9 @@ class Builds:
     def _key(self, session: Session) -> str:
         return build_key(session, self._recipe, self._sweep.backend.kind)
 
-    def finished(self, key: str, ended: AttemptEnd) -> None:
-        if ended.outcome is Outcome.SUCCEEDED:
+    def finished(self, key: str, end: AttemptEnd) -> None:
+        """Take note of the end of a build."""
+        if end.outcome is Outcome.SUCCEEDED:
             self._ready.add(key)
 
     def _copy(self, key: str) -> Path:
@@ -93,7 +94,7 @@ class Builds:
             if left.build == key:
                 raise EnvironmentFailed(
                     f"build `{key}` of an earlier apply may still run at backend `{left.backend}`",
-                    f"apply with `--backend {left.backend}` first: that settles it",
+                    f"apply with `--backend {left.backend}` first: that ends it",
                 )
         final = self._state.build_folder(key)
         fresh = final.with_name(f"{key}.new")
@@ -109,7 +110,7 @@ class Builds:
 
 
 def _copy_file(source: Path, target: Path, path: str, digest: str) -> None:
-    """Copy what the plan has seen, with its mode and times; other content would be built under a wrong name."""
+    """Copy a file with its mode and times. Raises EnvironmentFailed if its content is not what the plan was made from."""
     content = hashlib.sha256()
     try:
         reading = source.open("rb")
@@ -125,4 +126,4 @@ def _copy_file(source: Path, target: Path, path: str, digest: str) -> None:
 
 
 def _changed(path: str) -> EnvironmentFailed:
-    return EnvironmentFailed(f"`{path}` changed since this apply began", "apply again, to build what is there now")
+    return EnvironmentFailed(f"`{path}` changed since this apply began", "apply again to build the new content")

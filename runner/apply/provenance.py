@@ -1,4 +1,4 @@
-"""Where and from what an apply was started: host, user, and the commit of the folder that the sweep lies in."""
+"""The origin of an apply: host, user, process, and the git commit of the sweep's folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 GIT_SECONDS = 5.0
-"""A repository on a slow disk must not hold up a sweep; then the commit is unknown."""
+"""Timeout of git. The commit of a repository on a slow disk is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,11 @@ class Provenance:
     pid: int
     commit: str | None
     dirty: bool | None
-    """Whether tracked files differ from the commit; None where there is no commit."""
+    """Whether tracked files differ from the commit; None if there is no commit."""
 
 
 def gather(folder: Path) -> Provenance:
-    """Ask the machine and git. Never fails: what cannot be found out is None."""
+    """Ask the system and git. Never raises: what cannot be found out is None."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

@@ -1,12 +1,17 @@
-"""What a dead runner left behind: builds and attempts that were begun and have no end."""
+"""Recovery: what happens first to builds and attempts that a dead runner left without a recorded end.
+
+Three steps: find their jobs, decide what to do with each (pure), carry it out. A job that outlives its runner is adopted
+or cancelled; a local one is cancelled, if it still runs, and its attempt is recorded as lost.
+"""
 
 from __future__ import annotations
 
+import enum
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import trio
 
@@ -14,90 +19,152 @@ from runner.backends import BACKENDS
 from runner.backends.base import Backend
 from runner.errors import EnvironmentFailed
 from runner.events import AttemptEnded, BuildEnded, Emit, Event
+from runner.executor.shutdown import plain_error
 from runner.model import AttemptEnd, Cause, Outcome, Reason
 from runner.reasons import describe, reason_text
 from runner.state import State
 from runner.state.host import Machine, Sight, here, sight
 from runner.state.rows import OpenAttempt, OpenBuild
 
-HERE = "local"
-"""The backend whose jobs end with their runner, so that what is left of them is in the way whatever is used now."""
+LOCAL = "local"
+"""The backend whose jobs end with their runner. Its leftovers use this machine, whatever backend the apply is for."""
+
+Open: TypeAlias = OpenAttempt | OpenBuild
+
+
+class Action(enum.Enum):
+    ADOPT = "adopt"
+    """The executor follows the job."""
+    CANCEL = "cancel"
+    """Cancel the job, and record its own end."""
+    CANCEL_AS_LOST = "cancel as lost"
+    """Cancel the job, and record the attempt or build as lost."""
+    RECORD_AS_LOST = "record as lost"
+    """No job is left."""
+
+
+class Found(NamedTuple):
+    """An open attempt or build, and what is left of it.
+
+    job: id of its job; None if there is none.
+    gone: why its processes cannot run any more; None if they were looked for.
+    outlives_client: whether jobs of its backend outlive their runner.
+    """
+
+    open: Open
+    job: str | None
+    gone: str | None
+    outlives_client: bool
+
+    @property
+    def adoptable(self) -> bool:
+        return self.job is not None and self.outlives_client and isinstance(self.open, OpenAttempt)
 
 
 @dataclass
-class Settled:
-    """`adopt` maps sessions to jobs that this runner takes over, running or ended; of `ended` an end was recorded."""
+class Recovered:
+    """adopted: ids of the jobs that this runner follows, by session. ended: what got an end."""
 
-    adopt: dict[str, str] = field(default_factory=dict)
-    ended: list[OpenAttempt | OpenBuild] = field(default_factory=list)
+    adopted: dict[str, str] = field(default_factory=dict)
+    ended: list[Open] = field(default_factory=list)
 
 
 Wanted: TypeAlias = Callable[[frozenset[str]], frozenset[str]]
-"""Of the sessions whose jobs could be adopted, those that are."""
+"""Of the sessions with a job that can be adopted, those whose job is adopted."""
 
 
-async def settle(
-    state: State, backend: Backend, grace: float, emit: Emit, wanted: Wanted = frozenset, *, gone: bool = False
-) -> Settled:
-    """Adopt what outlives its client and is `wanted`; end everything else that still runs, and record how it ended.
+def decide(found: Found, wanted: frozenset[str]) -> Action:
+    """What to do with a leftover, if the jobs of the `wanted` sessions are to be adopted. Builds are never adopted."""
+    if found.job is None:
+        return Action.RECORD_AS_LOST
+    if not found.adoptable:
+        return Action.CANCEL_AS_LOST
+    assert isinstance(found.open, OpenAttempt)
+    return Action.ADOPT if found.open.session in wanted else Action.CANCEL
 
-    What belongs to this state at the backend, though no journal waits for it, is ended, too. Builds are never adopted. What
-    belongs to another backend than the one at hand is left alone until that one is used again, except where the jobs were
-    processes of this machine. Raises EnvironmentFailed, before anything is touched, where those were on another machine and
-    may still run there; `gone` takes it for certain that they do not.
+
+async def recover(
+    state: State, backend: Backend, grace: float, record: Emit, wanted: Wanted = frozenset, *, gone: bool = False
+) -> Recovered:
+    """Adopt the `wanted` jobs, cancel all others, and `record` how they ended.
+
+    Jobs at the backend that belong to this state, but to no open attempt, are cancelled, too. Leftovers of another backend
+    wait until that one is used again, except local ones. Raises EnvironmentFailed, before anything is changed, if local jobs
+    were on another machine and may still run there; `gone` declares that they do not.
     """
-    settled = Settled()
-    ours = [left for left in _left(state) if left.backend in (backend.name, HERE)]
-    over = {left.name: why for left in ours if left.backend == HERE and (why := _why_over(left.machine, gone))}
+    ours = [left for left in _open(state) if left.backend in (backend.name, LOCAL)]
+    ended_by = {left.name: why for left in ours if left.backend == LOCAL and (why := _why_gone(left.machine, gone))}
     async with AsyncExitStack() as stack:
-        at = {backend.name: backend}
-        if any(left.backend == HERE and left.name not in over for left in ours) and backend.name != HERE:
-            at[HERE] = await stack.enter_async_context(BACKENDS[HERE]({}, {}, state.jobs(HERE)))
-        jobs = await _find(at, [left for left in ours if left.name not in over])
-        adoptable = {
-            left.session: jobs[left.name]
+        backends = {backend.name: backend}
+        if backend.name != LOCAL and any(left.backend == LOCAL and left.name not in ended_by for left in ours):
+            backends[LOCAL] = await stack.enter_async_context(BACKENDS[LOCAL]({}, {}, state.jobs(LOCAL)))
+        jobs = await _find_jobs(backends, [left for left in ours if left.name not in ended_by])
+        leftovers = [
+            Found(
+                left,
+                jobs.get(left.name),
+                ended_by.get(left.name),
+                left.backend in backends and backends[left.backend].outlives_client,
+            )
             for left in ours
-            if isinstance(left, OpenAttempt) and left.name in jobs and at[left.backend].outlives_client
-        }
-        if adoptable:
-            settled.adopt = {session: adoptable[session] for session in wanted(frozenset(adoptable))}
-        strays = set((await backend.live_jobs(f"{state.id}-")).values()) - set(jobs.values())
-
-        async def end(left: OpenAttempt | OpenBuild) -> None:
-            if isinstance(left, OpenAttempt) and left.session in settled.adopt:
-                return
-            job = jobs.get(left.name)
-            if job is not None:
-                await at[left.backend].cancel(job, grace)
-            if job is not None and isinstance(left, OpenAttempt) and at[left.backend].outlives_client:
-                emit(_ended(left, await backend.wait(job)))
-            else:
-                what = over.get(left.name) or ("it no longer ran" if job is None else "it still ran, and was ended")
-                emit(_lost(left, Reason(Cause.RUNNER_DIED, what)))
-            if isinstance(left, OpenAttempt):
-                state.tidy(left.session, left.number)
-            settled.ended.append(left)
-
+        ]
+        adoptable = frozenset(it.open.session for it in leftovers if it.adoptable and isinstance(it.open, OpenAttempt))
+        chosen = wanted(adoptable) if adoptable else frozenset()
+        unknown = set((await backend.live_jobs(f"{state.id}-")).values()) - set(jobs.values())
+        recovered = Recovered()
         async with trio.open_nursery() as nursery:
-            for stray in strays:
-                nursery.start_soon(backend.cancel, stray, grace)
-            for left in ours:
-                nursery.start_soon(end, left)
-    return settled
+            for job in unknown:
+                nursery.start_soon(backend.cancel, job, grace)
+            for it in leftovers:
+                action = decide(it, chosen)
+                if action is Action.ADOPT:
+                    assert isinstance(it.open, OpenAttempt)
+                    assert it.job is not None
+                    recovered.adopted[it.open.session] = it.job
+                else:
+                    nursery.start_soon(_end, state, backends.get(it.open.backend), it, action, grace, record, recovered)
+    return recovered
 
 
-async def _find(at: Mapping[str, Backend], left: Iterable[OpenAttempt | OpenBuild]) -> dict[str, str]:
-    """The jobs of what was left, by their names. All at once: a backend may then answer all of them by one question."""
+async def _end(
+    state: State,
+    backend: Backend | None,
+    found: Found,
+    action: Action,
+    grace: float,
+    record: Emit,
+    recovered: Recovered,
+) -> None:
+    """Carry out any action but ADOPT."""
+    left = found.open
+    if found.job is not None:
+        assert backend is not None
+        await backend.cancel(found.job, grace)
+    if action is Action.CANCEL:
+        assert backend is not None
+        assert found.job is not None
+        assert isinstance(left, OpenAttempt)
+        record(_attempt_ended(left, await backend.wait(found.job)))
+    else:
+        how = found.gone or ("it no longer ran" if found.job is None else "it still ran, and was ended")
+        record(_lost(left, Reason(Cause.RUNNER_DIED, how)))
+    if isinstance(left, OpenAttempt):
+        state.tidy(left.session, left.number)
+    recovered.ended.append(left)
+
+
+async def _find_jobs(backends: Mapping[str, Backend], left: Iterable[Open]) -> dict[str, str]:
+    """The jobs of these attempts and builds, by name. All are asked for at once: a backend may answer with one query."""
     jobs: dict[str, str] = {}
 
-    async def one(it: OpenAttempt | OpenBuild) -> None:
+    async def find(it: Open) -> None:
         known = (it.job, it.started) if isinstance(it, OpenAttempt) else (None, None)
-        if (job := await at[it.backend].find(it.name, *known)) is not None:
+        if (job := await backends[it.backend].find(it.name, *known)) is not None:
             jobs[it.name] = job
 
     async with trio.open_nursery() as nursery:
         for it in left:
-            nursery.start_soon(one, it)
+            nursery.start_soon(find, it)
     return jobs
 
 
@@ -110,42 +177,40 @@ def end_leftovers(
     *,
     gone: bool = False,
 ) -> int:
-    """Outside of an apply: end what was left at these backends (options by name), and record how it ended; how many there
-    were. With `sessions`, of jobs that have outlived their runner only theirs.
+    """End what was left at these backends (options by name), outside of an apply. Returns how many ends were recorded.
+
+    sessions: of the jobs that outlive their runner, end only those of these sessions; empty: all.
     """
 
-    def spared(found: frozenset[str]) -> frozenset[str]:
+    def kept(found: frozenset[str]) -> frozenset[str]:
         return found - sessions if sessions else frozenset()
 
     async def main() -> int:
         ended = 0
         for kind, options in backends.items():
             async with BACKENDS[kind](options, environ, state.jobs(kind)) as backend:
-                settled = await settle(state, backend, grace, state.journal.record, spared, gone=gone)
-                ended += len(settled.ended)
+                recovered = await recover(state, backend, grace, state.journal.record, kept, gone=gone)
+                ended += len(recovered.ended)
         return ended
 
     try:
         return trio.run(main)
     except BaseExceptionGroup as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        raise error from None
+        raise plain_error(group) from None
 
 
 def holders(state: State) -> frozenset[str]:
-    """The backends at which something was left, for all that is recorded."""
-    return frozenset(left.backend for left in _left(state))
+    """The backends that may still have jobs of this state."""
+    return frozenset(left.backend for left in _open(state))
 
 
-def _left(state: State) -> Iterator[OpenAttempt | OpenBuild]:
+def _open(state: State) -> Iterator[Open]:
     yield from state.journal.open_builds()
     yield from state.journal.open_attempts()
 
 
-def _why_over(machine: Machine | None, gone: bool) -> str | None:
-    """Why processes of that machine run no more, None where they have to be looked for."""
+def _why_gone(machine: Machine | None, gone: bool) -> str | None:
+    """Why processes of that machine cannot run any more; None if they have to be looked for."""
     seen = Sight.HERE if machine is None else sight(machine, here())
     if machine is None or seen is Sight.HERE:
         return None
@@ -156,27 +221,27 @@ def _why_over(machine: Machine | None, gone: bool) -> str | None:
     where = f"on host `{machine.host}`" if machine.host != here().host else "in another container or PID namespace"
     raise EnvironmentFailed(
         f"an earlier runner died {where}, and what it ran may still run there",
-        "end it there with `runner cancel`; once nothing runs there any more, `runner cancel --gone` settles it from here",
+        "end it there with `runner cancel`; once nothing runs there any more, run `runner cancel --gone` here",
     )
 
 
-def _lost(left: OpenAttempt | OpenBuild, reason: Reason) -> Event:
+def _lost(left: Open, reason: Reason) -> Event:
     if isinstance(left, OpenBuild):
         return BuildEnded(time.time(), left.build, Outcome.LOST, None, reason_text(reason), None)
-    return _ended(left, AttemptEnd(outcome=Outcome.LOST, reason=reason))
+    return _attempt_ended(left, AttemptEnd(outcome=Outcome.LOST, reason=reason))
 
 
-def _ended(left: OpenAttempt, ended: AttemptEnd) -> AttemptEnded:
+def _attempt_ended(left: OpenAttempt, end: AttemptEnd) -> AttemptEnded:
     return AttemptEnded(
         at=time.time(),
         session=left.session,
         attempt=left.number,
-        outcome=ended.outcome,
-        exit_code=ended.exit_status,
-        reason=describe(ended),
-        duration=ended.duration,
-        cpu_time=ended.cpu_time,
-        max_rss=ended.max_rss,
+        outcome=end.outcome,
+        exit_code=end.exit_status,
+        reason=describe(end),
+        duration=end.duration,
+        cpu_time=end.cpu_time,
+        max_rss=end.max_rss,
         metrics={},
         retry_in=None,
     )

@@ -1,13 +1,14 @@
-"""What the state says about the sessions of a plan: which are done, which are not, and why."""
+"""Which sessions of a plan an apply runs, and in which order: by their past, the options, and what runs elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from runner.model import Recipe, Session, Status, Value
+from runner.model import PlannedAttempt, Recipe, Session, Status, Value
 from runner.plan import ids
+from runner.plan.plan import Plan
 from runner.plan.sharding import Shard
 from runner.state.journal import Journal
 from runner.state.rows import StoredSession
@@ -17,7 +18,7 @@ Only = Literal["new", "failed"]
 
 @dataclass(frozen=True)
 class Choice:
-    """Which sessions of the plan to run."""
+    """The options that select sessions."""
 
     only: Only | None = None
     fresh: bool = False
@@ -26,7 +27,7 @@ class Choice:
     shard: Shard | None = None
 
     def wants(self, status: Status) -> bool:
-        """By status alone. What was interrupted never came to an end, so `new` takes it too."""
+        """Whether a session with this status is run. `new` includes interrupted ones: they never had an end of their own."""
         if self.fresh:
             return True
         if self.only == "new":
@@ -37,7 +38,7 @@ class Choice:
 
 
 class Planned(NamedTuple):
-    """A session, where it stands, and why it stands there."""
+    """A session, its status, and the reason for it."""
 
     session: Session
     status: Status
@@ -45,10 +46,10 @@ class Planned(NamedTuple):
 
 
 class History:
-    """The past of one sweep. Without a journal everything is new.
+    """The past of one sweep. Without a journal every session is new.
 
-    `live` says whether another runner holds the state now; `ignore_files` counts a session as done when one that differs
-    only in the content of `files` has succeeded.
+    live: whether another runner holds the state.
+    ignore_files: a session counts as succeeded if one that differs only in the content of `files` has succeeded.
     """
 
     def __init__(self, journal: Journal | None, recipe: Recipe, *, live: bool, ignore_files: bool = False) -> None:
@@ -60,25 +61,27 @@ class History:
 
     @property
     def empty(self) -> bool:
-        """Whether no session was ever tried."""
+        """Whether no session was ever attempted."""
         return not self._statuses
 
     def known_ids(self) -> set[int]:
-        """The ids, as integers, of all sessions that were ever tried."""
+        """The ids, as integers, of all sessions that were ever attempted."""
         return set(self._statuses)
 
     def next_attempt(self, session: Session) -> int:
+        """The number of the session's next attempt, from 1."""
         if self._journal is None or int(session.id, 16) not in self._statuses:
             return 1
         return self._journal.next_attempt(session.id)
 
     def orphans(self, ids: Container[int]) -> Iterator[StoredSession]:
-        """The stored sessions among these ids."""
+        """The stored sessions that are not in `ids`."""
         if self._journal is None or not ids:
             return iter(())
         return self._journal.orphans(lambda known: known not in ids, self._live)
 
     def status(self, session: Session) -> Status:
+        """The status when the history was opened."""
         status = self._statuses.get(int(session.id, 16), Status.NEW)
         if status is not Status.SUCCEEDED and int(session.point, 16) in self._done_otherwise:
             return Status.SUCCEEDED
@@ -110,3 +113,59 @@ class History:
         if row.outcome is None:
             return "begun, but runner died before it ended"
         return f"{row.outcome}: {row.reason}" if row.reason else str(row.outcome)
+
+
+PAUSE_EVERY = 1000
+"""How many sessions of a plan are looked at before other tasks run."""
+
+
+class Selection:
+    """The sessions of `plan` that `choice` selects, given their history.
+
+    elsewhere: ids of sessions that have a job at another backend. They are not run twice.
+    """
+
+    def __init__(self, plan: Plan, history: History, choice: Choice, elsewhere: Collection[str]) -> None:
+        self._plan = plan
+        self._history = history
+        self._choice = choice
+        self._elsewhere = elsewhere
+
+    def count(self) -> tuple[int, int]:
+        """How many sessions an apply runs, and how many it does not run although they have not succeeded.
+
+        A fresh sweep is not walked, so that one of a million sessions starts at once.
+        """
+        choice = self._choice
+        everything = choice.select is None and choice.shard is None and choice.only is None and not self._elsewhere
+        if everything and (choice.fresh or self._history.empty):
+            return self._plan.count, 0
+        to_run = left = 0
+        for session in self._plan.sessions(choice.select, choice.shard):
+            status = self._history.status(session)
+            if choice.wants(status) and session.id not in self._elsewhere:
+                to_run += 1
+            elif status is not Status.SUCCEEDED:
+                left += 1
+        return to_run, left
+
+    def planned(self, to_run: int, adopted: Mapping[str, str]) -> Iterator[PlannedAttempt | None]:
+        """The attempts to make. None is a pause, in which other tasks run. Ends once `to_run` sessions were found.
+
+        adopted: ids of jobs, by session. They come first, because they use capacity already.
+        """
+        if adopted:
+            for session in self._plan:
+                if session.id in adopted:
+                    yield PlannedAttempt(session, self._history.next_attempt(session) - 1, adopted[session.id])
+        sessions = enumerate(self._plan.sessions(self._choice.select, self._choice.shard)) if to_run else ()
+        for position, session in sessions:
+            if position % PAUSE_EVERY == 0:
+                yield None
+            if session.id in adopted or session.id in self._elsewhere:
+                continue
+            if self._choice.wants(self._history.status(session)):
+                yield PlannedAttempt(session, self._history.next_attempt(session))
+                to_run -= 1
+                if not to_run:
+                    return

@@ -1,4 +1,4 @@
-"""Signals that ask runner to end or to stop, as trio tasks."""
+"""Trio tasks that react to signals: end the apply, or give up the terminal while runner is stopped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WATCHED = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SI
 
 
 async def watch_stops(hide: Callable[[], None], show: Callable[[], None]) -> None:
-    """Call `hide` before Ctrl-Z stops this process, as it would anyway, and `show` whenever it goes on; until cancelled."""
+    """Call `hide` before Ctrl-Z stops this process, and `show` whenever it continues; until cancelled."""
     if signal.getsignal(signal.SIGTSTP) is not signal.SIG_DFL:
         await trio.sleep_forever()
     with trio.open_signal_receiver(signal.SIGTSTP, signal.SIGCONT) as received:
@@ -24,7 +24,7 @@ async def watch_stops(hide: Callable[[], None], show: Callable[[], None]) -> Non
                 signal.raise_signal(signal.SIGTSTP)
                 signal.signal(signal.SIGTSTP, ours)
                 show()
-                shown = True  # the SIGCONT that let us go on is still to be heard of
+                shown = True  # the SIGCONT that continued us is still in the queue
             elif shown:
                 shown = False
             else:

@@ -12,8 +12,9 @@ from runner.config.sweep import Sweep
 from runner.diagnostics import Problem
 
 Open = Callable[[Mapping[str, Any], Mapping[str, str], Path], AbstractAsyncContextManager[Backend]]
-"""Opens a backend with its options from the file, the caller's environment, and a folder of the state's own: in it is what a
-later runner has to know of jobs that nobody else remembers. It may not exist yet.
+"""Opens a backend, from its options in the file, the caller's environment, and a folder in the state.
+
+The backend creates the folder if it needs one, for what a later runner has to know about its jobs.
 """
 
 
@@ -64,12 +65,12 @@ PROBLEMS: Mapping[str, Callable[[Sweep], Iterator[Problem]]] = {
     "backend.ai": _backendai_problems,
     "slurm": _slurm_problems,
 }
-"""What of a sweep a backend could never carry out, for those that have limits of their own. Asks nobody."""
+"""The problems of a sweep at a backend with limits of its own. Found without a connection to it."""
 
 
 Examine = Callable[[Mapping[str, Any], Mapping[str, str], str | None, Path], Iterable[Finding]]
-"""What `runner doctor` says of a backend, with its options, the caller's environment, an image to ask about, if any, and the
-folder of the state."""
+"""What `runner doctor` shows of a backend, from its options, the caller's environment, an image to look up (or None), and
+the folder of the state."""
 
 
 def _local_findings(

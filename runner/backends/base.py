@@ -1,7 +1,7 @@
-"""The seam between policy and the places where jobs run.
+"""The interface between the executor and the backends.
 
-A backend is a handful of async methods and no policy: it never retries, never times out, never counts capacity.
-`tests/contract.py` is the suite that every backend passes.
+A backend has no policy: it never retries an attempt and never counts capacity. It enforces a timeout only if its jobs
+outlive their client. Every backend passes the tests of `tests/contract.py`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import NamedTuple, Protocol
 from runner.model import Attempt, AttemptEnd
 
 FOR_MAX_PARALLEL = "for `max_parallel`"
-"""What a job waits for at a backend that keeps that limit itself, in the words that `on_waiting` is told."""
+"""The reason given to `on_waiting` for a job that waits for a `max_parallel` that the backend enforces itself."""
 
 
 class Rejected(Exception):
-    """The backend refuses an attempt for good. `reason` is for people, without a full stop."""
+    """The backend will never run this attempt. `reason` is a message without a full stop."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -26,10 +26,11 @@ class Rejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The job's command has begun, `at` (Unix time), on `host`.
+    """The job's command has begun.
 
-    `cold` is why it has an interpreter of its own, where it was to be forked from one that has imported its `preload`; or why it
-    was started in some other way that is slower than what there could be.
+    at: Unix time.
+    cold: why it was started in a slower way than the attempt allows, such as without a preloaded interpreter; None if it
+        was not.
     """
 
     at: float
@@ -38,9 +39,10 @@ class Started:
 
 
 class Finding(NamedTuple):
-    """One line of `runner doctor`; `hint` says how it could be better, None where it could not.
+    """One line of `runner doctor`.
 
-    With one that has `failed`, nothing can run there.
+    hint: how to improve it; None if there is nothing to improve.
+    failed: whether no job can run at the backend because of it.
     """
 
     fact: str
@@ -50,59 +52,61 @@ class Finding(NamedTuple):
 
 
 class Backend(Protocol):
-    """Where jobs run. Opened with `async with`; what it started ends with it unless `outlives_client`."""
+    """Runs jobs. Used with `async with`; leaving it ends the jobs, unless they outlive the client."""
 
     name: str
     outlives_client: bool
-    """Whether jobs run on when runner dies, so that a later runner adopts them by their id."""
+    """Whether jobs continue when runner ends. A later runner adopts them by their names."""
     max_jobs: int | None
     """How many jobs may be submitted and not ended at once, queued ones included; None: no limit."""
     prefetch_limit: int
     """How many attempts it accepts before capacity for them is free (`Attempt.start_when_below`). 0: none."""
 
     async def submit(self, attempt: Attempt, on_waiting: Callable[[str], None] | None = None) -> str:
-        """Hand an attempt over and return its job id once it is accepted; `on_waiting` is told of what that has to wait for.
+        """Submit an attempt and return the id of its job once it is accepted.
 
-        Submitting a name that the backend already has, even by a dead process, returns the existing job's id: that is how
-        one is adopted, and how the backend learns where its logs and outputs belong. A program that cannot be started
-        is accepted, and ends as failed with 127 or 126. Raises `Rejected` for what the backend refuses for good.
+        on_waiting: called with the reason while the submission itself has to wait.
+
+        A name that the backend already has, even from a dead runner, gives the id of the existing job: so a job is adopted,
+        and the backend learns where its logs and outputs belong. A program that cannot be executed is accepted, and ends
+        as failed with 127 or 126. Raises `Rejected` if the backend will never run the attempt.
         """
         ...
 
     async def find(self, name: str, job: str | None = None, started: float | None = None) -> str | None:
         """The id of the job that was submitted under this name, by this process or a dead one; None if there is none.
 
-        `job` is the id it had and `started` when its command began (Unix time), where somebody knows: a job that hides its
-        name is found by them.
+        job, started: the id that it had and when its command began (Unix time), if known. A job whose name cannot be read
+            is found by them.
         """
         ...
 
     async def live_jobs(self, prefix: str) -> Mapping[str, str]:
-        """The jobs under names that begin so, by their names, that have not ended and that no living process may own.
+        """The ids of jobs that have not ended and whose names begin with `prefix`, by name. Empty if jobs end with their client.
 
-        Nothing where jobs end with their client.
+        The caller holds the state to which the prefix belongs, so no other living runner owns these jobs.
         """
         ...
 
     async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:
-        """Return when the job's command has begun (or has already ended); tell `on_waiting` why it has not, when that changes."""
+        """Return when the command has begun, or has ended. Call `on_waiting` with the reason for the wait when it changes."""
         ...
 
     async def wait(self, job: str) -> AttemptEnd:
-        """Return how the job ended, its logs and outputs in place. May be called again.
+        """Return how the job ended, once its logs and outputs are in their files. Can be called again.
 
-        A job that was found, but never submitted by this process, may be waited for; its logs then have no place.
+        The logs of a job that this process has found but not submitted are not fetched.
         """
         ...
 
     async def refresh(self, job: str) -> bool:
-        """Bring what a job has written so far into its files, where it does not write them itself. Whether more may come."""
+        """Fetch what a remote job has written so far into its files. False if no more can come."""
         ...
 
     async def cancel(self, job: str, grace: float) -> None:
-        """Ask the job's whole process tree to end, and after `grace` seconds end it. Returns when it is gone.
+        """Send SIGTERM to the process tree of the job, and SIGKILL after `grace` seconds. Returns when it has ended.
 
-        `wait` then says `cancelled`, with the exit code, unless the job had ended by itself before: then its own end stands.
-        Calling it again with a shorter grace hurries it up. A job that has ended, or that nobody knows, is no error.
+        `wait` returns `cancelled` then, with the exit code, unless the job had ended by itself before. A second call with a
+        shorter grace overrides the first. Nothing happens if the job has ended or is unknown.
         """
         ...

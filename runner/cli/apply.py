@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from runner.apply.apply import Applied, Apply
+from runner.apply.apply import Applied, Apply, Audience
 from runner.apply.provenance import gather
 from runner.apply.selection import Choice
 from runner.cli.capacity import capacity_of, require_fit
@@ -161,11 +161,9 @@ def execute(
             capacity,
             choice,
             gather(this.sweep.folder),
-            os.environ,
-            look.consumers,
-            (look.seconds, look.tick),
-            detach,
-            look.leave_terminal,
+            Audience(look.consumers, look.seconds, look.tick, look.leave_terminal),
+            environ=os.environ,
+            detach=detach,
         )
         try:
             applied = apply.run()

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from runner.apply.recovery import HERE, end_leftovers, holders
+from runner.apply.recovery import LOCAL, end_leftovers, holders
 from runner.backends import BACKENDS
 from runner.cli.console import say
 from runner.cli.options import is_session, state_option
@@ -101,7 +101,7 @@ def _settle_left_over(this: PlannedSweep, directory: Path | None, ids: frozenset
     sweep = this.sweep
     with open_for_writing(sweep.folder, sweep.name, directory) as held:
         at: dict[str, Mapping[str, Any]] = {kind: {} for kind in sorted(holders(held) & set(BACKENDS))}
-        if sweep.backend.kind in at or sweep.backend.kind != HERE:
+        if sweep.backend.kind in at or sweep.backend.kind != LOCAL:
             at[sweep.backend.kind] = sweep.backend.options
         ended = end_leftovers(held, at, os.environ, sweep.policy.grace, ids, gone=gone)
     settled = f"{counted(ended, 'left-over job')} settled"

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import trio
 
-from runner.apply.attempts import placed
+from runner.apply.attempts import submitted_attempt
 from runner.backends import BACKENDS
 from runner.cli.console import say
 from runner.cli.log_paths import BuildLog, build_log_of
@@ -94,7 +94,7 @@ async def _from_afar(sweep: Sweep, state: State, row: AttemptRow, follow: bool, 
             stdout, stderr_ = (os.path.join(folder, name) for name in ("out", "err"))
             shown = Path(stderr_ if stderr else stdout)
             if job is not None:  # its name, and where its logs belong
-                attempt = placed(sweep, state, row.session, row.number, row.name)
+                attempt = submitted_attempt(sweep, state, row.session, row.number, row.name)
                 await backend.submit(replace(attempt, stdout=stdout, stderr=stderr_))
             more = job is not None
             while more:

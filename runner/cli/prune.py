@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from runner.apply.recovery import HERE, end_leftovers, holders
+from runner.apply.recovery import LOCAL, end_leftovers, holders
 from runner.cli.options import state_option, sweep_argument
 from runner.cli.sweeps import PlannedSweep, load_sweep, plan_sweep
 from runner.errors import InvalidInput
@@ -41,8 +41,8 @@ def command(file: str, orphans: bool, logs_older_than: str | None, yes: bool, st
             click.echo(f"would remove {_find(this, found, orphans, age)}; `--yes` removes them")
             return
     with open_for_writing(this.sweep.folder, this.sweep.name, state) as held:
-        if HERE in holders(held):  # running sessions must stay in the journal
-            end_leftovers(held, {HERE: {}}, os.environ, this.sweep.policy.grace)
+        if LOCAL in holders(held):  # running sessions must stay in the journal
+            end_leftovers(held, {LOCAL: {}}, os.environ, this.sweep.policy.grace)
         unneeded = _find(this, held, orphans, age)
         held.remove_logs(unneeded.logs)
         held.remove_sessions(unneeded.sessions)
@@ -88,8 +88,8 @@ def _orphaned(this: PlannedSweep, state: State) -> tuple[list[str], list[str]]:
         if session.build is not None:
             used.add(build_key(session, this.plan.recipe, this.sweep.backend.kind))
     held = state.holder is not None
-    running = {attempt.session for attempt in state.journal.open_attempts() if held or attempt.backend != HERE}
-    building = {build.build for build in state.journal.open_builds() if held or build.backend != HERE}
+    running = {attempt.session for attempt in state.journal.open_attempts() if held or attempt.backend != LOCAL}
+    building = {build.build for build in state.journal.open_builds() if held or build.backend != LOCAL}
     orphans = state.journal.orphans(known.__contains__, live=False)
     sessions = [stored.id for stored in orphans if stored.id not in running]
     return sessions, sorted(state.builds() - used - building)

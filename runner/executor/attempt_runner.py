@@ -1,7 +1,8 @@
-"""One attempt at its backend: handed over, followed to its end, and ended when somebody asks for it."""
+"""One attempt at its backend: submitted, followed to its end, and cancelled on request."""
 
 from __future__ import annotations
 
+import enum
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,7 @@ from runner.executor.recorder import Recorder
 from runner.model import Attempt, AttemptEnd, Cause, Outcome, Reason
 
 ENDING = 30.0
-"""Seconds beyond its grace that a job gets to be gone before runner leaves without it."""
+"""Seconds beyond its grace that a job gets to end before runner stops waiting for it."""
 
 
 class StopRequest(NamedTuple):
@@ -26,185 +27,218 @@ class StopRequest(NamedTuple):
     reason: Reason
 
 
-class AttemptRunner:
-    """It is seen through shielded from whoever cancels the apply: `ask` and `leave` alone cut it short. One scope serves for
-    that and for its timeout, as scopes are what costs most in a short session.
+class AttemptState(enum.Enum):
+    SUBMITTING = enum.auto()
+    QUEUED = enum.auto()
+    """Accepted by the backend; the command has not begun."""
+    RUNNING = enum.auto()
+    CANCELLING = enum.auto()
+    ENDED = enum.auto()
 
-    `id` is None until the backend has accepted it, `asked` until somebody wants its end; `waiting` is why it
-    is queued at the backend, and `on_waiting` is called when that changes. `lease` is None while it is ahead of its room: then
-    it may begin, but that is not told before it has one. `plain` is one whose room can be passed on to any other with the same
-    resources: no build, no devices, not adopted.
+
+class AttemptRunner:
+    """A state machine that `run` moves on: submitting, queued, running, cancelling, ended.
+
+    Each state waits for the backend inside one cancel scope, `_scope`, shielded from the cancellation of the apply.
+    Cancelling the scope means: leave this state now. Where to is decided by `stop` and `left`, the only requests there are:
+
+        submitting, queued, running --stop--> cancelling      (queued and running also when the timeout has passed)
+        any state                   --left--> ended           (without an AttemptEnd: the job runs on)
+
+    id: the job's id at the backend; None until it is accepted.
+    lease: None for a prefetched attempt. It may have begun; its start is recorded when it gets a lease.
+    interchangeable: its lease fits any other attempt with the same resources (no build, no devices, not adopted).
+    waiting: why it is queued at the backend. `on_change` is called when that changes, and once it is submitted.
     """
 
     def __init__(
         self,
+        *,
         backend: Backend,
         entry: Entry,
         attempt: Attempt,
         lease: Lease | None,
-        record: Recorder,
-        on_waiting: Callable[[AttemptRunner], None],
-        adopt: str | None = None,
+        recorder: Recorder,
+        on_change: Callable[[AttemptRunner], None],
     ) -> None:
         self.entry = entry
         self.attempt = attempt
         self.lease = lease
-        self.id = adopt
-        self.plain = adopt is None and entry.build is None and not (lease and lease.devices)
-        self.asked: StopRequest | None = None
+        self.id = entry.adopt
+        self.state = AttemptState.SUBMITTING
+        self.stop: StopRequest | None = None
         self.started: Started | None = None
         self.waiting: str | None = None
+        self.interchangeable = entry.adopt is None and entry.build is None and not (lease and lease.devices)
         self._backend = backend
-        self._record = record
-        self._on_waiting = on_waiting
-        self._grace = attempt.grace
-        self._give_up = math.inf
-        self._room = trio.Event()
-        self._scope = trio.CancelScope(shield=True)
-        self._following = False
+        self._recorder = recorder
+        self._on_change = on_change
         self._left = False
-
-    def ask(self, outcome: Outcome, reason: Reason, grace: float, give_up: float = math.inf) -> None:
-        """Have it ended; again with a shorter grace: hurry. At `give_up` (trio's time) wait no longer."""
-        first, hurry = self.asked is None, grace < self._grace
-        if self.asked is None:
-            self.asked = StopRequest(outcome, reason)
-        self._grace = min(self._grace, grace)
-        self._give_up = min(self._give_up, give_up)
-        if self._following or not self._backend.outlives_client or (hurry and not first):
-            self._scope.cancel()
-        else:
-            self._scope.deadline = min(self._scope.deadline, self._give_up)
+        self._grace = attempt.grace
+        self._deadline = math.inf  # trio's time; from then on the job is not waited for
+        self._lease_taken = trio.Event() if lease is None else None
+        self._scope = trio.CancelScope(shield=True)
 
     @property
-    def ahead(self) -> bool:
+    def prefetched(self) -> bool:
         return self.lease is None
 
-    def take_room(self, lease: Lease) -> None:
-        """The room of another one, for one that is ahead."""
+    def take_lease(self, lease: Lease) -> None:
+        """Give a prefetched attempt the lease of one that has ended."""
+        assert self._lease_taken is not None
         self.lease = lease
-        self._room.set()
-        self._tell_started()
+        self._lease_taken.set()
+        self._record_start()
 
-    async def has_room(self) -> None:
-        """Return when one that has begun ahead of its room has that; at once where there is nothing to wait for."""
-        if self.ahead and self.started is not None:
+    async def has_lease(self) -> None:
+        """Return when a prefetched attempt that has begun has its lease; at once in all other cases."""
+        if self._lease_taken is not None and self.started is not None:
             with trio.CancelScope(shield=True):
-                await self._room.wait()
+                await self._lease_taken.wait()
+
+    def request_stop(self, outcome: Outcome, reason: Reason, grace: float, deadline: float = math.inf) -> None:
+        """Cancel the job. The first request decides outcome and reason; a later one can shorten grace and deadline."""
+        first, sooner = self.stop is None, grace < self._grace
+        if first:
+            self.stop = StopRequest(outcome, reason)
+        self._grace = min(self._grace, grace)
+        self._deadline = min(self._deadline, deadline)
+        if self._leaves_state(first=first, sooner=sooner):
+            self._scope.cancel()
+        else:
+            self._scope.deadline = min(self._scope.deadline, self._deadline)
+
+    def _leaves_state(self, *, first: bool, sooner: bool) -> bool:
+        """Whether a stop request interrupts the current state."""
+        match self.state:
+            case AttemptState.SUBMITTING:
+                # Where jobs outlive runner, an interrupted submission costs a search for the job: only on the second request.
+                return not self._backend.outlives_client or (sooner and not first)
+            case AttemptState.QUEUED | AttemptState.RUNNING:
+                return True
+            case AttemptState.CANCELLING:
+                return sooner
+            case AttemptState.ENDED:
+                return False
 
     def leave(self) -> None:
-        """Let it run on, alone."""
+        """Stop following the job; it runs on."""
         self._left = True
         self._scope.cancel()
 
-    async def run(self, submitted: Callable[[], None]) -> AttemptEnd | None:
-        """See it through, from handing it over (also one that is adopted: that starts nothing) to its end.
+    async def run(self) -> AttemptEnd | None:
+        """Submit the attempt (one that is adopted, too: that starts nothing) and follow it to its end.
 
-        `submitted` is called once that has been done, or not. None if it was left, is not gone although it should be,
-        or if its intent could not be recorded.
+        Returns None if it was left, if it did not end within its deadline, or if its intent could not be committed.
         """
-        ended: AttemptEnd | None = None
-        with self._scope:
-            try:
-                ended = await self._submit()
-            finally:
-                submitted()
-            if ended is None and self.id is not None:
-                ended = await self._follow(self.id)
-        if self._scope.cancelled_caught and not self._left:
-            return await self._cut_short()
-        return ended
+        end = await self._submit()
+        if self.state is AttemptState.QUEUED:
+            end = await self._follow()
+        if self.state is AttemptState.CANCELLING:
+            end = await self._cancel()
+        self.state = AttemptState.ENDED
+        return end
 
-    async def _submit(self) -> AttemptEnd | None:
-        """Hand it over. Its end, if that was all."""
-        adopted = self.id is not None
-        if self.asked is not None and not adopted:
-            return _never_ran(self.asked)
-        if self._left or not self._record.commit():  # the intent first: else nobody would look for what a crash leaves
-            return None
-        try:
-            self.id = await self._backend.submit(self.attempt, self._wait)
-        except Rejected as refusal:
-            return AttemptEnd(outcome=Outcome.REJECTED, reason=Reason(Cause.REFUSED, refusal.reason))
-        if self._backend.outlives_client and not adopted:
-            self._record.accepted(self.entry, self.id)
-        return None
-
-    async def _follow(self, job: str) -> AttemptEnd:
-        timeout = None if self._backend.outlives_client else self.attempt.timeout
-        self._following = True
-        if self.asked is not None or self._left:
-            self._scope.cancel()
-        self.started = await self._backend.started(job, self._wait)
-        if self.waiting is not None:
-            self.waiting = None
-            self._on_waiting(self)
-        self._tell_started()
-        if timeout is not None:
-            self._scope.deadline = trio.current_time() + timeout
-        return await self._backend.wait(job)
-
-    def _tell_started(self) -> None:
-        if self.started is not None and self.lease is not None and self.id is not None:
-            self._record.started(self.entry, self.id, self.started, self.lease.devices)
-
-    async def _cut_short(self) -> AttemptEnd | None:
-        """Somebody has asked for its end, or its time is over."""
-        if self.id is None:
-            ended = await self._look_for()
-            if self.id is None:
-                return ended
-        self._following = False
-        if self.asked is None:
-            assert self.attempt.timeout is not None
-            self.asked = StopRequest(Outcome.TIMED_OUT, Reason(Cause.TIMEOUT, limit=self.attempt.timeout))
-        return await self._end(self.asked)
-
-    async def salvage(self) -> AttemptEnd | None:
-        """After an error at the backend: end it if that still works, unless it was left."""
+    async def recover(self) -> AttemptEnd | None:
+        """End the job after an error of the backend, if the backend still can. None if it cannot, or if the job was left."""
         if self._left:
             return None
-        assert self.asked is not None
-        self._following = False
         try:
-            ended = await self._look_for() if self.id is None else None
-            return ended if self.id is None else await self._end(self.asked)
+            end = await self._find() if self.id is None else None
+            return end if self.id is None else await self._cancel()
         except Exception:
             return None
+        finally:
+            self.state = AttemptState.ENDED
 
-    def _wait(self, reason: str) -> None:
-        self.waiting = reason
-        self._record.waiting(self.entry, reason)
-        self._on_waiting(self)
+    async def _submit(self) -> AttemptEnd | None:
+        """To QUEUED, CANCELLING or ENDED. Returns the end if that was all."""
+        adopted = self.id is not None
+        with self._scope:
+            if self.stop is not None and not adopted:
+                self.state = AttemptState.ENDED
+                return self._never_ran()
+            if self._left or not self._recorder.commit():  # the intent first, so that a later runner looks for the job
+                self.state = AttemptState.ENDED
+                return None
+            try:
+                self.id = await self._backend.submit(self.attempt, self._set_waiting)
+            except Rejected as refusal:
+                self.state = AttemptState.ENDED
+                return AttemptEnd(outcome=Outcome.REJECTED, reason=Reason(Cause.REFUSED, refusal.reason))
+            self.state = AttemptState.QUEUED
+            if self._backend.outlives_client and not adopted:
+                self._recorder.accepted(self.entry, self.id)
+            self._on_change(self)
+            return None
+        return None if self._left else await self._find()
 
-    async def _look_for(self) -> AttemptEnd | None:
-        """The submission was cut short; did the backend get it? With no answer the journal keeps it open."""
-        assert self.asked is not None
+    async def _follow(self) -> AttemptEnd | None:
+        """From QUEUED over RUNNING to ENDED or CANCELLING."""
+        assert self.id is not None
+        timeout = None if self._backend.outlives_client else self.attempt.timeout
+        with trio.CancelScope(shield=True) as self._scope:
+            if self.stop is not None or self._left:
+                self._scope.cancel()
+            self.started = await self._backend.started(self.id, self._set_waiting)
+            self.state = AttemptState.RUNNING
+            if self.waiting is not None:
+                self.waiting = None
+                self._on_change(self)
+            self._record_start()
+            if timeout is not None:
+                self._scope.deadline = trio.current_time() + timeout
+            return await self._backend.wait(self.id)
+        self.state = AttemptState.CANCELLING
+        if self.stop is None and not self._left:
+            self.stop = StopRequest(Outcome.TIMED_OUT, Reason(Cause.TIMEOUT, limit=timeout))
+        return None
+
+    async def _cancel(self) -> AttemptEnd | None:
+        """From CANCELLING to ENDED. A request with a shorter grace starts it again."""
+        self.state = AttemptState.CANCELLING
+        while not self._left and trio.current_time() < self._deadline:
+            with trio.CancelScope(deadline=self._deadline, shield=True) as self._scope:
+                assert self.id is not None
+                await self._backend.cancel(self.id, self._grace)
+                end = await self._backend.wait(self.id)
+                if self.started is None and end.duration is not None:  # it had begun, but `_follow` was left before
+                    self.started = await self._backend.started(self.id, self._set_waiting)
+                    self._record_start()
+                return self._as_requested(end)
+        return None
+
+    async def _find(self) -> AttemptEnd | None:
+        """After an interrupted submission: to CANCELLING if the backend has the job, else to ENDED.
+
+        If the backend does not answer in time, the attempt stays open in the journal.
+        """
+        self.state = AttemptState.ENDED
         with trio.move_on_after(ENDING, shield=True):
             self.id = await self._backend.find(self.attempt.name)
-            return _never_ran(self.asked) if self.id is None else None
+            if self.id is None:
+                return self._never_ran()
+            self.state = AttemptState.CANCELLING
+            return None
         self._left = True
         return None
 
-    async def _end(self, asked: StopRequest) -> AttemptEnd | None:
-        assert self.id is not None
-        while not self._left and trio.current_time() < self._give_up:
-            with trio.CancelScope(deadline=self._give_up, shield=True) as self._scope:
-                await self._backend.cancel(self.id, self._grace)
-                ended = await self._backend.wait(self.id)
-                if self.started is None and ended.duration is not None:  # it had begun, and nobody had heard of it
-                    self.started = await self._backend.started(self.id, self._wait)
-                    self._tell_started()
-                return _as_asked(ended, asked)
-        return None
+    def _never_ran(self) -> AttemptEnd:
+        assert self.stop is not None
+        return AttemptEnd(outcome=self.stop.outcome, reason=self.stop.reason)
 
+    def _as_requested(self, end: AttemptEnd) -> AttemptEnd:
+        """The end with the outcome of the request. A job that had ended by itself, or was lost, keeps its own."""
+        assert self.stop is not None
+        if end.outcome is not Outcome.CANCELLED:
+            return end
+        return replace(end, outcome=self.stop.outcome, reason=self.stop.reason)
 
-def _never_ran(asked: StopRequest) -> AttemptEnd:
-    return AttemptEnd(outcome=asked.outcome, reason=asked.reason)
+    def _set_waiting(self, reason: str) -> None:
+        self.waiting = reason
+        self._recorder.waiting(self.entry, reason)
+        self._on_change(self)
 
-
-def _as_asked(ended: AttemptEnd, asked: StopRequest) -> AttemptEnd:
-    """What had ended by itself, or nobody knows how, stays as it is."""
-    if ended.outcome is not Outcome.CANCELLED:
-        return ended
-    return replace(ended, outcome=asked.outcome, reason=asked.reason)
+    def _record_start(self) -> None:
+        if self.started is not None and self.lease is not None and self.id is not None:
+            self._recorder.started(self.entry, self.id, self.started, self.lease.devices)

@@ -11,18 +11,20 @@ from runner.units import format_memory
 
 
 class DeviceLocks(Protocol):
-    """Keeps two runners on one machine off the same device. A lock ends with the process that holds it."""
+    """Keeps runners on one machine from using the same device. A lock ends with the process that holds it."""
 
     def try_lock(self, device: str) -> bool:
-        """Whether the device is ours now; False while another process has it."""
+        """Lock a device. False while another process holds it."""
         ...
 
-    def unlock(self, device: str) -> None: ...
+    def unlock(self, device: str) -> None:
+        """Give the device back."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lease:
-    """What one session has taken. `share` is its part of each of `devices`: 1, or a fraction of one."""
+    """A part of the capacity, held by one job. `share`: how much of each of `devices`, 1 or a fraction of one."""
 
     amounts: Resources
     devices: tuple[str, ...] = ()
@@ -30,11 +32,11 @@ class Lease:
 
 
 class Capacity:
-    """A resource that `limits` does not name is unlimited. `gpu` is handed out from `devices`, by name; where
-    there are none, it is counted like everything else.
+    """A semaphore over several resources. A resource that `limits` does not name is unlimited.
 
-    `kept_there` is a `max_parallel` that the backend keeps itself: nothing waits for it here.
-    `contended` are the devices that another process held when last asked for: worth another try in a second.
+    devices: names of GPUs. `gpu` is leased from them by name; without them it is a count like all others.
+    kept_there: a `max_parallel` that the backend enforces itself. Nothing waits for it here.
+    contended: devices that another process held when they were last asked for.
     """
 
     def __init__(
@@ -58,26 +60,26 @@ class Capacity:
 
     @property
     def in_use(self) -> Resources:
-        """Of each limited resource, how much is taken."""
+        """How much of each limited resource is leased."""
         return self._in_use
 
     @property
     def full(self) -> bool:
-        """Whether an ordinary session finds no room; one that needs no cpu at all still might."""
+        """Whether a session that needs one cpu cannot start. One that needs none still might."""
         if self.max_parallel is not None:
             return self._leases >= self.max_parallel
         return "cpu" in self.limits and self._in_use["cpu"] >= self.limits["cpu"]
 
     @property
     def shares(self) -> dict[str, float]:
-        """Of each limit, `max_parallel` included, the share that is taken."""
+        """The leased share of each limit, `max_parallel` included, from 0 to 1."""
         shares = {name: float(taken / limit) for name, taken in self._in_use.items() if (limit := self.limits[name])}
         if self.max_parallel is not None:
             shares["max_parallel"] = self._leases / self.max_parallel
         return shares
 
     def lacking(self, resources: Resources) -> str | None:
-        """The first limit that keeps this from being taken now; None if there is room."""
+        """The first limit for which this does not fit now; None if it fits."""
         if self.max_parallel is not None and self._leases >= self.max_parallel:
             return "max_parallel"
         for name, amount in self._demand(resources).items():
@@ -87,7 +89,7 @@ class Capacity:
         return "gpu" if gpu and sum(share + min(gpu, 1) <= 1 for share in self._shares.values()) < gpu else None
 
     def fits_ever(self, resources: Resources) -> str | None:
-        """None, or the reason why not even an empty machine has room."""
+        """Why it does not even fit into unused capacity; None if it does."""
         for name, amount in self._demand(resources).items():
             limit = self.limits[name]
             if amount > limit:
@@ -99,7 +101,7 @@ class Capacity:
         return None
 
     def take(self, resources: Resources) -> Lease | None:
-        """A lease on all of it, or None while there is no room."""
+        """A lease on all of it; None while it does not fit."""
         if self.max_parallel is not None and self._leases >= self.max_parallel:
             return None
         demand = self._demand(resources)
@@ -116,11 +118,11 @@ class Capacity:
         return self._count(Lease(demand, tuple(devices), share))
 
     def overdraw(self, resources: Resources) -> Lease:
-        """Count what runs already, be there room or not; nothing else gets in until there is again."""
+        """A lease for a job that runs already, even beyond the limits. Nothing more fits until they hold again."""
         return self._count(Lease(self._demand(resources)))
 
     def release(self, lease: Lease) -> None:
-        """Give a lease back, once."""
+        """Give a lease back. Call it once a lease."""
         self._leases -= 1
         for name, amount in lease.amounts.items():
             self._in_use[name] -= amount
@@ -136,7 +138,7 @@ class Capacity:
         return lease
 
     def _demand(self, resources: Resources) -> dict[str, Amount]:
-        """The limited part of what a session needs. Without a named cpu: one, or all there is of less."""
+        """The limited resources that a session needs. If it names no cpu: one, or the whole limit if that is less."""
         limits = self.limits
         demand = {name: amount for name, amount in resources.items() if name in limits}
         if self.max_parallel is None and "cpu" in limits and "cpu" not in demand:
@@ -144,7 +146,7 @@ class Capacity:
         return demand
 
     def _choose(self, gpu: Amount) -> list[str] | None:
-        """That many devices, or the one to share: the fullest with room, so that whole ones stay whole."""
+        """Devices for this amount; None if there are too few. A fraction shares the fullest device that it fits on."""
         if gpu < 1:
             fitting = [device for device, share in self._shares.items() if share and share + gpu <= 1]
             if fitting:

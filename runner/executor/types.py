@@ -1,36 +1,67 @@
-"""What the executor takes, and what it shows of itself."""
+"""What the executor takes from its caller, and what it shows of its state."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from runner.backends.base import Started
+from runner.events import Event
 from runner.executor.capacity import Lease
-from runner.model import Attempt, AttemptEnd, Resources, Session
+from runner.model import Attempt, AttemptEnd, Resources, Scalar, Session
 
 
-class PlannedAttempt(NamedTuple):
-    """A session to run: the number of the attempt to make, or of the one whose live job is to be adopted."""
+class Host(Protocol):
+    """What the executor needs from the apply around it. An exception from any method ends the apply."""
 
-    session: Session
-    attempt: int
-    adopt: str | None = None
+    def emit(self, event: Event) -> None:
+        """Take an event. It is not durable, and is not displayed, before the next `commit`."""
+        ...
+
+    def commit(self) -> None:
+        """Make all emitted events durable, then display them. The executor calls it before each submission."""
+        ...
+
+    def make_attempt(
+        self, session: Session, number: int, devices: tuple[str, ...], start_when_below: int | None
+    ) -> Attempt:
+        """The attempt as a backend runs it. Also called for attempts that end before they are submitted."""
+        ...
+
+    def create_files(self, session: Session, number: int, retries: int) -> None:
+        """Create what the attempt needs on the disk, right before it is submitted. `retries` counts within this apply."""
+        ...
+
+    def remove_files(self, session: str, number: int, end: AttemptEnd) -> None:
+        """Remove what the attempt has left empty. Its end is recorded by then."""
+        ...
+
+    async def collect(self, attempt: Attempt, end: AttemptEnd) -> Mapping[str, Scalar]:
+        """The metrics of an attempt that succeeded or failed; empty if the sweep has none."""
+        ...
 
 
 class Builds(Protocol):
-    """What sessions need built before they run."""
+    """The builds that sessions need before they run."""
 
     def key(self, session: Session) -> str | None:
-        """The build this session needs; None if it needs none, or it is there."""
+        """The build this session waits for; None if it needs none, or if that has succeeded."""
         ...
 
-    def attempt(self, session: Session) -> Attempt: ...
+    def attempt(self, session: Session) -> Attempt:
+        """The build of this session as a backend runs it."""
+        ...
 
-    def finished(self, key: str, ended: AttemptEnd) -> None: ...
+    def finished(self, key: str, end: AttemptEnd) -> None:
+        """Take note of the end of a build."""
+        ...
 
 
 class Running(NamedTuple):
-    """A session that has a job, or is about to. Until it has started, `waiting` may say why not."""
+    """A session that has a job, or is being submitted.
+
+    waiting: why the backend has not started it, if it says so; None once it has.
+    """
 
     session: Session
     attempt: int
@@ -41,7 +72,10 @@ class Running(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """The state of an apply, for whoever draws it. `queued` counts what was looked at and found no room."""
+    """The state of an apply at one moment, for displays.
+
+    queued: sessions taken from the plan that wait for capacity or a build.
+    """
 
     running: tuple[Running, ...]
     building: int

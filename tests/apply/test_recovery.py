@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from runner.apply.recovery import Settled, settle
+from runner.apply.recovery import Recovered, recover
 from runner.config.load import load
 from runner.config.yaml import read
 from runner.errors import EnvironmentFailed
@@ -49,17 +49,17 @@ def job(name: str) -> Attempt:
 # Policy, in simulated time
 
 
-def settled(
+def recovered(
     state: State,
     *,
     outlives: bool,
     names: list[str],
     script: Script = Script(duration=1e6),  # noqa: B008
     wanted: Callable[[frozenset[str]], frozenset[str]] = frozenset,
-) -> tuple[Settled, list[Event], list[str], float]:
+) -> tuple[Recovered, list[Event], list[str], float]:
     """Settle what is open in the state, while jobs of these names run at a backend called `fake`."""
     events: list[Event] = []
-    found: list[tuple[Settled, list[str], float]] = []
+    found: list[tuple[Recovered, list[str], float]] = []
 
     async def main() -> None:
         cluster = Cluster()
@@ -74,7 +74,7 @@ def settled(
             state.journal.record(event)
             events.append(event)
 
-        done = await settle(state, backend, 3.0, emit, wanted)
+        done = await recover(state, backend, 3.0, emit, wanted)
         found.append((done, [each.attempt.name for each in cluster.alive], trio.current_time() - began))
 
     simulate(main)
@@ -93,7 +93,7 @@ def begin(state: State, backend: str = "fake") -> list[str]:
 def test_all_are_ended_at_once(state: State) -> None:
     """Each ignores TERM for all of the grace: together they take one grace, not seven."""
     names = begin(state)
-    done, events, alive, took = settled(state, outlives=False, names=names, script=Script(1e6, leaving=None))
+    done, events, alive, took = recovered(state, outlives=False, names=names, script=Script(1e6, leaving=None))
     assert took < 4
     assert alive == []
     assert len(done.ended) == len(events) == 7
@@ -106,9 +106,9 @@ def test_all_are_ended_at_once(state: State) -> None:
 
 def test_jobs_that_outlive_runner_are_adopted_and_builds_are_not(state: State) -> None:
     names = begin(state)
-    done, events, alive, _ = settled(state, outlives=True, names=[*names[1:3], names[-1]])
-    assert set(done.adopt) == {left.session for left in state.journal.open_attempts()}
-    assert len(done.adopt) == 2
+    done, events, alive, _ = recovered(state, outlives=True, names=[*names[1:3], names[-1]])
+    assert set(done.adopted) == {left.session for left in state.journal.open_attempts()}
+    assert len(done.adopted) == 2
     assert alive == names[1:3]
     assert [(e.build, e.outcome) for e in events if isinstance(e, BuildEnded)] == [("b", Outcome.LOST)]
     assert len(events) == 5
@@ -118,8 +118,8 @@ def test_jobs_of_sessions_that_nobody_wants_are_ended(state: State) -> None:
     """And how they ended is recorded: the backend knows."""
     names = begin(state)
     unwanted = SESSIONS[1].id
-    done, events, alive, _ = settled(state, outlives=True, names=names[1:3], wanted=lambda found: found - {unwanted})
-    assert list(done.adopt) == [SESSIONS[2].id]
+    done, events, alive, _ = recovered(state, outlives=True, names=names[1:3], wanted=lambda found: found - {unwanted})
+    assert list(done.adopted) == [SESSIONS[2].id]
     assert alive == [names[2]]
     [ended] = [event for event in events if isinstance(event, AttemptEnded) and event.session == unwanted]
     assert (ended.outcome, ended.exit_code) == (Outcome.CANCELLED, 143)
@@ -128,15 +128,15 @@ def test_jobs_of_sessions_that_nobody_wants_are_ended(state: State) -> None:
 def test_jobs_of_this_state_that_no_record_leads_to_are_ended(state: State) -> None:
     """Such as those of a journal that was put back from a backup; another state's are left alone."""
     stray, foreign = f"{state.id}-{SESSIONS[0].id}-7", f"0123456789ab-{SESSIONS[0].id}-1"
-    _, _, alive, _ = settled(state, outlives=True, names=[stray, foreign])
+    _, _, alive, _ = recovered(state, outlives=True, names=[stray, foreign])
     assert alive == [foreign]
 
 
 def test_what_is_elsewhere_is_left_alone(state: State) -> None:
     """Its backend is not at hand, and knows better than we what became of it."""
     begin(state, backend="slurm")
-    done, events, _, _ = settled(state, outlives=True, names=[])
-    assert (done, events) == (Settled(), [])
+    done, events, _, _ = recovered(state, outlives=True, names=[])
+    assert (done, events) == (Recovered(), [])
     assert len(state.journal.open_attempts()) == 6
     assert len(state.journal.open_builds()) == 1
 
@@ -178,7 +178,7 @@ def test_what_may_run_where_it_cannot_be_seen_is_not_called_gone(state: State, m
     begin(state, backend="local")
     moved(state, machine)
     with pytest.raises(EnvironmentFailed, match=named) as caught:
-        settled(state, outlives=True, names=[])
+        recovered(state, outlives=True, names=[])
     assert "runner cancel --gone" in (caught.value.hint or "")
     assert len(state.journal.open_attempts()) == 6
 
@@ -186,7 +186,7 @@ def test_what_may_run_where_it_cannot_be_seen_is_not_called_gone(state: State, m
 def test_a_machine_that_was_started_again_has_left_nothing(state: State) -> None:
     begin(state, backend="local")
     moved(state, here()._replace(boot="an earlier one"))
-    done, events, _, _ = settled(state, outlives=True, names=[])
+    done, events, _, _ = recovered(state, outlives=True, names=[])
     assert len(done.ended) == len(events) == 7
     row = state.journal.row(SESSIONS[0].id)
     assert row is not None

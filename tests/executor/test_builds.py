@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import trio
 
 from runner.events import ApplyEnded, BuildEnded, BuildStarted
-from runner.executor.types import PlannedAttempt
-from runner.model import Attempt, AttemptEnd, Outcome, Policy, Retry, Session, Stop
+from runner.model import Attempt, AttemptEnd, Outcome, PlannedAttempt, Policy, Retry, Session, Stop
 from tests.fake_backend import Script
 from tests.simulation import Apply, apply, attempt_of, session, simulate
 

@@ -109,7 +109,7 @@ def test_a_retry_waits_twice_as_long_each_time() -> None:
     assert run.starts() == [(0, 0), (0, 3), (0, 8), (0, 17)]
     pauses = [event.retry_in for event in run.events if isinstance(event, AttemptEnded)]
     assert pauses == [2, 4, 8, None]
-    assert [number for _, number, _ in run.prepared] == [1, 2, 3, 4]
+    assert [number for _, number, _ in run.made] == [1, 2, 3, 4]
     assert ended.outcomes == {Outcome.SUCCEEDED: 1}
 
 

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from runner.events import AttemptEnded, AttemptStarted, AttemptSubmitted, Event
 from runner.executor.queue import PASSES, WINDOW
-from runner.executor.types import PlannedAttempt
-from runner.model import Amount, Outcome, Session
+from runner.model import Amount, Outcome, PlannedAttempt, Session
 from tests.fake_backend import Script
 from tests.simulation import Apply, apply, by_index, each, index_of, session, simulate, sweep
 
@@ -44,7 +43,7 @@ def test_three_events_for_a_session_that_starts_at_once() -> None:
     assert (started.job, started.host, started.devices) == ("fake-0", "fakehost", ("a",))
     assert ended.metrics == {"exit": 0}
     assert ended.duration == 1
-    assert run.prepared == [(session(7).id, 1, ("a",))]
+    assert run.made == [(session(7).id, 1, ("a",))]
 
 
 def test_an_empty_sweep_ends() -> None:
@@ -232,5 +231,5 @@ def test_the_snapshot_shows_what_runs_and_waits() -> None:
 def test_todo_numbers_go_on_where_the_past_ended() -> None:
     run = Apply()
     apply(run, [PlannedAttempt(session(0), 4)])
-    assert run.prepared == [(session(0).id, 4, ())]
+    assert run.made == [(session(0).id, 4, ())]
     assert index_of(session(0).id) == 0

@@ -147,7 +147,7 @@ def test_sessions_of_another_size_do_not_go_ahead() -> None:
 def test_devices_are_named_when_they_are_free() -> None:
     run = Apply(each(BRIEF), devices=("a", "b"), prefetch_limit=2)
     apply(run, sweep(20, gpu=1))
-    assert all(len(devices) == 1 for _, _, devices in run.prepared)
+    assert all(len(devices) == 1 for _, _, devices in run.made)
 
 
 def test_a_retry_comes_after_its_pause() -> None:

@@ -20,8 +20,7 @@ from runner.events import (
     AttemptSubmitted,
     Event,
 )
-from runner.executor.types import PlannedAttempt
-from runner.model import Attempt, AttemptEnd, Outcome, Policy, Retry, Scalar, Session
+from runner.model import Attempt, AttemptEnd, Outcome, PlannedAttempt, Policy, Retry, Scalar, Session
 from tests.fake_backend import Cluster, FakeBackend, Script
 from tests.simulation import Apply, apply, by_index, each, session, simulate, sweep
 
@@ -128,20 +127,20 @@ def test_an_unreachable_backend_ends_the_apply(script: Script) -> None:
     assert run.end_of(0).reason == "runner stopped: the cluster does not answer"
 
 
-@pytest.mark.parametrize("part", ["prepare", "collect", "plan"])
+@pytest.mark.parametrize("part", ["make_attempt", "metrics", "plan"])
 def test_an_error_of_a_part_ends_the_apply(part: str) -> None:
     run = Apply(by_index({0: Script(duration=50)}), capacity={"cpu": 2})
 
-    prepare = run.prepare
+    make_attempt = run.make_attempt
 
-    def bad_prepare(
+    def bad_make_attempt(
         session: Session, number: int, devices: tuple[str, ...], start_when_below: int | None = None
     ) -> Attempt:
         if session.index == 1:
             raise ZeroDivisionError(part)
-        return prepare(session, number, devices, start_when_below)
+        return make_attempt(session, number, devices, start_when_below)
 
-    def bad_collect(attempt: Attempt, ended: AttemptEnd) -> dict[str, Scalar]:
+    def bad_metrics(end: AttemptEnd) -> dict[str, Scalar]:
         raise ZeroDivisionError(part)
 
     def plan() -> Iterable[Session]:
@@ -149,10 +148,10 @@ def test_an_error_of_a_part_ends_the_apply(part: str) -> None:
         if part == "plan":
             raise ZeroDivisionError(part)
 
-    if part == "prepare":
-        run.prepare = bad_prepare  # type: ignore[method-assign]
-    if part == "collect":
-        run.collect = bad_collect  # type: ignore[method-assign]
+    if part == "make_attempt":
+        run.make_attempt = bad_make_attempt  # type: ignore[method-assign]
+    if part == "metrics":
+        run.metrics = bad_metrics  # type: ignore[method-assign]
     with pytest.raises(ZeroDivisionError, match=part):
         apply(run, plan(), to_run=2)
     assert run.end_of(0).outcome is Outcome.CANCELLED
@@ -271,7 +270,7 @@ def test_a_live_job_of_a_dead_runner_is_adopted_and_takes_its_room() -> None:
     async def main() -> None:
         dead = FakeBackend(lambda attempt: Script(duration=10), cluster)
         before = Apply(cluster=cluster)
-        job = await dead.submit(before.prepare(session(5), 3, ()))
+        job = await dead.submit(before.make_attempt(session(5), 3, ()))
         await trio.sleep(4)
         run = Apply(capacity={"cpu": 1}, cluster=cluster)
         ended = await run([PlannedAttempt(session(5), 3, job), PlannedAttempt(session(0), 1)], to_run=2)
@@ -291,7 +290,7 @@ def test_more_adopted_jobs_than_there_is_room_for_are_all_watched() -> None:
     async def main() -> None:
         dead = FakeBackend(lambda attempt: Script(duration=10 + int(attempt.session, 16)), cluster)
         before = Apply(cluster=cluster)
-        jobs = [await dead.submit(before.prepare(session(index), 1, ())) for index in range(4)]
+        jobs = [await dead.submit(before.make_attempt(session(index), 1, ())) for index in range(4)]
         run = Apply(capacity={"cpu": 2}, cluster=cluster)
         run.check_capacity = lambda: None  # type: ignore[method-assign]
         adopted = [PlannedAttempt(session(index), 1, job) for index, job in enumerate(jobs)]
@@ -309,7 +308,7 @@ def test_an_adopted_job_can_be_cancelled_and_retried() -> None:
     async def main() -> None:
         dead = FakeBackend(lambda attempt: Script(duration=10, exit_code=1), cluster)
         before = Apply(cluster=cluster)
-        jobs = [await dead.submit(before.prepare(session(index), 1, ())) for index in range(2)]
+        jobs = [await dead.submit(before.make_attempt(session(index), 1, ())) for index in range(2)]
         run = Apply(cluster=cluster, policy=Policy(retry=Retry(limit=1)))
         run.executor.cancel([session(0).id])
         await run([PlannedAttempt(session(index), 1, job) for index, job in enumerate(jobs)], to_run=2)

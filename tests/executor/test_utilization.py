@@ -9,8 +9,7 @@ import trio
 
 from runner.backends.base import FOR_MAX_PARALLEL
 from runner.executor.queue import PASSES
-from runner.executor.types import PlannedAttempt
-from runner.model import Attempt, Session
+from runner.model import Attempt, PlannedAttempt, Session
 from runner.reporters.progress.wording import usage_line
 from tests.fake_backend import Cluster, FakeBackend, Script
 from tests.simulation import Apply, apply, by_index, each, session, simulate, sweep
@@ -95,7 +94,7 @@ def test_what_ran_before_this_apply_is_no_use_of_it() -> None:
     async def main() -> None:
         dead = FakeBackend(by_attempt, cluster)
         before = Apply(cluster=cluster)
-        jobs = [await dead.submit(before.prepare(session(index), 1, ())) for index in range(20)]
+        jobs = [await dead.submit(before.make_attempt(session(index), 1, ())) for index in range(20)]
         await trio.sleep(100)
         run = Apply(kept_there=2, cluster=cluster)
         await run([PlannedAttempt(session(index), 1, job) for index, job in enumerate(jobs)], to_run=20)

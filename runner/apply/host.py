@@ -1,0 +1,47 @@
+"""What the executor gets from the apply: journal, attempts, files and metrics behind one protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from runner.apply.attempts import AttemptFactory, params_json
+from runner.apply.event_log import EventLog
+from runner.apply.metrics_worker import Collector
+from runner.events import Event
+from runner.model import Attempt, AttemptEnd, Scalar, Session
+from runner.state import State
+
+
+class ApplyHost:
+    """Implements `executor.Host`. `fresh`: empty the output folder of each session before its first attempt."""
+
+    def __init__(
+        self, *, events: EventLog, attempts: AttemptFactory, state: State, collector: Collector, fresh: bool
+    ) -> None:
+        self._events = events
+        self._attempts = attempts
+        self._state = state
+        self._collector = collector
+        self._fresh = fresh
+
+    def emit(self, event: Event) -> None:
+        self._events.emit(event)
+
+    def commit(self) -> None:
+        self._events.commit()
+
+    def make_attempt(
+        self, session: Session, number: int, devices: tuple[str, ...], start_when_below: int | None
+    ) -> Attempt:
+        return self._attempts.make(session, number, devices, start_when_below)
+
+    def create_files(self, session: Session, number: int, retries: int) -> None:
+        # Not before a retry: it continues from the checkpoints of the attempt before.
+        self._state.prepare(session.id, number, params_json(session), empty=self._fresh and not retries)
+
+    def remove_files(self, session: str, number: int, end: AttemptEnd) -> None:
+        self._state.tidy(session, number, over=end.drained)
+
+    async def collect(self, attempt: Attempt, end: AttemptEnd) -> Mapping[str, Scalar]:
+        return await self._collector.collect(Path(attempt.output), Path(attempt.stdout))
