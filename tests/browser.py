@@ -1,4 +1,4 @@
-"""A real browser without a window, driven over the DevTools protocol through a pair of pipes: nothing listens anywhere."""
+"""A headless browser, driven over the DevTools protocol through a pair of pipes; no port is opened."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-PATIENCE = 120.0
-"""Seconds until a browser that says nothing is taken for dead."""
+TIMEOUT = 300.0
+"""Seconds until a browser that does not answer counts as hung."""
 
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
@@ -28,12 +28,12 @@ FLAGS = (
 
 
 def installed() -> str | None:
-    """The path of a Chromium on this machine, None where there is none."""
+    """The path of Chromium on this machine, None without one."""
     return next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
 class Page:
-    """One tab. What the page said and asked for is kept: `errors` on its console, `requests` of addresses."""
+    """One tab."""
 
     def __init__(self, incoming: int, outgoing: int) -> None:
         self._incoming, self._outgoing = incoming, outgoing
@@ -41,7 +41,9 @@ class Page:
         self._buffer = b""
         self._session: str | None = None
         self.errors: list[str] = []
+        """Exceptions, and errors and warnings on the console."""
         self.requests: list[str] = []
+        """The URLs that the page has requested."""
         self._loaded = False
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -49,7 +51,7 @@ class Page:
             self.call(f"{domain}.enable")
 
     def open(self, file: Path) -> None:
-        """Load a file and wait until its scripts have drawn everything."""
+        """Load a file and wait until it is drawn."""
         self._loaded = False
         self.call("Page.navigate", url=file.as_uri())
         while not self._loaded:
@@ -57,20 +59,20 @@ class Page:
         self.wait("document.documentElement.dataset.ready === 'true'")
 
     def run(self, script: str) -> Any:
-        """The value of an expression; a promise is awaited. Raises AssertionError with what it threw."""
+        """The value of an expression; a promise is awaited. Raises AssertionError with the exception of the script."""
         done = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
 
     def wait(self, condition: str) -> None:
-        """Until an expression holds."""
-        deadline = time.monotonic() + PATIENCE
+        """Wait until an expression is true."""
+        deadline = time.monotonic() + TIMEOUT
         while not self.run(condition):
-            assert time.monotonic() < deadline, f"it never came to {condition}: {self.errors}"
+            assert time.monotonic() < deadline, f"not reached: {condition}; errors: {self.errors}"
             self.run("new Promise(requestAnimationFrame)")
 
     def press(self, key: str) -> None:
-        """A key as the keyboard sends it."""
+        """Press and release a key."""
         codes = {"Tab": 9, "Enter": 13, " ": 32}
         text = {"Enter": "\r", " ": " "}.get(key, "")
         for kind in ("keyDown", "keyUp"):
@@ -80,7 +82,7 @@ class Page:
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def drag(self, x: float, y: float, across: float) -> None:
-        """Press, move to the right in small steps, and let go."""
+        """Press the button, move `across` pixels to the right in small steps, and release it."""
         mouse = {"y": y, "button": "left"}
         self.hover(x, y)
         self.call("Input.dispatchMouseEvent", type="mousePressed", x=x, buttons=1, clickCount=1, **mouse)
@@ -106,7 +108,7 @@ class Page:
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """One command of the protocol and its answer."""
+        """Send a command of the protocol and return its result."""
         number = next(self._ids)
         message = {"id": number, "method": method, "params": params}
         if self._session:
@@ -120,16 +122,16 @@ class Page:
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
-            ready, _, _ = select.select([self._incoming], [], [], PATIENCE)
+            ready, _, _ = select.select([self._incoming], [], [], TIMEOUT)
             data = os.read(self._incoming, 1 << 20) if ready else b""
-            assert data, "the browser is gone" if ready else "the browser says nothing"
+            assert data, "the browser has ended" if ready else "the browser does not answer"
             self._buffer += data
         raw, _, self._buffer = self._buffer.partition(b"\0")
         message: dict[str, Any] = json.loads(raw)
-        self._heard(message.get("method", ""), message.get("params", {}))
+        self._handle(message.get("method", ""), message.get("params", {}))
         return message
 
-    def _heard(self, method: str, params: dict[str, Any]) -> None:
+    def _handle(self, method: str, params: dict[str, Any]) -> None:
         match method:
             case "Page.loadEventFired":
                 self._loaded = True
@@ -145,7 +147,7 @@ class Page:
 
 @contextmanager
 def browse(program: str) -> Iterator[Page]:
-    """A browser with a profile of its own; it and all of its processes end with the block."""
+    """A browser with a profile of its own; all of its processes end with the block."""
     with tempfile.TemporaryDirectory(prefix="browser-", ignore_cleanup_errors=True) as profile:
         to_browser, outgoing = os.pipe()
         incoming, from_browser = os.pipe()

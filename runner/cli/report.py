@@ -17,8 +17,8 @@ from runner.cli.options import state_option, sweep_argument
 from runner.cli.states import open_sweep
 from runner.errors import EnvironmentFailed
 from runner.reporters.html import bundle
-from runner.reporters.html.data import gather
 from runner.reporters.html.page import render
+from runner.reporters.html.report import read_report
 from runner.units import format_memory
 
 
@@ -35,8 +35,8 @@ def command(file: str, output: str, state: Path | None) -> None:
         require_writable(Path(output))
     script = bundle.script()
     with open_sweep(file, state) as (this, opened):
-        material = gather(this.plan, opened, file, state, time.time(), runner.__version__)
-    page = render(material, script)
+        report = read_report(this.plan, opened, file, state, time.time(), runner.__version__)
+    page = render(report, script)
     if output == "-":
         machine_readable()
         sys.stdout.write(page)

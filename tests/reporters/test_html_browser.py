@@ -1,4 +1,4 @@
-"""The report in a real browser: it opens without a complaint, sorts, filters and searches, and asks for nothing else."""
+"""The report in a real browser: it opens without errors or requests, sorts, filters and searches."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from runner.diagnostics import Source
 from runner.model import Outcome, Scalar, Session
 from runner.plan.plan import Plan
 from runner.reporters.html import bundle
-from runner.reporters.html.data import gather
 from runner.reporters.html.page import render
+from runner.reporters.html.report import read_report
 from runner.state import open_for_reading
 from runner.units import format_duration, format_memory
 from tests.browser import Page, browse, installed
@@ -25,12 +25,12 @@ from tests.journalled import BEGIN, Told, apply_as_told
 pytestmark = pytest.mark.browser
 
 SHOT = os.environ.get("RUNNER_TEST_SCREENSHOTS")
-"""A folder to leave screenshots in, for people to look at."""
+"""A folder for a screenshot of every test."""
 
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    """A browser. Where there has to be one, its absence is a failure."""
+    """A browser; without one the tests are skipped, in CI they fail."""
     program = installed()
     if program is None:
         reason = "no Chromium on this machine; `apt install chromium` brings one"
@@ -53,7 +53,7 @@ Open = Callable[..., Page]
 
 @pytest.fixture
 def show(page: Page, script: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Open]:
-    """Open the report of a sweep that was applied as told; in the end nothing may have been complained of or asked for."""
+    """Open the report of a made-up apply; afterwards, the page must have neither errors nor requests."""
 
     def opened(
         text: str,
@@ -66,9 +66,9 @@ def show(page: Page, script: str, tmp_path: Path, request: pytest.FixtureRequest
         plan = Plan.of(load(Source("sweep.yaml", text), tmp_path))
         apply_as_told(plan, tmp_path, tell)
         with open_for_reading(tmp_path, plan.sweep.name) as state:
-            material = gather(plan, state, "sweep.yaml", None, BEGIN + 1000, "0.1.0")
+            report = read_report(plan, state, "sweep.yaml", None, BEGIN + 1000, "0.1.0")
         file = tmp_path / "report.html"
-        file.write_text(render(material, script if plots else None), encoding="utf-8")
+        file.write_text(render(report, script if plots else None), encoding="utf-8")
         page.errors.clear()
         page.requests.clear()
         page.size(width, 900, phone=width < 600)
@@ -94,8 +94,8 @@ metrics: {loss: {last_line: l}}
 PLAIN = "exec: ['true', $k]\nranges: {k: 'range:6'}\nmetrics: {loss: {last_line: l}}\n"
 
 
-def graded(session: Session) -> Told | None:
-    """One that failed, one that never ran, one whose metric is no number; the others have their place as their loss."""
+def outcome_of(session: Session) -> Told | None:
+    """One session that failed, one that never ran, one whose metric is text; the others have a loss by index."""
     match session.index:
         case 3:
             return Told(Outcome.FAILED, 1, "exit code 1", {"loss": None}, "Traceback\nno <b>data</b> at 0x1f\n", 75.0)
@@ -107,7 +107,7 @@ def graded(session: Session) -> Told | None:
 
 
 def column(page: Page, name: str) -> list[str]:
-    """The cells that the table shows under a heading."""
+    """The cells of a column, as the table shows them."""
     script = (
         "(name => { const names = [...document.querySelectorAll('#table thead tr:first-child button')]"
         ".map(button => button.firstChild.data);"
@@ -122,7 +122,7 @@ def heading(name: str) -> str:
 
 
 def fill(page: Page, selector: str, text: str) -> None:
-    """Type into a field, and wait until the table has answered."""
+    """Type into a field."""
     page.run(
         f"(field => {{ field.value = {json.dumps(text)}; field.dispatchEvent(new Event('input')); }})"
         f"(document.querySelector({json.dumps(selector)}))"
@@ -133,8 +133,8 @@ def shown(page: Page) -> str:
     return str(page.run("document.getElementById('shown').textContent"))
 
 
-def test_a_click_sorts_and_what_is_missing_comes_last(show: Open) -> None:
-    page = show(GRID, graded)
+def test_click_sorts_and_missing_values_come_last(show: Open) -> None:
+    page = show(GRID, outcome_of)
     assert column(page, "loss") == ["10", "9", "8", "–", "6", "–", "4", "nan", "2", "1", "0", "-1"]
     page.run(f"{heading('loss')}.click()")
     assert column(page, "loss") == ["-1", "0", "1", "2", "4", "6", "8", "9", "10", "nan", "–", "–"]
@@ -144,15 +144,15 @@ def test_a_click_sorts_and_what_is_missing_comes_last(show: Open) -> None:
     assert page.run(f"{heading('loss')}.closest('th').getAttribute('aria-sort')") == "descending"
 
 
-def test_values_read_as_on_the_terminal(show: Open) -> None:
-    page = show(GRID, graded)
-    durations = [told.duration for index in range(12) if (told := graded(_at(index)))]
+def test_values_are_formatted_as_on_terminal(show: Open) -> None:
+    page = show(GRID, outcome_of)
+    durations = [told.duration for index in range(12) if (told := outcome_of(_at(index)))]
     assert [cell for cell in column(page, "duration") if cell != "–"] == list(map(format_duration, durations))
     assert set(column(page, "max_rss")) == {format_memory(40 << 20), "–"}
     assert column(page, "lr")[::4] == ["0.001", "0.01", "0.1"]
 
 
-def test_a_dash_and_an_empty_text_are_told_from_what_is_missing(show: Open) -> None:
+def test_dash_and_empty_text_differ_from_missing_value(show: Open) -> None:
     text = "exec: ['true', $x]\nranges: {x: ['-', '', a]}\nmetrics: {m: {last_line: m}}\n"
     said = {0: "-", 1: "", 2: None}
     page = show(text, lambda session: Told(metrics={"m": said[session.index]}))
@@ -167,8 +167,8 @@ def _at(index: int) -> Session:
     return Session(index, "", "", 0, {}, None, {}, None, ".", None, {})
 
 
-def test_filters_and_the_search_narrow_the_table_down(show: Open) -> None:
-    page = show(GRID, graded)
+def test_filters_and_search_narrow_table(show: Open) -> None:
+    page = show(GRID, outcome_of)
     fill(page, "input[aria-label='filter by loss']", ">=9")
     page.wait("document.getElementById('shown').textContent.startsWith('2 of')")
     assert column(page, "loss") == ["10", "9"]
@@ -187,10 +187,10 @@ def test_filters_and_the_search_narrow_the_table_down(show: Open) -> None:
     page.wait("document.getElementById('shown').textContent.startsWith('2 of')")
     assert set(column(page, "opt")) == {"sgd"}
     fill(page, "#search", "nothing like it")
-    page.wait("document.querySelector('#table tbody').textContent === 'No session is like that.'")
+    page.wait("document.querySelector('#table tbody').textContent === 'No session matches.'")
 
 
-def test_a_large_integer_is_a_number_that_keeps_its_digits(show: Open) -> None:
+def test_large_integer_keeps_its_digits(show: Open) -> None:
     said = [2**53 + 1, -(2**63), 7, 10**400, 2**53, None]
     page = show(PLAIN, lambda session: Told(metrics={"loss": said[session.index]}))
     assert column(page, "loss") == ["9007199254740993", "-9223372036854775808", "7", "1" + "0" * 400, str(2**53), "–"]
@@ -201,7 +201,7 @@ def test_a_large_integer_is_a_number_that_keeps_its_digits(show: Open) -> None:
     page.wait("document.getElementById('shown').textContent === '2 of 6 sessions'")
 
 
-def test_a_half_rounds_as_on_the_terminal(show: Open) -> None:
+def test_half_is_rounded_as_on_terminal(show: Open) -> None:
     durations, sizes = [0.0125, 3.25, 60.5, 5430, 1.75, 0.5], [53, 55, 4096, 4098, 51, 1]
     page = show(PLAIN, lambda at: Told(duration=durations[at.index], max_rss=sizes[at.index] << 18))
     assert column(page, "duration") == list(map(format_duration, durations))
@@ -237,27 +237,33 @@ def sized(session: Session) -> Told:
         ("loss", "!=0", 5),
     ],
 )
-def test_a_filter_reads_what_the_cells_show(show: Open, name: str, wanted: str, rows: int) -> None:
+def test_filter_accepts_units_of_cells(show: Open, name: str, wanted: str, rows: int) -> None:
     page = show(PLAIN, lambda session: replace(sized(session), metrics={"loss": session.index * -0.5}))
     fill(page, f"input[aria-label='filter by {name}']", wanted)
     page.wait(f"document.getElementById('shown').textContent === '{rows} of 6 sessions'")
     assert page.run("document.querySelectorAll('#table [aria-invalid]').length") == 0
 
 
-def test_a_filter_that_cannot_be_read_is_marked_and_leaves_the_rows(show: Open) -> None:
+def test_invalid_filter_is_marked_and_ignored(show: Open) -> None:
     page = show(PLAIN, sized)
     for wanted in (">abc", ">", "..", "1..x", "<3 parsecs", ">1MiB"):
         fill(page, "input[aria-label='filter by duration']", "<1")
         page.wait("document.getElementById('shown').textContent === '3 of 6 sessions'")
         fill(page, "input[aria-label='filter by duration']", wanted)
         page.wait("document.querySelector('#table input[aria-invalid=true]') !== null")
-        assert shown(page) == "6 sessions; not readable: the filter by duration"
+        assert shown(page) == "6 sessions; not a valid filter: duration"
     page.run("document.getElementById('clear').click()")
     assert (page.run("document.querySelectorAll('#table [aria-invalid]').length"), shown(page)) == (0, "6 sessions")
 
 
+def test_table_rounds_to_six_digits_and_shows_all_on_hover(show: Open) -> None:
+    page = show(PLAIN, lambda session: Told(metrics={"loss": (0.039398183641064205, 1234567)[session.index % 2]}))
+    assert column(page, "loss")[:2] == ["0.0393982", "1234567"]
+    assert page.run("document.querySelectorAll('td[title=\"0.039398183641064205\"]').length") == 3
+
+
 def test_page_without_plots_works(show: Open) -> None:
-    page = show(GRID, graded, plots=False)
+    page = show(GRID, outcome_of, plots=False)
     page.run(f"{heading('loss')}.click()")
     assert column(page, "loss")[0] == "-1"
     assert page.run("document.querySelectorAll('canvas, #metric').length") == 0
@@ -265,8 +271,8 @@ def test_page_without_plots_works(show: Open) -> None:
     assert "pip install vl-convert-python" in page.run("document.querySelector('#plot').innerText")
 
 
-def test_a_cause_leads_to_its_sessions_and_markup_shows_as_text(show: Open) -> None:
-    page = show(GRID, graded)
+def test_cause_button_shows_its_sessions(show: Open) -> None:
+    page = show(GRID, outcome_of)
     assert "no <b>data</b> at 0x1f" in page.run("document.querySelector('#failures').innerText")
     page.run("document.querySelector('button[data-cause=\"0\"]').click()")
     assert (column(page, "status"), shown(page)) == (["✗ failed"], "1 of 12 sessions, of cause 1")
@@ -281,8 +287,8 @@ OWN = "document.title='owned'"
 HOSTILE = f"</script><script>{OWN}</script><img src='http://127.0.0.1:9/x.png' onerror=\"{OWN}\">"
 
 
-def test_what_sessions_print_is_text_wherever_it_shows(show: Open) -> None:
-    """In the table, the tips, the legend of the plot, the log, the details; also a metric that has a special name."""
+def test_output_of_sessions_is_shown_as_text(show: Open) -> None:
+    """In the table, tooltips, legend, log and details; also the names of metrics."""
     text = json.dumps(
         {
             "exec": ["true", "$x", "$seed"],
@@ -308,7 +314,7 @@ def test_what_sessions_print_is_text_wherever_it_shows(show: Open) -> None:
         )
         page.wait(f"document.getElementById('chart').getAttribute('aria-label').includes({json.dumps(name)})")
     for element in ("chart", "gantt"):
-        seen = _tips(page, element)
+        seen = _tooltips(page, element)
         assert any(HOSTILE[:20] in tip for tip in seen), seen
     assert page.run("document.title") == "sweep · runner"
     assert page.run("document.querySelectorAll('img').length") == 0
@@ -316,8 +322,8 @@ def test_what_sessions_print_is_text_wherever_it_shows(show: Open) -> None:
     assert HOSTILE in column(page, "x")
 
 
-def _place(page: Page, element: str) -> tuple[float, float, float, float]:
-    """Scroll to a plot; its left, top, width and height in the window."""
+def _bounds(page: Page, element: str) -> tuple[float, float, float, float]:
+    """Scroll to a plot; return its left, top, width and height in the window."""
     found = page.run(
         f"(() => {{ const e = document.getElementById('{element}'); e.scrollIntoView({{block: 'center'}});"
         " const r = e.getBoundingClientRect(); return [r.x, r.y, r.width, r.height]; })()"
@@ -325,9 +331,9 @@ def _place(page: Page, element: str) -> tuple[float, float, float, float]:
     return tuple(found)
 
 
-def _tips(page: Page, element: str) -> set[str]:
-    """What the tips say over a grid of places of a plot."""
-    x, y, width, height = _place(page, element)
+def _tooltips(page: Page, element: str) -> set[str]:
+    """The texts of the tooltips over a grid of points of a plot."""
+    x, y, width, height = _bounds(page, element)
     seen = set()
     for across in range(5, 100, 10):
         for down in range(2, 100, 3):
@@ -336,18 +342,18 @@ def _tips(page: Page, element: str) -> set[str]:
     return seen
 
 
-def test_a_span_of_the_timeline_can_be_looked_at_closely(show: Open) -> None:
-    page = show(GRID, graded)
-    x, y, width, height = _place(page, "gantt")
+def test_dragging_zooms_timeline(show: Open) -> None:
+    page = show(GRID, outcome_of)
+    x, y, width, height = _bounds(page, "gantt")
     before = page.run("document.querySelector('#gantt canvas').toDataURL()")
     page.drag(x + width / 2, y + height - 90, 100)
     page.wait(f"document.querySelector('#gantt canvas').toDataURL() !== {json.dumps(before)}")
-    assert any("session" in tip for tip in _tips(page, "gantt"))
+    assert any("session" in tip for tip in _tooltips(page, "gantt"))
     page.run("document.activeElement.blur()")
 
 
-def test_ten_thousand_rows_stay_a_hundred_at_a_time(show: Open) -> None:
-    """However many there are, the page holds and lays out the rows that are looked at."""
+def test_ten_thousand_rows_are_paged(show: Open) -> None:
+    """The page holds only the rows that are shown."""
     text = "exec: ['true', $x, $y]\nranges: {x: 'range:100', y: 'range:100'}\nmetrics: {loss: {last_line: l}}\n"
     page = show(text, lambda session: Told(metrics={"loss": (session.index * 7919) % 10_000}))
     assert shown(page) == "10,000 sessions"
@@ -364,8 +370,8 @@ def test_ten_thousand_rows_stay_a_hundred_at_a_time(show: Open) -> None:
     assert set(column(page, "y")) == {"77"}
 
 
-def test_the_keyboard_reaches_and_works_everything(show: Open) -> None:
-    page = show(GRID, graded)
+def test_keyboard_reaches_everything(show: Open) -> None:
+    page = show(GRID, outcome_of)
     page.run("document.querySelector('#table thead button').focus()")
     page.press("Tab")
     assert page.run("document.activeElement.firstChild.data") == "lr"
@@ -380,8 +386,8 @@ def test_the_keyboard_reaches_and_works_everything(show: Open) -> None:
     page.run("document.activeElement.blur(); window.scrollTo(0, 0)")
 
 
-def test_everything_that_can_be_worked_has_a_name(show: Open) -> None:
-    page = show(GRID, graded)
+def test_every_control_has_an_accessible_name(show: Open) -> None:
+    page = show(GRID, outcome_of)
     nodes = page.call("Accessibility.getFullAXTree")["nodes"]
     by_role: dict[str, list[str]] = {}
     for node in nodes:
@@ -394,8 +400,8 @@ def test_everything_that_can_be_worked_has_a_name(show: Open) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_needs_no_sideways_scrolling_in_light_and_dark(show: Open, scheme: str) -> None:
-    page = show(GRID, graded, width=390, scheme=scheme)
+def test_phone_does_not_scroll_sideways(show: Open, scheme: str) -> None:
+    page = show(GRID, outcome_of, width=390, scheme=scheme)
     assert page.run("document.documentElement.scrollWidth <= innerWidth")
     dark = page.run("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 28)"
     assert dark == (scheme == "dark")
@@ -411,7 +417,7 @@ def test_a_phone_needs_no_sideways_scrolling_in_light_and_dark(show: Open, schem
         ("[7, 5, 9]", ["sessions 3", "failure 1"], "3 sessions", "1 of 3 sessions has no number for loss."),
     ],
 )
-def test_one_is_singular(show: Open, values: str, tiles: list[str], below: str, note: str) -> None:
+def test_singular_and_plural(show: Open, values: str, tiles: list[str], below: str, note: str) -> None:
     def tell(session: Session) -> Told:
         failed = session.params["k"].text in ("7", "8")
         return Told(Outcome.FAILED, 1) if failed else Told(metrics={"loss": 1})
@@ -425,17 +431,17 @@ def test_one_is_singular(show: Open, values: str, tiles: list[str], below: str, 
     assert page.run("document.getElementById('chart-note')?.textContent ?? ''") == note
 
 
-def test_a_sweep_of_which_nothing_has_run_is_a_page_too(show: Open) -> None:
+def test_report_before_first_apply(show: Open) -> None:
     page = show(GRID, lambda _: None)
     assert set(column(page, "status")) == {"○ new"}
-    assert "No session has a metric that is a number yet." in page.run("document.querySelector('#plot').innerText")
-    assert "Nothing has begun to run yet." in page.run("document.querySelector('#timeline').innerText")
+    assert "No session has a metric with a number yet." in page.run("document.querySelector('#plot').innerText")
+    assert "Nothing has started to run yet." in page.run("document.querySelector('#timeline').innerText")
 
 
 @pytest.mark.parametrize(
     "ranges", ["a: [1, 2, 3]", "a: [x, y], b: [x, y, z]", "a: [1, 2], b: [3, 4]", "a: [1, 2], b: [x, y], c: [3, 4]"]
 )
-def test_every_kind_of_plot_is_drawn(show: Open, ranges: str) -> None:
+def test_plot_is_drawn(show: Open, ranges: str) -> None:
     names = [part.split(":")[0].split(",")[-1].strip() for part in ranges.split("], ")]
     command = ", ".join(f"${name}" for name in names)
     text = f"exec: ['true', {command}]\nranges: {{{ranges}}}\nrepeat: 2\nmetrics: {{l: {{last_line: l}}}}\n"

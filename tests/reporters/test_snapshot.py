@@ -22,7 +22,7 @@ from runner.events import (
 )
 from runner.model import Outcome, Session, Usage
 from runner.plan.plan import Plan
-from runner.reporters.html.data import gather
+from runner.reporters.html.report import read_report
 from runner.reporters.progress.block import render
 from runner.reporters.progress.snapshot import take_snapshot
 from runner.reporters.progress.summary import cause_lines
@@ -71,7 +71,7 @@ def test_a_live_sweep_looks_the_same_from_the_state(tmp_path: Path, plan: Plan) 
             assert read is not None
             found = take_snapshot(plan, read)
             statuses = Counter(result.status for result in results(plan, read))
-            explained = gather(plan, read, "s.yaml", None, BEGIN + 60, "0.1.0").causes
+            explained = read_report(plan, read, "s.yaml", None, BEGIN + 60, "0.1.0").causes
             planned = Counter(state.journal.statuses(live=True).values())
     assert found.live
     assert statuses == {"succeeded": 16, "failed": 4, "running": 8, "new": 12}

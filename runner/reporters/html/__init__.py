@@ -1,4 +1,4 @@
-"""`runner report`: one HTML file about a sweep, that needs nothing but a browser.
+"""`runner report`: one HTML file about a sweep, which needs only a browser.
 
-`gathering` reads the plan and the state; everything else makes text of what it found and touches nothing.
+`report` reads the plan and the state; every other module turns data into text.
 """

@@ -1,108 +1,180 @@
-"""The rows of the table as compact data, which the plots draw from, too: a column is known by its key, `c0`, `c1`, …"""
+"""The sessions as compact columns, for the table, the plots and the numbers of the page."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from runner.config.reserved import MEASURED
+from runner.events import iso
 from runner.model import Value
-from runner.results.columns import Column, Columns, Quantity, Row, number
+from runner.results.aggregate import Summary
+from runner.results.columns import QUANTITIES, Quantity, known, number
+from runner.results.rows import Result
 from runner.scalars import is_number
 
 Kind: TypeAlias = Literal["id", "variable", "status", "metric", "measured", "count", "hidden"]
 
-HIDDEN = ("reason", "started", "host", "backend", "job")
-"""What a row shows only when it is opened."""
-
-
 ABOUT = {"duration": "wall time", "cpu_time": "CPU time", "max_rss": "peak memory"}
-"""What is measured of every session, in words; the names are those that `results` takes, too."""
+"""What is measured of every session, in words."""
+
+EXACT = 2**53
+"""JavaScript rounds integers beyond this."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """A column of the sheet. The cells of a `coded` one are places in `values`."""
+    """A column of the data set."""
 
     key: str
+    """`c0`, `c1`, …: its name in a plot."""
     label: str
     kind: Kind
     quantity: Quantity
     coded: bool
+    """Whether the cells are indices of `values`."""
     numeric: bool
-    """Whether every value is a number (of a metric: at least one)."""
+    """Whether every value is a number; of a metric, whether any is."""
     values: Sequence[Value]
     exact: Mapping[int, str]
-    """Rows of an integer that a script would round, and how it reads; the cell is the number nearest to it."""
+    """The digits of integers beyond EXACT, by row; their cells are the nearest floats."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "name": self.label,
+            "kind": self.kind,
+            "about": ABOUT.get(self.label) if self.kind == "measured" else None,
+            "quantity": self.quantity,
+            "numeric": self.numeric,
+            "values": [[value.text, number(value)] for value in self.values] if self.coded else None,
+            "exact": self.exact,
+        }
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Dataset:
+    """Fields and their cells: `columns[f][row]` is the cell of `fields[f]`."""
+
     fields: Sequence[Field]
-    cells: Sequence[Sequence[Any]]
+    columns: Sequence[Sequence[Any]]
+
+    @property
+    def size(self) -> int:
+        """The number of rows."""
+        return len(self.columns[0])
 
     def of_kind(self, *kinds: Kind) -> list[Field]:
         return [field for field in self.fields if field.kind in kinds]
 
+    def cells(self, field: Field) -> Sequence[Any]:
+        return self.columns[self.fields.index(field)]
+
+    def group(self, by: Sequence[Field]) -> dict[tuple[Any, ...], list[int]]:
+        """The rows by their cells in `by`."""
+        groups: dict[tuple[Any, ...], list[int]] = {}
+        columns = [self.cells(field) for field in by]
+        for row in range(self.size):
+            groups.setdefault(tuple(column[row] for column in columns), []).append(row)
+        return groups
+
+    def summary(self, field: Field, rows: Iterable[int] | None = None) -> Summary:
+        """The numbers of a metric in `rows`, or in all of them."""
+        column = self.cells(field)
+        cells = column if rows is None else [column[row] for row in rows]
+        numbers = [cell for cell in cells if _is_amount(cell)]
+        texts = [str(cell) for cell in cells if cell is not None and not _is_amount(cell)]
+        return Summary(numbers, texts, len(cells) - len(numbers) - len(texts))
+
     def to_json(self) -> dict[str, Any]:
-        """For the page: what a coded cell reads as, and what plots take it for."""
-        return {
-            "columns": [
-                {
-                    "key": field.key,
-                    "name": field.label,
-                    "kind": field.kind,
-                    "about": ABOUT.get(field.label) if field.kind == "measured" else None,
-                    "quantity": field.quantity,
-                    "numeric": field.numeric,
-                    "values": [[value.text, number(value)] for value in field.values] if field.coded else None,
-                    "exact": field.exact,
-                }
-                for field in self.fields
-            ],
-            "rows": self.cells,
-        }
+        """For the page: the fields, and the cells by row."""
+        fields = [field.to_json() for field in self.fields]
+        return {"columns": fields, "rows": list(zip(*self.columns, strict=True))}
 
 
-def sheet(rows: Sequence[Row], columns: Columns) -> Sheet:
-    """Variables, status, metrics, what was measured, and what a row shows when it is opened."""
-    chosen: list[tuple[Kind, str, Column[Row]]] = [("id", "id", columns.find("id"))]
-    chosen += [("variable", name, columns.find(f"params.{name}")) for name in columns.variables]
-    chosen += [("variable", "repeat", columns.find("repeat"))] if columns.repeated else []
-    chosen.append(("status", "status", columns.find("status")))
-    chosen += [("metric", name, columns.find(f"metrics.{name}")) for name in columns.metrics]
-    chosen += [("measured", name, columns.find(name)) for name in MEASURED]
-    chosen += [("count", name, columns.find(name)) for name in ("attempts", "exit_code")]
-    chosen += [("hidden", name, columns.find(name)) for name in HIDDEN]
-    fields, cells = [], []
-    for at, (kind, label, column) in enumerate(chosen):
-        values = [column.of(row) for row in rows]
-        field = _field(f"c{at}", label, kind, column.quantity, values)
-        fields.append(field)
-        places = {value: place for place, value in enumerate(field.values)}
-        cells.append([places[value] if field.coded else _cell(value) for value in values])
-    return Sheet(fields, list(zip(*cells, strict=True)))
+@dataclass
+class _Column:
+    kind: Kind
+    label: str
+    read: Callable[[Result], Any]
+    """The value of a session: a Value of a variable, else plain data."""
+    coded: bool = False
+    read_values: list[Any] = field(default_factory=list)
 
 
-def _field(key: str, label: str, kind: Kind, quantity: Quantity, values: Sequence[Value]) -> Field:
-    coded = kind in ("variable", "status") or label in ("reason", "host", "backend")
-    distinct = list(dict.fromkeys(values)) if coded else []
-    numbers = [number(value) is not None for value in (distinct or values)]
-    numeric = any(numbers) if kind in ("metric", "measured") else bool(numbers) and all(numbers)
-    exact = {} if coded else {row: value.text for row, value in enumerate(values) if _is_rounded(value)}
-    return Field(key, label, kind, quantity, coded, numeric, distinct, exact)
+class DatasetBuilder:
+    """Collects sessions, one row each: variables, status, metrics, measurements, and what only an opened row shows."""
+
+    def __init__(self, variables: Sequence[str], metrics: Sequence[str], *, repeated: bool) -> None:
+        self._columns = [_Column("id", "id", lambda result: result.session.id)]
+        self._columns += [_Column("variable", name, _param(name), coded=True) for name in variables]
+        if repeated:
+            self._columns.append(_Column("variable", "repeat", lambda result: known(result.session.repeat), coded=True))
+        self._columns.append(_Column("status", "status", lambda result: result.status, coded=True))
+        self._columns += [_Column("metric", name, _metric(name)) for name in metrics]
+        self._columns += [_Column("measured", name, _last(name)) for name in MEASURED]
+        self._columns.append(_Column("count", "attempts", lambda result: result.last.number if result.last else 0))
+        self._columns.append(_Column("count", "exit_code", _last("exit_code")))
+        self._columns.append(_Column("hidden", "reason", _last("reason"), coded=True))
+        self._columns.append(_Column("hidden", "started", _started))
+        self._columns += [
+            _Column("hidden", name, _last(name), coded=name != "job") for name in ("host", "backend", "job")
+        ]
+
+    def add(self, result: Result) -> None:
+        for column in self._columns:
+            column.read_values.append(column.read(result))
+
+    def build(self) -> Dataset:
+        fields, columns = [], []
+        for at, column in enumerate(self._columns):
+            build = _coded if column.coded else _plain
+            found, cells = build(f"c{at}", column)
+            fields.append(found)
+            columns.append(cells)
+        return Dataset(fields, columns)
 
 
-def _cell(value: Value) -> Any:
-    """As JSON can carry it, and a script hold it: what is no float is text."""
-    if not is_number(value.data):
-        return value.data
-    amount = number(value)
-    if amount is None:
-        return value.text
-    return amount if _is_rounded(value) else value.data
+def _param(name: str) -> Callable[[Result], Value]:
+    return lambda result: result.session.params[name]
 
 
-def _is_rounded(value: Value) -> bool:
-    return isinstance(value.data, int) and abs(value.data) > 2**53 and number(value) is not None
+def _metric(name: str) -> Callable[[Result], Any]:
+    return lambda result: result.last.metrics.get(name) if result.last else None
+
+
+def _last(name: str) -> Callable[[Result], Any]:
+    return lambda result: getattr(result.last, name) if result.last else None
+
+
+def _started(result: Result) -> str | None:
+    return iso(result.last.started) if result.last and result.last.started is not None else None
+
+
+def _coded(key: str, column: _Column) -> tuple[Field, list[int]]:
+    codes: dict[Any, int] = {}
+    cells = [codes.setdefault(value, len(codes)) for value in column.read_values]
+    values = [value if isinstance(value, Value) else known(value) for value in codes]
+    numeric = bool(values) and all(number(value) is not None for value in values)
+    return Field(key, column.label, column.kind, None, True, numeric, values, {}), cells
+
+
+def _plain(key: str, column: _Column) -> tuple[Field, list[Any]]:
+    exact: dict[int, str] = {}
+    cells = column.read_values
+    for row, data in enumerate(cells):
+        if type(data) is float and data - data == 0.0:
+            continue
+        if is_number(data) and not (isinstance(data, int) and abs(data) <= EXACT):
+            amount = number(known(data))
+            cells[row] = str(data) if amount is None else amount
+            if amount is not None and isinstance(data, int):
+                exact[row] = str(data)
+    numeric = any(map(_is_amount, cells)) if column.kind in ("metric", "measured") else all(map(_is_amount, cells))
+    quantity = QUANTITIES.get(column.label) if column.kind == "measured" else None
+    return Field(key, column.label, column.kind, quantity, False, bool(cells) and numeric, (), exact), cells
+
+
+def _is_amount(cell: Any) -> bool:
+    return isinstance(cell, int | float) and not isinstance(cell, bool)

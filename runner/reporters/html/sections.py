@@ -1,4 +1,4 @@
-"""The parts of the page that are plain HTML: overview, failures, provenance, and the numbers behind the plot."""
+"""The sections of the page that are plain HTML: overview, failures, provenance, and the table below the plot."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ from typing import Any
 from runner.events import iso
 from runner.model import Outcome
 from runner.reporters.html.chart_choice import Chart
-from runner.reporters.html.data import Explained, Material
-from runner.reporters.html.dataset import ABOUT
-from runner.reporters.html.html import Markup, joined, table, tag
-from runner.reporters.html.theme import SIGN
-from runner.results.aggregate import Group, Summary
-from runner.results.columns import Column, Row, apart, in_quantity, number
+from runner.reporters.html.dataset import ABOUT, Dataset, Field
+from runner.reporters.html.markup import Markup, joined, table, tag
+from runner.reporters.html.report import CauseDetails, ReportData
+from runner.reporters.html.theme import SYMBOL
+from runner.results.aggregate import Summary
+from runner.results.columns import apart, in_quantity, number
 from runner.results.failures import SILENT, headline
 from runner.state.rows import together
 from runner.units import counted, format_duration, format_memory
 
 MOST_GROUPS = 200
-"""Lines of the table behind the plot; with more it says how to get them."""
+"""Rows of the table below the plot; with more groups, it shows a command instead."""
 
 MOST_APPLIES = 20
 MOST_NAMES = 50
-"""Sessions listed under a cause; the table has all of them."""
+"""Sessions that are listed under a cause; the table shows all of them."""
 
 
 def status(name: str) -> Markup:
-    """A status with its sign."""
-    return tag("span", tag("span", SIGN[name], aria_hidden="true"), " ", name, class_="status", data_status=name)
+    """A status with its symbol."""
+    return tag("span", tag("span", SYMBOL[name], aria_hidden="true"), " ", name, class_="status", data_status=name)
 
 
-def heading(material: Material) -> Markup:
-    counts = [(name, material.counts[name]) for name in SIGN if material.counts.get(name)]
+def status_bar(report: ReportData) -> Markup:
+    """A bar of the sessions by status, and its legend."""
+    counts = [(name, report.counts[name]) for name in SYMBOL if report.counts.get(name)]
     parts = [
         tag("span", "", class_="part", data_status=name, style=f"flex-grow:{count}", title=f"{count:,} {name}")
         for name, count in counts
@@ -44,19 +45,19 @@ def heading(material: Material) -> Markup:
     )
 
 
-def overview(material: Material) -> Markup:
-    """Tiles, then what each metric came to."""
-    measured = {name: _summary(material, column) for name, column in _numbers(material)}
+def overview(report: ReportData) -> Markup:
+    """Tiles, then a table of all metrics."""
+    measured = {field.label: report.dataset.summary(field) for field in report.dataset.of_kind("measured")}
     cpu, memory = measured["cpu_time"], measured["max_rss"]
     tiles = [
         (
-            "session" if material.total == 1 else "sessions",
-            f"{material.total:,}",
-            f"{material.counts.get(Outcome.SUCCEEDED.value, 0):,} succeeded",
+            "session" if report.total == 1 else "sessions",
+            f"{report.total:,}",
+            f"{report.counts.get(Outcome.SUCCEEDED.value, 0):,} succeeded",
         ),
-        _failures_tile(material.causes),
-        _last_tile(material),
-        ("CPU time", format_duration(sum(cpu.numbers)) if cpu.numbers else "-", "cpu_time of all last attempts"),
+        _failures_tile(report.causes),
+        _last_tile(report),
+        ("CPU time", format_duration(sum(cpu.numbers)) if cpu.numbers else "-", "cpu_time of every last attempt"),
         (
             "peak memory",
             format_memory(round(max(memory.numbers))) if memory.numbers else "-",
@@ -67,117 +68,108 @@ def overview(material: Material) -> Markup:
         tag("div", tag("dt", name), tag("dd", tag("b", big), tag("small", small)), class_="tile")
         for name, big, small in tiles
     ]
-    return joined(tag("dl", *shown, class_="tiles"), _metrics(material, measured))
+    return joined(tag("dl", *shown, class_="tiles"), _metrics(report.dataset))
 
 
-def _last_tile(material: Material) -> tuple[str, str, str]:
-    """How long the last apply took; of several, for how long any of them ran."""
-    if not material.last:
+def _last_tile(report: ReportData) -> tuple[str, str, str]:
+    """How long the last apply took; of several, how long any of them ran."""
+    if not report.last:
         return "last apply", "-", "never"
-    seconds = together(material.last, material.made if material.live else None)
+    seconds = together(report.last, report.made if report.live else None)
     took = "-" if seconds is None else format_duration(seconds)
-    if len(material.last) > 1:
-        return "last applies", took, f"{len(material.last):,}, of states that were merged"
-    (apply,) = material.last
-    if material.live:
-        return "last apply", took, "it still runs" if apply.ended is None else when(apply.started)
+    if len(report.last) > 1:
+        return "last applies", took, f"{len(report.last):,} of merged states"
+    (apply,) = report.last
+    if report.live:
+        return "last apply", took, "still running" if apply.ended is None else when(apply.started)
     return "last apply", took, when(apply.started) if seconds is not None else "died before its end"
 
 
-def _failures_tile(causes: Sequence[Explained]) -> tuple[str, str, str]:
+def _failures_tile(causes: Sequence[CauseDetails]) -> tuple[str, str, str]:
     total = sum(len(one.cause.failures) for one in causes)
     name = "failure" if total == 1 else "failures"
     return name, f"{total:,}", counted(len(causes), "cause") if causes else "nothing failed"
 
 
-def _metrics(material: Material, summaries: dict[str, Summary]) -> Markup:
+def _metrics(dataset: Dataset) -> Markup:
     rows: list[list[Any]] = []
-    for name, column in _numbers(material):
-        summary = summaries[name]
+    for field in dataset.of_kind("metric", "measured"):
+        summary = dataset.summary(field)
         low, high = min(summary.numbers, default=None), max(summary.numbers, default=None)
-        shown = [_amount(amount, column) for amount in (summary.mean, summary.std, low, high)]
-        about = tag("small", f" {ABOUT[name]}") if name in ABOUT else ""
-        rows.append([joined(tag("code", name), about), *shown, len(summary.numbers), _without(summary)])
-    header = ["metric", "mean", "standard deviation", "lowest", "highest", "numbers", "without a number"]
-    return table(header, rows, "What each metric came to, over all sessions")
+        shown = [_amount(amount, field) for amount in (summary.mean, summary.std, low, high)]
+        about = tag("small", f" {ABOUT[field.label]}") if field.kind == "measured" else ""
+        rows.append([joined(tag("code", field.label), about), *shown, len(summary.numbers), _not_numbers(summary)])
+    header = ["metric", "mean", "standard deviation", "minimum", "maximum", "count", "missing or not a number"]
+    return table(header, rows, "Metrics over all sessions")
 
 
-def _without(summary: Summary) -> str:
+def _not_numbers(summary: Summary) -> str:
     parts = [f"{summary.missing:,} missing"] if summary.missing else []
     if summary.texts:
-        parts.append(f"{len(summary.texts):,} no number, as `{summary.texts[0][:40]}`")
+        parts.append(f"{len(summary.texts):,} not a number, such as `{summary.texts[0][:40]}`")
     return ", ".join(parts) or "none"
 
 
-def _amount(amount: float | None, column: Column[Row]) -> str:
-    return "-" if amount is None else in_quantity(amount, column.quantity or "rounded")
+def _amount(amount: float | None, field: Field) -> str:
+    return "-" if amount is None else in_quantity(amount, field.quantity or "rounded")
 
 
-def _numbers(material: Material) -> list[tuple[str, Column[Row]]]:
-    return [(column.name, column) for column in material.columns.numbers]
-
-
-def _summary(material: Material, column: Column[Row]) -> Summary:
-    summary = Summary()
-    for row in material.rows:
-        summary.add(column.of(row))
-    return summary
-
-
-def numbers(chart: Chart, groups: Sequence[Group], columns: Sequence[Column[Row]], results: str) -> Markup:
-    """What the plot shows, as a table: for those who cannot see it, or want to know exactly.
-
-    `results` is the command that prints results, for what a page has no room for.
-    """
+def plot_table(chart: Chart, dataset: Dataset, results: str) -> Markup:
+    """The values that the plot shows, as a table; `results` is the command that prints them where they are too many."""
     names = [one.label for one in chart.over]
     if not names:
         return Markup("")
-    if len(groups) > MOST_GROUPS:
+    if chart.combinations > MOST_GROUPS:
         command = f"{results} --group-by {','.join(one.field.label for one in chart.over)} --agg mean,std,count"
-        return tag("p", f"The plot stands for {len(groups):,} combinations; their numbers: ", tag("code", command))
-    rows = [
-        [
-            *(apart(value.text) for value in group.by),
-            *(_spread(group.metrics[column.name], column) for column in columns),
-            group.sessions,
-        ]
-        for group in _ascending(groups)
+        return tag(
+            "p", f"The plot shows {chart.combinations:,} combinations. To print their values: ", tag("code", command)
+        )
+    metrics = dataset.of_kind("metric", "measured")
+    groups = [
+        ([one.field.values[code] for one, code in zip(chart.over, codes, strict=True)], rows)
+        for codes, rows in chart.groups.items()
     ]
+    groups.sort(key=lambda group: [(number(value) is None, number(value) or 0.0) for value in group[0]])
     body = table(
-        [*names, *(column.name for column in columns), "sessions"], rows, "Mean ± standard deviation of each metric"
+        [*names, *(field.label for field in metrics), "sessions"],
+        [
+            [
+                *(apart(value.text) for value in values),
+                *(_mean_and_deviation(dataset.summary(field, rows), field) for field in metrics),
+                len(rows),
+            ]
+            for values, rows in groups
+        ],
+        "Mean ± standard deviation of each metric",
     )
-    return tag("details", tag("summary", "The numbers behind the plot"), body)
+    return tag("details", tag("summary", "Values of the plot"), body)
 
 
-def _ascending(groups: Sequence[Group]) -> list[Group]:
-    return sorted(groups, key=lambda group: [(number(value) is None, number(value) or 0.0) for value in group.by])
-
-
-def _spread(summary: Summary, column: Column[Row]) -> str:
+def _mean_and_deviation(summary: Summary, field: Field) -> str:
     if summary.mean is None:
-        return _without(summary)
-    shown = _amount(summary.mean, column) + (f" ± {_amount(summary.std, column)}" if summary.std is not None else "")
-    return shown if len(summary.numbers) == summary.size else f"{shown} ({_without(summary)})"
+        return _not_numbers(summary)
+    shown = _amount(summary.mean, field) + (f" ± {_amount(summary.std, field)}" if summary.std is not None else "")
+    return shown if len(summary.numbers) == summary.size else f"{shown} ({_not_numbers(summary)})"
 
 
-def failures(material: Material) -> Markup:
-    """A card for each cause: how often, an example's last lines, the command for its log, and its sessions."""
-    causes = material.causes
+def failures(report: ReportData) -> Markup:
+    """A card for each cause: its count, an example's last lines, the command for its log, and its sessions."""
+    causes = report.causes
     if not causes:
         return tag("p", "Nothing failed.")
-    cards = [_card(at, one, material) for at, one in enumerate(causes)]
+    cards = [_card(at, one, report) for at, one in enumerate(causes)]
     return joined(
         tag(
             "p",
-            f"{headline(one.cause for one in causes)}. Failures count as one cause when they ended alike and the ",
-            "last line that they wrote is the same, numbers aside.",
+            f"{headline(one.cause for one in causes)}. Failures with the same outcome, exit code and last line of the log, ",
+            "apart from numbers, have one cause.",
         ),
         *cards,
     )
 
 
-def _card(at: int, one: Explained, material: Material) -> Markup:
-    cause = one.cause
+def _card(at: int, details: CauseDetails, report: ReportData) -> Markup:
+    cause = details.cause
     title = tag(
         "h3",
         tag("span", f"{len(cause.failures):,}×", class_="times"),
@@ -185,46 +177,48 @@ def _card(at: int, one: Explained, material: Material) -> Markup:
         status(cause.outcome.value),
         cause.how.removeprefix(cause.outcome.value),
     )
-    names = [tag("li", tag("code", name)) for name in one.names[:MOST_NAMES]]
-    more = tag("p", f"and {len(one.names) - MOST_NAMES:,} more, in the table") if len(one.names) > MOST_NAMES else ""
-    option = " --stderr" if one.on_stderr else ""
+    names = [tag("li", tag("code", name)) for name in details.names[:MOST_NAMES]]
+    more = (
+        tag("p", f"and {len(details.names) - MOST_NAMES:,} more, in the table")
+        if len(details.names) > MOST_NAMES
+        else ""
+    )
+    option = " --stderr" if details.on_stderr else ""
     return tag(
         "article",
         title,
         tag("p", cause.text, class_="cause") if cause.text else "",
-        tag("p", f"For example attempt {cause.example.attempt} of ", tag("code", one.names[0])),
-        _tail(one),
-        tag("p", tag("code", f"{material.command('logs')} {cause.example.session}{option}", class_="command")),
+        tag("p", f"Example: attempt {cause.example.attempt} of ", tag("code", details.names[0])),
+        _tail(details),
+        tag("p", tag("code", f"{report.command('logs')} {cause.example.session}{option}", class_="command")),
         tag("button", f"Show {counted(len(cause.failures), 'session')} in the table", type="button", data_cause=at),
-        tag("details", tag("summary", counted(len(one.names), "session")), tag("ul", *names), more),
+        tag("details", tag("summary", counted(len(details.names), "session")), tag("ul", *names), more),
     )
 
 
-def _tail(one: Explained) -> Markup:
-    if list(one.tail) == [one.cause.text] or one.cause.text == SILENT:
+def _tail(details: CauseDetails) -> Markup:
+    if list(details.tail) == [details.cause.text] or details.cause.text == SILENT:
         return Markup("")
-    if not one.tail:
-        return tag("p", "It wrote nothing.")
-    return tag("pre", "\n".join(one.tail), tabindex="0", role="region", aria_label="last lines of its log")
+    if not details.tail:
+        return tag("p", "Its log is empty.")
+    return tag("pre", "\n".join(details.tail), tabindex="0", role="region", aria_label="last lines of its log")
 
 
-def provenance(material: Material) -> Markup:
-    """From what and where it ran: every apply, the inputs, the sweep file."""
-    if not material.applies:
-        return joined(tag("p", "Nothing has been applied yet."), _file(material))
-    last = material.applies[0]
-    commit = (
-        f"{last.commit}{' with changes that are not committed' if last.dirty else ''}" if last.commit else "unknown"
-    )
+def provenance(report: ReportData) -> Markup:
+    """Where the results come from: every apply, the input files, the sweep file."""
+    if not report.applies:
+        return joined(tag("p", "Nothing has been applied yet."), _file(report))
+    last = report.applies[0]
+    commit = f"{last.commit}{' with uncommitted changes' if last.dirty else ''}" if last.commit else "unknown"
     facts: list[tuple[str, Any]] = [
         ("commit", tag("code", commit)),
         ("host", last.host),
         ("user", last.user),
         ("backend", last.backend),
-        ("capacity", _capacity(material)),
+        ("capacity", _capacity(report)),
         ("runner", last.version),
-        ("this report", f"made {when(material.made)} by runner {material.maker}"),
-        ("recipe", tag("code", last.recipe.digest)),
+        ("this report", f"written {when(report.made)} by runner {report.version}"),
+        ("recipe (digest of command, environment and files)", tag("code", last.recipe.digest)),
     ]
     files = last.recipe.parts.get("files", {})
     rows = [
@@ -238,27 +232,29 @@ def provenance(material: Material) -> Markup:
             ", ".join(f"{count:,} {outcome}" for outcome in Outcome if (count := apply.outcomes.get(outcome))) or "-",
             apply.interrupted or apply.stopped or ("" if apply.ended else "did not end"),
         ]
-        for apply in material.applies[:MOST_APPLIES]
+        for apply in report.applies[:MOST_APPLIES]
     ]
-    header = ["apply", "started", "took", "host", "commit", "runner", "outcomes", "note"]
+    header = ["apply", "started", "duration", "host", "commit", "runner", "outcomes", "note"]
     return joined(
         tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in facts), class_="facts"),
-        table(header, rows, _applies(len(rows), len(material.applies))),
+        table(header, rows, _applies(len(rows), len(report.applies))),
         table(
-            ["file", "SHA-256"], [[tag("code", path), tag("code", digest)] for path, digest in files.items()], "Inputs"
+            ["file", "SHA-256"],
+            [[tag("code", path), tag("code", digest)] for path, digest in files.items()],
+            "Input files",
         )
         if files
         else "",
-        _file(material),
+        _file(report),
     )
 
 
 def _applies(shown: int, total: int) -> str:
-    return "Every apply, the last one first" if shown == total else f"The last {shown:,} of {total:,} applies"
+    return "Every apply, the newest first" if shown == total else f"The last {shown:,} of {total:,} applies"
 
 
-def _capacity(material: Material) -> str:
-    last = material.applies[0]
+def _capacity(report: ReportData) -> str:
+    last = report.applies[0]
     parts = [
         f"{name} {format_memory(int(amount)) if name == 'mem' else f'{float(amount):g}'}"
         for name, amount in last.capacity.items()
@@ -269,9 +265,9 @@ def _capacity(material: Material) -> str:
     return ", ".join(parts) or "unlimited"
 
 
-def _file(material: Material) -> Markup:
-    title = f"The sweep file{' as it was last applied' if material.applies else ''}"
-    return tag("details", tag("summary", title), tag("pre", material.text, tabindex="0", aria_label=title), open="")
+def _file(report: ReportData) -> Markup:
+    title = f"The sweep file{' as it was last applied' if report.applies else ''}"
+    return tag("details", tag("summary", title), tag("pre", report.text, tabindex="0", aria_label=title), open="")
 
 
 def when(at: float) -> str:

@@ -1,4 +1,4 @@
-"""How each status looks: a colour for those who see it, a sign for everybody."""
+"""How each status looks: a colour, and a symbol for readers who cannot distinguish colours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLOUR: Mapping[str, str] = {
     Status.NEW.value: "#c4c4c4",
 }
 
-SIGN: Mapping[str, str] = {
+SYMBOL: Mapping[str, str] = {
     Outcome.SUCCEEDED.value: "✓",
     Outcome.FAILED.value: "✗",
     Outcome.TIMED_OUT.value: "◔",

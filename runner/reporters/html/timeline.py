@@ -1,4 +1,4 @@
-"""When what ran: attempts laid out in slots, and how much of the capacity was in use meanwhile."""
+"""The timeline: attempts laid out in slots, and the share of the capacity in use below them, on one axis of time."""
 
 from __future__ import annotations
 
@@ -6,29 +6,34 @@ import heapq
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from runner.model import Amount, Outcome, Resources
+from runner.reporters.html.templates import fill
+from runner.reporters.html.theme import COLOUR
 from runner.state.rows import ApplyRow, AttemptRow
 
 MOST_STEPS = 600
-"""Points of a curve; more are averaged over as many equal spans of time."""
+"""Points of a curve; more are averaged over this many equal spans of time."""
+
+Steps: TypeAlias = Sequence[tuple[float, float]]
+"""A step function: from each time on, the value."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """An attempt in its slot. Times are Unix seconds; `end` is now for one that runs."""
+    """An attempt in its slot. Times are Unix seconds."""
 
     attempt: AttemptRow
     slot: int
     start: float
     end: float
+    """The time of the report for a running attempt."""
     status: str
 
 
 def bars(attempts: Sequence[AttemptRow], now: float, live: bool) -> list[Bar]:
-    """Each attempt in the lowest slot that was free when it began: as many slots as there ever ran at once."""
+    """Each attempt in the lowest slot that was free when it started: as many slots as attempts ever ran at once."""
     known = [end for one in attempts if (end := _known_end(one)) is not None]
     last = max(known, default=now)
     free: list[int] = []
@@ -37,7 +42,8 @@ def bars(attempts: Sequence[AttemptRow], now: float, live: bool) -> list[Bar]:
     found = []
     for one in sorted(attempts, key=lambda attempt: attempt.started or 0.0):
         start = one.started or 0.0
-        end = max(start, _end(one, now if live else last))
+        known_end = _known_end(one)
+        end = max(start, known_end if known_end is not None else now if live else last)
         while busy and busy[0][0] <= start:
             heapq.heappush(free, heapq.heappop(busy)[1])
         if free:
@@ -52,44 +58,39 @@ def bars(attempts: Sequence[AttemptRow], now: float, live: bool) -> list[Bar]:
 def _known_end(one: AttemptRow) -> float | None:
     if one.started is not None and one.duration is not None:
         return one.started + one.duration
-    # What was lost was found to be so later; nobody knows when it ended.
+    # A lost attempt ended at an unknown time: `ended` is when the loss was noticed.
     return one.ended if one.outcome is not Outcome.LOST else None
 
 
-def _end(one: AttemptRow, otherwise: float) -> float:
-    known = _known_end(one)
-    return otherwise if known is None else known
+def use(found: Sequence[Bar], applies: Sequence[ApplyRow], resources: Mapping[str, Resources]) -> dict[str, Steps]:
+    """The share in use over time, for each limited resource and for `max_parallel`.
 
-
-def use(
-    found: Sequence[Bar], applies: Sequence[ApplyRow], resources: Mapping[str, Resources]
-) -> dict[str, list[tuple[float, float]]]:
-    """For each limited resource, and for slots where `max_parallel` limits them, the share in use from each time on: of what
-    those of the applies had that ran then.
+    The whole is the capacity of those applies that ran at that time.
     """
-    each = {apply.number: _limits(apply) for apply in applies}
-    common = [name for name in next(iter(each.values())) if all(name in limits for limits in each.values())]
-    names = [name for name in common if any(limits[name] for limits in each.values())]
+    limits_of = {apply.number: _limits(apply) for apply in applies}
+    common = [name for name in next(iter(limits_of.values())) if all(name in limits for limits in limits_of.values())]
+    names = [name for name in common if any(limits[name] for limits in limits_of.values())]
     by_number = {apply.number: apply for apply in applies}
-    taken: dict[str, list[Change]] = {}
+    changes_of: dict[str, list[Change]] = {}
     for bar in found:
-        for name, amount in _demand(resources.get(bar.attempt.session, {}), by_number[bar.attempt.apply]).items():
-            if name in names and amount:
-                taken.setdefault(name, []).extend(((bar.start, amount, 0), (bar.end, -amount, 0)))
+        demand = _demand(resources.get(bar.attempt.session, {}), by_number[bar.attempt.apply])
+        for name in names:
+            if amount := demand.get(name, 0):
+                changes_of.setdefault(name, []).extend(((bar.start, amount, 0), (bar.end, -amount, 0)))
     for apply in applies:
         begin, end = _span(apply, found)
-        for name, changes in taken.items():
-            limit = each[apply.number][name]
+        for name, changes in changes_of.items():
+            limit = limits_of[apply.number][name]
             changes.extend(((begin, 0, limit), (end, 0, -limit)))
-    return {name: thinned(_steps(taken[name])) for name in names if name in taken}
+    return {name: thinned(_steps(changes_of[name])) for name in names if name in changes_of}
 
 
 Change: TypeAlias = tuple[float, Amount, Amount]
-"""From that time on so much more is taken, and so much more is there."""
+"""A time, and by how much the amount in use and the limit increase then."""
 
 
 def _span(apply: ApplyRow, found: Sequence[Bar]) -> tuple[float, float]:
-    """When it ran, and at any rate when its attempts did."""
+    """The first and last time that it, or any of its attempts, ran."""
     ours = [bar for bar in found if bar.attempt.apply == apply.number]
     return (
         min([apply.started, *(bar.start for bar in ours)]),
@@ -102,19 +103,20 @@ def _limits(apply: ApplyRow) -> dict[str, Amount]:
 
 
 def _demand(resources: Resources, apply: ApplyRow) -> Mapping[str, Amount]:
-    """What a session takes: one that names no cpu counts as one, unless `max_parallel` is given."""
+    """What a session holds: one cpu if it names none, except under `max_parallel`."""
     if apply.max_parallel is not None:
         return {**resources, "max_parallel": 1}
     return {"cpu": min(1, apply.capacity.get("cpu", 1)), **resources}
 
 
 def _steps(changes: Iterable[Change]) -> list[tuple[float, float]]:
-    taken = there = Fraction(0)
+    in_use: Amount = 0
+    limit: Amount = 0
     shares: dict[float, float] = {}
-    for at, more_taken, more_there in sorted(changes, key=lambda change: change[0]):
-        taken += more_taken
-        there += more_there
-        shares[at] = float(taken / there) if there else 0.0
+    for at, more_in_use, more_limit in sorted(changes, key=lambda change: change[0]):
+        in_use += more_in_use
+        limit += more_limit
+        shares[at] = float(in_use / limit) if limit else 0.0
     steps: list[tuple[float, float]] = []
     for at, share in shares.items():
         if share != (steps[-1][1] if steps else 0.0):
@@ -123,7 +125,7 @@ def _steps(changes: Iterable[Change]) -> list[tuple[float, float]]:
 
 
 def thinned(steps: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Where there are too many, the mean over equal spans, each from its beginning on."""
+    """At most MOST_STEPS + 1 steps: of more, the mean over equal spans of time."""
     if len(steps) <= MOST_STEPS:
         return steps
     first, last = steps[0][0], steps[-1][0]
@@ -136,3 +138,64 @@ def thinned(steps: list[tuple[float, float]]) -> list[tuple[float, float]]:
             areas[at] += level * (until - start)
             start, at = until, min(MOST_STEPS - 1, at + 1)
     return [*((first + at * span, area / span) for at, area in enumerate(areas)), (last, steps[-1][1])]
+
+
+def unit(seconds: float) -> tuple[str, float]:
+    """The unit for an axis of that length, and its seconds."""
+    for name, size in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * size:
+            return name, size
+    return "seconds", 1.0
+
+
+def timeline_spec(found: Sequence[Bar], used: Mapping[str, Steps]) -> dict[str, Any]:
+    """Vega-Lite for the data sets `attempts` and `use`, in which a span of time can be selected."""
+    length = max(bar.end for bar in found) - min(bar.start for bar in found)
+    word, size = unit(length)
+    whole = [0, length / size]
+    statuses = list(dict.fromkeys(bar.status for bar in found))
+    title = f"{word} since the start"
+    within = all(share <= 1.0 for steps in used.values() for _, share in steps)
+    values = {
+        "slots_height": max(60, min(420, 20 * (max(bar.slot for bar in found) + 1))),
+        "stroke": 0.5 if len(found) <= 500 else 0,
+        "slots_title": "" if used else title,
+        "slots_domain": {"param": "span", "encoding": "x"} if used else whole,
+        "time_title": title,
+        "whole": whole,
+        "statuses": statuses,
+        "colours": [COLOUR[status] for status in statuses],
+        "resources": list(used),
+        "most_share": 1 if within else None,
+    }
+    spec: dict[str, Any] = fill("timeline", values if used else {**values, "use": None})
+    return spec
+
+
+def timeline_data(found: Sequence[Bar], used: Mapping[str, Steps], rows: Mapping[str, int]) -> dict[str, Any]:
+    """The data of the timeline for the page's script, which makes the data sets of it. Times are seconds since `start`.
+
+    `rows` maps a session to its row in the data set; a session that is not in it is known by its id.
+    """
+    start = min(bar.start for bar in found)
+    _, size = unit(max(bar.end for bar in found) - start)
+    return {
+        "start": start,
+        "unit": size,
+        "attempts": [
+            [
+                rows.get(bar.attempt.session, bar.attempt.session),
+                bar.attempt.number,
+                bar.slot,
+                round(bar.start - start, 4),
+                round(bar.end - start, 4),
+                bar.status,
+            ]
+            for bar in found
+        ],
+        "use": [
+            {"at": round((at - start) / size, 6), "share": round(share, 4), "resource": name}
+            for name, steps in used.items()
+            for at, share in steps
+        ],
+    }

@@ -1,11 +1,11 @@
-// The data of the page, and how values read.
+// The data of the page, and how values are shown.
 
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
-const sheet = read("data-sheet");
+const sessions = read("data-sessions");
 const page = read("data-page");
-const columns = sheet.columns;
+const columns = sessions.columns;
 
-// Every piece of text goes in as text: nothing here ever parses HTML.
+// An element. All content is text: nothing on this page parses HTML.
 const make = (name, attributes = {}, ...content) => {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) if (value !== null) element.setAttribute(key, value);
@@ -31,45 +31,45 @@ const memory = (size) => {
   }
   return `${number.toFixed(1).replace(/\.0$/, "")} ${unit}`;
 };
-const shown = (column, value) => {
+const format = (column, value) => {
   if (typeof value !== "number") return value;
   if (column.quantity === "duration") return duration(value);
   if (column.quantity === "memory") return memory(value);
-  return String(value);
+  return String(Number.isInteger(value) ? value : Number(value.toPrecision(6)));
 };
 
-// The number that is meant, in seconds or bytes where the cells show units: `4m 05s`, `13.2 MiB`; null of anything else.
+// The number that a filter means, in seconds or bytes in columns that show units (`4m 05s`, `13.2 MiB`); null if it is not one.
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86400 };
-const amount = (column, words) => {
-  if (words === "") return null;
-  if (!Number.isNaN(Number(words))) return Number(words);
+const parseAmount = (column, text) => {
+  if (text === "") return null;
+  if (!Number.isNaN(Number(text))) return Number(text);
   let value = NaN;
-  if (column.quantity === "duration" && /^(?:[\d.]+\s*(?:ms|[smhd])\s*)+$/.test(words)) {
-    const parts = [...words.matchAll(/([\d.]+)\s*(ms|[smhd])/g)];
+  if (column.quantity === "duration" && /^(?:[\d.]+\s*(?:ms|[smhd])\s*)+$/.test(text)) {
+    const parts = [...text.matchAll(/([\d.]+)\s*(ms|[smhd])/g)];
     value = parts.reduce((sum, [, number, unit]) => sum + (unit === "ms" ? number / 1000 : number * SECONDS[unit]), 0);
   } else if (column.quantity === "memory") {
-    const parts = /^([\d.]+)\s*(?:([kmgt])(?:i?b)?|b)$/i.exec(words);
+    const parts = /^([\d.]+)\s*(?:([kmgt])(?:i?b)?|b)$/i.exec(text);
     if (parts) value = Number(parts[1]) * 1024 ** (" kmgt".indexOf((parts[2] ?? " ").toLowerCase()));
   }
   return Number.isNaN(value) ? null : value;
 };
 
-const text = (row, at) => {
-  const column = columns[at], cell = sheet.rows[row][at];
+const cellText = (row, at) => {
+  const column = columns[at], cell = sessions.rows[row][at];
   if (column.values) return column.values[cell][0];
-  return column.exact[row] ?? (cell === null ? "" : shown(column, cell));
+  return column.exact[row] ?? (cell === null ? "" : format(column, cell));
 };
 const counted = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
-// A text that nobody takes for a missing one.
-const apart = (words) => ["", "-", "–"].includes(words) ? `'${words}'` : words;
-const missing = (row, at) => !columns[at].values && sheet.rows[row][at] === null;
-const number = (row, at) => {
-  const column = columns[at], cell = sheet.rows[row][at];
+// A text in quotes where it would look like a missing value.
+const quoted = (text) => ["", "-", "–"].includes(text) ? `'${text}'` : text;
+const isMissing = (row, at) => !columns[at].values && sessions.rows[row][at] === null;
+const cellNumber = (row, at) => {
+  const column = columns[at], cell = sessions.rows[row][at];
   if (column.values) return column.values[cell][1];
   return typeof cell === "number" ? cell : null;
 };
 const visible = columns.map((_, at) => at).filter((at) => columns[at].kind !== "hidden");
-const place = (kind) => columns.findIndex((column) => column.kind === kind);
-const ID = place("id"), STATUS = place("status");
+const indexOf = (kind) => columns.findIndex((column) => column.kind === kind);
+const ID = indexOf("id"), STATUS = indexOf("status");
 const variables = visible.filter((at) => columns[at].kind === "variable");
-const sessionName = (row) => variables.map((at) => `${columns[at].name}=${apart(text(row, at))}`).join(" ") || text(row, ID);
+const sessionName = (row) => variables.map((at) => `${columns[at].name}=${quoted(cellText(row, at))}`).join(" ") || cellText(row, ID);

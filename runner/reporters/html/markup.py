@@ -1,4 +1,4 @@
-"""Text as HTML: the one place where what a user supplied becomes part of a page."""
+"""Text as HTML: the only place where text from users becomes part of a page."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _NUMBER = re.compile(r"[-+]?[\d.,]+(e[-+]?\d+)?( ?(ms|[smhd]|[KMGT]?i?B)\b)?( \d
 
 
 class Markup(str):
-    """HTML that is finished; everything else is text, and is escaped where it meets markup."""
+    """HTML. Any other text is escaped when it becomes part of markup."""
 
     __slots__ = ()
 
 
 def escaped(content: Any) -> Markup:
-    """Markup stays; anything else becomes text, control characters and half surrogate pairs made visible."""
+    """Markup as it is; anything else as escaped text, with control characters and lone surrogates as `�`."""
     if isinstance(content, Markup):
         return content
     return Markup(html.escape(_CONTROL.sub("�", str(content))))
 
 
 def tag(name: str, *content: Any, **attributes: Any) -> Markup:
-    """An element. `class_` and `for_` lose their underscore, inner ones become hyphens; None leaves an attribute out."""
+    """An element. Of `class_`, the underscore at the end is dropped; inner ones become hyphens; None leaves an attribute out."""
     shown = "".join(
         f' {key.removesuffix("_").replace("_", "-")}="{escaped(value)}"'
         for key, value in attributes.items()
@@ -40,7 +40,7 @@ def joined(*content: Any) -> Markup:
 
 
 def table(header: list[str], rows: list[list[Any]], caption: str) -> Markup:
-    """A plain table that scrolls by itself where it is wide; columns of numbers stand to the right."""
+    """A table that scrolls on its own if it is wide; columns of numbers are aligned to the right."""
     right = [all(_is_number(row[at]) for row in rows) for at in range(len(header))]
     head = tag(
         "tr",
@@ -68,7 +68,7 @@ def _is_number(cell: Any) -> bool:
 
 
 def data_block(name: str, data: Any) -> Markup:
-    """Data for the script, in a block that nothing in it can end: JSON knows every character by its number, too."""
+    """Data for the script as an element; `<`, `>` and `&` are written as JSON escapes, so that no text can end it."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
