@@ -11,9 +11,8 @@ from pathlib import Path
 from runner.model import Outcome, Resources
 from runner.plan.plan import Plan
 from runner.reporters.html.dataset import Dataset, DatasetBuilder
-from runner.results.failures import CAUSED, Cause, Failure, by_cause, last_line, last_lines
+from runner.results.failures import CAUSED, Cause, Failure, by_cause, cause_log, last_line, last_lines
 from runner.results.rows import results
-from runner.results.tails import telling_log
 from runner.state import State
 from runner.state.rows import ApplyRow, AttemptRow
 from runner.text import variables
@@ -108,7 +107,7 @@ def read_report(
             if row < MOST_ROWS:
                 rows[session.id] = row
         if state is not None and last is not None and result.status in CAUSED:
-            log = logs[session.id] = telling_log(state, plan.recipe, session, last)
+            log = logs[session.id] = cause_log(state, plan.recipe, session, last)
             end = (Outcome(result.status), last.exit_code, last.reason)
             failures.append(Failure(session.id, last.number, *end, last_line(log)))
             names[session.id] = variables(session.params, session.repeat)
