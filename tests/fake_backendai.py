@@ -462,7 +462,7 @@ def simulate(manager: FakeManager, body: Callable[[], Awaitable[None]]) -> None:
     """Run `body` in simulated time; the manager's sessions run throughout, so that clients may come and go."""
 
     async def main() -> None:
-        with trio.fail_after(100_000):
+        with trio.fail_after(20_000):
             async with manager.running():
                 await body()
 

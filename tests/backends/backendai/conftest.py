@@ -22,4 +22,4 @@ def site(manager: FakeManager, tmp_path: Path) -> Site:
     def opened() -> AbstractAsyncContextManager[Backend]:
         return manager.both()
 
-    return Site(opened, tmp_path, real=False, clock=clock(), image=IMAGE, patience=100_000.0)
+    return Site(opened, tmp_path, real=False, clock=clock(), image=IMAGE, patience=20_000.0)
