@@ -247,8 +247,9 @@ def test_sixty_sessions_with_max_parallel_four(folder: SweepFolder) -> None:
     """At most 4 exist on the cluster at the same time, each is created once, and few requests are sent."""
     folder.write("exec: [sh, -c, 'echo $1', sh, $x]\nranges: {x: 'range:60'}\nmax_parallel: 4\n")
     with Proxy(folder.cluster.endpoint) as proxy:
-        done = folder.run("apply", BACKEND_ENDPOINT=proxy.url)
-    assert done.returncode == 0, done.stderr
+        runner = folder.start("apply", BACKEND_ENDPOINT=proxy.url)
+        _, errors = runner.communicate(timeout=10 * HANG)
+    assert runner.returncode == 0, errors
     rows = folder.by("x")
     assert {Path(rows[str(x)]["stdout"]).read_text() for x in range(60)} == {f"{x}\n" for x in range(60)}
     jobs = folder.jobs()
