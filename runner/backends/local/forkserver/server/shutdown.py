@@ -57,10 +57,19 @@ def _drop_program(preloaded: frozenset[str]) -> None:
         if hasattr(sys, name):
             setattr(sys, name, None)
     _flush_files()
-    own = [name for name, one in sys.modules.items() if isinstance(one, ModuleType) and name not in preloaded]
-    remaining = [weakref.ref(sys.modules.pop(name)) for name in ("__main__", *own) if name in sys.modules]
+    own = []
+    for name in reversed(sys.modules):  # no further than needed: to look at a module copies the page that it lies in
+        if name in preloaded:
+            break
+        own.append(name)
+    remaining = []
+    for name in (*own, "__main__"):
+        module = sys.modules.pop(name, None)
+        if isinstance(module, ModuleType):
+            remaining.append(weakref.ref(module))
+    module = None
     gc.collect()
-    for reference in reversed(remaining):
+    for reference in remaining:
         module = reference()
         if module is not None:
             _empty(module)
