@@ -114,6 +114,7 @@ class _Row(NamedTuple):
 _WORD = r"[^\s,\[\]{}]*"
 _ROWS = (
     _Row("", "around", r"\$\{\{\s*(?:\w+\.)*(\w+)\s*\}\}", "`{0}` is not a variable", "write `${1}`"),
+    _Row("maximum nesting depth", "here", ".", "nested deeper than 100 levels"),
     _Row("a flow ", "around", r"\$\{(\w+)\}(?!\w)", "unquoted `{0}` in brackets", "write `${1}`, or quote the value"),
     _Row("a flow ", "around", r"\$\{[^{}\[\],\s]*\}?", "unquoted `{0}` in brackets", "quote the whole value"),
     _Row("cannot start any token|tab character", "here", r"\t\s*", "a tab where YAML needs spaces", "write spaces"),
