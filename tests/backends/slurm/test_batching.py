@@ -62,7 +62,7 @@ def test_attempts_of_one_key_go_together_in_order(tmp_path: Path) -> None:
     assert sorted(batches.accepted) == [["0", "1", "2"], ["3", "4", "5"], ["6", "7", "8"], ["other"]]
 
 
-def test_attempts_that_arrive_before_there_is_room_join_the_batch(tmp_path: Path) -> None:
+def test_attempts_that_arrive_before_room_join_the_batch(tmp_path: Path) -> None:
     batches = Batches()
     begin = 0.0
 

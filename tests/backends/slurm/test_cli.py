@@ -109,7 +109,7 @@ def test_outage_ends_with_an_error_sooner_if_never_answered(answered: bool) -> N
     assert (seconds < LONGEST_FIRST_OUTAGE + 60) is not answered
 
 
-def test_missing_configuration_is_an_outage_once_slurm_has_answered() -> None:
+def test_missing_configuration_after_an_answer_is_an_outage() -> None:
     async def main() -> None:
         controller = Controller({})
         controller.answered = True
