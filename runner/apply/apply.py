@@ -104,9 +104,15 @@ class Apply:
         self._builds = Builds(self._sweep, plan.recipe, state, secrets)
         self._attempts = AttemptFactory(self._sweep, state, self._builds, secrets=secrets, environ=environ)
         history = History(state.journal, plan.recipe, live=False, ignore_files=choice.ignore_files)
-        kinds = (LOCAL, self._sweep.backend.kind)
-        elsewhere = {attempt.session for attempt in state.journal.open_attempts() if attempt.backend not in kinds}
-        self._selection = Selection(plan, history, choice, elsewhere)
+        kind = self._sweep.backend.kind
+        attempts = state.journal.open_attempts()
+        self._selection = Selection(
+            plan,
+            history,
+            choice,
+            elsewhere={attempt.session for attempt in attempts if attempt.backend not in (LOCAL, kind)},
+            adoptable={attempt.session for attempt in attempts if attempt.backend == kind != LOCAL},
+        )
         self._signal: int | None = None
         self._recovery = trio.CancelScope()
 
@@ -155,7 +161,7 @@ class Apply:
                 adopted: dict[str, str] = {}
                 with self._recovery:
                     grace = self._sweep.policy.grace
-                    recovered = await recover(self._state, backend, grace, self._events.record, self._in_plan)
+                    recovered = await recover(self._state, backend, grace, self._events.record, self._selection.in_plan)
                     adopted = recovered.adopted
                 if self._plan.count == 1 and kind != LOCAL:
                     nursery.start_soon(_refresh_log, backend, executor)
@@ -185,10 +191,6 @@ class Apply:
             while True:
                 self._audience.tick()
                 await trio.sleep(self._audience.seconds)
-
-    def _in_plan(self, sessions: frozenset[str]) -> frozenset[str]:
-        """Those of the sessions that the sweep file still describes."""
-        return frozenset(session.id for session in self._plan if session.id in sessions)
 
     def _apply_started(self, to_run: int) -> ApplyStarted:
         return ApplyStarted(

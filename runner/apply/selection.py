@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from runner.model import PlannedAttempt, Recipe, Session, Status, Value
 from runner.plan import ids
-from runner.plan.plan import Plan
+from runner.plan.plan import Plan, PlannedPoint
 from runner.plan.sharding import Shard
 from runner.state.journal import Journal
 from runner.state.rows import StoredSession
@@ -80,7 +80,7 @@ class History:
             return iter(())
         return self._journal.orphans(lambda known: known not in ids, self._live)
 
-    def status(self, session: Session) -> Status:
+    def status(self, session: Session | PlannedPoint) -> Status:
         """The status when the history was opened."""
         status = self._statuses.get(int(session.id, 16), Status.NEW)
         if status is not Status.SUCCEEDED and int(session.point, 16) in self._done_otherwise:
@@ -116,20 +116,32 @@ class History:
 
 
 PAUSE_EVERY = 1000
-"""How many sessions of a plan are looked at before other tasks run."""
+"""How many points of a plan are looked at before other tasks run."""
+
+KEPT_POINTS = 10_000
+"""How many points to run `count` keeps, so that the plan is not walked a second time. It bounds the memory."""
 
 
 class Selection:
     """The sessions of `plan` that `choice` selects, given their history.
 
     elsewhere: ids of sessions that have a job at another backend. They are not run twice.
+    adoptable: ids of sessions that may have a job at this backend.
+
+    The plan is walked once, by `count`, and a second time only if more than KEPT_POINTS sessions are to run. Both walks
+    compute ids; only sessions to run are rendered.
     """
 
-    def __init__(self, plan: Plan, history: History, choice: Choice, elsewhere: Collection[str]) -> None:
+    def __init__(
+        self, plan: Plan, history: History, choice: Choice, *, elsewhere: Collection[str], adoptable: Collection[str]
+    ) -> None:
         self._plan = plan
         self._history = history
         self._choice = choice
         self._elsewhere = elsewhere
+        self._adoptable = adoptable
+        self._found: dict[str, PlannedPoint] = {}  # of the adoptable sessions, by id
+        self._to_run: list[PlannedPoint] = []  # complete if there are at most KEPT_POINTS
 
     def count(self) -> tuple[int, int]:
         """How many sessions an apply runs, and how many it does not run although they have not succeeded.
@@ -137,34 +149,48 @@ class Selection:
         A fresh sweep is not walked, so that one of a million sessions starts at once.
         """
         choice = self._choice
-        everything = choice.select is None and choice.shard is None and choice.only is None and not self._elsewhere
-        if everything and (choice.fresh or self._history.empty):
+        whole = choice.select is None and choice.shard is None
+        open_somewhere = self._elsewhere or self._adoptable
+        if whole and choice.only is None and not open_somewhere and (choice.fresh or self._history.empty):
             return self._plan.count, 0
         to_run = left = 0
-        for session in self._plan.sessions(choice.select, choice.shard):
-            status = self._history.status(session)
-            if choice.wants(status) and session.id not in self._elsewhere:
+        for point in self._plan.points(choice.select, choice.shard):
+            status = self._history.status(point)
+            if choice.wants(status) and point.id not in self._elsewhere:
                 to_run += 1
+                if to_run <= KEPT_POINTS:
+                    self._to_run.append(point)
             elif status is not Status.SUCCEEDED:
                 left += 1
+            if point.id in self._adoptable:
+                self._found[point.id] = point
+        if not whole and len(self._found) < len(self._adoptable):
+            self._found = {point.id: point for point in self._plan.points() if point.id in self._adoptable}
         return to_run, left
+
+    def in_plan(self, sessions: frozenset[str]) -> frozenset[str]:
+        """Those of the adoptable sessions that the sweep file still describes. To be called after `count`."""
+        return sessions & self._found.keys()
 
     def planned(self, to_run: int, adopted: Mapping[str, str]) -> Iterator[PlannedAttempt | None]:
         """The attempts to make. None is a pause, in which other tasks run. Ends once `to_run` sessions were found.
 
         adopted: ids of jobs, by session. They come first, because they use capacity already.
         """
-        if adopted:
-            for session in self._plan:
-                if session.id in adopted:
-                    yield PlannedAttempt(session, self._history.next_attempt(session) - 1, adopted[session.id])
-        sessions = enumerate(self._plan.sessions(self._choice.select, self._choice.shard)) if to_run else ()
-        for position, session in sessions:
+        render = self._plan.renderer()
+        for point in sorted((self._found[session] for session in adopted), key=lambda point: point.index):
+            session = render(point)
+            yield PlannedAttempt(session, self._history.next_attempt(session) - 1, adopted[point.id])
+        points: Iterable[PlannedPoint] = self._to_run
+        if to_run > len(self._to_run):
+            points = self._plan.points(self._choice.select, self._choice.shard)
+        for position, point in enumerate(points if to_run else ()):
             if position % PAUSE_EVERY == 0:
                 yield None
-            if session.id in adopted or session.id in self._elsewhere:
+            if point.id in adopted or point.id in self._elsewhere:
                 continue
-            if self._choice.wants(self._history.status(session)):
+            if self._choice.wants(self._history.status(point)):
+                session = render(point)
                 yield PlannedAttempt(session, self._history.next_attempt(session))
                 to_run -= 1
                 if not to_run:

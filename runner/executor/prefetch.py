@@ -10,8 +10,6 @@ Both have to agree on which attempt holds which lease. That rests on these invar
 
 So the capacity never counts fewer attempts than run, and the start of an attempt is recorded after the end of the one
 before it, with whose lease it runs.
-
-It buys a third to a half of the rate of `[/bin/true]` (`tests.benchmarks.speed rates`).
 """
 
 from __future__ import annotations

@@ -65,6 +65,10 @@ class Plan:
         """
         return map(_Renderer(self.sweep), self.points(select, shard, among))
 
+    def renderer(self) -> Callable[[PlannedPoint], Session]:
+        """Makes a session of a point that `points` gave."""
+        return _Renderer(self.sweep)
+
     def points(
         self, select: Condition | None = None, shard: Shard | None = None, among: Container[Point] | None = None
     ) -> Iterator[PlannedPoint]:
