@@ -92,7 +92,7 @@ def unique(name: str, folder: Path) -> str:
 
 
 def ignore(reason: str) -> None:
-    """For `started`, where nobody wants to know why it waits."""
+    """An `on_waiting` that ignores the reason."""
 
 
 class Contract:
@@ -107,7 +107,7 @@ class Contract:
         return site
 
     def test_success(self, site: Site) -> None:
-        """A program that exits with 0 has succeeded, and there is no reason to give."""
+        """A program that exits with 0 has succeeded, without a reason."""
         ended = site.end_of(site.attempt(site.succeeding))
         assert (ended.outcome, ended.exit_status, describe(ended)) == (Outcome.SUCCEEDED, 0, None)
 
@@ -223,7 +223,7 @@ class Contract:
         site.run(body)
 
     def test_cancel_running(self, site: Site) -> None:
-        """`cancel` returns when the job is gone, and its end is no success."""
+        """`cancel` returns when the job has ended, and its outcome is not a success."""
 
         async def body(backend: Backend) -> AttemptEnd:
             job = await backend.submit(site.attempt(site.sleeping))
@@ -252,7 +252,7 @@ class Contract:
         assert real.run(body).exit_status == 137
 
     def test_cancel_ended_or_unknown(self, site: Site) -> None:
-        """There is nothing wrong with cancelling what has ended, or what nobody knows; an end stays as it was."""
+        """Cancelling an ended or unknown job does nothing; a recorded end stays."""
 
         async def body(backend: Backend) -> AttemptEnd:
             job = await backend.submit(site.attempt(site.succeeding))
@@ -265,7 +265,7 @@ class Contract:
         assert site.run(body).outcome is Outcome.SUCCEEDED
 
     def test_cancelled_waiter(self, site: Site) -> None:
-        """Whoever gives up waiting leaves the job alone: another waiter gets its end."""
+        """Cancelling a wait does not affect the job: another waiter gets its end."""
 
         async def body(backend: Backend) -> None:
             job = await backend.submit(site.attempt(site.sleeping))
@@ -301,10 +301,10 @@ class Contract:
 
 
 class AheadContract(Contract):
-    """And what one has to do that takes attempts ahead of their room."""
+    """The contract of a backend with a `prefetch_limit`."""
 
     def test_ahead(self, site: Site) -> None:
-        """What is handed over ahead of its room begins when one of its kin has ended, in order, and no sooner."""
+        """A prefetched attempt starts when one with the same resources has ended, in order, and not before."""
 
         async def body(backend: Backend) -> None:
             first = await backend.submit(site.attempt(site.sleeping, "first"))
@@ -320,7 +320,7 @@ class AheadContract(Contract):
                 await wait_all_tasks_blocked()
                 other = replace(site.attempt(site.succeeding, "other"), resources={"cpu": 7})
                 assert (await backend.wait(await backend.submit(other))).outcome is Outcome.SUCCEEDED
-                assert not jobs, "an end of another kind lets nobody in"
+                assert not jobs, "the end of a job with other resources starts nothing"
                 await backend.cancel(first, 0)
                 await until(lambda: jobs)
                 second = await backend.find(site.attempt(site.sleeping, "second").name)
@@ -339,7 +339,7 @@ class AheadContract(Contract):
         assert site.run(body).outcome is Outcome.SUCCEEDED
 
     def test_ahead_and_given_up(self, site: Site) -> None:
-        """One that nobody waits for any more never begins, and is in nobody's way."""
+        """A prefetched attempt whose submission was cancelled never starts, and does not block the next one."""
 
         async def body(backend: Backend) -> None:
             first = await backend.submit(site.attempt(site.sleeping, "first"))

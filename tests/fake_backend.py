@@ -1,4 +1,4 @@
-"""An honest fake: jobs that are nothing but times, on trio's clock, with every way a real one has of going wrong."""
+"""A fake backend: jobs are points in time on trio's clock, and fail in every way that real ones do."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ from runner.backends.base import Rejected, Started
 from runner.model import Attempt, AttemptEnd, Cause, Outcome, Reason, Resources
 
 DYING = 0.125
-"""Seconds from KILL to the end: nothing dies at the very moment it is told to."""
+"""Seconds from SIGKILL to the end of a job."""
 
 
 @dataclass(frozen=True)
 class Script:
     """What a job does. Times in seconds.
 
-    It is accepted `accepting` after it was submitted, starts `queued` later (`why` says what for) and runs for
-    `duration`. After TERM it takes `leaving`, or forever (None), until KILL, and ends with `exit_on_term`; its end is
-    told `telling` later. One that `begins` not is lost before its command began. `submit_error` and `wait_error` are
-    raised where they say.
+    accepting: from submission to acceptance.
+    queued, why: from acceptance to start, and the reason for the wait.
+    duration: from start to end.
+    telling: from the end until `wait` returns.
+    leaving, exit_on_term: how long it takes to end after SIGTERM, and its exit code then; None: it ignores SIGTERM.
+    begins: False: it is lost before its command begins.
+    refuse: message of `Rejected`, raised by `submit`.
+    submit_error, wait_error: raised by `submit` and by `wait`.
     """
 
     duration: float = 1.0
@@ -43,7 +47,7 @@ class Script:
 
 @dataclass
 class FakeJob:
-    """A job is its times; cancelling changes them and wakes who waits."""
+    """A job is its start and its end. Cancelling changes them and wakes the waiting tasks."""
 
     id: str
     attempt: Attempt
@@ -58,7 +62,7 @@ class FakeJob:
         return trio.current_time() < self.ends
 
     async def reach(self, moment: Callable[[], float]) -> None:
-        """Return at this time of the job's, wherever it moves to meanwhile."""
+        """Return at this time of the job, even if the time changes while it is waited for."""
         await trio.lowlevel.checkpoint()
         while trio.current_time() < moment():
             with trio.move_on_at(moment()):
@@ -77,7 +81,7 @@ class FakeJob:
 
 
 class Cluster:
-    """Where the jobs are. It outlives a backend, as a remote cluster does."""
+    """Holds the jobs. It outlives a backend, as a remote cluster does."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, FakeJob] = {}
@@ -161,7 +165,7 @@ class FakeBackend:
             self._move()
 
     def _move(self) -> None:
-        """Have all who wait in the line look again."""
+        """Wake all attempts that wait in the line."""
         self._moved.set()
         self._moved = trio.Event()
 

@@ -134,10 +134,10 @@ class Apply:
             self._ahead.pop(event.session, None)
 
     def check_capacity(self) -> None:
-        """Both by what was told and by what really runs."""
+        """Check the events, and what really runs."""
         running = [job.attempt.resources for job in self.backend.cluster.alive if job.starts <= trio.current_time()]
-        told = [session.resources for session in self._open.values()]
-        for resources in (running, told):
+        recorded = [session.resources for session in self._open.values()]
+        for resources in (running, recorded):
             for name, limit in self.capacity.limits.items():
                 used = sum(each.get(name, 0) for each in resources)
                 assert used <= limit, f"{used} {name} in use, there are {limit}"

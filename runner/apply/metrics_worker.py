@@ -1,8 +1,9 @@
-"""Metrics are collected beside the event loop: a regular expression holds Python's interpreter lock for as long as it runs.
+"""Collects metrics outside of the event loop, in bounded time.
 
-Patterns are the user's, and one that backtracks without end must not keep runner from hearing a signal. So they run in a
-process of their own, started when the first one is needed, and ended when an answer takes too long. As a program, this
-module is that process: a request and an answer a line, as JSON.
+A regular expression holds Python's interpreter lock while it runs. Patterns come from the user: one that backtracks without
+end must not keep runner from handling signals. So they run in a process of their own, which is started for the first one,
+and killed when an answer takes too long. As a program, this module is that process: a line of JSON for each request and
+each answer.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ if TYPE_CHECKING:
     import trio
 
 SECONDS = 10.0
-"""How long the metrics of one session may take."""
+"""Limit for the metrics of one session."""
 
 SHORTEST_SECONDS = 0.5
 """The limit halves each time it is reached, down to this."""
 
 TRIES = 2
-"""A process that was killed from outside is started once more."""
+"""How often a search is tried if its process is killed from outside."""
 
 _KINDS = {kind.__name__: kind for kind in (JsonMetric, LastLineMetric, RegexMetric)}
 
@@ -57,7 +58,7 @@ class Collector:
         await self._end()
 
     async def collect(self, output: Path, stdout: Path) -> Mapping[str, Scalar]:
-        """Each metric's value. One that could not be found in time is a text that says so."""
+        """The value of each metric; a message if it could not be found in time."""
         import trio
 
         if not self._metrics:
@@ -73,13 +74,13 @@ class Collector:
                         return found
                 await self._end()
                 if limit.cancelled_caught:
-                    # Sessions wait for each other here: a pattern that is always slow must not hold up all of them.
+                    # Sessions wait for each other: a pattern that is always slow must not delay all of them.
                     self._seconds = max(SHORTEST_SECONDS, self._seconds / 2)
                     return dict.fromkeys(self._metrics, f"not found within {seconds:g} s")
-        return dict.fromkeys(self._metrics, "not found: whoever looked for it died")
+        return dict.fromkeys(self._metrics, "not found: the process that searched for it died")
 
     async def _ask(self, output: Path, stdout: Path) -> Mapping[str, Scalar] | None:
-        """The answer of the process, None if it has died."""
+        """The answer of the process; None if it has died."""
         import trio
 
         if self._process is None:
@@ -123,7 +124,7 @@ def serve() -> None:
     for line in sys.stdin.buffer:
         metrics, output, stdout = json.loads(line)
         specified: dict[str, Metric] = {name: _KINDS[kind](**fields) for name, kind, fields in metrics}
-        signal.alarm(int(2 * SECONDS))  # should runner be dead by then, nobody else would end a search without end
+        signal.alarm(int(2 * SECONDS))  # ends an endless search even if runner has died
         found = collect(specified, Path(output), Path(stdout))
         signal.alarm(0)
         sys.stdout.write(json.dumps(found) + "\n")

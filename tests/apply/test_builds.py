@@ -1,4 +1,4 @@
-"""The private copies that builds run in: whole, of what the plan has seen, and nobody else's."""
+"""The private copies that builds run in: complete, and with the content that the plan was made from."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_file_that_is_gone(plan: Plan, state: State, tmp_path: Path) -> None:
 
 
 def test_a_copy_that_the_disk_refuses(plan: Plan, state: State) -> None:
-    """It is no bug of ours, and nothing half-made is taken for whole."""
+    """It is reported as an environment error, and an incomplete copy is not used."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2, hard))
     try:

@@ -31,7 +31,7 @@ def test_the_same_values_as_collected_directly(tmp_path: Path) -> None:
 
 
 def test_a_pattern_that_backtracks_without_end_holds_nothing_up(tmp_path: Path) -> None:
-    """The event loop goes on meanwhile, and the metric says that it was not found in time; the next call works."""
+    """The event loop continues, and the metric says that it was not found in time; the next call works."""
     (tmp_path / "log").write_text("x" * 5000)
     (tmp_path / "fine").write_text("y")
 
@@ -59,7 +59,7 @@ def test_a_pattern_that_backtracks_without_end_holds_nothing_up(tmp_path: Path) 
 
 
 def test_a_collector_that_is_killed_is_started_again(tmp_path: Path) -> None:
-    """Whoever kills runner's children must not make it lose a finished session."""
+    """Killing the children of runner does not lose a finished session."""
     (tmp_path / "log").write_text("acc=1\n")
 
     async def main() -> None:

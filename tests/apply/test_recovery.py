@@ -114,7 +114,7 @@ def test_jobs_that_outlive_runner_are_adopted_and_builds_are_not(state: State) -
     assert len(events) == 5
 
 
-def test_jobs_of_sessions_that_nobody_wants_are_ended(state: State) -> None:
+def test_jobs_of_unwanted_sessions_are_cancelled(state: State) -> None:
     """And how they ended is recorded: the backend knows."""
     names = begin(state)
     unwanted = SESSIONS[1].id
@@ -275,7 +275,7 @@ def test_a_process_that_only_has_the_leaders_pid_is_spared(tmp_path: Path, unmar
 
 
 def test_what_another_backend_has_is_not_run_here_as_well(tmp_path: Path) -> None:
-    """A session whose job a cluster has, or may have, runs already: it counts as not succeeded, and is told of."""
+    """A session whose job a cluster has, or may have, runs already: it counts as not succeeded, and is reported."""
     (tmp_path / "sweep.yaml").write_text("exec: [echo, $x]\nranges: {x: [0, 1]}\n")
     sweep = load(read(str(tmp_path / "sweep.yaml")), tmp_path)
     there, here_ = Plan.of(sweep)

@@ -1,4 +1,4 @@
-"""What the commands say of jobs that a dead or detached runner has left at a cluster, which nobody asks about them."""
+"""What the commands show of jobs that a dead or detached runner has left at a cluster, without asking the cluster."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def record(folder: Path, events: Callable[[Session, str], list[Event]], directory: Path | None = None) -> list[str]:
-    """Have the journal tell this of each session, whose attempt's name is given too, and nobody hold it; the ids."""
+    """Record these events for each session, with the name of its attempt, and close the state. Returns the ids."""
     sweep = load(read(str(folder / "sweep.yaml")), folder)
     with open_for_writing(folder, "sweep", directory) as state:
         for session in Plan.of(sweep):
@@ -54,7 +54,7 @@ def runner(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_of_what_nobody_knows_only_that_it_was_submitted_is_said(folder: Path) -> None:
+def test_attempt_without_a_known_job_is_shown_as_submitted(folder: Path) -> None:
     """It may long run: `waiting` would be a claim."""
 
     def tell(session: Session, name: str) -> list[Event]:

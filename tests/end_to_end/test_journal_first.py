@@ -1,4 +1,4 @@
-"""Facts may share a transaction, but nobody outside, program or person, hears of one that is not in the journal yet."""
+"""Events may share a transaction, but neither a program nor a display sees one before it is committed."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def test_a_program_finds_its_own_attempt_in_the_journal(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_an_end_that_is_told_is_in_the_journal(tmp_path: Path) -> None:
+def test_an_end_that_is_shown_is_in_the_journal(tmp_path: Path) -> None:
     """Each line is checked while runner goes on."""
     (tmp_path / "sweep.yaml").write_text("exec: [/bin/true]\nrepeat: 200\nmax_parallel: 8\n")
     command = [sys.executable, "-m", "runner", "apply", "--format", "jsonl"]
-    told = 0
+    shown = 0
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as runner:
         assert runner.stdout is not None
         for line in runner.stdout:
             event = json.loads(line)
             if event["event"] == "attempt-ended":
-                told += 1
+                shown += 1
                 assert outcome_in(tmp_path, event["session"]) == "succeeded"
-    assert told == 200
+    assert shown == 200
     assert runner.returncode == 0
 
 

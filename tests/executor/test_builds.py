@@ -125,7 +125,7 @@ def test_the_sessions_of_a_failed_build_count_for_the_stop_rule() -> None:
 
 
 def test_sessions_that_wait_for_a_build_are_not_passed_over() -> None:
-    """However many others start meanwhile, nobody is held up for their sake."""
+    """Sessions without a build start while a build runs, and a build does not wait for them."""
     run = made({"a": Script(duration=2000)})
     ended = apply(run, [*sessions("a"), *(session(index) for index in range(1, 1501))])
     assert run.starts()[-1] == (0, 2000)
@@ -138,7 +138,7 @@ def test_more_waiting_for_builds_than_the_window_holds() -> None:
     assert apply(run, sessions("a" * 1000)).outcomes == {Outcome.SUCCEEDED: 1000}
 
 
-def test_an_interrupt_ends_builds_and_fails_nobody() -> None:
+def test_interrupt_ends_builds_without_failing_sessions() -> None:
     workshop = Workshop()
     run = made({"a": Script(duration=50)}, workshop)
     ended: list[ApplyEnded] = []

@@ -114,7 +114,7 @@ def test_a_retry_waits_twice_as_long_each_time() -> None:
 
 
 def test_what_never_began_is_submitted_again_and_no_retry() -> None:
-    """The backend has lost the job before its command began: nothing is repeated, so nobody is charged for it."""
+    """The backend has lost the job before its command began: nothing is repeated, so the retry limit does not count it."""
     run = Apply(lambda index, number: Script(begins=number == 3))
     assert apply(run, sweep(1)).outcomes == {Outcome.SUCCEEDED: 1}
     assert run.ends() == [(0, Outcome.LOST), (0, Outcome.LOST), (0, Outcome.SUCCEEDED)]
@@ -376,7 +376,7 @@ def test_cancelling_what_is_not_there_is_no_error() -> None:
 
 
 def test_every_attempt_submitted_is_ended_once() -> None:
-    """Whatever is done to it."""
+    """Under random interrupts, cancellations and failures."""
     run = Apply(failing(2), capacity={"cpu": 3}, policy=Policy(timeout=3, retry=Retry(limit=2)))
     apply_with(
         run,

@@ -70,7 +70,7 @@ def test_a_later_session_starts_in_room_that_the_first_cannot_use() -> None:
 
 
 def test_a_big_session_is_passed_over_a_bounded_number_of_times() -> None:
-    """A stream of small ones would keep the big one out for ever."""
+    """Without a bound, a stream of small sessions would keep the big one waiting until the end."""
     small = 4 * PASSES
     run = Apply(lambda index, number: Script(duration=1 + index % 3), capacity={"cpu": 4})
     apply(run, [session(0), session(1, cpu=4), *(session(index) for index in range(2, small))])
@@ -101,7 +101,7 @@ def test_mixed_sessions_keep_the_machine_full(memory: int, seed: int) -> None:
     bound = max(*(work[name] / limits[name] for name in limits), max(durations))
     assert ended.at <= 1.05 * float(bound)
     starts = [position for position, _ in sorted(enumerate(run.submitted()), key=lambda pair: pair[1])]
-    assert max(at - index for index, at in enumerate(starts)) <= PASSES, "nobody starves"
+    assert max(at - index for index, at in enumerate(starts)) <= PASSES, "no session starves"
 
 
 amounts = st.one_of(st.integers(0, 4), st.fractions(0, 4, max_denominator=4))
@@ -125,7 +125,7 @@ def test_every_sweep_ends_and_never_exceeds_the_capacity(
     assert sorted(run.submitted()) == list(range(len(sessions)))
 
 
-def test_what_can_never_fit_is_rejected_and_stops_nobody() -> None:
+def test_session_that_never_fits_is_rejected_and_others_run() -> None:
     run = Apply(capacity={"cpu": 4})
     apply(run, [session(0, cpu=5), session(1)])
     assert run.ends() == [(0, Outcome.REJECTED), (1, Outcome.SUCCEEDED)]

@@ -128,7 +128,7 @@ def test_one_that_is_cancelled_ahead_never_begins() -> None:
     assert run.events[-1].at == pytest.approx(2 * LONG.duration, abs=1)
 
 
-def test_with_a_limit_on_failures_nobody_goes_ahead() -> None:
+def test_no_prefetch_with_a_limit_on_failures() -> None:
     """Whether the next one may begin at all depends on how this one ends."""
     scripts = brief_then(Script(duration=SHORT / 4, exit_code=1), 3)
     run = Apply(scripts, max_parallel=1, policy=Policy(stop=Stop(1)), prefetch_limit=2)
@@ -182,7 +182,7 @@ amounts = st.sampled_from([0, 1, 1, 1, 2, 4])
 needs = st.fixed_dictionaries({"cpu": amounts}, optional={"gpu": st.integers(0, 2)})
 durations = st.sampled_from([0.0, SHORT / 8, SHORT / 4, SHORT / 2, 1.0])
 alike = st.just({"cpu": 1})
-"""Nobody goes ahead but where all need the same."""
+"""Attempts are prefetched only while all need the same resources."""
 
 
 class Trouble(NamedTuple):
@@ -207,7 +207,7 @@ trouble = st.builds(Trouble, st.integers(0, 1), st.sampled_from([0.0, 0.03, 2.0]
     st.none() | st.floats(0.001, 2),
     st.integers(0, 1),
 )
-def test_the_capacity_holds_whoever_goes_ahead(
+def test_capacity_holds_with_any_mix_of_prefetched_attempts(
     jobs: list[tuple[dict[str, Amount], float, Trouble]],
     max_parallel: int | None,
     prefetch_limit: int,

@@ -26,7 +26,7 @@ def mixed(count: int, chance: random.Random) -> tuple[list[Session], dict[int, S
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("memory", [1024, 136])
 def test_a_thousand_mixed_sessions_take_hardly_longer_than_they_must(seed: int, memory: int) -> None:
-    """136 GiB are as scarce as 64 cores here, 1024 are plenty. Nobody is overtaken without end."""
+    """136 GiB are as scarce as 64 cores here, 1024 are plenty. No session is overtaken without a bound."""
     sessions, scripts = mixed(1000, random.Random(seed))
     run = Apply(by_index(scripts), capacity={"cpu": CORES, "mem": memory * GIB})
     took = apply(run, sessions).at
