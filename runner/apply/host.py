@@ -41,7 +41,7 @@ class ApplyHost:
         self._state.prepare(session.id, number, params_json(session), empty=self._fresh and not retries)
 
     def remove_files(self, session: str, number: int, end: AttemptEnd) -> None:
-        self._state.tidy(session, number, over=end.drained)
+        self._state.tidy(session, number, drained=end.drained)
 
     async def collect(self, attempt: Attempt, end: AttemptEnd) -> Mapping[str, Scalar]:
         return await self._collector.collect(Path(attempt.output), Path(attempt.stdout))

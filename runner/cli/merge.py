@@ -41,8 +41,10 @@ def command(arguments: tuple[str, ...], state: Path | None) -> None:
         others = [stack.enter_context(_opened(sweep, Path(folder), target)) for folder in folders]
         held = stack.enter_context(open_for_writing(sweep.folder, sweep.name, state))
         for folder, other in zip(folders, others, strict=True):
-            taken = merge(held, other)
-            say(f"`{folder}`: {counted(len(taken.sessions), 'new session')}, {counted(taken.tries, 'attempt')} copied")
+            merged = merge(held, other)
+            say(
+                f"`{folder}`: {counted(len(merged.sessions), 'new session')}, {counted(merged.copied, 'attempt')} copied"
+            )
 
 
 @contextmanager

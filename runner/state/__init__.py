@@ -1,4 +1,4 @@
-"""The one store: the folder, its lock, and the journal in it."""
+"""The state of a sweep: a folder, its lock and its journal."""
 
 from runner.state.open import FOLDER, component, locate, open_at, open_for_reading, open_for_writing
 from runner.state.state import AttemptPaths, Kept, Log, State

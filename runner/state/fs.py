@@ -1,4 +1,4 @@
-"""What the file system refuses, in our words: an `OSError` becomes `EnvironmentFailed` here."""
+"""File system helpers. An `OSError` becomes an `EnvironmentFailed` with a hint."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HINTS = {
 
 
 def refused(error: OSError, path: Path | str) -> EnvironmentFailed:
-    """What to raise for an error about `path`, or about the path that the error itself names."""
+    """The exception for an error about `path`, or about the path that the error names."""
     fault = error.strerror or str(error)
     message = f"cannot use `{error.filename or path}`: {fault[:1].lower()}{fault[1:]}"
     return EnvironmentFailed(message, _HINTS.get(error.errno or 0))
@@ -43,14 +43,14 @@ def guarded(path: Path | str) -> Iterator[None]:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link or a whole tree, if it is there; folders that its owner has closed as well."""
+    """Remove a file, a link or a whole tree, if it exists, including folders without write permission."""
     try:
         if not stat.S_ISDIR(path.lstat().st_mode):
             path.unlink()
             return
     except FileNotFoundError:
         return
-    import shutil  # slow to import, and hardly ever needed
+    import shutil  # slow to import and rarely needed
 
     try:
         shutil.rmtree(path)

@@ -1,4 +1,4 @@
-"""Which machine this is, so that it can be told whether processes of an earlier runner could be seen from here."""
+"""Identify this machine, to decide whether processes of an earlier runner are visible from here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Machine(NamedTuple):
-    """`boot` is the random id of a boot of the kernel, `pids` its PID namespace; None where neither is known."""
+    """`boot` is the random id of a boot of the kernel, `pids` the PID namespace; None if unknown."""
 
     host: str
     boot: str | None

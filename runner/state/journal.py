@@ -1,7 +1,7 @@
-"""The journal: the stream of events, written down as it happens.
+"""The journal: records the event stream in SQLite.
 
-Events that come close together share a transaction: once `commit` has returned, what was noted before survives the death
-of runner. An event may be acted upon outside, or shown to anybody, only then.
+Invariant: an event is committed before it is shown or acted upon outside, so that intent is recorded before a job is
+submitted. Events that come close together share a transaction. After `commit`, everything noted before survives a crash.
 """
 
 from __future__ import annotations
@@ -34,29 +34,30 @@ from runner.model import Outcome
 from runner.state import schema
 from runner.state.host import here
 from runner.state.merge.journal import Union, attached, take_in
-from runner.state.queries import Archive
+from runner.state.queries import Queries
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class Journal(Archive):
-    """The one store. Opened for writing by the holder of the state's lock, for reading by anybody."""
+class Journal(Queries):
+    """An open journal. Only the holder of the state's lock opens it for writing."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         super().__init__(connection, path)
         self._apply = 0
         self._recipe_row = 0
         self._rows: dict[str, int] = {}
-        """Where the sessions with an open attempt stand; bounded by what runs at once."""
+        """Row numbers of the sessions with an open attempt."""
 
     def record(self, event: Event) -> None:
-        """Write an event down for good. Raises EnvironmentFailed; everything recorded before stays recorded."""
+        """Note and commit an event. Raises EnvironmentFailed; events committed before are not affected."""
         self.note(event)
         self.commit()
 
     def note(self, event: Event) -> None:
-        """Write an event down; the next `commit` makes it last. Raises EnvironmentFailed: then nothing since the last
-        `commit` was written.
+        """Write an event into the open transaction, for the next `commit`.
+
+        Raises EnvironmentFailed; then no event since the last `commit` is recorded.
         """
         try:
             if not self._connection.in_transaction:
@@ -69,7 +70,7 @@ class Journal(Archive):
             raise
 
     def commit(self) -> None:
-        """Have all that was noted survive this process. Raises EnvironmentFailed: then none of it does."""
+        """Commit all events noted since the last call. Raises EnvironmentFailed; then none of them is recorded."""
         if not self._connection.in_transaction:
             return
         try:
@@ -79,9 +80,9 @@ class Journal(Archive):
             schema.explain(error, self._path)
 
     def forget(self, sessions: Iterable[str]) -> None:
-        """Drop sessions and their attempts, all or none, and give the space back to the disk.
+        """Delete sessions and their attempts, all or none, and release the disk space. Applies and recipes stay.
 
-        It needs some space to do so: on a full disk remove logs first. Applies and recipes stay.
+        It needs some free space: on a full disk remove logs first.
         """
         ids = [(bytes.fromhex(session),) for session in sessions]
         try:
@@ -95,9 +96,11 @@ class Journal(Archive):
         except sqlite3.Error as error:
             schema.explain(error, self._path)
 
-    def settle_at(self, home: str) -> None:
-        """Say where the journal lives. One that came from elsewhere is a copy: it gets an id of its own, as the jobs
-        that are known by the old one belong to the original, and what is open in it is recorded as lost.
+    def set_home(self, home: str) -> None:
+        """Store the identity of the journal's folder. If another one is stored, this journal is a copy.
+
+        A copy gets a new state id, because jobs named after the old id belong to the original. Its open attempts are recorded
+        as lost.
         """
         (before,) = self._one("SELECT home FROM meta") or (None,)
         if before == home:
@@ -106,15 +109,16 @@ class Journal(Archive):
             with self._transaction():
                 self._connection.execute("UPDATE meta SET home = ?", (home,))
                 if before is not None:
-                    self._become_another()
+                    self._separate_copy()
         except sqlite3.Error as error:
             schema.explain(error, self._path)
         self.__dict__.pop("state_id", None)
 
     @contextmanager
     def merging(self, theirs: Path, token: str) -> Iterator[Union]:
-        """Take in all that the journal at `theirs`, which nobody else uses, has and this one has not. Once the body has ended it
-        is so, and `has_merged(token)`; if that fails, neither is.
+        """Merge the journal at `theirs`, which no other process uses, in one transaction around the body.
+
+        After the body `has_merged(token)` is true. If anything raises, nothing is merged.
         """
         try:
             with attached(self._connection, theirs), self._transaction():
@@ -125,7 +129,7 @@ class Journal(Archive):
             schema.explain(error, self._path)
         self._rows.clear()
 
-    def _become_another(self) -> None:
+    def _separate_copy(self) -> None:
         lost = (time.time(), Outcome.LOST.value, "this state is a copy, made before it ended")
         self._connection.execute("UPDATE meta SET state = ?", (schema.new_state_id(),))
         for table in ("attempts", "builds"):
@@ -278,23 +282,23 @@ class Journal(Archive):
             raise
 
     def _roll_back(self) -> None:
-        # SQLite has done so by itself where the disk failed.
+        # After a disk error SQLite has already rolled back.
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-        self._rows.clear()  # some of them may be gone
+        self._rows.clear()  # some of these rows may have been rolled back
 
 
 def open_for_writing(path: Path, *, network: bool = False) -> Journal:
-    """Open or make the journal. The caller holds the state's lock. Raises EnvironmentFailed."""
+    """Open or create the journal. The caller holds the state's lock. Raises EnvironmentFailed."""
     return Journal(schema.for_writing(path, network=network), path)
 
 
 def open_for_reading(path: Path) -> Journal | None:
-    """Open the journal to be read, None if there is none. Raises EnvironmentFailed."""
+    """Open the journal for reading, None if there is none. Raises EnvironmentFailed."""
     connection = schema.for_reading(path)
     return None if connection is None else Journal(connection, path)
 
 
 def _text(text: str | None) -> str | None:
-    # What came from a file name may hold bytes that are no UTF-8.
+    # Text from a file name may hold bytes that are not UTF-8.
     return text if text is None or text.isascii() else text.encode("utf-8", "backslashreplace").decode()

@@ -1,12 +1,11 @@
 """One writer for each state, by a kernel lock that dies with its holder.
 
-The lock is `flock` on the file `lock`; what stands in the file is only for people: it says who holds the
-lock, and means nothing while nobody does. On NFS, Linux maps flock to byte-range locks of the server, so that
-it holds between machines too; where a mount says that it has locks switched off (`nolock`), or another process does not see
-the lock, it is refused.
+The lock is `flock` on the file `lock`. The content of the file describes the holder for people; it means nothing while the
+lock is free. On NFS, Linux maps flock to byte-range locks of the server, so that it works between hosts. A mount without such
+locks (`nolock`), or on which another process does not see the lock, is refused.
 
-The descriptor is not inheritable. A child forked without exec still shares it, and would keep the lock when its
-parent is killed: such helpers have to be started before the lock is taken, or close it.
+The descriptor is not inheritable. A child forked without exec still shares it, and keeps the lock when its parent is killed:
+start such a child before taking the lock, or close the descriptor in it.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ from runner.state.fs import guarded
 
 ELSEWHERE = "put the state on a file system with locks, with `--state DIR`"
 
-_PATIENCE = 0.25
-"""Seconds to go on trying: whoever only asks who holds the lock has it, shared, for some microseconds."""
+_RETRY_SECONDS = 0.25
+"""Seconds to retry: a process that asks for the holder has the lock, shared, for some microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a lock, as it says itself, None where it has not yet; `since` is Unix time in seconds."""
+    """The holder of a lock by its own description, None if it has not written it yet; `since` is Unix time in seconds."""
 
     pid: int | None = None
     host: str | None = None
@@ -48,24 +47,24 @@ class Holder:
 
 @contextmanager
 def hold(folder: Path, *, prove: bool = False) -> Iterator[None]:
-    """Be the one writer of the state in `folder` (which exists) for the length of the body; `prove` that it keeps others out.
+    """Hold the lock of the state in `folder`, which exists, during the body. `prove`: check that another process sees the lock.
 
-    Raises `EnvironmentFailed` if somebody else is, or if the lock file cannot be made.
+    Raises EnvironmentFailed if another process holds it, if it does not work, or if the lock file cannot be created.
     """
     path = folder / "lock"
     with guarded(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _RETRY_SECONDS
         while not _locked(descriptor, path, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
                 raise EnvironmentFailed(
                     f"{_read(descriptor)} holds the state `{folder}`",
-                    "`runner status` shows what it does; wait for it, or end it with `runner cancel`",
+                    "wait until it ends, or end it with `runner cancel`",
                 )
             time.sleep(0.01)
-        if prove and not _keeps_out(path):
-            raise EnvironmentFailed(f"locks on `{path}` do not hold", ELSEWHERE)
+        if prove and not _seen_by_others(path):
+            raise EnvironmentFailed(f"locks on `{path}` do not work", ELSEWHERE)
         with guarded(path):
             text = json.dumps(asdict(Holder(os.getpid(), os.uname().nodename, _user(), time.time())))
             os.ftruncate(descriptor, 0)
@@ -73,16 +72,15 @@ def hold(folder: Path, *, prove: bool = False) -> Iterator[None]:
         yield
         os.ftruncate(descriptor, 0)
     finally:
-        # Closing alone leaves it locked while a child that is just being started still shares the descriptor.
+        # Closing is not enough while a child that is being started shares the descriptor.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 
 def holder(folder: Path) -> Holder | None:
-    """Who holds the state in `folder` just now, None if nobody does (or there is no such state).
+    """The holder of the state in `folder`, None if it is free or there is no such state.
 
-    Needs only to read. Asking takes the lock, shared, for an instant: it never disturbs a holder, nor another
-    asker, and `hold` is patient with it.
+    Needs only read permission. It takes the lock, shared, for an instant; `hold` retries for longer than that.
     """
     path = folder / "lock"
     with guarded(path):
@@ -106,8 +104,8 @@ def _locked(descriptor: int, path: Path, kind: int) -> bool:
     return True
 
 
-def _keeps_out(path: Path) -> bool:
-    """Whether another process sees that it is locked. Not only another descriptor: NFS tells processes apart."""
+def _seen_by_others(path: Path) -> bool:
+    """True if another process sees the lock. Another descriptor does not prove it: NFS locks belong to processes."""
     child = os.fork()
     if child == 0:
         try:

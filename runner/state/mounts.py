@@ -1,4 +1,4 @@
-"""Which kind of file system a folder is on. On a network's, locks may not hold, and memory is not shared between hosts."""
+"""The file system of a folder. On a network file system locks may not work, and hosts do not share memory."""
 
 from __future__ import annotations
 
@@ -14,19 +14,12 @@ _NETWORK = frozenset(
     )
 )
 
-_LOCAL_LOCKS = {
-    "nolock": "locks are switched off (`nolock`)",
-    "local_lock=all": "locks hold on one host only (`local_lock=all`)",
-    "local_lock=flock": "locks hold on one host only (`local_lock=flock`)",
-    "local_lock=posix": "locks hold on one host only (`local_lock=posix`)",
-    "localflock": "locks hold on one host only (`localflock`)",
-    "nobrl": "locks hold on one host only (`nobrl`)",
-}
-"""Options of a mount under which two hosts do not see each other's locks."""
+_LOCAL_LOCKS = ("nolock", "local_lock=all", "local_lock=flock", "local_lock=posix", "localflock", "nobrl")
+"""Mount options under which two hosts do not see each other's locks."""
 
 
 class FileSystem(NamedTuple):
-    """`unlocked` says why locks do not hold between hosts, None where they should."""
+    """`unlocked` explains why locks do not work between hosts, None if they should."""
 
     name: str
     network: bool
@@ -34,7 +27,7 @@ class FileSystem(NamedTuple):
 
 
 def file_system(folder: Path) -> FileSystem:
-    """Of an existing folder. Where the kernel does not tell, it counts as a local one."""
+    """The file system of an existing folder. An unknown one counts as local."""
     try:
         text = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
@@ -44,7 +37,7 @@ def file_system(folder: Path) -> FileSystem:
 
 
 def of_device(mounts: str, device: str) -> FileSystem:
-    """The same, from the text of `mountinfo` and the device's numbers, `MAJOR:MINOR`."""
+    """The same, from the text of /proc/self/mountinfo and the device numbers `MAJOR:MINOR`."""
     for line in mounts.splitlines():
         words, _, rest = line.partition(" - ")
         fields = words.split()
@@ -53,6 +46,9 @@ def of_device(mounts: str, device: str) -> FileSystem:
         name, *more = rest.split()
         options = {*fields[5].split(","), *(more[1].split(",") if len(more) > 1 else ())}
         network = name in _NETWORK
-        why = next((why for option, why in _LOCAL_LOCKS.items() if option in options), None)
-        return FileSystem(name, network, why if network else None)
+        option = next((option for option in _LOCAL_LOCKS if option in options), None)
+        local = network and option is not None
+        return FileSystem(
+            name, network, f"its locks work on one host only (mount option `{option}`)" if local else None
+        )
     return FileSystem("unknown", False, None)

@@ -1,4 +1,4 @@
-"""Where the state of a sweep is, and opening it: for the one who writes, beside whom any number may read.
+"""Locate and open the state of a sweep, for its one writer or for readers beside it.
 
 Every function that touches the disk raises EnvironmentFailed where the disk refuses.
 """
@@ -32,9 +32,9 @@ def locate(beside: Path, name: str, directory: Path | None) -> Path:
 
 @contextmanager
 def open_for_writing(beside: Path, name: str, directory: Path | None = None) -> Iterator[State]:
-    """Make the state if need be and be its one writer. Raises EnvironmentFailed, as if it is held already.
+    """Create the state if it does not exist, and hold it as its one writer. Raises EnvironmentFailed, also if it is held.
 
-    The first to write to a copy of a state makes it one of its own, see `Journal.settle_at`.
+    A copy of a state gets an id of its own when it is first opened for writing, see `Journal.set_home`.
     """
     folder = locate(beside, name, directory)
     with guarded(folder):
@@ -47,26 +47,26 @@ def open_for_writing(beside: Path, name: str, directory: Path | None = None) -> 
             for part in PARTS:
                 (folder / part).mkdir(exist_ok=True)
         with journal.open_for_writing(folder / "journal.db", network=kind.network) as opened:
-            opened.settle_at(_home(folder))
-            put_into_place(folder, opened)  # of a merge that was killed
+            opened.set_home(_home(folder))
+            put_into_place(folder, opened)  # left by a merge that was killed
             state = State(folder, opened)
-            state.take_cancel_requests()  # those were meant for an apply that has ended
+            state.take_cancel_requests()  # they were for an apply that has ended
             try:
                 yield state
             finally:
-                state.clear_spares()
+                state.clear_pool()
 
 
 @contextmanager
 def open_for_reading(beside: Path, name: str, directory: Path | None = None) -> Iterator[State | None]:
-    """The state as it is, None if there is none; works beside its writer, and makes nothing of its own."""
+    """The state for reading, None if there is none. Works beside a writer and creates nothing."""
     with open_at(locate(beside, name, directory)) as state:
         yield state
 
 
 @contextmanager
 def open_at(folder: Path) -> Iterator[State | None]:
-    """The state in this very folder, wherever it has come from, to be read."""
+    """The state in this folder, for reading."""
     opened = journal.open_for_reading(folder / "journal.db")
     if opened is None:
         yield None
@@ -76,7 +76,7 @@ def open_at(folder: Path) -> Iterator[State | None]:
 
 
 def component(name: str) -> str:
-    """A sweep's name as one safe part of a path: %XX for what has a meaning there, cut if too long."""
+    """A sweep's name as one safe path component: special characters as %XX, shortened with a digest if too long."""
     safe = "".join(
         character if character.isprintable() and character not in "/%\\" else _escaped(character) for character in name
     )
@@ -103,9 +103,9 @@ def _make(folder: Path) -> None:
 
 
 def _home(folder: Path) -> str:
-    """What a folder keeps when it is moved or its machine restarted, and no copy of it has.
+    """Identifies the folder: file system id and inode number.
 
-    The file system's id and the number in it: unlike the device they are the same for all hosts that share it.
+    It survives a rename and a reboot, differs for a copy, and unlike the device number is the same on all hosts.
     """
     with guarded(folder):
         return f"{os.statvfs(folder).f_fsid:x}:{folder.stat().st_ino}"

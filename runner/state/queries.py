@@ -1,4 +1,4 @@
-"""What the journal says: every question put to the state, while another process may be writing to it."""
+"""The read queries of the journal. Another process may write to it at the same time."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ class Identified(Protocol):
 S = TypeVar("S", bound=Identified)
 
 
-class Archive:
-    """Reads one open journal. Ids are 16 hex digits; where a million may be held, an int of them.
+class Queries:
+    """Read queries on one open journal. Ids are 16 hex digits, or int where a million may be held at once.
 
-    `live` tells whether somebody holds the state: only then does an attempt without an end run. Every method
-    raises EnvironmentFailed where the file cannot be read.
+    `live`: the state is held; only then is an attempt without an end running. Every method raises EnvironmentFailed if the
+    file cannot be read.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
@@ -74,12 +74,12 @@ class Archive:
 
     @cached_property
     def state_id(self) -> str:
-        """12 random hex digits, made with the journal, and anew for a copy of it: no two states share them."""
+        """12 random hex digits, unique to this state; a copy gets new ones."""
         (state,) = self._one("SELECT state FROM meta") or ("",)
         return str(state)
 
     def copy_to(self, path: Path) -> None:
-        """Write the journal, as it is now, to a file of its own."""
+        """Write the journal's present content to another file."""
         try:
             with closing(sqlite3.connect(path)) as copy:
                 self._connection.backup(copy)
@@ -87,7 +87,7 @@ class Archive:
             explain(error, self._path)
 
     def has_merged(self, token: str) -> bool:
-        """Whether the last merge was the one that goes by this token."""
+        """True if the last merge had this token."""
         return self._one("SELECT 1 FROM merges WHERE token = ?", token) is not None
 
     @property
@@ -95,7 +95,7 @@ class Archive:
         return self._one("SELECT 1 FROM sessions LIMIT 1") is None
 
     def statuses(self, live: bool) -> dict[int, Status]:
-        """Where every session stands that has an attempt: some 90 bytes and less than a microsecond each."""
+        """The status of every session that has an attempt. Takes some 90 bytes and less than a microsecond each."""
         after: dict[str | None, Status] = {outcome.value: status_after(outcome, live) for outcome in Outcome}
         after[None] = status_after(None, live)
         found: dict[int, Status] = {}
@@ -109,12 +109,12 @@ class Archive:
         return found
 
     def retrying(self) -> int | None:
-        """The number of the last apply, which tries again what is to be, if it lives; None where it does so no more."""
+        """The number of the last apply if it may still retry sessions; None if it was stopped or has ended."""
         found = self._one("SELECT n, ended, stopped, interrupted FROM applies ORDER BY n DESC LIMIT 1")
         return found[0] if found and found[1:] == (None, None, None) else None
 
     def retries(self, apply: int) -> tuple[int, float]:
-        """How many attempts of an apply were, or are to be, followed by another, and the seconds that they ran."""
+        """The number of attempts of an apply that are followed by a retry, done or due, and the seconds that they ran."""
         found = self._one(
             "SELECT count(*), total(duration) FROM attempts WHERE apply = ? AND retry_at IS NOT NULL", apply
         )
@@ -137,10 +137,10 @@ class Archive:
         return [OpenBuild(*(*row[:3], machine(row[3:]))) for row in rows]
 
     def nearest(self, point: str) -> Earlier | None:
-        """The session of this point that was last tried; ask for a session that has not been tried itself.
+        """The most recently attempted session with the variables of this point, under any recipe.
 
-        The first call sorts all points (a million take a second), so that `record` need not keep them sorted;
-        later calls answer for that moment.
+        The first call sorts all points (a million take a second), so that writing needs no index. Later calls use the points
+        of that moment.
         """
         if not self._has_points:
             self._has_points = True
@@ -156,7 +156,7 @@ class Archive:
         return Earlier(found[0].hex(), Outcome(found[1]) if found[1] else None, self._recipe(found[2]))
 
     def done_points(self, sans_files: str) -> set[int]:
-        """The points that succeeded by a recipe that differs at most in the content of `files`."""
+        """The points that succeeded with this recipe or with one that only differs in the content of `files`."""
         rows = self._each(
             "SELECT point FROM sessions WHERE outcome = ? AND recipe IN (SELECT n FROM recipes WHERE sans_files = ?)",
             Outcome.SUCCEEDED.value,
@@ -165,12 +165,12 @@ class Archive:
         return {int.from_bytes(row[0], "big") for row in rows}
 
     def row(self, session: str) -> AttemptRow | None:
-        """The last attempt."""
+        """The last attempt of a session."""
         found = self._one(f"SELECT {ATTEMPT_COLUMNS} FROM {_LAST} WHERE s.id = ?", bytes.fromhex(session))
         return attempt_row(found) if found else None
 
     def attempts(self, session: str) -> list[AttemptRow]:
-        """Every attempt, the first one first."""
+        """All attempts of a session, by number."""
         rows = self._each(
             f"SELECT {ATTEMPT_COLUMNS} FROM sessions s JOIN attempts a ON a.session = s.n"
             " WHERE s.id = ? ORDER BY a.number",
@@ -179,7 +179,7 @@ class Archive:
         return [attempt_row(row) for row in rows]
 
     def attempts_of(self, applies: Collection[int], limit: int) -> list[AttemptRow]:
-        """The attempts that these applies submitted and that have begun to run, in the order in which they did."""
+        """At most `limit` attempts of these applies that have started, by start time."""
         rows = self._each(
             f"SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN sessions s ON s.n = a.session"
             f" WHERE a.apply IN ({','.join('?' * len(applies))}) AND a.started IS NOT NULL ORDER BY a.started LIMIT ?",
@@ -259,7 +259,7 @@ class Archive:
         return [stored_session(row, live=True) for row in rows]
 
     def sessions_matching(self, prefix: str, live: bool, limit: int = 10) -> list[StoredSession]:
-        """The sessions whose id begins with these hex digits, in the order of their ids, at most `limit`."""
+        """At most `limit` sessions whose id starts with these hex digits, by id."""
         if not re.fullmatch("[0-9a-f]{1,16}", prefix.lower()):
             return []
         first, last = (bytes.fromhex(prefix.ljust(16, digit)) for digit in "0f")
@@ -273,7 +273,7 @@ class Archive:
         return [stored_session(row, live) for row in rows]
 
     def orphans(self, known: Callable[[int], bool], live: bool) -> Iterator[StoredSession]:
-        """The sessions whose id `known` does not know, in the order in which they were first submitted."""
+        """The sessions for whose id `known` returns False, in the order of their first submission."""
         for n, session in self._each("SELECT n, id FROM sessions ORDER BY n"):
             if not known(int.from_bytes(session, "big")):
                 row = self._one(
@@ -284,7 +284,7 @@ class Archive:
                     yield stored_session(row, live)
 
     def applies(self) -> Iterator[ApplyRow]:
-        """Every apply, the last one first; those of a merged state came in another order."""
+        """All applies, the most recent first. The order of their rows is another one after a merge."""
         order = "ORDER BY a.started DESC, a.n DESC"
         rows = self._each(f"SELECT {APPLY_COLUMNS} FROM applies a JOIN recipes r ON r.n = a.recipe {order}")
         return map(apply_row, rows)
@@ -293,8 +293,8 @@ class Archive:
         return next(self.applies(), None)
 
     def last_applies(self) -> list[ApplyRow]:
-        """The last apply that had something to do, if any had; where states were merged since, that of each of them and of this
-        one, the last one first.
+        """The last apply that had sessions to run, or the last one if none had. After a merge: that of each merged state, the
+        most recent first.
         """
         joined = {apply for (apply,) in self._each("SELECT apply FROM joined")}
         every = list(self.applies())
@@ -302,7 +302,7 @@ class Archive:
         return [apply for apply in applies if apply.number in joined] if len(joined) > 1 else applies[:1]
 
     def build_succeeded(self, build: str) -> bool:
-        """Whether it did so when it was last tried."""
+        """True if the last attempt of this build succeeded."""
         found = self._one("SELECT outcome FROM builds WHERE build = ? ORDER BY started DESC LIMIT 1", build)
         return found is not None and found[0] == Outcome.SUCCEEDED.value
 

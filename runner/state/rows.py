@@ -1,4 +1,4 @@
-"""What the journal gives back: its rows as immutable data, and how they read from the tables."""
+"""Rows of the journal as immutable data, and their conversion from SQLite's values."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def attempt_row(row: tuple[Any, ...]) -> AttemptRow:
 
 @dataclass(frozen=True, slots=True)
 class OpenAttempt:
-    """An attempt that was submitted and of which no end is recorded; `machine` is its runner's, if that was recorded."""
+    """A submitted attempt without a recorded end; `machine` is where its runner ran, None if that was not recorded."""
 
     session: str
     number: int
@@ -76,13 +76,13 @@ class OpenAttempt:
 
     @property
     def remote(self) -> bool:
-        """Whether its job runs on without runner, for all that is known here."""
+        """True if its job may run on without runner."""
         return runs_on(self.backend, self.job)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenBuild:
-    """A build that was begun and of which no end is recorded."""
+    """A started build without a recorded end."""
 
     build: str
     name: str
@@ -91,7 +91,7 @@ class OpenBuild:
 
 
 MACHINE_COLUMNS = "p.host, p.boot, p.pids"
-"""Of the apply `p`, which nobody need have begun."""
+"""Of the apply `p`; NULL if it is not in the journal."""
 
 
 def machine(row: tuple[Any, ...]) -> Machine | None:
@@ -101,7 +101,7 @@ def machine(row: tuple[Any, ...]) -> Machine | None:
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """A session as it was first submitted; its env is not kept, as params and recipe give it."""
+    """A session as it was first submitted. Its environment is not stored: params and recipe determine it."""
 
     id: str
     point: str
@@ -152,7 +152,7 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class ApplyRow:
-    """One apply. `ended` is None while it runs, and for ever if it was killed."""
+    """One apply. `ended` is None while it runs, and stays None if it was killed."""
 
     number: int
     started: float
@@ -216,7 +216,7 @@ def apply_row(row: tuple[Any, ...]) -> ApplyRow:
 
 
 def together(applies: Iterable[ApplyRow], now: float | None = None) -> float | None:
-    """For how many seconds any of them ran; None where one has no end. One that still runs does so until `now`."""
+    """The seconds in which at least one of them ran. An apply without an end counts until `now`; without `now`, None."""
     total, reached = 0.0, -math.inf
     for apply in sorted(applies, key=lambda apply: apply.started):
         end = apply.ended if apply.ended is not None else now
@@ -233,12 +233,12 @@ def _amount(text: str) -> Amount:
 
 
 def runs_on(backend: str, job: str | None) -> bool:
-    """Whether a job that has no end yet may still run although no runner lives. Local ones die with theirs."""
+    """True if a job without an end may run although no runner does. Local jobs end with their runner."""
     return job is not None and backend != "local"
 
 
 def status_after(outcome: Outcome | None, live: bool) -> Status:
-    """Where a session stands after its last attempt; one without an outcome runs, if a holder lives."""
+    """The status of a session after its last attempt. Without an outcome it is running if the state is held."""
     if outcome is not None:
         return STATUS_AFTER[outcome]
     return Status.RUNNING if live else Status.INTERRUPTED

@@ -1,10 +1,10 @@
-"""The journal's SQLite file: its tables, how it comes to be, how it is opened, and what its errors mean.
+"""The journal's SQLite file: its tables, creating and opening it, and the meaning of its errors.
 
-A journal is made in a temporary file and renamed, so that a half-made one never exists. WAL lets others read
-while one process writes. With `synchronous=NORMAL` a commit survives the death of every process at once; only
-a power cut or a crash of the kernel can cost the last commits, and leaves an older but whole journal.
+A journal is created as a temporary file and renamed, so that an incomplete one never exists. WAL lets others read while one
+process writes. With `synchronous=NORMAL` a commit survives the death of all processes. A power cut or a kernel crash can lose the
+last commits; the journal is then older but consistent.
 
-WAL needs memory that all share who have it open, which hosts of a network do not: there, changes go by a rollback journal.
+WAL needs shared memory, which hosts do not have: on a network file system the journal uses a rollback journal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from runner.errors import Damaged, EnvironmentFailed
 from runner.state.fs import FREE_SPACE, OTHER_FOLDER, guarded
 
 VERSION = 3
-"""Of the tables below; it goes up with every change of them or of the events that they hold."""
+"""The version of the tables below. It changes with them and with the events that they store."""
 
 _SIDE_FILE = 32 * 1024
 """Bytes of one block of `-shm`."""
@@ -27,9 +27,8 @@ _SIDE_FILE = 32 * 1024
 APPLICATION_ID = 0x72756E72
 """`runr`, in the header of every journal."""
 
-# Session ids and points are their 8 bytes. `sessions` is narrow and `texts` wide so that where a million
-# sessions stand is read from some 40 MB; `n` counts up, so that everything but the unique index on `id` is
-# written at its end.
+# Session ids and points are stored as 8 bytes. `sessions` is narrow and `texts` wide, so that the statuses of a million
+# sessions are read from some 40 MB. `n` counts up, so that rows are appended everywhere but in the unique index on `id`.
 _TABLES = """
 CREATE TABLE meta (state TEXT NOT NULL, created REAL NOT NULL, home TEXT);
 CREATE TABLE recipes (
@@ -65,9 +64,9 @@ CREATE TABLE joined (apply INTEGER PRIMARY KEY);
 
 
 def for_writing(path: Path, *, network: bool = False) -> sqlite3.Connection:
-    """Open the journal, or make it. The caller is its one writer. Raises EnvironmentFailed.
+    """Open the journal, or create it. The caller is its one writer. Raises EnvironmentFailed.
 
-    On a `network`'s file system it is opened so that readers on other hosts see it whole.
+    On a `network` file system it uses a rollback journal, so that readers on other hosts see it consistent.
     """
     with guarded(path):
         if not path.exists():
@@ -76,9 +75,9 @@ def for_writing(path: Path, *, network: bool = False) -> sqlite3.Connection:
 
 
 def for_reading(path: Path) -> sqlite3.Connection | None:
-    """Open the journal beside its writer, if any; None if there is none. Raises EnvironmentFailed.
+    """Open the journal for reading, beside a writer if there is one; None if there is no journal. Raises EnvironmentFailed.
 
-    A folder that may not be written serves too, except while changes of a killed writer wait to be taken in.
+    A read-only folder is enough, unless a killed writer has left a WAL that must be recovered.
     """
     with guarded(path):
         if not path.exists():
@@ -89,7 +88,7 @@ def for_reading(path: Path) -> sqlite3.Connection | None:
             log = _beside(path, "-wal")
             if os.access(path.parent, os.W_OK) or (log.exists() and log.stat().st_size):
                 raise
-            # Where SQLite cannot make its side files, only a reader that expects no writer gets in.
+            # SQLite cannot create its side files here; an immutable database needs none.
             return _connect(path, "mode=ro&immutable=1")
 
 
@@ -97,7 +96,7 @@ def _connect(path: Path, mode: str, changes: str | None = None) -> sqlite3.Conne
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None, timeout=30)
     try:
         if changes == "TRUNCATE":
-            # Whoever has it alone reads a WAL that it may still have without the shared memory.
+            # With exclusive locking SQLite recovers a WAL that is still there without shared memory.
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (application,) = connection.execute("PRAGMA application_id").fetchone()
@@ -111,15 +110,15 @@ def _connect(path: Path, mode: str, changes: str | None = None) -> sqlite3.Conne
         if version < VERSION:
             raise EnvironmentFailed(
                 f"`{path}` was written by an older runner (journal version {version}, this one knows {VERSION})",
-                "go on with the runner that wrote it, move it away to begin anew, or choose another folder with `--state DIR`",
+                "go on with the runner that wrote it, move it away to start again, or choose another folder with `--state DIR`",
             )
         if changes is not None:
             connection.execute(f"PRAGMA journal_mode = {changes}").fetchone()
             connection.execute("PRAGMA locking_mode = NORMAL")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # lets go of a lock for good
-        # 8,000 pages are 16 MB of log between two checkpoints: each costs the disk a flush.
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # releases the exclusive lock
+        # A checkpoint every 8,000 pages (16 MB): each of them flushes the disk.
         connection.execute("PRAGMA wal_autocheckpoint = 8000")
-        # Without a WAL, less than FULL could leave a journal that is not whole.
+        # Without a WAL, NORMAL could corrupt the journal in a power cut.
         connection.execute(f"PRAGMA synchronous = {'FULL' if changes == 'TRUNCATE' else 'NORMAL'}")
     except sqlite3.Error as error:
         connection.close()
@@ -131,12 +130,12 @@ def _connect(path: Path, mode: str, changes: str | None = None) -> sqlite3.Conne
 
 
 def new_state_id() -> str:
-    """12 random hex digits: no two states ever share them."""
+    """12 random hex digits."""
     return os.urandom(6).hex()
 
 
 def _create(path: Path) -> None:
-    # The log of a journal that somebody deleted would be taken for the new one's.
+    # The WAL of a deleted journal would be applied to the new one.
     for leftover in (
         _beside(path, ".new"),
         _beside(path, ".new-journal"),
@@ -148,7 +147,7 @@ def _create(path: Path) -> None:
     try:
         connection = sqlite3.connect(temporary, isolation_level=None)
         try:
-            # Small pages, as each event writes whole ones; incremental, so that `forget` can give some back.
+            # Small pages, because each event writes whole pages; incremental, so that `forget` can release some.
             connection.execute("PRAGMA page_size = 2048")
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -160,7 +159,7 @@ def _create(path: Path) -> None:
             connection.close()
     except sqlite3.Error as error:
         explain(error, path)
-    # Closed, all of it is in the one file; were its log still there (a full disk), it would not be whole.
+    # Closing writes everything into the one file. A WAL that is still there (full disk) means that it is incomplete.
     if _beside(path, ".new-wal").exists():
         raise EnvironmentFailed(f"the disk is full: cannot make `{path}`", FREE_SPACE)
     os.rename(temporary, path)
@@ -171,9 +170,9 @@ def _beside(path: Path, suffix: str) -> Path:
 
 
 def explain(error: sqlite3.Error, path: Path) -> NoReturn:
-    """Raise what SQLite says of the world as `EnvironmentFailed`, and a mistake of ours as it is."""
+    """Raise SQLite's errors about the environment as `EnvironmentFailed`, all others as they are."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    # Of a disk that is too full for the side file that writer and readers share, it only says "I/O error".
+    # If the disk is too full for the shared memory file, SQLite only reports an I/O error.
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
         raise EnvironmentFailed(f"the disk is full: cannot write `{path}`", FREE_SPACE) from error
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
@@ -199,4 +198,4 @@ def _is_full(path: Path) -> bool:
 
 
 def _damaged(path: Path) -> str:
-    return f"move it away to begin anew; `sqlite3 {path.name} .recover` may save what it holds"
+    return f"move it away to start again; `sqlite3 {path.name} .recover` may save what it holds"

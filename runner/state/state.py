@@ -1,14 +1,17 @@
-"""The state of a sweep: a folder whose layout only this module knows.
+"""The state of a sweep: a folder. Only this module knows its layout.
 
-    .runner/NAME/           beside the sweep file; `--state DIR` puts DIR in the place of `.runner`
+    .runner/NAME/           beside the sweep file; `--state DIR` replaces `.runner` by DIR
         journal.db  lock
-        logs/ID.N.out .err  what attempt N wrote; empty ones are removed, or become those of another
-        output/ID/          the session's own folder, kept over its attempts; an empty one likewise
-        params/ID.json      its variables, while it runs
-        builds/DIGEST/      one for each distinct build, and beside it what it wrote: DIGEST.out .err
+        logs/ID.N.out .err  the output of attempt N; removed if empty
+        output/ID/          the session's output folder, kept over its attempts; removed if empty
+        params/ID.json      the session's variables, while it runs
+        builds/DIGEST/      one for each distinct build; its logs are DIGEST.out and DIGEST.err
         cancel/             requests of `runner cancel` to a live apply
-        jobs/BACKEND/       what a backend keeps of its jobs there, until all of them have ended
-        merge/              what `runner merge` is about to put into place
+        jobs/BACKEND/       files of a backend about its jobs, until all of them have ended
+        merge/              files that `runner merge` has staged
+
+An ended session takes at most 3 inodes: two logs and the output folder, each only if it is not empty. Files that the session
+writes into the folder come on top.
 
 Every function that touches the disk raises EnvironmentFailed where the disk refuses.
 """
@@ -26,7 +29,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.state import lock
-from runner.state.file_pool import Spares
+from runner.state.file_pool import FilePool
 from runner.state.fs import guarded
 from runner.state.fs import remove as _remove
 from runner.state.journal import Journal
@@ -35,11 +38,11 @@ MOST_NAMES = 50_000
 """File names that are held at once, some 6 MB."""
 
 PARTS = ("logs", "output", "params", "builds", "cancel")
-"""The folders that are there as long as the state is."""
+"""The folders that every state has."""
 
 
 class AttemptPaths(NamedTuple):
-    """Where an attempt finds and leaves its things: absolute, as texts, and by the properties as paths."""
+    """The absolute paths of an attempt's files, as str; the properties give them as Path."""
 
     stdout_name: str
     stderr_name: str
@@ -65,7 +68,7 @@ class AttemptPaths(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Which of an attempt's things there are: a log or an output folder with nothing in it is none."""
+    """Which files an attempt has left. An empty log or output folder does not count."""
 
     stdout: bool
     stderr: bool
@@ -74,7 +77,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """One log file: whose it is, its size in bytes, and when it was last written to (Unix time)."""
+    """One log file: its session's id, its size in bytes, and when it was last written to (Unix time)."""
 
     path: Path
     session: str
@@ -109,7 +112,7 @@ _NOTHING = (None, None, None)
 
 
 class State:
-    """One opened state. `id` is random and never changes, except for a copy: it is what its jobs are known by."""
+    """One opened state. `id` is random, names its jobs, and changes only if the state is copied."""
 
     def __init__(self, folder: Path, journal: Journal) -> None:
         self.folder = folder
@@ -118,11 +121,11 @@ class State:
         self._logs = f"{folder}/logs/"
         self._output = f"{folder}/output/"
         self._params = f"{folder}/params/"
-        self._spares = Spares()
+        self._pool = FilePool()
 
     @property
     def holder(self) -> lock.Holder | None:
-        """Who may write to it just now; None if nobody does."""
+        """The process that holds the state; None if it is free."""
         return lock.holder(self.folder)
 
     def paths(self, session: str, attempt: int) -> AttemptPaths:
@@ -133,54 +136,54 @@ class State:
         return self.folder / "builds" / build
 
     def jobs(self, backend: str) -> Path:
-        """The folder of a backend, which makes it if it needs one."""
+        """The folder of a backend for files about its jobs. It may not exist."""
         return self.folder / "jobs" / backend
 
     def remove_jobs(self) -> None:
-        """Remove what all backends have kept: for when every end is recorded."""
+        """Remove the folders of all backends. Call it when the end of every job is recorded."""
         with guarded(self.folder):
             _remove(self.folder / "jobs")
 
     def prepare(self, session: str, attempt: int, params: str, *, empty: bool = False) -> AttemptPaths:
-        """Make what an attempt needs: its output folder, emptied if `empty`, and its params file.
+        """Create the output folder of an attempt, emptied if `empty`, and its params file.
 
-        What an earlier attempt has put in the place of either is removed.
+        Other files that an earlier attempt has left under these names are removed.
         """
         places = self.paths(session, attempt)
         stdout, stderr, output, path = places
         with guarded(self.folder):
             if empty:
                 _remove(Path(output))
-            if not self._spares.move_output(output):
+            if not self._pool.move_output(output):
                 _make_folder(Path(output))
-            if not self._spares.move_params(path):
+            if not self._pool.move_params(path):
                 _remove(Path(path))
             _write(path, params.encode("utf-8", "surrogatepass"))
             for log in (stdout, stderr):
-                self._spares.move_log(log)
+                self._pool.move_log(log)
         return places
 
-    def tidy(self, session: str, attempt: int, *, over: bool = False) -> None:
-        """Remove what an ended attempt left empty, and its params file. What cannot be removed stays.
+    def tidy(self, session: str, attempt: int, *, drained: bool = False) -> None:
+        """Remove the empty files of an ended attempt and its params file. A file that cannot be removed stays.
 
-        Where nothing of it lives any more, all `over`, what is as it was made is kept for the next attempt of any session.
+        If no process of its job is left (`drained`), unchanged files go to the pool for the next attempt of any session.
         """
         stdout, stderr, output, params = self.paths(session, attempt)
-        spares = self._spares if over else None
+        pool = self._pool if drained else None
         for log in (stdout, stderr):
-            if not (spares and spares.keep_log(log)) and _size(log) == 0:
+            if not (pool and pool.keep_log(log)) and _size(log) == 0:
                 with suppress(OSError):
                     os.unlink(log)
-        if not (spares and spares.keep_params(params)):
+        if not (pool and pool.keep_params(params)):
             with suppress(OSError):
                 _remove(Path(params))
-        if not (spares and spares.keep_output(output)):
+        if not (pool and pool.keep_output(output)):
             with suppress(OSError):
                 os.rmdir(output)
 
-    def clear_spares(self) -> None:
-        """Remove what `tidy` has kept."""
-        self._spares.clear()
+    def clear_pool(self) -> None:
+        """Remove the files that `tidy` has kept."""
+        self._pool.clear()
 
     def kept(self, session: str, attempt: int) -> Kept:
         """Which files an attempt has left; changes nothing. A log or an output folder that is empty does not count."""
@@ -203,7 +206,7 @@ class State:
         return WrittenFiles(logs=self._logs, output=self._output, names=names)
 
     def request_cancel(self, sessions: Iterable[str] | None) -> None:
-        """Ask the live apply to cancel these sessions, or with None to end altogether."""
+        """Ask the live apply to cancel these sessions, or all of them and itself if None."""
         text = json.dumps(None if sessions is None else sorted(sessions))
         folder = self.folder / "cancel"
         name = f"{time.time_ns():020}-{os.urandom(4).hex()}"
@@ -214,14 +217,14 @@ class State:
             temporary.rename(folder / f"{name}.json")
 
     def take_cancel_requests(self) -> list[frozenset[str] | None]:
-        """The requests since the last call, the oldest first; cheap where there are none."""
+        """The requests since the last call, the oldest first. Cheap if there are none."""
         folder = self.folder / "cancel"
         with guarded(folder):
             names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))
             return [_take(folder / name) for name in names]
 
     def logs(self) -> Iterator[Log]:
-        """Every log that is on the disk, in no order."""
+        """Every log on the disk, in no order."""
         with guarded(self.folder), os.scandir(self._logs) as entries:
             for entry in entries:
                 about = entry.stat(follow_symlinks=False)
@@ -233,7 +236,7 @@ class State:
                 _remove(log.path)
 
     def remove_sessions(self, sessions: Iterable[str]) -> None:
-        """Remove the output folders and the logs of these sessions; what the journal says of them stays."""
+        """Remove the output folders and the logs of these sessions, not their rows in the journal."""
         gone = frozenset(sessions)
         for session in gone:
             with guarded(self.folder):
@@ -241,18 +244,18 @@ class State:
         self.remove_logs(log for log in self.logs() if log.session in gone)
 
     def builds(self) -> frozenset[str]:
-        """The builds of which there is anything on the disk."""
+        """The builds that have files on the disk."""
         with guarded(self.folder):
             return frozenset(name.partition(".")[0] for name in os.listdir(self.folder / "builds"))
 
     def remove_build(self, build: str) -> None:
-        """Remove all that `build_size` counts."""
+        """Remove the folder and the logs of a build."""
         with guarded(self.folder):
             for path in self._of_build(build):
                 _remove(path)
 
     def build_size(self, build: str) -> int:
-        """Bytes on the disk, its logs included."""
+        """Bytes on the disk, with its logs."""
         with guarded(self.folder):
             return sum(_usage(str(path)) for path in self._of_build(build))
 
@@ -296,13 +299,13 @@ def _make_folder(path: Path) -> None:
 
 
 def _write(path: str, content: bytes) -> None:
-    """Make this the content of a file that nobody else has open. Not by emptying it first: ext4 would then write it out."""
+    """Replace the content of a file that no other process has open. It is not truncated first: ext4 would flush it."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
     try:
         written = 0
-        while written < len(content):  # a full disk takes a part, then nothing
+        while written < len(content):  # a full disk takes a part, then raises
             written += os.write(file, content[written:])
-        if os.fstat(file).st_size > written:  # to set it to what it is costs as much as writing
+        if os.fstat(file).st_size > written:  # truncating to the same size costs as much as writing
             os.truncate(file, written)
     finally:
         os.close(file)
@@ -327,12 +330,12 @@ def _holds_something(folder: str) -> bool:
             return next(entries, None) is not None
     except FileNotFoundError:
         return False
-    except OSError:  # something is there that is no folder, or not to be looked into
+    except OSError:  # not a folder, or not readable
         return True
 
 
 def _usage(path: str) -> int:
-    """Bytes that a file or a tree takes; what vanishes meanwhile, or is not to be looked into, counts nothing."""
+    """Bytes that a file or a tree takes. Files that disappear or cannot be read count 0."""
     try:
         total = os.lstat(path).st_blocks * 512
         if os.path.isdir(path) and not os.path.islink(path):

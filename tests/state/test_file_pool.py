@@ -1,4 +1,4 @@
-"""What an ended attempt has left untouched serves the next; whatever it has done to it stays its own."""
+"""The pool reuses unchanged files of ended attempts and nothing else."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ def state(tmp_path: Path) -> Iterator[State]:
 
 
 def run(state: State, one: str, params: str = "{}", attempt: int = 1) -> AttemptPaths:
-    """What an attempt does that does nothing: its backend opens its streams."""
+    """Run an attempt that writes nothing: its backend opens its streams."""
     places = state.prepare(one, attempt, params)
     places.stdout.touch()
     places.stderr.touch()
     return places
 
 
-def numbers(places: AttemptPaths) -> set[int]:
+def inode_numbers(places: AttemptPaths) -> set[int]:
     return {path.lstat().st_ino for path in (places.stdout, places.stderr, places.output, places.params)}
 
 
-def test_what_nobody_used_is_used_again(state: State) -> None:
+def test_unchanged_files_are_reused(state: State) -> None:
     first = run(state, A, '{"x": "a longer text"}')
-    things = numbers(first)
-    state.tidy(A, 1, over=True)
+    inodes = inode_numbers(first)
+    state.tidy(A, 1, drained=True)
     second = run(state, B, '{"x": 1}')
-    assert numbers(second) == things
+    assert inode_numbers(second) == inodes
     assert second.params.read_text() == '{"x": 1}'
     assert not any(path.exists() for path in (first.stdout, first.stderr, first.output, first.params))
     assert state.kept(A, 1) == Kept(stdout=False, stderr=False, output=False)
 
 
-def test_what_may_still_be_in_use_is_removed(state: State) -> None:
+def test_files_of_a_job_not_drained_are_removed(state: State) -> None:
     first = run(state, A)
     kept = os.open(first.stdout, os.O_WRONLY)
     state.tidy(A, 1)
@@ -55,20 +55,20 @@ def test_what_may_still_be_in_use_is_removed(state: State) -> None:
     assert second.stdout.read_bytes() == second.stderr.read_bytes() == b""
 
 
-def test_a_retry_takes_up_its_own_and_nobody_else_gets_it(state: State) -> None:
-    things = numbers(run(state, A))
-    state.tidy(A, 1, over=True)
+def test_retry_reuses_its_own_files(state: State) -> None:
+    inodes = inode_numbers(run(state, A))
+    state.tidy(A, 1, drained=True)
     again = run(state, A, attempt=2)
-    assert numbers(again) == things
+    assert inode_numbers(again) == inodes
     run(state, B)
     assert all(path.exists() for path in (again.stdout, again.stderr, again.output, again.params))
 
 
-def test_an_output_folder_with_something_in_it_is_never_replaced(state: State) -> None:
+def test_output_folder_with_files_is_never_replaced(state: State) -> None:
     (run(state, A).output / "checkpoint").touch()
-    state.tidy(A, 1, over=True)
+    state.tidy(A, 1, drained=True)
     run(state, B)
-    state.tidy(B, 1, over=True)
+    state.tidy(B, 1, drained=True)
     assert (run(state, A, attempt=2).output / "checkpoint").exists()
     assert run(state, C).output.is_dir()
 
@@ -95,10 +95,10 @@ def write_logs(places: AttemptPaths) -> None:
 
 
 @pytest.mark.parametrize("do", [chmod_logs, link_logs, replace_logs, write_logs])
-def test_logs_that_a_session_has_touched_are_not_used_again(state: State, do: Callable[[AttemptPaths], None]) -> None:
+def test_changed_logs_are_not_reused(state: State, do: Callable[[AttemptPaths], None]) -> None:
     first = run(state, A)
     do(first)
-    state.tidy(A, 1, over=True)
+    state.tidy(A, 1, drained=True)
     second = run(state, B)
     for log in (second.stdout, second.stderr):
         assert log.is_file()
@@ -126,11 +126,9 @@ def link_both(places: AttemptPaths) -> None:
 
 
 @pytest.mark.parametrize("do", [close_both, fill_both, link_both])
-def test_a_folder_and_params_that_a_session_has_touched_do_no_harm(
-    state: State, do: Callable[[AttemptPaths], None]
-) -> None:
+def test_changed_output_and_params_are_not_reused(state: State, do: Callable[[AttemptPaths], None]) -> None:
     do(run(state, A))
-    state.tidy(A, 1, over=True)
+    state.tidy(A, 1, drained=True)
     second = run(state, B, '{"x": 2}')
     assert list(second.output.iterdir()) == []
     assert second.output.stat().st_mode & 0o777 == 0o777 & ~current_umask()
@@ -145,9 +143,9 @@ def current_umask() -> int:
     return mask
 
 
-def test_what_somebody_has_tidied_up_is_made_anew(state: State) -> None:
+def test_pool_files_removed_by_others_are_created_again(state: State) -> None:
     first = run(state, A)
-    state.tidy(A, 1, over=True)
+    state.tidy(A, 1, drained=True)
     for path in (first.stdout, first.stderr, first.params):
         path.unlink()
     first.output.rmdir()
@@ -156,17 +154,17 @@ def test_what_somebody_has_tidied_up_is_made_anew(state: State) -> None:
     assert second.params.read_text() == '{"x": 3}'
 
 
-def test_nothing_is_left_when_the_state_is_closed(tmp_path: Path) -> None:
+def test_pool_is_removed_when_the_state_is_closed(tmp_path: Path) -> None:
     with open_for_writing(tmp_path, "s") as state:
         for one in (A, B):
             run(state, one)
         for one in (A, B):
-            state.tidy(one, 1, over=True)
+            state.tidy(one, 1, drained=True)
     assert [list((state.folder / part).iterdir()) for part in ("logs", "output", "params")] == [[], [], []]
 
 
-def test_whoever_reads_a_log_gets_nothing_of_another(tmp_path: Path) -> None:
-    """The reader has the file open when it becomes another's: what it holds is not told as the first one's."""
+def test_reader_of_a_log_gets_nothing_of_a_renamed_one(tmp_path: Path) -> None:
+    """The reader has the file open when it is renamed for another session: it must not return that session's output."""
     path, other = tmp_path / "A.1.out", tmp_path / "B.1.out"
     path.write_bytes(b"a" * 2_000_000)
 

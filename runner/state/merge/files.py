@@ -1,10 +1,10 @@
-"""Joining states: what several jobs have done of one sweep becomes one state, with its logs and outputs.
+"""Merge states: the journals, logs and outputs of several jobs of one sweep become one state.
 
-Everything that comes along is copied into a folder of its own first, the stage; then the journal's one transaction ends, and the
-stage is put into place. A merge that is killed before that has changed nothing; what one that is killed later has left in the
-stage is put into place by whoever opens the state to write next.
+All files are first copied into a folder of their own, the stage. Then the journal's one transaction is committed, and the files
+are moved into place. If a merge is killed before the commit, nothing has changed. If it is killed after, the next writer of the
+state moves the staged files.
 
-What builds have made stays behind, as it may be bound to its place and machine; whoever needs a build makes it again.
+Build outputs are not copied, because they may depend on their path and machine. A build that is needed runs again.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from runner.state.merge.journal import Union
 from runner.state.merge.staging import PARTS, STAGE, put_into_place
 from runner.state.state import State
 
-_ENDS = (".out", ".err")
+_SUFFIXES = (".out", ".err")
 
 
 def merge(state: State, other: State) -> Union:
-    """Take all of `other`, which nobody writes to, into `state`, which is held. What is there already stays, and `other` is
-    left as it is. Raises EnvironmentFailed; then the same call does the rest.
+    """Merge `other`, which has no writer, into `state`, which is held. Existing files stay, and `other` is not changed.
+
+    Raises EnvironmentFailed; then the same call completes the merge.
     """
     stage, token = state.folder / STAGE, secrets.token_hex(8)
     try:
@@ -44,14 +45,14 @@ def merge(state: State, other: State) -> Union:
 
 
 def _gather(here: Path, there: Path, union: Union, stage: Path) -> None:
-    """Copy what comes along under the names that it will have."""
+    """Copy files into the stage under their final names."""
     for moved in union.moved:
-        for end in _ENDS:
+        for end in _SUFFIXES:
             _copy(
                 here / "logs" / f"{moved.session}.{moved.before}{end}",
                 stage / "logs" / f"{moved.session}.{moved.after}{end}",
             )
-            (stage / "logs" / f"{moved.session}.{moved.before}{end}").touch()  # it goes, if nothing comes in its place
+            (stage / "logs" / f"{moved.session}.{moved.before}{end}").touch()  # an empty file removes the old log
     for session, attempt, end in _logs(there):
         number = union.number(session, attempt)
         if number is not None:
@@ -60,16 +61,16 @@ def _gather(here: Path, there: Path, union: Union, stage: Path) -> None:
         if _is_id(session) and union.takes_output(session):
             _copy(there / "output" / session, stage / "output" / session)
     for name in _names(there / "builds"):
-        if name.endswith(_ENDS) and not (here / "builds" / name).exists():
+        if name.endswith(_SUFFIXES) and not (here / "builds" / name).exists():
             _copy(there / "builds" / name, stage / "builds" / name)
 
 
 def _logs(folder: Path) -> Iterator[tuple[str, int, str]]:
-    """Session, attempt and end of each log."""
+    """Session id, attempt number and suffix of each log."""
     for name in _names(folder / "logs"):
         session, _, rest = name.partition(".")
         number, dot, end = rest.partition(".")
-        if _is_id(session) and number.isdecimal() and dot + end in _ENDS:
+        if _is_id(session) and number.isdecimal() and dot + end in _SUFFIXES:
             yield session, int(number), dot + end
 
 
@@ -78,7 +79,7 @@ def _is_id(name: str) -> bool:
 
 
 def _names(folder: Path) -> list[str]:
-    """What is in a folder; whoever carries states about may have left out one that is empty."""
+    """The names in a folder. A missing folder counts as empty: archives may leave those out."""
     try:
         return os.listdir(folder)
     except FileNotFoundError:
@@ -86,7 +87,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file or a whole tree, if it is there, with its modes, times and links."""
+    """Copy a file or a whole tree, if it exists, with modes, times and symbolic links."""
     try:
         if source.is_dir() and not source.is_symlink():
             shutil.copytree(source, target, symlinks=True, copy_function=_copy_file)
@@ -98,7 +99,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _copy_file(source: str, target: str) -> None:
-    """What is neither file nor link, a pipe that a session has left behind, has no content to bring."""
+    """Copy a file or a link. Anything else, such as a pipe, is left out."""
     mode = os.lstat(source).st_mode
     if stat.S_ISREG(mode) or stat.S_ISLNK(mode):
         shutil.copy2(source, target, follow_symlinks=False)

@@ -1,11 +1,12 @@
-"""What one journal takes in of another, in one transaction: recipes, applies, builds, sessions and attempts.
+"""Merge another journal into this one, in one transaction: recipes, applies, builds, sessions and attempts.
 
-Nothing is lost or doubled. An attempt is the same in both when its name and the time of its submission are, so that journals
-that grew from one (a cache that several jobs restored) meet again, and a union that is made once more changes nothing. The
-attempts of a session keep their numbers here; those that are new come behind them, except that the last one decides where the
-session stands: of two that do not know of each other, a success wins, else the later one.
+Nothing is lost or duplicated. Two attempts are the same if their name and the time of their submission are equal. So journals
+that are copies of one (a cache that several jobs restored) can be merged, and merging twice changes nothing.
 
-What has no end over there is recorded as lost: its job is known by the other state's id, and belongs to that one.
+The attempts of a session keep their numbers here, and new ones follow them. The last attempt decides the session's outcome: if
+neither journal knows the last attempt of the other, a success comes last, else the later submission.
+
+An attempt without an end in the other journal is recorded as lost: its job is named after the other state's id.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _OPEN = "it had not ended when its state was merged into this one"
 
 
 class Moved(NamedTuple):
-    """An attempt that has another number after the union; `name` is the attempt's own."""
+    """An attempt that has another number after the merge; `name` is the name of its job."""
 
     session: str
     before: int
@@ -34,20 +35,21 @@ class Moved(NamedTuple):
 
 @dataclass
 class Union:
-    """What the union has brought, for those who move the files: `sessions` (as integers) are new here, with all they have;
-    `attempts` are those of known ones, by session and the number over there; `outputs` are known sessions that now stand as
-    over there; `moved` are attempts of this journal whose number changed.
-    """
+    """The result of a merge, for moving the files."""
 
     sessions: set[int] = field(default_factory=set)
+    """Ids of the sessions that are new here, as integers; all their attempts are copied."""
     attempts: dict[tuple[str, int], Moved] = field(default_factory=dict)
+    """The copied attempts of known sessions, by session id and number in the other journal."""
     outputs: set[int] = field(default_factory=set)
+    """Ids of the known sessions whose last attempt is now that of the other journal."""
     moved: list[Moved] = field(default_factory=list)
-    tries: int = 0
-    """How many attempts came along."""
+    """Attempts of this journal whose number changed."""
+    copied: int = 0
+    """The number of copied attempts."""
 
     def number(self, session: str, there: int) -> int | None:
-        """The number that an attempt over there has here; None where it was here already."""
+        """The number here of attempt `there` of the other journal; None if it was here before."""
         if int(session, 16) in self.sessions:
             return there
         found = self.attempts.get((session, there))
@@ -57,7 +59,7 @@ class Union:
         return int(session, 16) in self.sessions or int(session, 16) in self.outputs
 
 
-class _Tried(NamedTuple):
+class _Known(NamedTuple):
     number: int
     name: str
     submitted: float
@@ -70,7 +72,7 @@ class _Tried(NamedTuple):
 
 @contextmanager
 def attached(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
-    """With the journal at `path`, which nobody else uses, as `theirs`."""
+    """Attach the journal at `path`, which no other process uses, as `theirs`."""
     connection.execute("ATTACH ? AS theirs", (str(path),))
     try:
         yield
@@ -79,16 +81,16 @@ def attached(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
 
 
 def take_in(connection: sqlite3.Connection) -> Union:
-    """Make the union with the attached journal, in a transaction of the caller."""
+    """Merge the attached journal within a transaction of the caller."""
     union, now = Union(), time.time()
-    for table in ("applies_there", "twins"):
+    for table in ("applies_there", "their_last", "twins"):
         connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
     (before,) = connection.execute("SELECT coalesce(max(n), 0) FROM main.applies").fetchone()
     _recipes_and_applies(connection)
     _last_applies(connection, before)
     _builds(connection, now)
     _new_sessions(connection, union, now)
-    _learn(connection, union)
+    _copy_ends(connection, union)
     for here, there in list(connection.execute(_OVERLAPPING)):
         _join(connection, union, here, there, now)
     return union
@@ -116,24 +118,40 @@ def _recipes_and_applies(connection: sqlite3.Connection) -> None:
     )
 
 
+_LAST_FIRST = "ORDER BY (to_run > 0 OR ended IS NULL) DESC, started DESC, n DESC"
+"""The last apply that had sessions to run comes first; if none had, the last one."""
+
+_REMEMBER_OUR_LAST = f"""
+    WITH our_last AS (SELECT n FROM main.applies WHERE n <= :before {_LAST_FIRST} LIMIT 1)
+    INSERT INTO main.joined SELECT n FROM our_last WHERE NOT EXISTS (SELECT 1 FROM main.joined)"""
+
+_THEIR_LAST = f"""
+    CREATE TEMP TABLE their_last AS
+    WITH
+        merged AS (SELECT apply FROM theirs.joined),
+        own AS (SELECT n AS apply FROM theirs.applies {_LAST_FIRST} LIMIT 1)
+    SELECT apply FROM merged UNION ALL SELECT apply FROM own WHERE NOT EXISTS (SELECT 1 FROM merged)"""
+
+_DROP_CONTINUED = """
+    DELETE FROM main.joined
+    WHERE apply IN (SELECT here FROM applies_there WHERE there NOT IN (SELECT apply FROM their_last))"""
+
+_ADD_THEIR_LAST = """
+    INSERT OR IGNORE INTO main.joined
+    SELECT here FROM applies_there WHERE there IN (SELECT apply FROM their_last) AND here > :before"""
+
+
 def _last_applies(connection: sqlite3.Connection, before: int) -> None:
-    """`joined` are the applies that together are the last one: of each state its own last that had something to do, unless
-    another grew from that. What was here `before`, by its number, has had its chance.
+    """Update `joined`: the last apply of every merged state. `before` is the number of our last apply before the merge.
+
+    1. If `joined` is empty, this state was not merged yet: it gets our own last apply.
+    2. An apply that both states have, but that is not the last one there, was continued there: it is removed.
+    3. Their last applies are added, unless they were here before: then they are in `joined` or were continued here.
     """
-    last = (
-        "SELECT n FROM {}.applies WHERE n <= ? ORDER BY to_run > 0 OR ended IS NULL DESC, started DESC, n DESC LIMIT 1"
-    )
-    if connection.execute("SELECT 1 FROM main.joined").fetchone() is None:
-        connection.execute(f"INSERT INTO joined {last.format('main')}", (before,))
-    theirs = [apply for (apply,) in connection.execute("SELECT apply FROM theirs.joined")]
-    theirs = theirs or [apply for (apply,) in connection.execute(last.format("theirs"), (2**63 - 1,))]
-    among = f"there IN ({','.join('?' * len(theirs))})"
-    connection.execute(
-        f"DELETE FROM main.joined WHERE apply IN (SELECT here FROM applies_there WHERE NOT {among})", theirs
-    )
-    connection.execute(
-        f"INSERT OR IGNORE INTO joined SELECT here FROM applies_there WHERE {among} AND here > ?", (*theirs, before)
-    )
+    connection.execute(_REMEMBER_OUR_LAST, {"before": before})
+    connection.execute(_THEIR_LAST)
+    connection.execute(_DROP_CONTINUED)
+    connection.execute(_ADD_THEIR_LAST, {"before": before})
 
 
 def _builds(connection: sqlite3.Connection, now: float) -> None:
@@ -169,20 +187,20 @@ def _new_sessions(connection: sqlite3.Connection, union: Union, now: float) -> N
         " FROM twins w JOIN theirs.texts t ON t.session = w.there WHERE w.here > ?",
         (last,),
     )
-    union.tries = _insert_attempts(connection, "w.here > :last", now, number="a.number", last=last)
+    union.copied = _insert_attempts(connection, "w.here > :last", now, number="a.number", last=last)
     new = connection.execute("SELECT id FROM main.sessions WHERE n > ?", (last,))
     union.sessions = {int.from_bytes(row[0], "big") for row in new}
 
 
-def _learn(connection: sqlite3.Connection, union: Union) -> None:
-    """The end of an attempt that is in both, where only the other journal has heard of it."""
+def _copy_ends(connection: sqlite3.Connection, union: Union) -> None:
+    """Copy the end of attempts that both journals have and that only the other journal knows to have ended."""
     ends = _columns(connection, "attempts", ("session", "number", "apply", "name", "backend", "submitted"))
-    heard = (
+    both = (
         "FROM twins w JOIN theirs.attempts a ON a.session = w.there JOIN main.attempts m"
         " ON m.session = w.here AND m.name = a.name AND m.submitted = a.submitted"
         f" WHERE (m.outcome IS NULL OR m.outcome = '{Outcome.LOST}') AND a.outcome != '{Outcome.LOST}'"
     )
-    rows = list(connection.execute(f"SELECT w.here, m.number, a.number, a.name, {_of('a', ends)} {heard}"))
+    rows = list(connection.execute(f"SELECT w.here, m.number, a.number, a.name, {_of('a', ends)} {both}"))
     for here, number, there, name, *values in rows:
         session = _session(connection, here)
         connection.execute(
@@ -205,13 +223,13 @@ _OVERLAPPING = """
 
 
 def _join(connection: sqlite3.Connection, union: Union, here: int, there: int, now: float) -> None:
-    """Take in the attempts of one session that are not known here."""
+    """Copy the attempts of one session that are not known here."""
     session = _session(connection, here)
-    ours, theirs = _tried(connection, "main", here), _tried(connection, "theirs", there)
+    ours, theirs = _attempts_of(connection, "main", here), _attempts_of(connection, "theirs", there)
     known = {one.key for one in ours}
     new = [one for one in theirs if one.key not in known]
     head, number = ours[-1], ours[-1].number
-    if _stands_as_theirs(ours, theirs):
+    if _their_last_decides(ours, theirs):
         number += 1
         union.outputs.add(int(session, 16))
     else:
@@ -220,11 +238,11 @@ def _join(connection: sqlite3.Connection, union: Union, here: int, there: int, n
             "UPDATE attempts SET number = ? WHERE session = ? AND number = ?", (moved.after, here, number)
         )
         union.moved.append(moved)
-        learnt = next(((session, one.number) for one in theirs if one.key == head.key), None)
-        if learnt in union.attempts:
-            union.attempts[learnt] = union.attempts[learnt]._replace(after=moved.after)
+        ended_there = next(((session, one.number) for one in theirs if one.key == head.key), None)
+        if ended_there in union.attempts:
+            union.attempts[ended_there] = union.attempts[ended_there]._replace(after=moved.after)
     for at, one in enumerate(new, number):
-        union.tries += _insert_attempts(
+        union.copied += _insert_attempts(
             connection, "w.there = :there AND a.number = :one", now, number=str(at), there=there, one=one.number
         )
         union.attempts[session, one.number] = Moved(session, one.number, at, one.name)
@@ -235,23 +253,23 @@ def _join(connection: sqlite3.Connection, union: Union, here: int, there: int, n
     )
 
 
-def _stands_as_theirs(ours: list[_Tried], theirs: list[_Tried]) -> bool:
-    """Whether their last attempt is the one that decides where the session stands."""
+def _their_last_decides(ours: list[_Known], theirs: list[_Known]) -> bool:
+    """True if their last attempt decides the session's outcome."""
     mine, other = ours[-1], theirs[-1]
     if any(one.key == other.key for one in ours):
         return False
     if any(one.key == mine.key for one in theirs):
         return True
 
-    def rank(one: _Tried) -> tuple[bool, float]:
+    def rank(one: _Known) -> tuple[bool, float]:
         return one.outcome == Outcome.SUCCEEDED, one.submitted
 
     return rank(other) > rank(mine)
 
 
-def _tried(connection: sqlite3.Connection, schema: str, session: int) -> list[_Tried]:
+def _attempts_of(connection: sqlite3.Connection, schema: str, session: int) -> list[_Known]:
     return [
-        _Tried(*row)
+        _Known(*row)
         for row in connection.execute(
             f"SELECT number, name, submitted, outcome FROM {schema}.attempts WHERE session = ? ORDER BY number",
             (session,),
@@ -260,7 +278,7 @@ def _tried(connection: sqlite3.Connection, schema: str, session: int) -> list[_T
 
 
 def _insert_attempts(connection: sqlite3.Connection, where: str, now: float, *, number: str, **values: int) -> int:
-    """Copy these attempts of theirs, an open one as lost; how many there were."""
+    """Copy these attempts of the other journal, open ones as lost. Returns their number."""
     columns = _columns(connection, "attempts", ("session", "number", "apply", "ended", "outcome", "reason"))
     cursor = connection.execute(
         f"INSERT INTO attempts (session, number, apply, {', '.join(columns)}, ended, outcome, reason)"
@@ -288,7 +306,7 @@ def _session(connection: sqlite3.Connection, n: int) -> str:
 
 
 def _columns(connection: sqlite3.Connection, table: str, besides: tuple[str, ...]) -> list[str]:
-    """The columns of a table of the journal: whatever it has, it goes along."""
+    """All columns of a table but `besides`."""
     names = [row[1] for row in connection.execute(f"PRAGMA main.table_info({table})")]
     return [name for name in names if name not in besides]
 

@@ -1,4 +1,4 @@
-"""What a merge has staged and its journal knows of: put into place by the merge itself, or by the next one to write."""
+"""Move the staged files of a committed merge into place: by the merge itself, or by the next writer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ PARTS = ("logs", "output", "builds")
 
 
 def put_into_place(folder: Path, journal: Journal) -> None:
-    """Put the stage of the state in `folder`, which is held, into place if its merge came to its end, and remove it. An empty
-    file says that there is none any more.
+    """Move the stage of the state in `folder`, which is held, into place if its merge was committed; then remove the stage.
+
+    An empty staged file removes the file of its name.
     """
     stage = folder / STAGE
     if not os.path.lexists(stage):
@@ -23,13 +24,13 @@ def put_into_place(folder: Path, journal: Journal) -> None:
         if journal.has_merged(_token(stage)):
             for part in PARTS:
                 for name in os.listdir(stage / part):
-                    place = folder / part / name
-                    if place.is_dir():
-                        remove(place)
-                    os.replace(stage / part / name, place)
-                    if place.is_file() and place.stat().st_size == 0:
-                        place.unlink()
-            (stage / "token").unlink()  # from here on it is no more than what is to be removed
+                    target = folder / part / name
+                    if target.is_dir():
+                        remove(target)
+                    os.replace(stage / part / name, target)
+                    if target.is_file() and target.stat().st_size == 0:
+                        target.unlink()
+            (stage / "token").unlink()  # everything is in place: the rest is only to be removed
         remove(stage)
 
 
