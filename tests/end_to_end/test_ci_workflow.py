@@ -1,4 +1,4 @@
-"""The workflow in the README does what is said of it: its steps are run as they stand."""
+"""The workflow of the guide `ci` works: its steps are run as they stand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.paths import ROOT
 from tests.reporters.test_junit import validate
 from tests.workflow import Actions, Ran
 
-README = (ROOT / "README.md").read_text()
+GUIDE = (ROOT / "runner" / "guides" / "ci.md").read_text()
 
 TRAIN = """\
 import json, os, pathlib, sys
@@ -29,12 +29,12 @@ pathlib.Path(os.environ["RUNNER_OUTPUT_DIR"], "metrics.json").write_text(json.du
 
 
 def blocks(kind: str) -> list[str]:
-    return re.findall(rf"^```{kind}\n(.*?)^```", README, re.M | re.S)
+    return re.findall(rf"^```{kind}\n(.*?)^```", GUIDE, re.M | re.S)
 
 
 @pytest.fixture
 def actions(tmp_path: Path) -> Actions:
-    """A repository with the README's first sweep, and its lock."""
+    """A repository with the guide's sweep, and its lock."""
     project, work = tmp_path / "project", tmp_path / "work"
     project.mkdir()
     work.mkdir()
@@ -58,7 +58,7 @@ def results(actions: Actions) -> dict[tuple[str, str], tuple[str, str]]:
         return {(row["lr"], row["seed"]): (row["status"], row["attempts"]) for row in csv.DictReader(file)}
 
 
-def test_the_workflow_of_the_readme(actions: Actions) -> None:
+def test_workflow_of_the_guide(actions: Actions) -> None:
     """Every session runs once, over all shards and all runs; a failure costs only itself; an edit needs a new lock."""
     first = run(actions)
     assert {name: [ran.result for ran in job] for name, job in first.items()} == {
