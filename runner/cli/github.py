@@ -51,7 +51,7 @@ class Fold:
 @contextmanager
 def folded(err: Writer, title: str, environ: Mapping[str, str]) -> Iterator[Fold | None]:
     """In a step of GitHub Actions, fold away what is written to `err` until `end`, or the body's; anywhere else None."""
-    fold = Fold(err, title) if github.here(environ) else None
+    fold = Fold(err, title) if github.in_workflow(environ) else None
     try:
         yield fold
     finally:
@@ -77,16 +77,16 @@ def on_github(
         err.write(f"{github.command('stop-commands', fold.token)}\n")
         look.finish(applied)
         err.write(f"::{fold.token}::\n")
-        told = _Told(this, choice, state)
-        for line in told.annotations(environ):
+        summary = _ApplySummary(this, choice, state)
+        for line in summary.annotations(environ):
             err.write(f"{line}\n")
-        for cause in told.causes[:MOST_FOLDS]:
-            title = f"{cause.how}: {told.named[cause.example.session]}"
-            err.write(github.group(title, told.tails[cause.example.session], fold.token))
-        if len(told.causes) > MOST_FOLDS:
-            err.write(f"and {counted(len(told.causes) - MOST_FOLDS, 'more cause')}\n")
+        for cause in summary.causes[:MOST_FOLDS]:
+            title = f"{cause.how}: {summary.named[cause.example.session]}"
+            err.write(github.group(title, summary.tails[cause.example.session], fold.token))
+        if len(summary.causes) > MOST_FOLDS:
+            err.write(f"and {counted(len(summary.causes) - MOST_FOLDS, 'more cause')}\n")
         try:
-            _append(environ.get("GITHUB_STEP_SUMMARY"), told)
+            _append(environ.get("GITHUB_STEP_SUMMARY"), summary)
         except OSError as error:
             where = environ.get("GITHUB_STEP_SUMMARY")
             err.write(f"warning: cannot write the job summary `{where}`: {fault(error)}\n")
@@ -94,7 +94,7 @@ def on_github(
     return replace(look, finish=finish)
 
 
-class _Told:
+class _ApplySummary:
     """What the state says of the selected sessions once an apply has ended: the causes, an example of each, and counts."""
 
     def __init__(self, this: PlannedSweep, choice: Choice, state: State) -> None:
@@ -132,7 +132,7 @@ class _Told:
         tails = {session: lines[-ANNOTATED_LINES:] for session, lines in self.tails.items()}
         return github.cause_annotations(self.causes, self.named, tails, github.in_repository(source, environ))
 
-    def summary(self, there: int) -> str:
+    def page(self, there: int) -> str:
         """What fits beside the bytes that are there already."""
         from runner.reporters import github_summary
         from runner.results.columns import Columns
@@ -140,16 +140,16 @@ class _Told:
         sweep = self._this.sweep
         shard = f", shard {self._choice.shard}" if self._choice.shard else ""
         columns = Columns(sweep.space.names, sweep.repeat > 1, tuple(sweep.metrics)).short
-        page = github_summary.Summary(
+        page = github_summary.JobSummary(
             f"{sweep.name}{shard}", self.outcome, self.causes, self.named, self.tails, columns
         )
         rows = result_rows(self._this.plan.points(self._choice.select, self._choice.shard), self._state)
         return page.markdown(rows, github_summary.LARGEST - there)
 
 
-def _append(path: str | None, told: _Told) -> None:
+def _append(path: str | None, summary: _ApplySummary) -> None:
     """Add to what the step has written there already, within what GitHub takes of both."""
     if path:
         there = Path(path).stat().st_size if Path(path).exists() else 0
         with open(path, "a", encoding="utf-8") as file:
-            file.write(told.summary(there))
+            file.write(summary.page(there))

@@ -96,7 +96,7 @@ def report(error: RunnerError) -> None:
     say(f"error: {error.message}")
     if error.hint:
         say(f"\nhint: {error.hint}")
-    if github.here(os.environ):
+    if github.in_workflow(os.environ):
         say(github.command("error", error.message + (f"\nhint: {error.hint}" if error.hint else ""), title="runner"))
 
 
@@ -104,7 +104,7 @@ def annotate(source: Source, problems: Iterable[Problem]) -> None:
     """In a step of GitHub Actions, tell it of the problems of a file, too."""
     from runner.reporters import github
 
-    if github.here(os.environ):
+    if github.in_workflow(os.environ):
         for line in github.problem_annotations(source, problems, os.environ):
             say(line)
 

@@ -1,7 +1,7 @@
 """GitHub Actions: workflow commands and annotations, as lines of text within its limits.
 
-A step may have ten annotations of each kind; what is more is dropped by GitHub without a word. A line of a log that looks like
-a command is one, so that what sessions wrote is only ever printed while commands are stopped.
+GitHub shows ten annotations of each kind for a step and drops the others silently. It takes every line of a log that looks
+like a command for one, so the output of sessions is printed only while commands are stopped.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from runner.units import counted
 T = TypeVar("T")
 
 MOST_ANNOTATIONS = 10
-"""Of one kind in one step."""
+"""Annotations of one kind in one step."""
 
 LONGEST_TITLE = 200
 LONGEST_ANNOTATION = 4096
-"""Characters; GitHub cuts off what is much longer."""
+"""Characters; GitHub cuts longer ones."""
 
 Severity: TypeAlias = Literal["error", "warning"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning")
 
 
-def here(environ: Mapping[str, str]) -> bool:
-    """Whether this is a step of a workflow."""
+def in_workflow(environ: Mapping[str, str]) -> bool:
+    """Whether this process runs in a step of GitHub Actions."""
     return environ.get("GITHUB_ACTIONS") == "true"
 
 
@@ -47,7 +47,7 @@ def _property(text: str) -> str:
 
 
 def problem_annotations(source: Source, problems: Iterable[Problem], environ: Mapping[str, str]) -> list[str]:
-    """Each problem at its line, as far as GitHub takes them; the last one tells how many more there are."""
+    """An annotation for each problem at its line, within the limit; the last one counts the others."""
     lines: list[str] = []
     found = in_file_order(problems)
     for severity in SEVERITIES:
@@ -80,8 +80,10 @@ def _at(severity: Severity, source: Source, problem: Problem, text: str, environ
 def cause_annotations(
     causes: Sequence[Cause], named: Mapping[str, str], tails: Mapping[str, Sequence[str]], file: str | None
 ) -> list[str]:
-    """One for each cause: how many failed so, and an example. Its name and its last lines are in `named` and `tails`, by
-    session; `file` is as the repository has it.
+    """An annotation for each cause, within the limit: the count and an example.
+
+    `named` and `tails` have the variables and the last log lines of the examples, by session. `file` is relative to the
+    repository.
     """
     shown, more = _within_limit(causes)
     lines = []
@@ -99,20 +101,20 @@ def cause_annotations(
 
 
 def _within_limit(items: Sequence[T]) -> tuple[Sequence[T], int]:
-    """What is shown, and how many more there are, which takes one annotation to say."""
+    """The items to show, and how many more there are; counting these takes one annotation."""
     if len(items) <= MOST_ANNOTATIONS:
         return items, 0
     return items[: MOST_ANNOTATIONS - 1], len(items) - MOST_ANNOTATIONS + 1
 
 
 def group(title: str, lines: Iterable[str], token: str) -> str:
-    """Lines of whoever, folded away below a title; none of them is taken for a command. `token` is a secret of the moment."""
+    """Lines folded below a title, none of which is taken for a command. `token` must be a fresh secret."""
     body = "".join(f"{line}\n" for line in lines)
     return f"{command('group', title)}\n{command('stop-commands', token)}\n{body}::{token}::\n{command('endgroup')}\n"
 
 
 def in_repository(name: str, environ: Mapping[str, str]) -> str:
-    """A path as GitHub knows it: from the top of the repository, wherever the step works."""
+    """The path relative to the repository; unchanged outside of it."""
     top = environ.get("GITHUB_WORKSPACE")
     if not top:
         return name

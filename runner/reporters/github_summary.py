@@ -1,4 +1,4 @@
-"""The summary that GitHub shows on the page of a job: what an apply came to, why sessions failed, and their table."""
+"""The summary that GitHub shows on the page of a job: counts, causes of failures, and the table of sessions."""
 
 from __future__ import annotations
 
@@ -14,28 +14,30 @@ from runner.results.tables import markdown
 from runner.units import counted
 
 LARGEST = 1024 * 1024
-"""Bytes of one step's summary, whoever wrote them; GitHub refuses a larger one as a whole."""
+"""Bytes of all that a step writes to its summary; GitHub rejects a larger one."""
 
 MOST_CAUSES = 10
 
-CUT = "\n… and more, which `runner results` shows: a summary holds no more than this\n"
+CUT = "\n… and more: the summary has reached its limit, `runner results` shows all sessions\n"
 
 
 @dataclass(frozen=True)
-class Summary:
-    """What a job's page tells of an apply. `tails` has the last lines of each cause's example, by session."""
+class JobSummary:
+    """The summary of an apply."""
 
     title: str
     outcome: str
     causes: Sequence[Cause]
     named: Mapping[str, str]
+    """The variables of each cause's example, by session."""
     tails: Mapping[str, Sequence[str]]
+    """The last log lines of each cause's example, by session."""
     columns: Sequence[Column[Row]]
 
-    def markdown(self, rows: Iterable[Row], room: int) -> str:
-        """At most `room` bytes, of which nothing is cut but lines of the table at its end; empty where there is no room."""
+    def markdown(self, rows: Iterable[Row], limit: int) -> str:
+        """At most `limit` bytes: lines at the end of the table are left out, or all of it."""
         kept: list[str] = []
-        left = room - len(CUT.encode())
+        left = limit - len(CUT.encode())
         for piece in itertools.chain(["".join(self._head())], self._table(rows), ["\n"]):
             left -= len(piece.encode())
             if left < 0:
@@ -54,14 +56,14 @@ class Summary:
             yield f"<br>for example {inline(self.named.get(example, example))}\n"
             if tail := self.tails.get(example):
                 inner = html("\n".join(tail))
-                yield f"  <details><summary>its last lines</summary><pre>{inner}</pre></details>\n"
+                yield f"  <details><summary>last lines of its log</summary><pre>{inner}</pre></details>\n"
         if len(self.causes) > MOST_CAUSES:
             yield f"- and {counted(len(self.causes) - MOST_CAUSES, 'more cause')}\n"
         if self.causes:
             yield "\n"
 
     def _table(self, rows: Iterable[Row]) -> Iterator[str]:
-        """The lines of the results table, one by one: the sweep may be of any length."""
+        """The lines of the results table, one by one, as a sweep can be long."""
         header = _table_of([], self.columns)
         yield header
         for row in rows:

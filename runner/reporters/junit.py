@@ -1,8 +1,8 @@
 """JUnit XML: a test suite of one test case for each session, with its variables as properties.
 
-What has failed is a `failure`, what has no end of its own an `error`, what was not run is `skipped`. Earlier tries of the same
-apply are `flakyFailure` where the last one succeeded, else `rerunFailure`, as Surefire has them. Properties belong to suites in
-the schemas of Surefire and of Jenkins, so that each session is one.
+A session that failed is a `failure`; one that was lost, cancelled or rejected an `error`; one that was not run `skipped`. The
+other attempts of the same apply are `flakyFailure` if the last one succeeded, else `rerunFailure`, as in Surefire. In the
+schemas of Surefire and Jenkins only suites have properties, so each session is a suite.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ from runner.text import variables
 
 TAIL_LINES = 50
 LONGEST_VALUE = 60
-"""Characters of a value that stand whole in a test's name."""
+"""Characters of a value up to which a test's name has all of it."""
 
 _FAILURES = frozenset((Outcome.FAILED, Outcome.TIMED_OUT, Outcome.OUT_OF_MEMORY))
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Case(NamedTuple):
-    """A session, how it stands, and the attempts of the apply that it was last tried in, the first one first."""
+    """A session as a test case."""
 
     result: Result
     attempts: list[AttemptRow]
+    """Its attempts of the last apply that had any, the first one first."""
 
     @property
     def verdict(self) -> str:
@@ -47,7 +48,7 @@ class Case(NamedTuple):
 
 
 def write(path: Path, plan: Plan, sessions: Callable[[], Iterable[Session]], state: State | None) -> None:
-    """Write what the state says of these sessions of the plan, whole or not at all. Raises OSError."""
+    """Write the results of these sessions of the plan, atomically. Raises OSError."""
     temporary = path.with_name(f".{path.name}.new")
     try:
         with temporary.open("w", encoding="utf-8") as file:
@@ -88,11 +89,11 @@ def _document(out: TextIO, plan: Plan, cases: Iterable[Case], counts: Counter[st
 
 
 _ORDER = ("failure", "rerunFailure", "flakyFailure", "skipped", "error", "rerunError", "flakyError")
-"""Surefire's schema wants them so."""
+"""The order of elements in Surefire's schema."""
 
 
 def _elements(plan: Plan, case: Case, state: State | None) -> Iterator[tuple[str, str]]:
-    """The elements of a test case, by kind: what it is now, or first was, and the other tries."""
+    """The elements of a test case with their kinds: its first unsuccessful attempt, then the others."""
     session, status = case.result.session, case.result.status
     if case.verdict == "skipped":
         yield "skipped", f"<skipped{_attributes(message='not run' if status == Status.NEW else 'still running')}/>\n"
@@ -130,19 +131,19 @@ def _properties(case: Case, repeated: bool) -> Iterator[tuple[str, str]]:
 
 
 def _named(session: Session) -> str:
-    """What tells it from all others: values that are too long to stand there whole may begin alike."""
+    """A unique name: the variables, with the id where a value is shortened."""
     whole = all(len(value.text) <= LONGEST_VALUE for value in session.params.values())
     return variables(session.params, session.repeat) + ("" if whole else f" ({session.id})")
 
 
 def _attributes(**attributes: str | int) -> str:
-    return "".join(f" {name}={quoteattr(_possible(str(value)))}" for name, value in attributes.items())
+    return "".join(f" {name}={quoteattr(_valid_xml(str(value)))}" for name, value in attributes.items())
 
 
 def _text(text: str) -> str:
-    return escape(_possible(text), {"\r": "&#13;"})
+    return escape(_valid_xml(text), {"\r": "&#13;"})
 
 
-def _possible(text: str) -> str:
-    r"""With what no XML document can hold, even escaped, as `\x1b` and the like."""
-    return _NO_XML.sub(lambda found: ascii(found[0])[1:-1], text)
+def _valid_xml(text: str) -> str:
+    r"""The text with characters that XML cannot contain, even escaped, as `\x1b` and the like."""
+    return _NOT_XML.sub(lambda found: ascii(found[0])[1:-1], text)

@@ -1,7 +1,6 @@
-"""What is written while sessions run: their output whole or live, or every event as a line of JSON.
+"""Streams that are written while sessions run: their output, whole or live, or every event as a line of JSON.
 
-It is written from threads: whoever does not read, a full pipe or a stopped terminal, must not keep runner from hearing a
-signal or ending a session in time.
+Threads write them, so that a full pipe or a stopped terminal does not delay signals and timeouts.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ CHUNK = 1024 * 1024
 class Writer:
     """Writes to a descriptor, in order, from a thread of its own; for its caller it neither blocks nor fails.
 
-    At most `limit` pieces wait. What comes then is dropped where `gaps` do no harm; otherwise the stream is given up. A
-    stream that was given up, or that cannot be written to, takes no more; `on_lost` is told why, once, in any thread.
+    At most `limit` pieces are queued. With `gaps`, further pieces are dropped; otherwise the stream is lost. A stream that
+    is lost, also by a write error, drops everything; `on_lost` gets the error, once, in any thread.
     """
 
     def __init__(
@@ -50,7 +49,7 @@ class Writer:
 
     @property
     def idle(self) -> bool:
-        """Whether everything has been written, or never will be."""
+        """Whether everything has been written, or the stream is lost."""
         return not self._queue
 
     def isatty(self) -> bool:
@@ -60,7 +59,7 @@ class Writer:
         self.put((text.encode(self.encoding, "backslashreplace"),))
 
     def put(self, piece: Iterable[bytes]) -> None:
-        """Write what `piece` yields; it is asked for it in the other thread, when its turn has come."""
+        """Write what `piece` yields; the other thread iterates over it when it is due."""
         with self._changed:
             if self.lost is not None or (self._gaps and len(self._queue) >= self._limit):
                 return
@@ -71,10 +70,10 @@ class Writer:
                 if self._thread.ident is None:
                     self._thread.start()
         if full:
-            self._lose(OSError(None, "nobody reads it"))
+            self._lose(OSError(None, "its reader does not read"))
 
     def drain(self, seconds: float | None) -> None:
-        """Wait until everything has been written, or the stream is lost; a signal's handler may end it, too."""
+        """Wait until the stream is idle, `seconds` at most; an exception from a signal handler ends the wait."""
         with self._changed:
             self._changed.wait_for(lambda: self.idle, seconds)
 
@@ -99,7 +98,7 @@ class Writer:
         while rest:
             try:
                 rest = rest[os.write(self.descriptor, rest) :]
-            except BlockingIOError:  # somebody who shares it has made it so
+            except BlockingIOError:  # another process has made the shared descriptor non-blocking
                 select.select([], [self.descriptor], [])
 
     def _lose(self, error: OSError) -> None:
@@ -124,7 +123,7 @@ class EventLines:
 
 
 class SessionOutputs:
-    """Each session's output whole, when it has ended for good. Lines of two sessions never mix."""
+    """The whole output of each session when it ends without a retry. Lines of two sessions never mix."""
 
     def __init__(self, state: State, out: Writer, err: Writer) -> None:
         self._state = state
@@ -142,7 +141,7 @@ class SessionOutputs:
 
 
 class LiveOutput:
-    """The output of the one session there is, as it is written, byte for byte."""
+    """The output of a single session, as it is written, byte for byte."""
 
     def __init__(self, state: State, out: Writer, err: Writer) -> None:
         self._state = state
@@ -165,14 +164,14 @@ class LiveOutput:
                 out.put(self._rest(path))
 
     def _rest(self, path: Path) -> Iterator[bytes]:
-        """What has been added since the last one of these has been written."""
+        """What has been added to the file since the last call."""
         for chunk in _chunks(path, self._offsets.get(path, 0)):
             self._offsets[path] = self._offsets.get(path, 0) + len(chunk)
             yield chunk
 
 
 class Statistics:
-    """What each session used, a line each, once everything has ended."""
+    """A line for each session with what it used, at the end of the apply."""
 
     def __init__(self, err: Writer) -> None:
         self._err = err
@@ -189,13 +188,13 @@ class Statistics:
                 )
                 if text is not None
             ]
-            self._lines.append(f"{event.session}: {', '.join(used) or 'nothing is known'}\n")
+            self._lines.append(f"{event.session}: {', '.join(used) or 'unknown'}\n")
         elif isinstance(event, ApplyEnded):
             self._err.write("".join(self._lines))
 
 
 def copy_from(path: Path, offset: int, out: BinaryIO) -> int:
-    """Write what the file holds from `offset` on, and return where it ends now."""
+    """Write the file from `offset`, and return the offset of its end."""
     for chunk in _chunks(path, offset):
         out.write(chunk)
         offset += len(chunk)
@@ -204,7 +203,7 @@ def copy_from(path: Path, offset: int, out: BinaryIO) -> int:
 
 
 def _whole(path: Path) -> Iterator[bytes]:
-    """The whole file, ended by a line end if it lacks one."""
+    """The whole file, with a newline at its end."""
     last = b"\n"
     for chunk in _chunks(path, 0):
         yield chunk
@@ -214,7 +213,7 @@ def _whole(path: Path) -> Iterator[bytes]:
 
 
 def _chunks(path: Path, offset: int) -> Iterator[bytes]:
-    """What the file holds from `offset` on; nothing of a log that was empty and has become another attempt's meanwhile."""
+    """The file from `offset`; nothing once the path belongs to another file: an empty log is reused by other attempts."""
     try:
         with path.open("rb") as file:
             file.seek(offset)

@@ -170,7 +170,7 @@ def test_pending_retries_are_shown_with_time_of_next() -> None:
     )
     assert plain(tracker, 80, now=9.5)[-1] == "  2 waiting to be tried again, next in 12s"
     assert ", 2 waiting to be tried again, next in 12s; " in summary_line(tracker, 9.5)
-    assert plain(tracker, 80, now=21.5)[-1] == "  2 waiting to be tried again"  # and there is no room yet
+    assert plain(tracker, 80, now=21.5)[-1] == "  2 waiting to be tried again"  # no capacity is free yet
     for event in started(0, 22.0, attempt=2):
         tracker.take(event)
     assert plain(tracker, 80, now=22.0)[-1] == "  1 waiting to be tried again, next in 40s"

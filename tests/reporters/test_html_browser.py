@@ -146,7 +146,7 @@ def test_click_sorts_and_missing_values_come_last(show: Open) -> None:
 
 def test_values_are_formatted_as_on_terminal(show: Open) -> None:
     page = show(GRID, outcome_of)
-    durations = [told.duration for index in range(12) if (told := outcome_of(_at(index)))]
+    durations = [found.duration for index in range(12) if (found := outcome_of(_at(index)))]
     assert [cell for cell in column(page, "duration") if cell != "–"] == list(map(format_duration, durations))
     assert set(column(page, "max_rss")) == {format_memory(40 << 20), "–"}
     assert column(page, "lr")[::4] == ["0.001", "0.01", "0.1"]

@@ -36,8 +36,8 @@ def test_text_from_users_is_escaped(tmp_path: Path) -> None:
         }
     )
     plan = Plan.of(load(Source("sweep.yaml", text), tmp_path))
-    told = Told(Outcome.FAILED, 3, HOSTILE, {"<i>image": HOSTILE, "__proto__": 1}, f"fir\0st\n{HOSTILE}\n")
-    apply_as_told(plan, tmp_path, lambda _: told, host=HOSTILE)
+    attempt = Told(Outcome.FAILED, 3, HOSTILE, {"<i>image": HOSTILE, "__proto__": 1}, f"fir\0st\n{HOSTILE}\n")
+    apply_as_told(plan, tmp_path, lambda _: attempt, host=HOSTILE)
     report, _, _ = report_of(plan, tmp_path)
     page = render(report, "/* plots */")
     assert "<script>document.title" not in page
@@ -121,11 +121,11 @@ def test_lost_session_has_cause_and_cancelled_has_none(tmp_path: Path) -> None:
         ("rejected", "because"),
         ("lost", "because"),
     ]
-    told = shell(tmp_path, "runner status").stdout.splitlines()
-    assert "1 lost, 1 rejected, 2 causes" in told
-    assert "lost (because): a=2" in told
-    assert told[0] == "sweep: 3 sessions (1 cancelled, 1 lost, 1 rejected)"
-    assert told[2].startswith("1 cancelled, 1 lost, 1 rejected in ")
+    status = shell(tmp_path, "runner status").stdout.splitlines()
+    assert "1 lost, 1 rejected, 2 causes" in status
+    assert "lost (because): a=2" in status
+    assert status[0] == "sweep: 3 sessions (1 cancelled, 1 lost, 1 rejected)"
+    assert status[2].startswith("1 cancelled, 1 lost, 1 rejected in ")
     assert "1 cancelled, 1 lost, 1 rejected" in sections.provenance(report)
 
 

@@ -1,4 +1,4 @@
-"""JUnit XML as CI systems read it: valid, complete, and whatever sessions print."""
+"""JUnit XML as CI systems read it: valid and complete, with any output of sessions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if how == "noisy":
     sys.stderr.buffer.write(b"\x1b[31m\x00 ]]> </failure> \xff \x08\x0b & \xef\xbf\xbe end\n")
     sys.exit(1)
 if how == "silent":
-    print("told on stdout")
+    print("said on stdout")
     sys.exit(4)
 if how == "killed":
     os.kill(os.getpid(), 9)
@@ -54,7 +54,7 @@ if how == "bad" or how == "worse" or (how == "flaky" and attempt != "3"):
 def runner(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
     command = [sys.executable, "-m", "runner", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120, env=environ)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300, env=environ)
 
 
 def validate(path: Path) -> None:
@@ -72,14 +72,14 @@ def properties(suite: junitparser.TestSuite) -> dict[str, str]:
 
 
 def children(suite: junitparser.TestSuite) -> list[tuple[str, str | None, str]]:
-    """Kind, type and text of what stands in the test case."""
+    """Kind, type and text of each element in the test case."""
     case = suite._elem.find("testcase")
     assert case is not None
     return [(each.tag, each.get("type"), "".join(each.itertext())) for each in case]
 
 
 @pytest.mark.parametrize("command", ["apply", "results"])
-def test_stdout_has_other_data(tmp_path: Path, command: str) -> None:
+def test_stdout_is_refused(tmp_path: Path, command: str) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: ['true']\n")
     done = runner(tmp_path, command, "--junit", "-")
     assert (done.returncode, done.stdout) == (2, "")
@@ -98,7 +98,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_is_valid_and_counts_what_it_holds(folder: Path) -> None:
+def test_document_is_valid_and_counts_match(folder: Path) -> None:
     validate(folder / "junit.xml")
     read = junitparser.JUnitXml.fromfile(str(folder / "junit.xml"))
     said = (read.tests, read.failures, read.errors)
@@ -117,14 +117,14 @@ def test_variables_and_metrics_are_properties(folder: Path) -> None:
     assert 0 < case.time < 60
 
 
-def test_each_of_several_repeats_has_its_number(tmp_path: Path) -> None:
+def test_repeat_is_a_property(tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: ['true', $how]\nranges: {how: [good]}\nrepeat: 2\n")
     assert runner(tmp_path, "results", "--junit", "junit.xml").returncode == 0
     read = junitparser.JUnitXml.fromfile(str(tmp_path / "junit.xml"))
     assert [properties(suite)["repeat"] for suite in read] == ["0", "1"]
 
 
-def test_a_failure_has_its_cause_and_the_end_of_its_log(folder: Path) -> None:
+def test_failure_has_cause_and_end_of_log(folder: Path) -> None:
     found = suites(folder / "junit.xml")
     assert (
         children(found["slow"]) == [("failure", "timed-out", "m=<&>")] or children(found["slow"])[0][1] == "timed-out"
@@ -134,11 +134,11 @@ def test_a_failure_has_its_cause_and_the_end_of_its_log(folder: Path) -> None:
     assert again == [("rerunFailure", "failed", f"first line\nbad in attempt {number}") for number in (2, 3)]
     message = found["bad"]._elem.find("testcase/failure").get("message")
     assert message == "exit code 3: bad in attempt 1"
-    assert children(found["silent"])[0] == ("failure", "failed", "m=<&>\ntold on stdout")
+    assert children(found["silent"])[0] == ("failure", "failed", "m=<&>\nsaid on stdout")
     assert children(found["killed"])[0][:2] == ("failure", "failed")
 
 
-def test_what_succeeded_at_last_is_flaky(folder: Path) -> None:
+def test_success_after_retry_is_flaky(folder: Path) -> None:
     suite = suites(folder / "junit.xml")["flaky"]
     assert (suite.failures, suite.errors) == (0, 0)
     assert children(suite) == [("flakyFailure", "failed", f"first line\nflaky in attempt {n}") for n in (1, 2)]
@@ -146,14 +146,14 @@ def test_what_succeeded_at_last_is_flaky(folder: Path) -> None:
     assert case.is_passed
 
 
-def test_nothing_a_session_prints_breaks_it(folder: Path) -> None:
+def test_any_output_of_sessions_is_valid(folder: Path) -> None:
     text = children(suites(folder / "junit.xml")["noisy"])[0][2]
     assert "]]> </failure>" in text
     assert text.endswith("end")
 
 
-def test_later_applies_do_not_call_flaky_what_failed_before_them(folder: Path) -> None:
-    """A cached state remembers failures for ever; only tries of one apply are retries."""
+def test_failure_of_earlier_apply_is_not_flaky(folder: Path) -> None:
+    """A cached state keeps all failures; only attempts of one apply are retries."""
     again = folder / "again"
     again.mkdir()
     (again / "session.py").write_text(SESSION)
@@ -165,7 +165,7 @@ def test_later_applies_do_not_call_flaky_what_failed_before_them(folder: Path) -
     assert children(suites(again / "b.xml")["x"]) == []
 
 
-def test_values_that_xml_cannot_hold_are_told_in_other_words(tmp_path: Path) -> None:
+def test_characters_outside_xml_are_escaped(tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text(
         'exec: ["false", $how]\nname: "<&\\""\nranges: {how: ["a\\x01\\e", "t\\tn\\nr\\r", "\\uFFFE", "<&>\\"\'", "😀"]}\n'
     )
@@ -177,7 +177,7 @@ def test_values_that_xml_cannot_hold_are_told_in_other_words(tmp_path: Path) -> 
     assert values == ["a\\x01\\x1b", "t\tn\nr\r", "\\ufffe", "<&>\"'", "😀"]
 
 
-def test_what_was_not_run_is_skipped_and_results_write_the_same(tmp_path: Path) -> None:
+def test_session_not_run_is_skipped_also_by_results(tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: [test, $how, -lt, 2]\nranges: {how: [1, 2, 3]}\n")
     runner(tmp_path, "apply", "--fail-fast", "--max-parallel", "1", "--junit", "a.xml")
     assert runner(tmp_path, "results", "--junit", "b.xml").returncode == 0
@@ -190,7 +190,7 @@ def test_what_was_not_run_is_skipped_and_results_write_the_same(tmp_path: Path) 
     assert list(suites(tmp_path / "c.xml")) == ["1"]
 
 
-def test_a_lost_session_is_an_error_and_a_failed_build_shows_its_log(tmp_path: Path) -> None:
+def test_failed_build_shows_its_log(tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text(
         "exec: ['true']\nbuild: echo $how is broken >&2; exit $how\nfiles: [sweep.yaml]\nranges: {how: [0, 7]}\n"
     )
@@ -200,7 +200,7 @@ def test_a_lost_session_is_an_error_and_a_failed_build_shows_its_log(tmp_path: P
     assert (kind, text) == ("failure", "7 is broken")
 
 
-def test_a_place_that_cannot_be_written_to_is_told_before_anything_runs(tmp_path: Path) -> None:
+def test_unwritable_path_is_refused_before_start(tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: [touch, ran]\n")
     done = runner(tmp_path, "apply", "--junit", "nowhere/junit.xml")
     assert (done.returncode, (tmp_path / "ran").exists()) == (2, False)
@@ -219,7 +219,7 @@ def test_a_place_that_cannot_be_written_to_is_told_before_anything_runs(tmp_path
         ([Outcome.OUT_OF_MEMORY], ["failure"]),
     ],
 )
-def test_elements_stand_in_the_order_that_surefire_wants(
+def test_elements_are_in_order_of_surefire_schema(
     tmp_path: Path, plan_text: Callable[[str], Plan], tried: list[Outcome], kinds: list[str]
 ) -> None:
     plan = plan_text("exec: [echo, $how]\nranges: {how: [x]}\n")

@@ -1,4 +1,4 @@
-"""What `status` reads from the state is what the apply itself shows."""
+"""`status` shows from the state what the apply itself shows."""
 
 from __future__ import annotations
 
@@ -41,27 +41,27 @@ def plan(tmp_path: Path) -> Plan:
 
 
 def facts(plan: Plan) -> list[Event]:
-    """Twenty have ended, every fifth badly; four run, two wait at their backend, two others to be tried again."""
+    """Twenty have ended, every fifth failed; four run, two are queued, two wait for a retry."""
     about = (40, 40, "local", {"cpu": 16}, 8, "node1", "ada", 4711, "0.1.0", None, None, "", plan.recipe)
-    told: list[Event] = [ApplyStarted(BEGIN, "s", *about)]
+    events: list[Event] = [ApplyStarted(BEGIN, "s", *about)]
     for session in list(plan)[:28]:
         at = BEGIN + session.index
-        told.append(AttemptSubmitted(at, session, 1, f"n-{session.id}-1", "local"))
+        events.append(AttemptSubmitted(at, session, 1, f"n-{session.id}-1", "local"))
         if session.index not in (24, 25):
-            told.append(AttemptStarted(at, session.id, 1, "1:1", "node1", ()))
+            events.append(AttemptStarted(at, session.id, 1, "1:1", "node1", ()))
         else:
-            told.append(AttemptWaiting(at, session.id, 1, "no room"))
+            events.append(AttemptWaiting(at, session.id, 1, "no room"))
         if session.index < 20:
             bad = session.index % 5 == 0
             outcome, reason = (Outcome.FAILED, "exit code 1") if bad else (Outcome.SUCCEEDED, None)
-            told.append(AttemptEnded(at + 3, session.id, 1, outcome, int(bad), reason, 3.0, None, None, {}, None))
+            events.append(AttemptEnded(at + 3, session.id, 1, outcome, int(bad), reason, 3.0, None, None, {}, None))
         if session.index > 25:
             failed = (Outcome.FAILED, 1, "exit code 1")
-            told.append(AttemptEnded(at + 3, session.id, 1, *failed, 3.0, None, None, {}, 100.0))
-    return told
+            events.append(AttemptEnded(at + 3, session.id, 1, *failed, 3.0, None, None, {}, 100.0))
+    return events
 
 
-def test_a_live_sweep_looks_the_same_from_the_state(tmp_path: Path, plan: Plan) -> None:
+def test_snapshot_of_live_apply_equals_tracker(tmp_path: Path, plan: Plan) -> None:
     seen = Tracker()
     with open_for_writing(tmp_path, "s") as state:
         for event in facts(plan):
@@ -86,7 +86,7 @@ def test_a_live_sweep_looks_the_same_from_the_state(tmp_path: Path, plan: Plan) 
 
 
 @pytest.mark.parametrize("end", ["death", "a stop", "an interruption"])
-def test_what_is_tried_again_no_more_has_failed(tmp_path: Path, plan: Plan, end: str) -> None:
+def test_cancelled_retry_counts_as_failure(tmp_path: Path, plan: Plan, end: str) -> None:
     with open_for_writing(tmp_path, "s") as state:
         for event in facts(plan):
             state.journal.record(event)
@@ -106,7 +106,7 @@ def test_what_is_tried_again_no_more_has_failed(tmp_path: Path, plan: Plan, end:
     assert found.tracker.outcomes[Outcome.FAILED] == 6
 
 
-def test_an_ended_sweep_has_counts_time_capacity_and_causes(tmp_path: Path, plan: Plan) -> None:
+def test_lines_of_ended_apply(tmp_path: Path, plan: Plan) -> None:
     def tell(session: Session) -> Told:
         if session.index % 4:
             return Told(duration=9.99)
@@ -128,8 +128,8 @@ def test_an_ended_sweep_has_counts_time_capacity_and_causes(tmp_path: Path, plan
     assert lines[4] == f"  see: logs {next(iter(plan)).id}"
 
 
-def test_what_is_said_of_an_ended_sweep_is_what_its_apply_said(tmp_path: Path) -> None:
-    """Three in a row on one of two cpus, and the second of them could not begin at once."""
+def test_status_repeats_summary_of_apply(tmp_path: Path) -> None:
+    """The sessions run one after another, so that cpu limits the apply."""
     (tmp_path / "sweep.yaml").write_text(
         "exec: [sh, -c, 'sleep 0.6; exit $1', sh, $x]\nranges: {x: [0, 0, 3], y: [1]}\n"
         "env: {Y: $y}\nresources: {cpu: 2}\ncapacity: {cpu: 2}\n"
@@ -141,8 +141,8 @@ def test_what_is_said_of_an_ended_sweep_is_what_its_apply_said(tmp_path: Path) -
     assert said[counts:] == [line for line in found if not line.startswith(("sweep: ", "last apply: "))]
 
 
-def test_states_that_were_merged_are_told_as_one(tmp_path: Path, plan: Plan) -> None:
-    """Each session once, though one was tried in both; the time in which any of them ran."""
+def test_merged_states_share_a_summary(tmp_path: Path, plan: Plan) -> None:
+    """A session of both states counts once; the time is that in which any apply ran."""
     halves = {"one": range(21), "two": range(20, 38)}
     for name, half in halves.items():
         usage = Usage(len(half), {"cpu": 0.5 if name == "one" else 1.0}, {"cpu": 0.25})
@@ -166,7 +166,7 @@ def tell_of(half: range, session: Session) -> Told | None:
     return Told() if session.index in half else None
 
 
-def test_before_the_first_apply_there_is_nothing_to_say(tmp_path: Path, plan: Plan) -> None:
+def test_no_lines_before_first_apply(tmp_path: Path, plan: Plan) -> None:
     with open_for_writing(tmp_path, "s"):
         pass
     with open_for_reading(tmp_path, "s") as read:

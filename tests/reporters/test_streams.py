@@ -1,4 +1,4 @@
-"""Streams that are lost, full or closed: the sweep goes on, and the exit code tells how it went."""
+"""Streams that are lost, full or closed: the sweep continues, and the exit code reports its result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sweep(tmp_path: Path) -> Path:
 
 
 def shell(folder: Path, command: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """A shell command in which `runner` stands for ours, and `; code` keeps its exit code in the file `code`."""
+    """Run a shell command in which `runner` is a function, and `; code` writes the last exit code to the file `code`."""
     return subprocess.run(
         ["sh", "-c", f'runner() {{ {RUNNER} "$@"; }}; code() {{ echo $? >code; }}\n{command}'],
         cwd=folder,
@@ -58,14 +58,14 @@ def statuses(folder: Path) -> list[str]:
         "runner apply <&- >&- 2>&-; code",
     ],
 )
-def test_a_sweep_without_its_streams_goes_on_and_tells_that_something_failed(sweep: Path, command: str) -> None:
+def test_sweep_continues_without_its_streams(sweep: Path, command: str) -> None:
     shell(sweep.parent, command)
     assert (sweep.parent / "code").read_text() == "1\n"
     assert statuses(sweep.parent) == ["succeeded"] * 7 + ["failed"] + ["succeeded"] * 2
 
 
 @full
-def test_events_that_cannot_be_written_are_missed_aloud(sweep: Path) -> None:
+def test_lost_event_stream_is_reported(sweep: Path) -> None:
     assert (
         "warning: the output is cut off: no space left on device"
         in shell(sweep.parent, "runner apply --format jsonl >/dev/full").stderr
@@ -73,14 +73,14 @@ def test_events_that_cannot_be_written_are_missed_aloud(sweep: Path) -> None:
 
 
 @pytest.mark.parametrize("flags", ["", "-q"])
-def test_a_run_whose_output_is_cut_off_tells_that_something_failed(tmp_path: Path, flags: str) -> None:
+def test_run_without_reader_reports_failure(tmp_path: Path, flags: str) -> None:
     command = f"run {flags} --exec 'seq $X 100000; test $X != 7' --exec-range X=range:10"
     assert shell(tmp_path, f"(runner {command} 2>&1; code) | head -n 1").stderr == ""
     assert (tmp_path / "code").read_text() == "1\n"
 
 
 @full
-def test_a_run_keeps_what_could_not_be_printed(tmp_path: Path) -> None:
+def test_run_keeps_output_that_was_not_printed(tmp_path: Path) -> None:
     done = shell(tmp_path, "runner run --exec 'echo precious' >/dev/full")
     assert done.returncode == 0
     (kept,) = (tmp_path / "xdg/runner/runs").glob("*/run/logs/*.out")
@@ -90,7 +90,7 @@ def test_a_run_keeps_what_could_not_be_printed(tmp_path: Path) -> None:
 
 @full
 @pytest.mark.parametrize("command", ["results", "plan", "status", "schema", "doctor", "--help", "logs x=1"])
-def test_an_answer_that_cannot_be_written_is_a_failed_environment(sweep: Path, command: str) -> None:
+def test_unwritable_stdout_is_exit_3(sweep: Path, command: str) -> None:
     shell(sweep.parent, "runner apply")
     done = shell(sweep.parent, f"runner {command} >/dev/full")
     assert (done.returncode, done.stderr) == (3, "error: cannot write the output: no space left on device\n")
@@ -98,7 +98,7 @@ def test_an_answer_that_cannot_be_written_is_a_failed_environment(sweep: Path, c
 
 @full
 @pytest.mark.parametrize("command", ["plan", "plan nowhere.yaml", "apple", "run --mem"])
-def test_messages_that_cannot_be_written_change_no_exit_code(sweep: Path, command: str) -> None:
+def test_unwritable_stderr_keeps_exit_code(sweep: Path, command: str) -> None:
     heard = shell(sweep.parent, f"runner {command}")
     for lost in ("2>/dev/full", "2>&-"):
         assert shell(sweep.parent, f"runner {command} {lost}").returncode == heard.returncode
@@ -107,7 +107,7 @@ def test_messages_that_cannot_be_written_change_no_exit_code(sweep: Path, comman
 @pytest.mark.parametrize(
     "command", ["results", "plan --format json", "status", "validate", "schema", "doctor", "--help"]
 )
-def test_a_reader_that_has_seen_enough_is_no_failure(sweep: Path, command: str) -> None:
+def test_closed_pipe_is_not_a_failure(sweep: Path, command: str) -> None:
     done = shell(sweep.parent, f"(runner {command}; code) | true")
     assert (done.stderr.replace("sweep.yaml: valid, 10 sessions\n", ""), (sweep.parent / "code").read_text()) == (
         "",
@@ -115,8 +115,8 @@ def test_a_reader_that_has_seen_enough_is_no_failure(sweep: Path, command: str) 
     )
 
 
-def test_closed_descriptors_are_filled_before_the_journal_gets_their_number(sweep: Path) -> None:
-    """SQLite would be written over by the first message otherwise."""
+def test_journal_does_not_reuse_closed_descriptors(sweep: Path) -> None:
+    """Else the first message would overwrite the database."""
     for _ in range(2):
         shell(sweep.parent, "runner apply --format jsonl <&- >&- 2>&-; code")
         assert (sweep.parent / "code").read_text() == "1\n"
@@ -126,7 +126,7 @@ def test_closed_descriptors_are_filled_before_the_journal_gets_their_number(swee
 @pytest.mark.parametrize(
     "arguments", [("apply", "--format", "jsonl"), ("run", "--exec", "yes; #$X", "--exec-range", "X=range:1")]
 )
-def test_a_full_pipe_that_nobody_reads_keeps_no_signal_away(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_full_pipe_does_not_delay_signals(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     (tmp_path / "sweep.yaml").write_text(
         "exec: [sh, -c, 'test $1 -lt 300 || { touch last; exec sleep 60; }', sh, $x]\nranges: {x: 'range:301'}\n"
         "max_parallel: 2\n"
@@ -152,7 +152,7 @@ def test_a_full_pipe_that_nobody_reads_keeps_no_signal_away(tmp_path: Path, argu
 
 
 def waiting(pipe: int) -> int:
-    """Bytes in a pipe."""
+    """The number of bytes in a pipe."""
     import array
     import fcntl
     import termios
@@ -162,23 +162,23 @@ def waiting(pipe: int) -> int:
     return count[0]
 
 
-def test_a_slow_reader_gets_everything(tmp_path: Path) -> None:
+def test_slow_reader_gets_everything(tmp_path: Path) -> None:
     command = "runner run --exec 'seq 100000; : $X' --exec-range X=range:4 2>/dev/null"
     assert shell(tmp_path, f"{command} | (read first; sleep 1; wc -l)").stdout.strip() == "399999"
 
 
-def test_what_nobody_reads_is_given_up_once_it_is_too_much(tmp_path: Path) -> None:
+def test_stream_is_lost_at_queue_limit(tmp_path: Path) -> None:
     unread, filled = os.pipe()
     lost: list[OSError] = []
     writer = Writer(filled, 3, on_lost=lost.append)
     for _ in range(5):
         writer.write("x" * 1_000_000)
-    assert [str(error.strerror) for error in lost] == ["nobody reads it"]
+    assert [str(error.strerror) for error in lost] == ["its reader does not read"]
     assert writer.idle
     os.close(unread)
 
 
-def test_where_gaps_do_no_harm_lines_are_dropped_until_there_is_room() -> None:
+def test_writer_with_gaps_drops_pieces_at_queue_limit() -> None:
     unread, filled = os.pipe()
     writer = Writer(filled, 2, gaps=True)
     writer.write("x" * 1_000_000)
@@ -200,7 +200,7 @@ ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
 @pytest.mark.parametrize("command", ["plan", "results", "results --format md", "status", "validate"])
-def test_a_locale_that_lacks_the_letters(tmp_path: Path, command: str) -> None:
+def test_ascii_locale_gets_escapes(tmp_path: Path, command: str) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: [echo, $x]\nranges: {x: [日本]}\n", encoding="utf-8")
     done = shell(tmp_path, f"runner {command}", **ASCII)
     assert done.returncode == 0, done.stderr
@@ -210,6 +210,6 @@ def test_a_locale_that_lacks_the_letters(tmp_path: Path, command: str) -> None:
 @pytest.mark.parametrize(
     "command", ["plan --format json", "plan --format jsonl", "results --format json", "results --format csv"]
 )
-def test_what_programs_read_is_utf_8_in_every_locale(tmp_path: Path, command: str) -> None:
+def test_machine_readable_output_is_utf_8(tmp_path: Path, command: str) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: [echo, $x]\nranges: {x: [日本]}\n", encoding="utf-8")
     assert "日本" in shell(tmp_path, f"runner {command}", **ASCII).stdout

@@ -70,7 +70,7 @@ class Chart:
 
 
 def choose(dataset: Dataset, axes: Sequence[Sequence[str]]) -> Chart:
-    """The plot for every metric of the data set."""
+    """The plot for each metric of the data set."""
     varying = [one for one in _variables(dataset, axes) if one.size > 1]
     seeds = [one for one in varying if one.field.label in SEEDS]
     free = [one for one in varying if one.field.label not in SEEDS]
