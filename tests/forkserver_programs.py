@@ -332,7 +332,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "module of a package": ("-m", "package", "a"),
     "module fails": ("-m", "package.fails"),
     "module is missing": ("-m", "package.nowhere"),
-    "module is no name": ("-m", "package/tool.py"),
+    "module name that is a path": ("-m", "package/tool.py"),
     "module of the library": ("-m", "json.tool", "data.json"),
     "module that is preloaded": ("-m", "decimal"),
     "module with pools": ("-m", "package.pools"),

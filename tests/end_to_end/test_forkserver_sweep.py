@@ -1,4 +1,4 @@
-"""`python` of a sweep file, from the file to what its sessions say."""
+"""The key `python` of a sweep file, from the file to the output of its sessions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runner.config.load import load
 from runner.config.python_program import Python
 from runner.diagnostics import Source
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm sessions are for Linux")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sessions are forked on Linux only")
 
 
 def apply(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
@@ -35,13 +35,13 @@ def logs(folder: Path) -> set[str]:
 
 
 def started(done: subprocess.CompletedProcess[str]) -> list[str | None]:
-    """Why each session was cold, None where it was not."""
+    """Return why each session started cold, None if it was forked."""
     events = [json.loads(line) for line in done.stdout.splitlines()]
     return [event["cold"] for event in events if event["event"] == "attempt-started"]
 
 
-def test_the_interpreter_is_what_python_means(tmp_path: Path) -> None:
-    """For `exec` and for `code`, warm and cold; a path is looked up from the sweep's folder."""
+def test_interpreter_replaces_python_in_exec_and_code(tmp_path: Path) -> None:
+    """Forked and cold; a path starts at the folder of the sweep."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "mine").symlink_to(os.path.realpath(sys.executable))
     (tmp_path / "sub").mkdir()
@@ -60,14 +60,14 @@ def test_the_interpreter_is_what_python_means(tmp_path: Path) -> None:
         assert mine in logs(tmp_path)
 
 
-def test_other_programs_of_the_same_sweep_are_left_alone(tmp_path: Path) -> None:
+def test_other_programs_are_not_forked(tmp_path: Path) -> None:
     text = "exec: [$program, -c, '1 + 1']\nranges: {program: [python3, sh]}\npython: {preload: [json]}"
     done = apply(tmp_path, text)
-    assert done.returncode == 1  # `sh` knows no program `1`
+    assert done.returncode == 1  # `sh` does not find a program `1`
     assert started(done) == [None, None]
 
 
-def test_why_sessions_are_cold_is_said_once(tmp_path: Path) -> None:
+def test_reason_of_cold_starts_is_shown_once(tmp_path: Path) -> None:
     done = apply(tmp_path, "code: print(1)\nrepeat: 5\npython: {preload: [no_such_module]}")
     reason = "`no_such_module` cannot be imported: ModuleNotFoundError: No module named 'no_such_module'"
     assert done.returncode == 0
@@ -92,14 +92,16 @@ def test_why_sessions_are_cold_is_said_once(tmp_path: Path) -> None:
         ("sh", "python3.12", False),
     ],
 )
-def test_which_commands_are_meant(interpreter: str | None, program: str, meant: bool, tmp_path: Path) -> None:
+def test_commands_that_preloading_applies_to(
+    interpreter: str | None, program: str, meant: bool, tmp_path: Path
+) -> None:
     given = "" if interpreter is None else f", interpreter: {interpreter}"
     sweep = load(Source("s.yaml", f"code: x\npython: {{preload: [json]{given}}}"), tmp_path)
     assert isinstance(sweep.python, Python)
     assert sweep.python.is_meant(program) is meant
 
 
-def test_a_path_stays_as_written_where_the_folder_is_another_machines(tmp_path: Path) -> None:
+def test_interpreter_path_is_kept_on_a_remote_backend(tmp_path: Path) -> None:
     text = "code: x\nbackend: backend.ai\nimage: x\npython: {interpreter: ./venv/bin/python}"
     python = load(Source("s.yaml", text), tmp_path).python
     assert python is not None

@@ -66,7 +66,7 @@ class Inherited:
             if name not in self._kept and self._given.get(name) != value:
                 os.environb[name] = value
         # /proc/PID/environ shows the memory in which the kernel put the environment of the server. The mark is
-        # written there, so that a session that nobody else knows of can be found after a crash.
+        # written there, so that a session is found after a crash even if no one recorded its pid.
         ctypes.memmove(self._mark, env[_MARK].ljust(MARK_SIZE, b"\0"), MARK_SIZE)
 
 
