@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from types import TracebackType
 from typing import Self
-from weakref import WeakValueDictionary
 
 import trio
 
@@ -35,7 +34,6 @@ class _SubmittedJob:
     """An attempt that was sent to the supervisor."""
 
     __slots__ = (
-        "__weakref__",
         "accepted",
         "at",
         "cold",
@@ -94,11 +92,11 @@ class LocalBackend:
         self._memory_method = memory_method
         self._host = socket.gethostname()
         self._last_key = 0
-        # A job is in `_open` until its end was returned once, then among `_recent`; the other two forget it after that.
+        # A job is in `_open` until its end was returned once, then in `_recent`; the other two have the jobs of both.
         self._open: dict[int, _SubmittedJob] = {}
-        self._recent: deque[_SubmittedJob] = deque(maxlen=KEPT_ENDS)
-        self._by_name: WeakValueDictionary[str, _SubmittedJob] = WeakValueDictionary()
-        self._by_id: WeakValueDictionary[str, _SubmittedJob] = WeakValueDictionary()
+        self._recent: deque[_SubmittedJob] = deque()
+        self._by_name: dict[str, _SubmittedJob] = {}
+        self._by_id: dict[str, _SubmittedJob] = {}
         self._orphaned: dict[str, tuple[str, int | None]] = {}  # id of a dead runner's job to name and leader, if known
         self._traceback: str | None = None
         self._death: str | None = None  # how the supervisor died
@@ -141,8 +139,8 @@ class LocalBackend:
                     await job.accepted.wait()
             raise
         if job.refused is not None:
-            self._by_name.pop(job.name, None)
             self._open.pop(job.key, None)
+            self._forget(job)
             raise EnvironmentFailed(job.refused)
         return job.id
 
@@ -177,6 +175,8 @@ class LocalBackend:
         assert known.end
         if self._open.pop(known.key, None):
             self._recent.append(known)
+            if len(self._recent) > KEPT_ENDS:
+                self._forget(self._recent.popleft())
         return known.end
 
     async def refresh(self, job: str) -> bool:
@@ -195,6 +195,11 @@ class LocalBackend:
             if not grace:
                 self._client.wake()
         await known.ended.wait()
+
+    def _forget(self, job: _SubmittedJob) -> None:
+        for jobs, key in ((self._by_name, job.name), (self._by_id, job.id)):
+            if jobs.get(key) is job:  # another job may have its pid by now
+                del jobs[key]
 
     def _running(self) -> list[_SubmittedJob]:
         return [job for job in self._open.values() if job.end is None]
