@@ -98,6 +98,7 @@ class Apply:
         self.capacity = Capacity(capacity or {}, max_parallel, devices, locks, kept_there)
         self.policy = policy
         self.events: list[Event] = []
+        self.committed = 0  # so many of the events
         self.made: list[tuple[str, int, tuple[str, ...]]] = []
         self.created: list[tuple[str, int, int]] = []
         self.fail_after = fail_after
@@ -145,7 +146,7 @@ class Apply:
                 assert len(resources) <= self.capacity.max_parallel
 
     def commit(self) -> None:
-        pass
+        self.committed = len(self.events)
 
     def create_files(self, session: Session, number: int, retries: int) -> None:
         self.created.append((session.id, number, retries))
