@@ -23,7 +23,7 @@ class Sight(Enum):
     OVER = auto()
     """None of them lives: that machine has been started again since."""
     ELSEWHERE = auto()
-    """They may live where nobody here can see them."""
+    """They may live, but are not visible from here."""
 
 
 def here() -> Machine:

@@ -215,7 +215,7 @@ class Queries:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Let all queries of the body see the journal as it is at the first of them, whatever the writer commits."""
+        """Let all queries of the body see the journal as it is at the first of them, without later commits."""
         if self._connection.in_transaction:
             yield
             return

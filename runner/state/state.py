@@ -102,7 +102,7 @@ class WrittenFiles:
         output, stdout, stderr = self._output + session, self._logs + out, self._logs + err
         # access() first: most of them are not there, and an OSError costs five times as much.
         return (
-            output if os.access(output, os.F_OK) and _holds_something(output) else None,
+            output if os.access(output, os.F_OK, follow_symlinks=False) and _holds_something(output) else None,
             stdout if os.access(stdout, os.F_OK) and _size(stdout) else None,
             stderr if os.access(stderr, os.F_OK) and _size(stderr) else None,
         )

@@ -385,7 +385,7 @@ def test_what_is_noted_lasts_from_its_commit_on(journal: Journal, path: Path) ->
 
 
 def test_an_event_that_cannot_be_noted_takes_back_what_was_not_committed(journal: Journal) -> None:
-    """Whoever noted it was told: nothing since the last commit was written, and the journal goes on."""
+    """The caller gets an error, nothing since the last commit is recorded, and the journal stays usable."""
     record(journal, apply_started(), submitted(A))
     journal.note(submitted(B))
     with pytest.raises(LookupError):
@@ -418,7 +418,7 @@ def test_read_beside_a_writer_and_killed_with_nothing_lost(path: Path) -> None:
 
 
 class AnyHistory(RuleBasedStateMachine):
-    """Whatever legal events come in whatever order, and however often it is reopened, statuses are the model's."""
+    """For any legal order of events, and with the journal reopened at any time, the statuses are the model's."""
 
     @initialize()
     def begin(self) -> None:

@@ -218,7 +218,7 @@ def test_states_that_grew_from_one_cache_share_what_it_had(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("here", "there", "expected"),
     [
-        ([(1, S)], [(2, F)], [F, S]),  # a success stays one, whoever fails later
+        ([(1, S)], [(2, F)], [F, S]),  # a success is not replaced by a later failure
         ([(2, S)], [(1, F)], [F, S]),
         ([(1, F)], [(2, S)], [F, S]),
         ([(2, F)], [(1, S)], [F, S]),
@@ -452,7 +452,7 @@ for step in itertools.count(1):
 
 
 def test_a_merge_that_is_killed_anywhere_is_set_right_by_the_same_merge(tmp_path: Path) -> None:
-    """Killed at one touch of the disk after another, until it comes through. Whoever writes next finds what was or what was to
+    """Killed at one touch of the disk after another, until it comes through. The next writer finds what was or what was to
     be, whole: logs, outputs and all.
     """
     here = make(tmp_path / "here", (A, 1, F), (A, 5, S), (B, 1, F), (B, 2, F))

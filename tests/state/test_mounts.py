@@ -1,4 +1,4 @@
-"""State on file systems that several hosts share: what is told apart, and how the journal is kept there."""
+"""State on file systems that several hosts share: which are detected, and the journal mode on them."""
 
 from __future__ import annotations
 

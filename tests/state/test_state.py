@@ -368,7 +368,7 @@ def test_read_only_file_system() -> None:
 
 
 def as_nobody(act: Callable[[], None]) -> None:
-    """Run it in a child that has no rights of ours, and be told if it failed."""
+    """Run it in a child without our privileges, and raise if it failed."""
     if os.geteuid() != 0:
         pytest.skip("only root can act as somebody else")
     pid = os.fork()
