@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from runner.diagnostics import Problem, Source, in_file_order, printable
-from runner.results.failures import Cause
 from runner.units import counted
+
+if TYPE_CHECKING:
+    from runner.results.failures import Cause
 
 T = TypeVar("T")
 
