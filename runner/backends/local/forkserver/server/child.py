@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 import sys
+import weakref
 
 from runner.backends.local.forkserver.server.protocol import CODE, MARK_SIZE, SCRIPT, ForkRequest
 
@@ -38,6 +39,9 @@ class Inherited:
         self._kept = {*written, *(name for name in {*self._given, *now} if self._given.get(name) != now.get(name))}
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
+        # Sessions do not finalize what they share: torch has some thousand finalizers, more than half of the time of a session.
+        for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+            finalizer.atexit = False
 
     def replace(self, request: ForkRequest) -> Fault | None:
         """Give the process its own memory group, folder, streams, environment, arguments and random state."""
