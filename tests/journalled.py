@@ -17,7 +17,7 @@ BEGIN = 1_790_000_000.0
 
 
 @dataclass(frozen=True)
-class Told:
+class Ending:
     """How a session is to have ended."""
 
     outcome: Outcome = Outcome.SUCCEEDED
@@ -29,10 +29,10 @@ class Told:
     max_rss: int = 40 << 20
 
 
-def apply_as_told(
+def record_apply(
     plan: Plan,
     folder: Path,
-    tell: Callable[[Session], Told | None],
+    tell: Callable[[Session], Ending | None],
     *,
     slots: int = 4,
     capacity: Resources | None = None,

@@ -68,7 +68,7 @@ def silence(number: int) -> None:
     os.close(null)
 
 
-def fault(error: OSError) -> str:
+def error_text(error: OSError) -> str:
     """The system's message for an error, in lower case."""
     said = error.strerror or str(error)
     return said[:1].lower() + said[1:]

@@ -1,4 +1,4 @@
-"""What shows an apply while it runs and when it has ended."""
+"""The display of a running apply."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from runner.events import Event
 
 @dataclass(frozen=True)
 class Display:
-    """Who looks on: consumers of events, what is called every `seconds`, and what closes the picture.
-
-    `leave_terminal` are called before somebody else gets the terminal, and when it is ours again.
-    """
+    """The functions that an apply calls to show its progress."""
 
     consumers: Sequence[Callable[[Event], None]]
+    """Called with each event, after the journal has committed it."""
     seconds: float
+    """The interval of `tick`."""
     tick: Callable[[], None]
     finish: Callable[[Applied], None]
+    """Called once, when the apply has ended."""
     leave_terminal: tuple[Callable[[], None], Callable[[], None]] | None = None
+    """Called before the process stops for Ctrl-Z, and when it continues."""

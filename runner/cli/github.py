@@ -1,4 +1,4 @@
-"""What a CI system gets of an apply without being asked: GitHub's annotations, groups and job summary."""
+"""Output of `apply` in a step of GitHub Actions: annotations, folded groups and the job summary."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runner.apply.apply import Applied
 from runner.apply.selection import Choice
-from runner.cli.console import fault
+from runner.cli.console import error_text
 from runner.cli.display import Display
 from runner.cli.sweeps import PlannedSweep
 from runner.model import Session
@@ -25,16 +25,17 @@ from runner.text import variables
 from runner.units import counted
 
 TAIL_LINES = 20
-"""Of the example's log, in a summary and in a group."""
+"""Last lines of an example's log in the job summary and in a group."""
 
 ANNOTATED_LINES = 5
+"""Last lines of an example's log in an annotation."""
 
-MOST_FOLDS = 10
-"""Causes that have a folded group in the log of a step."""
+MAX_GROUPS = 10
+"""The largest number of causes that get a group in the log of a step."""
 
 
 class Fold:
-    """Lines that are folded away in the log of a step; none of them is taken for a command, whoever wrote it."""
+    """A folded group in the log of a step. GitHub runs no workflow command that a line of it may contain."""
 
     def __init__(self, err: Writer, title: str) -> None:
         self.token = secrets.token_hex(16)
@@ -50,7 +51,7 @@ class Fold:
 
 @contextmanager
 def folded(err: Writer, title: str, environ: Mapping[str, str]) -> Iterator[Fold | None]:
-    """In a step of GitHub Actions, fold away what is written to `err` until `end`, or the body's; anywhere else None."""
+    """Fold what is written to `err` until `Fold.end` or the end of the body. Yields None outside of GitHub Actions."""
     fold = Fold(err, title) if github.in_workflow(environ) else None
     try:
         yield fold
@@ -61,63 +62,65 @@ def folded(err: Writer, title: str, environ: Mapping[str, str]) -> Iterator[Fold
 
 def on_github(
     fold: Fold | None,
-    look: Display,
-    this: PlannedSweep,
+    display: Display,
+    planned: PlannedSweep,
     choice: Choice,
     state: State,
     err: Writer,
     environ: Mapping[str, str],
 ) -> Display:
-    """The watch that also tells GitHub, at the end: an annotation and a folded log for each cause, and the job's summary."""
+    """Return the display; if `fold` is given, at the end it also writes annotations, a group for each cause, and the summary."""
     if fold is None:
-        return look
+        return display
 
     def finish(applied: Applied) -> None:
         fold.end()
         err.write(f"{github.command('stop-commands', fold.token)}\n")
-        look.finish(applied)
+        display.finish(applied)
         err.write(f"::{fold.token}::\n")
-        summary = _ApplySummary(this, choice, state)
+        summary = _ApplySummary(planned, choice, state)
         for line in summary.annotations(environ):
             err.write(f"{line}\n")
-        for cause in summary.causes[:MOST_FOLDS]:
-            title = f"{cause.how}: {summary.named[cause.example.session]}"
+        for cause in summary.causes[:MAX_GROUPS]:
+            title = f"{cause.how}: {summary.names[cause.example.session]}"
             err.write(github.group(title, summary.tails[cause.example.session], fold.token))
-        if len(summary.causes) > MOST_FOLDS:
-            err.write(f"and {counted(len(summary.causes) - MOST_FOLDS, 'more cause')}\n")
+        if len(summary.causes) > MAX_GROUPS:
+            err.write(f"and {counted(len(summary.causes) - MAX_GROUPS, 'more cause')}\n")
         try:
             _append(environ.get("GITHUB_STEP_SUMMARY"), summary)
         except OSError as error:
             where = environ.get("GITHUB_STEP_SUMMARY")
-            err.write(f"warning: cannot write the job summary `{where}`: {fault(error)}\n")
+            err.write(f"warning: cannot write the job summary `{where}`: {error_text(error)}\n")
 
-    return replace(look, finish=finish)
+    return replace(display, finish=finish)
 
 
 class _ApplySummary:
-    """What the state says of the selected sessions once an apply has ended: the causes, an example of each, and counts."""
+    """The selected sessions once an apply has ended: counts by status, and the causes of failures with an example of each."""
 
-    def __init__(self, this: PlannedSweep, choice: Choice, state: State) -> None:
-        self._this, self._choice, self._state = this, choice, state
+    def __init__(self, planned: PlannedSweep, choice: Choice, state: State) -> None:
+        self._planned, self._choice, self._state = planned, choice, state
         counts: Counter[str] = Counter()
         failures = []
         for result in self._results():
             counts[result.status] += 1
             if result.last and result.status in CAUSED:
-                failures.append(failure(state, this.plan.recipe, result.session, result.last))
+                failures.append(failure(state, planned.plan.recipe, result.session, result.last))
         self.causes = by_cause(failures)
-        stand = [f"{count:,} {status}" for status in STATUSES if (count := counts[status])]
-        self.outcome = ", ".join(stand) or "nothing to run"
-        self.named: dict[str, str] = {}
+        shown = [f"{count:,} {status}" for status in STATUSES if (count := counts[status])]
+        self.counts = ", ".join(shown) or "nothing to run"
+        self.names: dict[str, str] = {}
+        """The variables of each example, by session id."""
         self.tails: dict[str, list[str]] = {}
+        """The last lines of each example's log, by session id."""
         examples = {cause.example.session for cause in self.causes}
         for session in self._sessions() if examples else ():
             if session.id in examples:
-                self.named[session.id] = variables(session.params, session.repeat)
+                self.names[session.id] = variables(session.params, session.repeat)
                 self.tails[session.id] = self._tail(session)
 
     def _sessions(self) -> Iterator[Session]:
-        return self._this.plan.sessions(self._choice.select, self._choice.shard)
+        return self._planned.plan.sessions(self._choice.select, self._choice.shard)
 
     def _results(self) -> Iterator[Result]:
         return results(self._sessions(), self._state)
@@ -125,31 +128,31 @@ class _ApplySummary:
     def _tail(self, session: Session) -> list[str]:
         row = self._state.journal.row(session.id)
         assert row is not None
-        return last_lines(cause_log(self._state, self._this.plan.recipe, session, row), TAIL_LINES)
+        return last_lines(cause_log(self._state, self._planned.plan.recipe, session, row), TAIL_LINES)
 
     def annotations(self, environ: Mapping[str, str]) -> list[str]:
-        source = self._this.sweep.source.name
+        source = self._planned.sweep.source.name
         tails = {session: lines[-ANNOTATED_LINES:] for session, lines in self.tails.items()}
-        return github.cause_annotations(self.causes, self.named, tails, github.in_repository(source, environ))
+        return github.cause_annotations(self.causes, self.names, tails, github.in_repository(source, environ))
 
-    def page(self, there: int) -> str:
-        """What fits beside the bytes that are there already."""
+    def markdown(self, size: int) -> str:
+        """Return the job summary, cut so that with `size` bytes of an existing one it stays below GitHub's limit."""
         from runner.reporters import github_summary
         from runner.results.columns import Columns
 
-        sweep = self._this.sweep
+        sweep = self._planned.sweep
         shard = f", shard {self._choice.shard}" if self._choice.shard else ""
         columns = Columns(sweep.space.names, sweep.repeat > 1, tuple(sweep.metrics)).short
         page = github_summary.JobSummary(
-            f"{sweep.name}{shard}", self.outcome, self.causes, self.named, self.tails, columns
+            f"{sweep.name}{shard}", self.counts, self.causes, self.names, self.tails, columns
         )
-        rows = result_rows(self._this.plan.points(self._choice.select, self._choice.shard), self._state)
-        return page.markdown(rows, github_summary.LARGEST - there)
+        rows = result_rows(self._planned.plan.points(self._choice.select, self._choice.shard), self._state)
+        return page.markdown(rows, github_summary.LARGEST - size)
 
 
 def _append(path: str | None, summary: _ApplySummary) -> None:
-    """Add to what the step has written there already, within what GitHub takes of both."""
+    """Append the summary to the file that GitHub names. The step itself may have written to it."""
     if path:
-        there = Path(path).stat().st_size if Path(path).exists() else 0
+        size = Path(path).stat().st_size if Path(path).exists() else 0
         with open(path, "a", encoding="utf-8") as file:
-            file.write(summary.page(there))
+            file.write(summary.markdown(size))

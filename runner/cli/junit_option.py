@@ -1,4 +1,4 @@
-"""`--junit FILE`, wherever it is an option."""
+"""The option `--junit FILE` of `apply` and `results`."""
 
 from __future__ import annotations
 
@@ -27,17 +27,18 @@ def junit_option(function: F) -> F:
 
 
 def require_writable(path: Path | None) -> None:
-    """Raise InvalidInput where nothing could be written: before a night's work, not after it."""
+    """Raise InvalidInput if the file cannot be written: checked before the sessions run, not after."""
     if path == Path("-"):
-        raise InvalidInput("`-` is no file to write to", "stdout has other data; name a file, such as `junit.xml`")
+        raise InvalidInput("`-` is not a file", "stdout has other data; name a file, such as `junit.xml`")
     if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
-        raise InvalidInput(f"cannot write `{path}`", f"`{path.parent}` is no folder that you can write to")
+        reason = "is not a writable folder" if path.parent.exists() else "does not exist"
+        raise InvalidInput(f"cannot write `{path}`", f"`{path.parent}` {reason}")
     if path is not None and path.is_dir():
         raise InvalidInput(f"cannot write `{path}`", "it is a folder: name a file in it")
 
 
-def write_junit(path: Path, this: PlannedSweep, choice: Choice, state: State | None) -> None:
-    """The selected sessions as the state has them now."""
-    from runner.reporters import junit  # what writes XML is slow to import
+def write_junit(path: Path, planned: PlannedSweep, choice: Choice, state: State | None) -> None:
+    """Write the selected sessions with their present results."""
+    from runner.reporters import junit  # imports an XML writer, which is slow
 
-    junit.write(path, this.plan, lambda: this.plan.sessions(choice.select, choice.shard), state)
+    junit.write(path, planned.plan, lambda: planned.plan.sessions(choice.select, choice.shard), state)

@@ -1,4 +1,4 @@
-"""The lock on the command line: `plan --lock` writes it, `--frozen` holds a plan to it, `--shard` is balanced by it."""
+"""Options that use the lock: `plan --lock` writes it, `--frozen` compares the plan with it, `--shard` balances by it."""
 
 from __future__ import annotations
 
@@ -23,54 +23,55 @@ from runner.units import counted
 F = TypeVar("F", bound=Callable[..., Any])
 
 SHOWN = 5
-"""Sessions of each kind that a difference names."""
+"""The number of added, removed and changed sessions that a difference names."""
 
-WIDEST = 100
+MAX_WIDTH = 100
+"""Characters of a line of a difference."""
 
 
 def shard_option(function: F) -> F:
     return click.option(
         "--shard",
         metavar="I/N",
-        help="Only the I-th of N parts of the sweep, balanced by the durations in its lock, if it has one.",
+        help="Only the I-th of N parts of the sweep, balanced by the durations in its lock if there is one.",
     )(function)
 
 
 def frozen_option(function: F) -> F:
-    return click.option("--frozen", is_flag=True, help="Refuse if the plan differs from its lock.")(function)
+    return click.option("--frozen", is_flag=True, help="Exit 2 if the plan differs from its lock.")(function)
 
 
-def lock_of(this: PlannedSweep) -> Lock:
-    """Where the lock of a sweep lies, whether there is one or not."""
-    return Lock(this.sweep.folder / f"{component(this.sweep.name)}.lock.json")
+def lock_of(planned: PlannedSweep) -> Lock:
+    """Return the lock of a sweep; its file may not exist."""
+    return Lock(planned.sweep.folder / f"{component(planned.sweep.name)}.lock.json")
 
 
-def shard_of(this: PlannedSweep, text: str | None) -> Shard | None:
-    """The shard that was asked for; decided by the file and its lock alone. Raises InvalidInput."""
+def shard_of(planned: PlannedSweep, text: str | None) -> Shard | None:
+    """Return the shard of `--shard`, balanced by the lock if there is one. Raises InvalidInput."""
     if text is None:
         return None
-    shard, lock = parse_shard(text), lock_of(this)
+    shard, lock = parse_shard(text), lock_of(planned)
     if not lock.path.exists():
         return shard
     return replace(shard, assigned=balance(lock.durations(), shard.of))
 
 
-def require_as_locked(this: PlannedSweep) -> None:
-    """Raise InvalidInput, and say what differs, unless the plan is as its lock has it."""
-    lock = lock_of(this)
-    found = difference(lock, this.plan)
-    if found:
-        lines = [f"the plan differs from `{lock.path.name}`: {summary(found)}", *details(found)]
-        raise InvalidInput("\n".join(lines), "if it should, `runner plan --lock` takes it in; commit that")
+def require_as_locked(planned: PlannedSweep) -> None:
+    """Raise InvalidInput with the differences if the plan differs from its lock."""
+    lock = lock_of(planned)
+    differences = difference(lock, planned.plan)
+    if differences:
+        lines = [f"the plan differs from `{lock.path.name}`: {summary(differences)}", *details(differences)]
+        raise InvalidInput("\n".join(lines), "if that is intended, run `runner plan --lock` and commit the lock")
 
 
-def write_lock(this: PlannedSweep, state: State | None) -> None:
-    """Write the lock and say what is new in it."""
-    lock = lock_of(this)
+def write_lock(planned: PlannedSweep, state: State | None) -> None:
+    """Write the lock, and say how it differs from the one before."""
+    lock = lock_of(planned)
     try:
-        found = difference(lock, this.plan) if lock.path.exists() else None
+        differences = difference(lock, planned.plan) if lock.path.exists() else None
     except InvalidInput:
-        found = None
+        differences = None
 
     def seconds(sessions: Any) -> Iterator[tuple[Session, float | None]]:
         if state is None:
@@ -79,30 +80,36 @@ def write_lock(this: PlannedSweep, state: State | None) -> None:
             for session, last in state.journal.latest(sessions):
                 yield session, last.duration if last and last.outcome is Outcome.SUCCEEDED else None
 
-    write(lock.path, this.plan, seconds)
-    if found:
-        say("\n".join(details(found)))
-    said = f" ({summary(found)})" if found is not None else ""
-    say(f"wrote `{lock.path.name}`: {counted(this.plan.count, 'session')}{said}")
+    write(lock.path, planned.plan, seconds)
+    if differences:
+        say("\n".join(details(differences)))
+    changes = f" ({summary(differences)})" if differences is not None else ""
+    say(f"wrote `{lock.path.name}`: {counted(planned.plan.count, 'session')}{changes}")
 
 
-def summary(found: Difference) -> str:
+def summary(differences: Difference) -> str:
+    """Return the numbers of added, removed and changed sessions in words."""
     counts = [
         f"{len(sessions):,} {word}"
-        for word, sessions in (("added", found.added), ("removed", found.removed), ("changed", found.changed))
+        for word, sessions in (
+            ("added", differences.added),
+            ("removed", differences.removed),
+            ("changed", differences.changed),
+        )
         if sessions
     ]
-    return ", ".join([*(f"other `{part}`" for part in found.shared), *counts]) or "nothing changed"
+    return ", ".join([*(f"`{key}` changed" for key in differences.shared), *counts]) or "nothing changed"
 
 
-def details(found: Difference) -> list[str]:
-    """The first sessions of each kind, a line each, and two where a text has changed."""
+def details(differences: Difference) -> list[str]:
+    """Return a line for each of the first added, removed and changed sessions, and below the latter the old and new texts."""
+    added, removed = differences.added, differences.removed
     lines = [
-        *_first("+", "added", [[_named(one)] for one in found.added[:SHOWN]], len(found.added)),
-        *_first("-", "removed", [[_named(one)] for one in found.removed[:SHOWN]], len(found.removed)),
+        *_first("+", "added", [[_named(one)] for one in added[:SHOWN]], len(added)),
+        *_first("-", "removed", [[_named(one)] for one in removed[:SHOWN]], len(removed)),
     ]
-    changed = [[_named(other), *_changes(one, other)] for one, other in found.changed[:SHOWN]]
-    return lines + _first("~", "changed", changed, len(found.changed))
+    changed = [[_named(new), *_changes(old, new)] for old, new in differences.changed[:SHOWN]]
+    return lines + _first("~", "changed", changed, len(differences.changed))
 
 
 def _first(mark: str, word: str, blocks: list[list[str]], count: int) -> list[str]:
@@ -121,11 +128,11 @@ def _named(one: Entry) -> str:
     return _cut(" ".join(shown) or "(no variables)")
 
 
-def _changes(one: Entry, other: Entry) -> list[str]:
+def _changes(old: Entry, new: Entry) -> list[str]:
     return [
-        _cut(f"{key} {sign} {_text(entry.get(key))}")
-        for key in changed_keys(one, other)
-        for sign, entry in (("was", one), ("is ", other))
+        _cut(f"{key} {verb} {_text(entry.get(key))}")
+        for key in changed_keys(old, new)
+        for verb, entry in (("was", old), ("is ", new))
     ]
 
 
@@ -137,4 +144,4 @@ def _text(value: Any) -> str:
 
 def _cut(text: str) -> str:
     shown = printable(text)
-    return shown if len(shown) <= WIDEST else shown[: WIDEST - 1] + "…"
+    return shown if len(shown) <= MAX_WIDTH else shown[: MAX_WIDTH - 1] + "…"

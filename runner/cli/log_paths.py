@@ -1,4 +1,4 @@
-"""Where the log lies that tells why something failed, and the command that shows it; the log of a build in particular."""
+"""The paths of the logs of attempts and builds, and the command that shows a log."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from runner.state import State
 from runner.state.rows import AttemptRow
 from runner.text import variables
 
-FAILED = "build failed"
-"""How the reason of a session begins whose build failed."""
+BUILD_FAILED = "build failed"
+"""The prefix of the reason of an attempt that ended because its build failed."""
 
 
-def where_logs_lie(this: PlannedSweep, state: State, arguments: str) -> LogLocator:
-    """`arguments` are the sweep and its state as `runner logs` is to have them."""
-    recipe, backend = this.plan.recipe, this.sweep.backend.kind
+def log_locator(planned: PlannedSweep, state: State, arguments: str) -> LogLocator:
+    """Return the functions that find logs. `arguments`: the sweep file and its `--state`, as arguments of `runner logs`."""
+    recipe, backend = planned.plan.recipe, planned.sweep.backend.kind
     return LogLocator(
         attempt=lambda session, attempt, began: attempt_log(state, recipe, session, attempt, backend, began=began),
         build=lambda build: build_log(state, build).stderr,
@@ -31,12 +31,12 @@ def where_logs_lie(this: PlannedSweep, state: State, arguments: str) -> LogLocat
 
 
 def _name(state: State, session: str) -> str:
-    found = state.journal.sessions_matching(session, live=True)
-    return variables(found[0].params, found[0].repeat) if found else session
+    matching = state.journal.sessions_matching(session, live=True)
+    return variables(matching[0].params, matching[0].repeat) if matching else session
 
 
 def log_command(cause: CauseCount, arguments: str) -> str:
-    """The command that shows the whole log of a cause's example."""
+    """Return the command that shows the whole log of the example of a cause."""
     stream = "" if cause.log.suffix == ".out" else " --stderr"
     return f"runner logs {arguments} {cause.example.session}{stream}"
 
@@ -47,21 +47,21 @@ class BuildLog(NamedTuple):
 
 
 def build_log(state: State, build: str) -> BuildLog:
-    """Where the streams of a build lie."""
+    """Return the paths of what a build wrote."""
     folder = state.build_folder(build)
     return BuildLog(folder.with_suffix(".out"), folder.with_suffix(".err"))
 
 
 def build_log_of(state: State, attempt: AttemptRow, folder: Path) -> BuildLog | None:
-    """The log of the build that kept an attempt from starting; None if it did not, or that build is no longer known.
+    """Return the log of the failed build of an attempt; None if it did not fail, or if its build is no longer known.
 
-    `folder` is where the relative paths of the sweep start.
+    `folder` is the folder that relative paths of the sweep start from.
     """
-    if attempt.started is not None or not (attempt.reason or "").startswith(FAILED):
+    if attempt.started is not None or not (attempt.reason or "").startswith(BUILD_FAILED):
         return None
     applied = next((apply for apply in state.journal.applies() if apply.number == attempt.apply), None)
-    this = applied and sweep_of_apply(applied, folder)
-    session = this and next((session for session in this.plan if session.id == attempt.session), None)
-    if not this or not session or session.build is None:
+    planned = applied and sweep_of_apply(applied, folder)
+    session = planned and next((session for session in planned.plan if session.id == attempt.session), None)
+    if not planned or not session or session.build is None:
         return None
-    return build_log(state, build_key(session, this.plan.recipe, attempt.backend))
+    return build_log(state, build_key(session, planned.plan.recipe, attempt.backend))

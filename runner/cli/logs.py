@@ -45,8 +45,8 @@ def command(arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int
     if len(arguments) > 2:
         raise InvalidInput("one session at a time", "write `runner logs sweep.yaml SESSION`")
     file, session = arguments if len(arguments) == 2 else ("sweep.yaml", arguments[0])
-    with open_sweep(file, state) as (this, opened):
-        session_id = find(session, this.plan, opened)
+    with open_sweep(file, state) as (planned, opened):
+        session_id = find(session, planned.plan, opened)
         last = opened.journal.row(session_id) if opened else None
         if opened is None or last is None:
             raise InvalidInput(f"session `{session_id}` has not run yet", "`runner apply` runs it")
@@ -54,10 +54,10 @@ def command(arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int
             raise InvalidInput(f"session `{session_id}` has had {counted(last.number, 'attempt')}")
         number = attempt or last.number
         row = next(row for row in opened.journal.attempts(session_id) if row.number == number)
-        if build := build_log_of(opened, row, this.sweep.folder):
+        if build := build_log_of(opened, row, planned.sweep.folder):
             _show_build(build, stderr)
         elif row.outcome is None and runs_on(row.backend, row.job):
-            trio.run(_from_afar, this.sweep, opened, row, follow, stderr)
+            trio.run(_from_afar, planned.sweep, opened, row, follow, stderr)
         elif follow:
             _follow(opened, session_id, number, stderr)
         else:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.console import OutputLost, fault, install, say, silence
+from runner.cli.console import OutputLost, error_text, install, say, silence
 from runner.cli.suggestions import option_hint, unexpected_argument
 from runner.errors import EnvironmentFailed, InvalidInput, RunnerError
 
@@ -43,7 +43,7 @@ def run(arguments: Sequence[str]) -> int:
         silence(1)
         if error.errno == errno.EPIPE:
             return EXIT_OK  # the reader closed the pipe on purpose
-        say(f"error: cannot write the output: {fault(error)}")
+        say(f"error: cannot write the output: {error_text(error)}")
         return EXIT_ENVIRONMENT
     except KeyboardInterrupt:
         say("interrupted")
@@ -75,7 +75,7 @@ def _call(arguments: Sequence[str]) -> int:
         return error.exit_code
     except OSError as error:
         place = "" if error.filename is None else f"`{os.fsdecode(error.filename)}`: "
-        report(EnvironmentFailed(f"{place}{fault(error)}"))
+        report(EnvironmentFailed(f"{place}{error_text(error)}"))
         return EXIT_ENVIRONMENT
     except Exception as error:
         return _bug(error)

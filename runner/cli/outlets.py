@@ -7,13 +7,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from runner.cli.console import fault
+from runner.cli.console import error_text
 from runner.reporters.streams import Writer
 
-MOST_WAITING = 100_000
-"""Lines, or outputs of sessions, that may wait for a slow reader: some tens of megabytes."""
+MAX_BUFFERED = 100_000
+"""The largest number of lines or session outputs that are kept for a slow reader: some tens of megabytes."""
 
-HURRIED_SECONDS = 1.0
+INTERRUPTED_SECONDS = 1.0
 """Seconds to wait for a slow reader after an interrupt."""
 
 
@@ -22,13 +22,13 @@ class Outlets:
 
     def __init__(self) -> None:
         self.patience: float | None = None
-        """Seconds to wait for each reader at the end; None waits as long as it takes."""
-        self.err = Writer(2, MOST_WAITING, encoding=sys.stderr.encoding, gaps=True)
-        self.out = Writer(1, MOST_WAITING, on_lost=self._warn)
+        """Seconds to wait for each reader at the end; None for no limit."""
+        self.err = Writer(2, MAX_BUFFERED, encoding=sys.stderr.encoding, gaps=True)
+        self.out = Writer(1, MAX_BUFFERED, on_lost=self._warn)
 
     def _warn(self, error: OSError) -> None:
         if error.errno != errno.EPIPE:
-            self.err.write(f"warning: the output is cut off: {fault(error)}\n")
+            self.err.write(f"warning: the output is cut off: {error_text(error)}\n")
 
     def drain(self) -> None:
         """Wait until what was written has been read, stdout first."""
@@ -38,13 +38,13 @@ class Outlets:
 
 @contextmanager
 def outlets() -> Iterator[Outlets]:
-    """Open the outlets for the body; after an exception wait at most HURRIED_SECONDS for their readers."""
+    """Open the outlets for the body; after an exception wait at most INTERRUPTED_SECONDS for their readers."""
     sys.stdout.flush()
     opened = Outlets()
     try:
         yield opened
     except BaseException:
-        opened.patience = HURRIED_SECONDS
+        opened.patience = INTERRUPTED_SECONDS
         raise
     finally:
         opened.drain()

@@ -1,4 +1,4 @@
-"""`runner plan`: what apply would do, and why."""
+"""`runner plan`: which sessions apply would run, and why."""
 
 from __future__ import annotations
 
@@ -25,17 +25,19 @@ from runner.text import number, variables
 from runner.units import counted
 
 SHOWN = 100
-"""Rows of the text form; the JSON forms print every session."""
+"""The number of sessions that the text format shows. The JSON formats print every session."""
 
 
 @click.command("plan")
 @sweep_argument
 @click.option("--format", "form", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True)
-@click.option("--count", is_flag=True, help="Print the number of sessions alone.")
-@click.option("--exit-code", is_flag=True, help="Exit 10 if there is something to run.")
-@click.option("--all", "every", is_flag=True, help=f"Text form: show every session, not the first {SHOWN} to run.")
-@click.option("--only", type=click.Choice(["new", "failed"]), help="Count only these as to be run.")
-@click.option("--fresh", is_flag=True, help="As `apply --fresh`: everything is to be run.")
+@click.option("--count", is_flag=True, help="Print only the number of sessions.")
+@click.option("--exit-code", is_flag=True, help="Exit 10 if a session is to be run.")
+@click.option(
+    "--all", "every", is_flag=True, help=f"Text format: show every session, not only the first {SHOWN} to run."
+)
+@click.option("--only", type=click.Choice(["new", "failed"]), help="Plan for `apply --only`.")
+@click.option("--fresh", is_flag=True, help="Plan for `apply --fresh`: every session is to be run.")
 @click.option("--ignore-files", is_flag=True, help="Sessions that differ only in the content of `files` count as done.")
 @click.option("--capacity", metavar="R=N,…", help="Compare with this capacity instead of the machine's.")
 @click.option("--max-parallel", type=click.IntRange(min=1), metavar="N", help="At most N sessions at once.")
@@ -63,35 +65,35 @@ def command(
     select: tuple[str, ...],
     state: Path | None,
 ) -> int:
-    """Show what `apply` would do, session by session, and why; nothing is started or written."""
+    """Show for each session whether `apply` would run it, and why. Nothing is started or written, except with `--lock`."""
     if form != "text":
         machine_readable()
-    this = plan_sweep(override(load_sweep(file), capacity=capacity, max_parallel=max_parallel, backend=backend))
-    selection = this.selection(select)
+    planned = plan_sweep(override(load_sweep(file), capacity=capacity, max_parallel=max_parallel, backend=backend))
+    selection = planned.selection(select)
     if frozen:
-        require_as_locked(this)
-    part = shard_of(this, shard)
+        require_as_locked(planned)
+    part = shard_of(planned, shard)
     if count and not exit_code:
         whole = selection is None and part is None
-        click.echo(this.plan.count if whole else sum(1 for _ in this.plan.sessions(selection, part)))
+        click.echo(planned.plan.count if whole else sum(1 for _ in planned.plan.sessions(selection, part)))
         return 0
-    require_fit(this.sweep, capacity_of(this.sweep))
+    require_fit(planned.sweep, capacity_of(planned.sweep))
     if lock:
         if select or shard or frozen:
             raise InvalidInput(
-                "a lock is of the whole plan", "`--lock` goes without `--select`, `--shard` and `--frozen`"
+                "`--lock` cannot be combined with `--select`, `--shard` or `--frozen`", "a lock has the whole plan"
             )
-        with open_for_reading(this.sweep.folder, this.sweep.name, state) as found:
-            write_lock(this, found)
+        with open_for_reading(planned.sweep.folder, planned.sweep.name, state) as opened:
+            write_lock(planned, opened)
         return 0
     choice = Choice(only, fresh, ignore_files, selection, part)
-    with open_for_reading(this.sweep.folder, this.sweep.name, state) as found:
-        journal = found.journal if found else None
-        live = bool(found and found.holder)
-        history = History(journal, this.plan.recipe, live=live, ignore_files=ignore_files)
-        printer = _Printer(this.sweep.name, choice, history)
-        printer.total = this.plan.count
-        rows = history.compare(printer.watch(this.plan.sessions(selection, part)))
+    with open_for_reading(planned.sweep.folder, planned.sweep.name, state) as opened:
+        journal = opened.journal if opened else None
+        live = bool(opened and opened.holder)
+        history = History(journal, planned.plan.recipe, live=live, ignore_files=ignore_files)
+        printer = _Printer(planned.sweep.name, choice, history)
+        printer.total = planned.plan.count
+        rows = history.compare(printer.watch(planned.plan.sessions(selection, part)))
         if count:
             for _ in (printer.to_run_counted(row) for row in rows):
                 pass
@@ -102,25 +104,30 @@ def command(
             printer.json(rows)
         else:
             printer.text(rows, every)
-        if selection is not None and not printer.seen and next(this.plan.sessions(selection), None) is None:
-            raise InvalidInput("no session has the selected values")
+        if selection is not None and not printer.seen and next(planned.plan.sessions(selection), None) is None:
+            raise planned.nothing_selected(selection)
     return EXIT_PENDING if exit_code and printer.to_run else 0
 
 
 class _Printer:
-    """Prints the plan while it is walked; a million sessions never stand in memory."""
+    """Prints the plan while iterating over it; memory does not grow with the number of sessions."""
 
     def __init__(self, sweep: str, choice: Choice, history: History) -> None:
         self.sweep = sweep
         self.choice = choice
         self.history = history
         self.total = 0
+        """Sessions of the whole plan."""
         self.seen = 0
+        """Selected sessions so far."""
         self.to_run = 0
+        """Sessions to run so far."""
         self.counts = dict.fromkeys(Status, 0)
         self.orphans = history.known_ids()
+        """Ids, as integers, that the state knows and the plan has not yielded so far."""
 
     def watch(self, sessions: Iterator[Session]) -> Iterator[Session]:
+        """Yield the sessions, and count them."""
         for session in sessions:
             self.seen += 1
             if self.orphans:
@@ -128,6 +135,7 @@ class _Printer:
             yield session
 
     def to_run_counted(self, planned: Planned) -> bool:
+        """Count a session, and return whether it is to be run."""
         self.counts[planned.status] += 1
         wanted = self.choice.wants(planned.status) and planned.status is not Status.RUNNING
         self.to_run += wanted
@@ -149,6 +157,7 @@ class _Printer:
         print(f'\n], "to_run": {self.to_run}, "orphaned": [{orphaned}]}}')
 
     def orphaned(self) -> Iterator[dict[str, Any]]:
+        """Yield the sessions of the state that the plan does not have. Call it after the plan was iterated over."""
         if self.choice.select is None and self.choice.shard is None:
             for stored in self.history.orphans(self.orphans):
                 yield {
@@ -176,10 +185,10 @@ class _Printer:
         if shown:
             print()
         counts = ", ".join(f"{count:,} {status.value}" for status, count in self.counts.items() if count)
-        stand = f" ({counts})" if counts else ""
+        by_status = f" ({counts})" if counts else ""
         orphans = sum(1 for _ in self.orphaned())
         part = f"shard {self.choice.shard}, " if self.choice.shard else ""
-        print(f"{self.sweep}: {part}{counted(self.seen, 'session')}{stand}, {self.to_run:,} to run")
+        print(f"{self.sweep}: {part}{counted(self.seen, 'session')}{by_status}, {self.to_run:,} to run")
         if orphans:
             print(f"{orphans:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)")
 

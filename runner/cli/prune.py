@@ -31,19 +31,19 @@ def command(file: str, orphans: bool, logs_older_than: str | None, yes: bool, st
 
     Without `--yes` nothing is removed.
     """
-    this = plan_sweep(load_sweep(file))
+    planned = plan_sweep(load_sweep(file))
     age = _age(logs_older_than) if logs_older_than else None
-    with open_for_reading(this.sweep.folder, this.sweep.name, state) as found:
+    with open_for_reading(planned.sweep.folder, planned.sweep.name, state) as found:
         if found is None:
             click.echo("nothing to remove: this sweep has no state")
             return
         if not yes:
-            click.echo(f"would remove {_find(this, found, orphans, age)}; `--yes` removes them")
+            click.echo(f"would remove {_find(planned, found, orphans, age)}; `--yes` removes them")
             return
-    with open_for_writing(this.sweep.folder, this.sweep.name, state) as held:
+    with open_for_writing(planned.sweep.folder, planned.sweep.name, state) as held:
         if LOCAL in holders(held):  # running sessions must stay in the journal
-            end_leftovers(held, {LOCAL: {}}, os.environ, this.sweep.policy.grace)
-        unneeded = _find(this, held, orphans, age)
+            end_leftovers(held, {LOCAL: {}}, os.environ, planned.sweep.policy.grace)
+        unneeded = _find(planned, held, orphans, age)
         held.remove_logs(unneeded.logs)
         held.remove_sessions(unneeded.sessions)
         for build in unneeded.builds:
@@ -69,8 +69,8 @@ class Unneeded:
         return ", ".join([*parts, format_memory(self.size)])
 
 
-def _find(this: PlannedSweep, state: State, orphans: bool, age: float | None) -> Unneeded:
-    sessions, builds = _orphaned(this, state) if orphans or age is None else ([], [])
+def _find(planned: PlannedSweep, state: State, orphans: bool, age: float | None) -> Unneeded:
+    sessions, builds = _orphaned(planned, state) if orphans or age is None else ([], [])
     orphaned = frozenset(sessions)
     logs = [
         log for log in state.logs() if log.session in orphaned or (age is not None and log.modified < time.time() - age)
@@ -80,13 +80,13 @@ def _find(this: PlannedSweep, state: State, orphans: bool, age: float | None) ->
     return Unneeded(sessions, logs, builds, size)
 
 
-def _orphaned(this: PlannedSweep, state: State) -> tuple[list[str], list[str]]:
+def _orphaned(planned: PlannedSweep, state: State) -> tuple[list[str], list[str]]:
     """The sessions and builds that the plan does not have, except those that run or that only their own backend can end."""
     known, used = set(), set()
-    for session in this.plan:
+    for session in planned.plan:
         known.add(int(session.id, 16))
         if session.build is not None:
-            used.add(build_key(session, this.plan.recipe, this.sweep.backend.kind))
+            used.add(build_key(session, planned.plan.recipe, planned.sweep.backend.kind))
     held = state.holder is not None
     running = {attempt.session for attempt in state.journal.open_attempts() if held or attempt.backend != LOCAL}
     building = {build.build for build in state.journal.open_builds() if held or build.backend != LOCAL}

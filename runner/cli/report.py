@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 import runner
-from runner.cli.console import fault, machine_readable, say
+from runner.cli.console import error_text, machine_readable, say
 from runner.cli.junit_option import require_writable
 from runner.cli.options import state_option, sweep_argument
 from runner.cli.states import open_sweep
@@ -34,8 +34,8 @@ def command(file: str, output: str, state: Path | None) -> None:
     if output != "-":
         require_writable(Path(output))
     script = bundle.script()
-    with open_sweep(file, state) as (this, opened):
-        report = read_report(this.plan, opened, file, state, time.time(), runner.__version__)
+    with open_sweep(file, state) as (planned, opened):
+        report = read_report(planned.plan, opened, file, state, time.time(), runner.__version__)
     page = render(report, script)
     if output == "-":
         machine_readable()
@@ -48,12 +48,14 @@ def command(file: str, output: str, state: Path | None) -> None:
 
 
 def _write(path: Path, page: str) -> int:
-    """All of it or nothing: a page that is served or uploaded meanwhile is never half a one."""
+    """Write the page atomically and return its size in bytes: a web server or an upload never sees a partial page."""
     data = page.encode()
     try:
         _replace(path, data)
-    except OSError as error:  # which names the temporary file
-        raise EnvironmentFailed(f"cannot write `{path}`: {fault(error)}", "`-o FILE` writes it elsewhere") from error
+    except OSError as error:  # its own text names the temporary file
+        raise EnvironmentFailed(
+            f"cannot write `{path}`: {error_text(error)}", "`-o FILE` writes it elsewhere"
+        ) from error
     return len(data)
 
 

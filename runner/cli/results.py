@@ -81,17 +81,17 @@ def command(
         raise InvalidInput("`--agg` needs `--group-by` or `--pivot`", "such as `--group-by lr --agg mean`")
     if form in ("json", "csv"):
         machine_readable()
-    this = plan_sweep(load_sweep(file))
-    selection = this.selection(select)
-    columns = Columns(this.sweep.space.names, this.sweep.repeat > 1, tuple(this.sweep.metrics))
+    planned = plan_sweep(load_sweep(file))
+    selection = planned.selection(select)
+    columns = Columns(planned.sweep.space.names, planned.sweep.repeat > 1, tuple(planned.sweep.metrics))
     require_writable(junit)
     conditions = [parse_condition(text, columns.find) for text in where]
-    with open_for_reading(this.sweep.folder, this.sweep.name, state) as opened:
+    with open_for_reading(planned.sweep.folder, planned.sweep.name, state) as opened:
         if junit:
-            write_junit(junit, this, Choice(select=selection), opened)
-        every = result_rows(this.plan.points(selection), opened)
+            write_junit(junit, planned, Choice(select=selection), opened)
+        every = result_rows(planned.plan.points(selection), opened)
         if selection is not None:
-            every = _require_some(every, "no session has the selected values")
+            every = _require_some(every, planned.nothing_selected(selection))
         rows = (row for row in every if all(condition(row) for condition in conditions)) if conditions else every
         rows = _report_empty(rows)
         if over:
@@ -172,7 +172,7 @@ def _write(rows: Iterable[T], columns: Sequence[Column[T]], form: str) -> None:
 
 
 def _report_empty(rows: Iterator[Row]) -> Iterator[Row]:
-    """The rows. If there are none, say so on stderr."""
+    """Return the rows. If there are none, say so on stderr."""
     first = next(rows, None)
     if first is None:
         say("no row matches")
@@ -180,11 +180,11 @@ def _report_empty(rows: Iterator[Row]) -> Iterator[Row]:
     return _chain(first, rows)
 
 
-def _require_some(rows: Iterator[Row], otherwise: str) -> Iterator[Row]:
-    """The rows. Raises InvalidInput if there are none."""
+def _require_some(rows: Iterator[Row], error: InvalidInput) -> Iterator[Row]:
+    """Return the rows. Raises the error if there are none."""
     first = next(rows, None)
     if first is None:
-        raise InvalidInput(otherwise)
+        raise error
     return _chain(first, rows)
 
 

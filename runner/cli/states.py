@@ -1,4 +1,4 @@
-"""A sweep together with its state, for the commands that read what has run."""
+"""A sweep together with its state, for the commands that read results."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from runner.state.rows import ApplyRow
 
 @contextmanager
 def open_sweep(file: str, directory: Path | None) -> Iterator[tuple[PlannedSweep, State | None]]:
-    """Open a sweep and its state, None if it has none. Where the file is invalid or gone: the sweep of the last apply.
+    """Open a sweep and its state, None if it has none. If the file is invalid or missing, use the sweep of the last apply.
 
-    Raises InvalidInput if that is unknown too.
+    Raises InvalidInput if there is no such apply either.
     """
-    fault: InvalidInput | None = None
+    problem: InvalidInput | None = None
     try:
-        this = plan_sweep(load_sweep(file))
+        planned = plan_sweep(load_sweep(file))
     except InvalidInput as error:
         if file == "-":
             raise
-        fault = error
+        problem = error
         folder, name = Path(file).absolute().parent, _name(file)
     else:
-        folder, name = this.sweep.folder, this.sweep.name
+        folder, name = planned.sweep.folder, planned.sweep.name
     with open_for_reading(folder, name, directory) as opened:
-        if fault is not None:
+        if problem is not None:
             last = opened.journal.last_apply() if opened else None
             recalled = sweep_of_apply(last, folder) if last else None
             if recalled is None:
-                raise fault
-            this = recalled
-            say(f"warning: {fault.message}: `{file}` is used as it was last applied")
-        yield this, opened
+                raise problem
+            planned = recalled
+            say(f"warning: {problem.message}: `{file}` is used as it was last applied")
+        yield planned, opened
 
 
 def sweep_of_apply(apply: ApplyRow, folder: Path) -> PlannedSweep | None:

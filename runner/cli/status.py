@@ -46,7 +46,7 @@ SHOWN = 10
 def command(file: str, form: str, watch: bool, state: Path | None) -> None:
     """Show the number of sessions by status, what is running, and what failed and why."""
     arguments = shlex.join([file, *(["--state", str(state)] if state else [])])
-    with open_sweep(file, state) as (this, opened):
+    with open_sweep(file, state) as (planned, opened):
         if form == "json":
             if watch:
                 raise InvalidInput(
@@ -54,31 +54,31 @@ def command(file: str, form: str, watch: bool, state: Path | None) -> None:
                     "`runner apply --format jsonl` prints every event",
                 )
             machine_readable()
-            seen = overview(this.plan, opened) if opened else _without_state(this)
-            click.echo(json.dumps(_gather(this, opened, seen), ensure_ascii=False, indent=2))
+            seen = overview(planned.plan, opened) if opened else _without_state(planned)
+            click.echo(json.dumps(_gather(planned, opened, seen), ensure_ascii=False, indent=2))
             return
         if not watch or (opened is not None and opened.journal.last_apply() is not None):
-            _show(this, opened, watch, arguments)
+            _show(planned, opened, watch, arguments)
             return
-    await_apply(this.sweep, state)
-    with open_sweep(file, state) as (this, opened):  # the file may have been changed before it was applied
-        _show(this, opened, watch, arguments)
+    await_apply(planned.sweep, state)
+    with open_sweep(file, state) as (planned, opened):  # the file may have been changed before it was applied
+        _show(planned, opened, watch, arguments)
 
 
-def _show(this: PlannedSweep, state: State | None, watch: bool, arguments: str) -> None:
+def _show(planned: PlannedSweep, state: State | None, watch: bool, arguments: str) -> None:
     if watch and state is not None:
-        follow(lambda: take_snapshot(this.plan, state, causes=False))
-    seen = overview(this.plan, state) if state else _without_state(this)
-    snapshot = take_snapshot(this.plan, state, seen=seen) if state else None
-    for line in _lines(_gather(this, state, seen), snapshot, arguments):
+        follow(lambda: take_snapshot(planned.plan, state, causes=False))
+    seen = overview(planned.plan, state) if state else _without_state(planned)
+    snapshot = take_snapshot(planned.plan, state, seen=seen) if state else None
+    for line in _lines(_gather(planned, state, seen), snapshot, arguments):
         click.echo(line)
 
 
-def _without_state(this: PlannedSweep) -> Overview:
-    return Overview(Counter({Status.NEW: this.plan.count}))
+def _without_state(planned: PlannedSweep) -> Overview:
+    return Overview(Counter({Status.NEW: planned.plan.count}))
 
 
-def _gather(this: PlannedSweep, state: State | None, seen: Overview) -> dict[str, Any]:
+def _gather(planned: PlannedSweep, state: State | None, seen: Overview) -> dict[str, Any]:
     """The status as plain data, in the shape of `schemas/status.schema.json`."""
     holder = state.holder if state else None
     applies = [_apply(apply) for apply in state.journal.last_applies()] if state else []
@@ -86,8 +86,8 @@ def _gather(this: PlannedSweep, state: State | None, seen: Overview) -> dict[str
     attempts = state.journal.open_attempts() if state else []
     strays = [attempt for attempt in attempts if attempt.remote and attempt.session not in planned]
     return {
-        "sweep": this.sweep.name,
-        "total": this.plan.count,
+        "sweep": planned.sweep.name,
+        "total": planned.plan.count,
         "counts": {status: seen.counts[status] for status in STATUSES if seen.counts[status]},
         "holder": {"pid": holder.pid, "host": holder.host, "user": holder.user} if holder else None,
         "apply": applies[0] if applies else None,
@@ -178,7 +178,7 @@ def _applied(apply: dict[str, Any], what: str) -> Iterator[str]:
     yield f"{what}: {apply['started']} on {apply['host']}, {how}{commit}"
     for word in ("stopped", "interrupted"):
         if apply[word]:
-            yield f"  {word}: {apply[word]}"
+            yield f"  {word}: {apply[word]}" if apply[word] != word else f"  {word}"
 
 
 def _because(reason: str | None) -> str:

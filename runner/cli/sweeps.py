@@ -1,8 +1,8 @@
-"""From a sweep file and the options of the command line to a sweep with its plan."""
+"""Load a sweep file, apply the options of the command line, and plan it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from runner.cli.console import say
 from runner.config.fields import BackendChoice, amount
 from runner.config.load import load
 from runner.config.names import KNOWN_RESOURCES
-from runner.config.sweep import Sweep
+from runner.config.sweep import REPEAT, Sweep
 from runner.config.yaml import read
 from runner.diagnostics import InvalidSweep, Problem, nearest, render
 from runner.errors import InvalidInput
@@ -19,6 +19,9 @@ from runner.model import Amount, Stop, Value
 from runner.plan.plan import Plan, parse_selection
 from runner.scalars import equal
 from runner.units import UnitError
+
+SHOWN_VALUES = 10
+"""The number of values of a variable that a hint lists."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,17 @@ class PlannedSweep:
                             "a session is selected if it has all of the values; select one value at a time",
                         )
         return condition or None
+
+    def nothing_selected(self, select: Mapping[str, Value]) -> InvalidInput:
+        """Return the error for a selection without sessions. The hint lists the values of the variable that excludes all."""
+        for name, wanted in select.items():
+            repeats = (Value(str(repeat), repeat) for repeat in range(self.sweep.repeat))
+            values = list(repeats if name == REPEAT else self.sweep.space.values_of(name))
+            if not any(equal(value, wanted) for value in values):
+                texts = list(dict.fromkeys(value.text for value in values))
+                shown = texts if len(texts) <= SHOWN_VALUES else [*texts[: SHOWN_VALUES - 1], "…", texts[-1]]
+                return InvalidInput(f"no session has `{name}={wanted.text}`", f"`{name}` has {', '.join(shown)}")
+        return InvalidInput("no session has all of the selected values", "`runner plan --all` shows the sessions")
 
 
 def load_sweep(file: str) -> Sweep:
@@ -95,10 +109,10 @@ def parse_capacity(text: str) -> dict[str, Amount]:
     for part in text.split(","):
         name, equals, value = (word.strip() for word in part.partition("="))
         if not equals or not name or not value:
-            fault = (
+            message = (
                 f"`{part}` in `--capacity` is not `RESOURCE=AMOUNT`" if part.strip() else "`--capacity` lacks an amount"
             )
-            raise InvalidInput(fault, "write `--capacity cpu=8,mem=16g`")
+            raise InvalidInput(message, "write `--capacity cpu=8,mem=16g`")
         if name in found:
             raise InvalidInput(f"`--capacity` names `{name}` twice")
         if (near := nearest(name, KNOWN_RESOURCES)) and near != name:

@@ -1,4 +1,4 @@
-"""`status --watch`: a look at the state again and again, until nobody holds it any more."""
+"""`status --watch`: read the state at intervals and draw it, until no apply holds it."""
 
 from __future__ import annotations
 
@@ -27,80 +27,81 @@ from runner.state import open_for_reading
 if TYPE_CHECKING:
     from runner.reporters.progress.live import LiveDisplay
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 
-RESTS = 10
-"""A look at a large sweep takes its time: it rests so many times as long."""
+IDLE_FACTOR = 10
+"""The state of a large sweep takes long to read; the pause is this many times as long."""
 
 
 def await_apply(sweep: Sweep, directory: Path | None) -> None:
-    """Return once the sweep's first apply has begun."""
-    say("nothing has begun yet; waiting for `runner apply`")
+    """Return when the first apply of the sweep has started."""
+    say("waiting for the first `runner apply` of this sweep")
     while True:
         with open_for_reading(sweep.folder, sweep.name, directory) as state:
             if state is not None and state.journal.last_apply() is not None:
                 return
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
-def follow(look: Callable[[], Snapshot]) -> None:
-    """Draw what `look` finds on stdout: a block on a terminal, else a line now and then. Returns when no apply runs."""
+def follow(take: Callable[[], Snapshot]) -> None:
+    """Show snapshots on stdout until no apply runs: a block on a terminal, elsewhere a line at intervals."""
     out = Writer(1, 100, encoding=sys.stdout.encoding, gaps=True)
     if supports_redraw(out, os.environ):
-        _draw(look, out)
+        _draw_block(take, out)
     else:
-        _sum_up(look)
+        _print_lines(take)
 
 
-def _draw(look: Callable[[], Snapshot], out: Writer) -> None:
+def _draw_block(take: Callable[[], Snapshot], out: Writer) -> None:
     from runner.reporters.progress.live import LiveDisplay
 
     live = LiveDisplay(out, Tracker())
     try:
         with _stoppable(live) as draw:
-            for now in _while_live(look):
-                live.tracker = now.tracker
+            for snapshot in _snapshots(take):
+                live.tracker = snapshot.tracker
                 draw()
     finally:
         live.hide()
-        out.drain(LOOK_SECONDS)
+        out.drain(POLL_SECONDS)
 
 
 @contextmanager
 def _stoppable(live: LiveDisplay) -> Iterator[Callable[[], None]]:
-    """Have Ctrl-Z take the block away before it stops this process, as it would anyway, and draw it again when that goes on.
+    """Hide the block before Ctrl-Z stops this process, and draw it again when the process continues.
 
-    Yields what draws it; a signal that comes in the midst of that waits for its end.
+    Yields the function that draws. A signal that arrives while it draws is handled afterwards.
     """
     drawing = False
-    heard: deque[int] = deque()
+    pending: deque[int] = deque()
 
     def draw() -> None:
         nonlocal drawing
         drawing = True
         live.tick(time.time())
         drawing = False
-        while heard:
-            heed(heard.popleft())
+        while pending:
+            handle(pending.popleft())
 
-    def heed(number: int) -> None:
+    def handle(number: int) -> None:
         if number == signal.SIGTSTP:
             live.hide()
-            ours = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
             signal.raise_signal(signal.SIGTSTP)
-            signal.signal(signal.SIGTSTP, ours)
-        else:  # what lets us go on after a Ctrl-Z, too
+            signal.signal(signal.SIGTSTP, handler)
+        else:  # SIGCONT
             live.show()
             draw()
 
-    def hear(number: int, _: object) -> None:
+    def on_signal(number: int, _: object) -> None:
         if drawing:
-            heard.append(number)
+            pending.append(number)
         else:
-            heed(number)
+            handle(number)
 
     stops = signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL
-    before = {number: signal.signal(number, hear) for number in (signal.SIGCONT, *([signal.SIGTSTP] if stops else []))}
+    numbers = (signal.SIGCONT, *([signal.SIGTSTP] if stops else []))
+    before = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield draw
     finally:
@@ -108,20 +109,20 @@ def _stoppable(live: LiveDisplay) -> Iterator[Callable[[], None]]:
             signal.signal(number, handler)
 
 
-def _sum_up(look: Callable[[], Snapshot]) -> None:
-    said = -QUIET_SECONDS
-    for now in _while_live(look):
-        if time.monotonic() - said >= QUIET_SECONDS:
-            said = time.monotonic()
-            click.echo(summary_line(now.tracker, time.time()))
+def _print_lines(take: Callable[[], Snapshot]) -> None:
+    printed = -QUIET_SECONDS
+    for snapshot in _snapshots(take):
+        if time.monotonic() - printed >= QUIET_SECONDS:
+            printed = time.monotonic()
+            click.echo(summary_line(snapshot.tracker, time.time()))
 
 
-def _while_live(look: Callable[[], Snapshot]) -> Iterator[Snapshot]:
-    """What it finds, as often as is cheap, while an apply runs."""
+def _snapshots(take: Callable[[], Snapshot]) -> Iterator[Snapshot]:
+    """Yield snapshots while an apply runs, at intervals of POLL_SECONDS or longer."""
     while True:
         began = time.thread_time()
-        now = look()
-        if not now.live:
+        snapshot = take()
+        if not snapshot.live:
             return
-        yield now
-        time.sleep(max(LOOK_SECONDS, RESTS * (time.thread_time() - began)))
+        yield snapshot
+        time.sleep(max(POLL_SECONDS, IDLE_FACTOR * (time.thread_time() - began)))

@@ -1,4 +1,4 @@
-"""What a build is known by."""
+"""The identity of a build."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from runner.model import Recipe, Session
 
 
 def build_key(session: Session, recipe: Recipe, backend: str) -> str:
-    """What a session's build is known by: a digest of its rendered text, of the content of `files` (digests by path), and of
-    where it is made: what one machine or image has built need not run on another.
+    """Return 16 hex digits that identify the build of a session.
+
+    They digest the rendered `build` text, the content of `files`, and except for `local` the backend and the image: a program
+    that was built on one image need not run on another.
     """
     where = None if backend == "local" else [backend, session.image]
     parts = [session.build, recipe.parts.get("files", {}), where]

@@ -1,4 +1,4 @@
-"""What makes a session the same session: the digests behind its id.
+"""The id of a session: digests of what it computes.
 
 The input is canonical JSON (UTF-8, no spaces, nothing escaped that need not be; object keys sorted), hashed with SHA-256:
 
@@ -7,9 +7,9 @@ The input is canonical JSON (UTF-8, no spaces, nothing escaped that need not be;
     point  = sha256([repeat, [name, text, data], …])[:16]                                  variables sorted by name
     id     = sha256(recipe + ":" + point)[:16]                                             hex digits throughout
 
-`exec`, `env`, `build`, `image` and `workdir` are templates as parsed (so `$x` and `${x}` are the same), `files` maps each
-path to the SHA-256 of its content, `python` is the interpreter as written (which stands in for the first word of `exec`;
-what it preloads computes nothing). The name, the place in the plan, resources, timeout, metrics, secrets and the
+`exec`, `env`, `build`, `image` and `workdir` are templates as parsed (so `$x` and `${x}` are the same). `files` maps each
+path to the SHA-256 of its content. `python` is the interpreter as written, because it replaces the first word of `exec`; the
+preloaded modules do not count. The name, the position in the plan, resources, timeout, metrics, secrets and the
 backend are left out: changing them runs nothing again. `tests/plan/test_ids.py` pins the digests.
 """
 
@@ -26,45 +26,46 @@ _canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_ke
 
 
 def _bytes(text: str) -> bytes:
-    # A lone surrogate can come from an undecodable file name; it must have a digest, too.
+    # A file name that is not UTF-8 has lone surrogates; it has a digest too.
     return text.encode("utf-8", "surrogatepass")
 
 
 def recipe(parts: Mapping[str, Any]) -> Recipe:
-    """Digest what all sessions share. `parts` is plain JSON data; see the module's text for its keys."""
+    """Digest the parts that all sessions share. `parts` is plain JSON data with the keys of the module docstring."""
     rest = {key: value for key, value in parts.items() if key != "files"}
-    sans_files = hashlib.sha256(_bytes(_canonical(rest))).hexdigest()
-    digest = hashlib.sha256(_bytes(_canonical(dict(parts)))).hexdigest() if "files" in parts else sans_files
-    return Recipe(parts, digest, sans_files)
+    without_files = hashlib.sha256(_bytes(_canonical(rest))).hexdigest()
+    digest = hashlib.sha256(_bytes(_canonical(dict(parts)))).hexdigest() if "files" in parts else without_files
+    return Recipe(parts, digest, without_files)
 
 
 def fragment(name: str, value: Value) -> str:
-    """One variable's part of a point; made once for each value, not once for each session."""
+    """Return the part of one variable in the text that is digested. Made once for each value, not for each session."""
     return _canonical([name, value.text, value.data])
 
 
 def joined(fragments: Iterable[str]) -> str:
-    """The fragments of one point, sorted by variable name, as `point` takes them."""
+    """Join the fragments of one point, sorted by variable name, for `point`."""
     return ",".join(fragments)
 
 
 def point(repeat: int, fragments: str) -> str:
-    """The digest of a session's variables."""
+    """Return the digest of a session's variables: 16 hex digits."""
     text = f"[{repeat},{fragments}]" if fragments else f"[{repeat}]"
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def session_id(recipe: Recipe, point: str) -> str:
+    """Return the id of a session: 16 hex digits."""
     return hashlib.sha256(f"{recipe.digest}:{point}".encode()).hexdigest()[:16]
 
 
 def sample_key(seed: int, fragments: Sequence[str]) -> bytes:
-    """What `sample` orders by: it depends on the seed and the variables alone."""
+    """Return the key that `sample` sorts by. It depends on the seed and the variables only."""
     return hashlib.sha256(_bytes(f"[{','.join((str(seed), *fragments))}]")).digest()
 
 
 def difference(old: Recipe, new: Recipe) -> str:
-    """What differs between two recipes, for people: "`exec` and `files` (train.py)"."""
+    """Return the parts that differ between two recipes, in words: "`exec` and `files` (train.py)"."""
     changed: list[str] = []
     for part in ("exec", "code", "env", "build", "image", "workdir", "python", "files"):
         before, after = old.parts.get(part), new.parts.get(part)

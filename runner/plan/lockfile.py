@@ -1,9 +1,9 @@
-"""The lock of a sweep, `NAME.lock.json` beside its file: what was to run when somebody last looked, for review and for CI.
+"""The lock of a sweep, `NAME.lock.json` beside its file: the reviewed plan.
 
-It holds what a session's id digests, but for the content of `files`: variables and rendered texts, one line a session in plan
-order, so that git shows an edit of the file as the sessions that it adds, removes and changes. `seconds` is how long a session
-once took: shards are balanced by it. The shape is `schemas/lock.schema.json`; the lines are as written here, so that a lock of
-a million sessions is read one by one.
+It holds what the id of a session digests, except the content of `files`: the variables and the rendered texts. Each session
+has one line, in plan order, so that git shows an edit of the file as the sessions that it adds, removes and changes. `seconds`
+is the duration of a session; shards are balanced by it. The shape is `schemas/lock.schema.json`. The reader relies on the line
+breaks of `write`, so that a lock of a million sessions is read line by line.
 """
 
 from __future__ import annotations
@@ -22,32 +22,34 @@ from runner.plan.plan import Plan
 
 VERSION = 1
 
-STEADY = 1.25
-"""A duration stays as it is in the lock until it is off by more than this factor: a lock must not change with the weather."""
+UNCHANGED_WITHIN = 1.25
+"""A duration in the lock is replaced if the new one differs by more than this factor, so that noise does not change the lock."""
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
-_REWRITE = "`runner plan --lock` writes it anew"
+_REWRITE = "`runner plan --lock` writes a new one"
 
 Entry: TypeAlias = Mapping[str, Any]
-"""One session as its line has it: `point`, `repeat`, `params`, what is rendered, and `seconds`."""
+"""One line of the lock: `point`, `repeat`, `params`, the rendered texts and `seconds`; default values are left out."""
 
 
 @dataclass
 class Difference:
-    """How a plan differs from its lock. `shared` names what differs for all sessions alike."""
+    """How a plan differs from its lock. False if it does not."""
 
     shared: list[str] = field(default_factory=list)
+    """The keys that all sessions share and that differ."""
     added: list[Entry] = field(default_factory=list)
     removed: list[Entry] = field(default_factory=list)
     changed: list[tuple[Entry, Entry]] = field(default_factory=list)
+    """Pairs of the entry in the lock and the entry of the plan."""
 
     def __bool__(self) -> bool:
         return bool(self.shared or self.added or self.removed or self.changed)
 
 
 def entry(session: Session, seconds: float | None = None) -> Entry:
-    """What the lock holds of a session."""
-    found: dict[str, Any] = {
+    """Return the line of a session."""
+    values: dict[str, Any] = {
         "point": session.point,
         "repeat": session.repeat,
         "params": {name: value.data for name, value in session.params.items()},
@@ -58,25 +60,26 @@ def entry(session: Session, seconds: float | None = None) -> Entry:
         "workdir": None if session.workdir == "." else session.workdir,
         "seconds": seconds,
     }
-    return {key: value for key, value in found.items() if key in ("point", "params") or value not in (None, 0, {})}
+    return {key: value for key, value in values.items() if key in ("point", "params") or value not in (None, 0, {})}
 
 
 class Lock:
-    """A lock as it lies on the disk. Raises InvalidInput where it is not as `plan --lock` writes it."""
+    """A lock file. Its methods raise InvalidInput if it is missing or not in the format that `plan --lock` writes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def header(self) -> dict[str, Any]:
-        """What stands before the sessions: `version`, `sweep`, `count`, and `code` where the sweep has it."""
+        """Return the keys before the sessions: `version`, `sweep`, `count`, and `code` if the sweep has it."""
         with self._opened() as file:
             lines = itertools.takewhile(lambda line: line.strip() != '"sessions": [', file)
             found = self._parsed("".join(lines).rstrip().rstrip(",") + "}")
         if found.get("version") != VERSION or not isinstance(found.get("count"), int):
-            raise self._strange()
+            raise self._malformed()
         return found
 
     def entries(self) -> Iterator[Entry]:
+        """Yield the entries in order, and check their number at the end."""
         missing = self.header()["count"]
         with self._opened() as file:
             lines = itertools.dropwhile(lambda line: line.strip() != '"sessions": [', file)
@@ -87,51 +90,52 @@ class Lock:
                     return
                 found = self._parsed(line.removeprefix(","))
                 if not isinstance(found.get("point"), str) or not isinstance(found.get("params"), dict):
-                    raise self._strange()
+                    raise self._malformed()
                 missing -= 1
                 yield found
-        raise self._strange()
+        raise self._malformed()
 
     def durations(self) -> Iterator[tuple[int, float]]:
-        """Points, as integers, and seconds, of the sessions whose duration is known."""
+        """Yield the point, as an integer, and the seconds of each session with a known duration."""
         for one in self.entries():
             if "seconds" in one:
                 try:
                     yield int(one["point"], 16), float(one["seconds"])
                 except (TypeError, ValueError):
-                    raise self._strange() from None
+                    raise self._malformed() from None
 
     def _opened(self) -> Any:
         try:
             return self.path.open(encoding="utf-8")
         except FileNotFoundError:
-            raise InvalidInput(f"there is no `{self.path.name}`", "`runner plan --lock` writes it") from None
+            raise InvalidInput(f"`{self.path.name}` does not exist", "`runner plan --lock` writes it") from None
 
     def _parsed(self, text: str) -> dict[str, Any]:
         try:
             found = json.loads(text)
         except ValueError:
-            raise self._strange() from None
+            raise self._malformed() from None
         if not isinstance(found, dict):
-            raise self._strange()
+            raise self._malformed()
         return found
 
-    def _strange(self) -> InvalidInput:
-        return InvalidInput(f"`{self.path.name}` is not as `runner plan --lock` writes it", _REWRITE)
+    def _malformed(self) -> InvalidInput:
+        return InvalidInput(f"`{self.path.name}` is not a lock that this version can read", _REWRITE)
 
 
 def write(
     path: Path, plan: Plan, seconds: Callable[[Iterable[Session]], Iterator[tuple[Session, float | None]]]
 ) -> None:
-    """Write the lock of a plan, whole or not at all. `seconds` goes with each session, None where nobody knows; then what an
-    earlier lock says of it stays.
+    """Write the lock of a plan atomically.
+
+    `seconds` pairs each session with its duration, None if it is unknown. Then the duration in the existing lock is kept.
     """
     before: dict[int, float] = {}
     if path.exists():
         try:
             before = dict(Lock(path).durations())
         except InvalidInput:
-            before = {}  # it is about to be written anew
+            before = {}  # an unreadable lock is replaced
     header: dict[str, Any] = {"version": VERSION, "sweep": plan.sweep.name, "count": plan.count}
     if plan.sweep.code is not None:
         header["code"] = plan.sweep.code
@@ -140,11 +144,12 @@ def write(
         with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
             file.write("{\n" + "".join(f"{_encode(key)}: {_encode(value)},\n" for key, value in header.items()))
             file.write('"sessions": [\n')
-            # The comma stands before a line, so that sessions that come last are lines added and no line changed.
-            for comma, (session, known) in zip(
+            # The comma is at the start of a line, so that sessions added at the end do not change the line before them.
+            for comma, (session, measured) in zip(
                 itertools.chain([""], itertools.repeat(",")), seconds(plan), strict=False
             ):
-                file.write(f"{comma}{_encode(entry(session, _steady(known, before.get(int(session.point, 16)))))}\n")
+                duration = _duration(measured, before.get(int(session.point, 16)))
+                file.write(f"{comma}{_encode(entry(session, duration))}\n")
             file.write("]}\n")
             file.flush()
             os.fsync(file.fileno())
@@ -154,36 +159,38 @@ def write(
 
 
 def difference(lock: Lock, plan: Plan) -> Difference:
-    """What of the plan is not as the lock has it; where sessions stand means nothing. Holds what differs, and for a while what
-    stands elsewhere.
+    """Compare the plan with the lock, ignoring order.
+
+    Both are read once, side by side. Memory holds the differences and the entries that were seen on one side only so far.
     """
-    found = Difference()
+    result = Difference()
     if lock.header().get("code") != plan.sweep.code:
-        found.shared.append("code")
-    before: dict[str, Entry] = {}
-    after: dict[str, Entry] = {}
-    for one, other in itertools.zip_longest(lock.entries(), map(entry, plan)):
-        for mine, these, those in ((one, before, after), (other, after, before)):
+        result.shared.append("code")
+    locked: dict[str, Entry] = {}
+    planned: dict[str, Entry] = {}
+    for old, new in itertools.zip_longest(lock.entries(), map(entry, plan)):
+        for mine, unmatched, others in ((old, locked, planned), (new, planned, locked)):
             if mine is None:
                 continue
-            twin = those.pop(mine["point"], None)
+            twin = others.pop(mine["point"], None)
             if twin is None:
-                these[mine["point"]] = mine
+                unmatched[mine["point"]] = mine
             elif changed_keys(mine, twin):
-                found.changed.append((twin, mine) if those is before else (mine, twin))
-    found.removed.extend(before.values())
-    found.added.extend(after.values())
-    return found
+                result.changed.append((twin, mine) if others is locked else (mine, twin))
+    result.removed.extend(locked.values())
+    result.added.extend(planned.values())
+    return result
 
 
 def changed_keys(one: Entry, other: Entry) -> list[str]:
-    """What differs between two entries of one point, durations aside."""
+    """Return the keys that differ between two entries of one point; durations are ignored."""
     return [key for key in ("exec", "env", "build", "image", "workdir") if one.get(key) != other.get(key)]
 
 
-def _steady(known: float | None, before: float | None) -> float | None:
-    if known is None:
+def _duration(measured: float | None, before: float | None) -> float | None:
+    """Return the seconds to write: two digits of the measured ones, or those before if they are unknown or close."""
+    if measured is None:
         return before
-    if before is not None and before / STEADY <= known <= before * STEADY:
+    if before is not None and before / UNCHANGED_WITHIN <= measured <= before * UNCHANGED_WITHIN:
         return before
-    return float(f"{known:.2g}")
+    return float(f"{measured:.2g}")

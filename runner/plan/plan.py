@@ -20,35 +20,39 @@ from runner.scalars import equal, resolve
 from runner.space.axis import MAX_CACHED_POINTS, Condition, Point
 from runner.template.template import Template
 
-KEPT_REPEATS = 1000
-"""More of them take longer to walk than to make, and would be most of what an apply holds."""
+MAX_KEPT_REPEATS = 1000
+"""More repetitions are made one by one: kept in a list they would take most of the memory of an apply."""
 
 
 class PlannedPoint(NamedTuple):
-    """A session before its templates are rendered. `repeat_value` is what `$repeat` renders as."""
+    """A session before its templates are rendered."""
 
-    index: int  # type: ignore[assignment]  # a name that tuples have, too
+    index: int  # type: ignore[assignment]  # tuple has a method of this name
+    """The position in the whole plan, from 0."""
     id: str
     point: str
+    """The digest of the variables."""
     repeat: int
     params: Mapping[str, Value]
     repeat_value: Value
+    """The value of `$repeat`."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`for session in plan` walks it; `count` knows how many there are without walking."""
+    """The sessions of a sweep. `for session in plan` renders them one by one."""
 
     sweep: Sweep
     recipe: Recipe
 
     @classmethod
     def of(cls, sweep: Sweep) -> Plan:
-        """Digest the inputs and fix the recipe. Raises InvalidInput where a file of `files` cannot be read."""
+        """Digest the inputs. Raises InvalidInput if a file of `files` cannot be read."""
         return cls(sweep, ids.recipe(_parts(sweep)))
 
     @cached_property
     def count(self) -> int:
+        """The number of sessions, computed without iterating."""
         points = self.sweep.space.count
         if self.sweep.sample is not None:
             points = min(points, self.sweep.sample.size)
@@ -60,19 +64,20 @@ class Plan:
     def sessions(
         self, select: Condition | None = None, shard: Shard | None = None, among: Container[Point] | None = None
     ) -> Iterator[Session]:
-        """The sessions, or those that have the selected values, of all shards or of one; an index is the place in the whole
-        plan. `among`, instead of `select`, leaves out all other points before their ids are computed.
+        """Yield the sessions in order: all, or those with the selected values, of all shards or of one.
+
+        `among` replaces `select`: only these points are yielded, and no ids are computed for the others.
         """
         return map(_Renderer(self.sweep), self.points(select, shard, among))
 
     def renderer(self) -> Callable[[PlannedPoint], Session]:
-        """Makes a session of a point that `points` gave."""
+        """Return a function that renders a point of `points`."""
         return _Renderer(self.sweep)
 
     def points(
         self, select: Condition | None = None, shard: Shard | None = None, among: Container[Point] | None = None
     ) -> Iterator[PlannedPoint]:
-        """What `sessions` renders: the same points in the same order, for half the time."""
+        """Yield the points of `sessions(select, shard, among)` without rendering them, in half the time."""
         names = self.sweep.space.names
         order = sorted(range(len(names)), key=names.__getitem__)
         by_name = [(self._fragments(names[at]), at) for at in order]
@@ -99,7 +104,7 @@ class Plan:
                 index += 1
 
     def _fragments(self, name: str) -> Callable[[Value], str]:
-        """Digest input of one variable's values, made once for each value where there are not too many."""
+        """Return a function from a value of the variable to its digest fragment, cached unless the axis is very long."""
         axis = next(axis for axis in self.sweep.space.axes if name in axis.names)
         if axis.count > MAX_CACHED_POINTS:
             return lambda value: ids.fragment(name, value)
@@ -107,7 +112,7 @@ class Plan:
         return known.__getitem__
 
     def _sampled(self, by_name: list[tuple[Callable[[Value], str], int]]) -> frozenset[int] | None:
-        """Positions of the points that `sample` keeps; None: all."""
+        """Return the positions of the points that `sample` keeps, None for all."""
         sample = self.sweep.sample
         if sample is None or sample.size >= self.sweep.space.count:
             return None
@@ -121,11 +126,11 @@ class Plan:
 
 
 class _Repeats:
-    """The repetitions and their values, kept while there are not too many."""
+    """The repetitions and their values; kept in a list up to MAX_KEPT_REPEATS."""
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._kept = list(self._all()) if count <= KEPT_REPEATS else None
+        self._kept = list(self._all()) if count <= MAX_KEPT_REPEATS else None
 
     def __iter__(self) -> Iterator[tuple[int, Value]]:
         return iter(self._kept) if self._kept is not None else self._all()
@@ -135,7 +140,7 @@ class _Repeats:
 
 
 def parse_selection(text: str, names: Iterable[str]) -> dict[str, Value]:
-    """`lr=0.1,seed=3` as a condition. Raises InvalidInput for what is not `NAME=VALUE` of a known variable."""
+    """Return the condition of a text such as `lr=0.1,seed=3`. Raises InvalidInput for a syntax error or unknown variable."""
     known = [*names, REPEAT]
     condition: dict[str, Value] = {}
     for part in text.split(","):
@@ -160,7 +165,7 @@ def _selector(select: Condition, names: tuple[str, ...]) -> Callable[[Point], bo
 
 
 def _parts(sweep: Sweep) -> dict[str, Any]:
-    """The recipe as plain JSON data, absent and default parts left out."""
+    """Return the recipe as plain JSON data, without absent and default parts."""
     parts: dict[str, Any] = {}
     if sweep.shell is not None:
         parts["exec"] = {"shell": sweep.shell.template.canonical()}
@@ -184,7 +189,7 @@ Fill: TypeAlias = Callable[[Mapping[str, Value]], str]
 
 
 class _Renderer:
-    """A sweep's templates, ready to be filled in a million times: what has no variable is rendered once."""
+    """Renders sessions. Prepared once for a sweep, because a plan can have millions: a constant template is rendered once."""
 
     def __init__(self, sweep: Sweep) -> None:
         self._shell = _filler(sweep.shell) if sweep.shell else None

@@ -1,4 +1,4 @@
-"""One sweep over several CI jobs: which of them runs which session, decided the same way in every one of them."""
+"""Shards: which of several CI jobs runs which session. Each job decides it alone, with the same result."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ _SHARD = re.compile(r"([0-9]{1,9})/([0-9]{1,9})\Z", re.ASCII)
 
 @dataclass(frozen=True)
 class Shard:
-    """The `number`-th of `of` parts of a sweep, from 1. A session is told by its point, the digest of its variables, so that
-    other input files or another command leave it where it is.
+    """One of N parts of a sweep.
 
-    `assigned` maps points, as integers, to the shard that has them; all others go by the digest itself, evenly.
+    The shard of a session depends on its point, the digest of its variables: a changed command or input file does not move
+    it. Points without an assignment are distributed evenly by the digest.
     """
 
     number: int
+    """Which part, from 1."""
     of: int
+    """The number of parts."""
     assigned: Mapping[int, int] = field(default_factory=dict, repr=False)
+    """Points, as integers, and the numbers of their shards."""
 
     def has(self, point: str) -> bool:
+        """Return whether the shard has the session of this point (16 hex digits)."""
         key = int(point, 16)
         return self.assigned.get(key, key % self.of + 1) == self.number
 
@@ -33,17 +37,19 @@ class Shard:
 
 
 def parse_shard(text: str) -> Shard:
-    """`2/4`. Raises InvalidInput."""
-    found = _SHARD.match(text)
-    number, of = (int(found[1]), int(found[2])) if found else (0, 0)
+    """Return the shard that a text such as `2/4` names. Raises InvalidInput."""
+    match = _SHARD.match(text)
+    number, of = (int(match[1]), int(match[2])) if match else (0, 0)
     if not 1 <= number <= of:
-        raise InvalidInput(f"`{text}` is no shard", "`--shard 2/4` is the second of four")
+        raise InvalidInput(f"`{text}` is not a shard", "`--shard 2/4` is the second of four")
     return Shard(number, of)
 
 
 def balance(seconds: Iterable[tuple[int, float]], of: int) -> dict[int, int]:
-    """Points and how long their sessions take, spread so that all shards take about as long: the longest one first, each to
-    the shard that has least so far. The order in which they are given means nothing.
+    """Distribute points with known durations over `of` shards; return the shard of each point.
+
+    Longest processing time first: each point, the longest first, goes to the shard with the least total so far. The order
+    of `seconds` does not matter.
     """
     loads = [(0.0, number) for number in range(1, of + 1)]
     assigned: dict[int, int] = {}

@@ -284,7 +284,7 @@ def test_what_another_backend_has_is_not_run_here_as_well(tmp_path: Path) -> Non
         opened.journal.record(replace(submitted(there), backend="slurm"))
     done = runner(tmp_path, "apply")
     assert done.returncode == 1
-    assert "1 job still runs at slurm; `runner apply sweep.yaml --backend slurm` takes it up" in done.stderr
+    assert "1 job still runs at slurm; `runner apply sweep.yaml --backend slurm` adopts it" in done.stderr
     assert [(row["id"], row["status"], row["attempts"]) for row in results(tmp_path)] == [
         (there.id, "lost", 1),
         (here_.id, "succeeded", 1),

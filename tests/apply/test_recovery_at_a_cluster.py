@@ -131,7 +131,7 @@ def test_the_next_run_says_once_how_to_go_on_with_one_that_died(folder: Path) ->
     assert first.stdout == "first\n"
     state = f"--state {run} - <{run}/run.yaml"
     assert (
-        f"warning: a `runner run` died and left 3 jobs at backend.ai; `cd {folder} && runner apply {state}` takes them up,"
+        f"warning: a `runner run` died and left 3 jobs at backend.ai; `cd {folder} && runner apply {state}` adopts them,"
         f" `cd {folder} && runner cancel {state}` ends them\n" in first.stderr
     )
     assert "died" not in runner(folder, "run", "--exec", "echo second").stderr
@@ -154,7 +154,7 @@ def test_what_a_run_left_in_a_folder_with_an_odd_name_is_found(tmp_path: Path) -
     (folder / "sweep.yaml").write_text(SWEEP)
     left_by_a_run(folder)
     errors = runner(folder, "run", "--exec", "true").stderr
-    command = errors[errors.index("`cd ") + 1 : errors.index("` takes them up")]
+    command = errors[errors.index("`cd ") + 1 : errors.index("` adopts them")]
     command = command.replace("runner apply", f"{sys.executable} -m runner plan --format json")
     shown = subprocess.run(["sh", "-c", command], cwd="/", capture_output=True, text=True, check=True)
     assert [session["status"] for session in json.loads(shown.stdout)["sessions"]] == ["running"] * 3

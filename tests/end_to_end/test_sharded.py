@@ -97,7 +97,7 @@ def test_what_a_shard_has_to_do_is_in_its_plan(run: Run) -> None:
     for shard in ("1/2", "2/2"):
         assert json.loads(run("plan", "--shard", shard, "--format", "json").stdout)["orphaned"] == []
     wrong = run("plan", "--shard", "3/2")
-    assert (wrong.returncode, "`3/2` is no shard" in wrong.stderr) == (2, True)
+    assert (wrong.returncode, "`3/2` is not a shard" in wrong.stderr) == (2, True)
 
 
 def test_a_lock_balances_the_shards_whatever_the_state_is(run: Run, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def ids_of(run: Run, x: str) -> set[str]:
 
 def test_frozen_refuses_what_is_not_as_locked_and_says_what(run: Run, tmp_path: Path) -> None:
     missing = run("apply", "--frozen")
-    assert (missing.returncode, "there is no `sweep.lock.json`" in missing.stderr) == (2, True)
+    assert (missing.returncode, "`sweep.lock.json` does not exist" in missing.stderr) == (2, True)
     assert run("plan", "--lock").stderr == "wrote `sweep.lock.json`: 10 sessions\n"
     assert run("apply", "--frozen", "--select", "x=a").returncode == 0
     (tmp_path / "sweep.yaml").write_text(
@@ -160,8 +160,8 @@ def test_what_cannot_be_merged_is_said_before_anything_is_made(run: Run, tmp_pat
     (tmp_path / "other.yaml").write_text("exec: ['true']\n")
     run("apply", "other.yaml", "--state", "other")
     for arguments, code, said in (
-        (["one", "nowhere"], 2, "there is no state of sweep `sweep` in `nowhere`"),
-        (["one", "other"], 2, "there is no state of sweep `sweep` in `other`"),
+        (["one", "nowhere"], 2, "no state of sweep `sweep` in `nowhere`"),
+        (["one", "other"], 2, "no state of sweep `sweep` in `other`"),
         (["other/other"], 2, "`other/other` has the state of sweep `other`, not of `sweep`"),
         (["sweep.yaml"], 2, "no folder to merge"),
     ):
@@ -176,7 +176,7 @@ def test_what_cannot_be_merged_is_said_before_anything_is_made(run: Run, tmp_pat
     (tmp_path / "torn" / "journal.db").write_bytes(b"no database at all, but long enough to have a header" * 40)
     done = run("merge", "one", "torn")
     assert (done.returncode, "damaged" in done.stderr) == (3, True)
-    assert "hint: fetch `torn` anew, or merge the others without it\n" in done.stderr
+    assert "hint: copy `torn` again, or merge the others without it\n" in done.stderr
     assert not (tmp_path / ".runner").exists()
     done = run("merge", "one/sweep", "--state", "one")
     assert (done.returncode, "is the state to merge into" in done.stderr) == (2, True)

@@ -70,7 +70,7 @@ def test_a_session_that_the_lock_does_not_know_goes_by_its_digest() -> None:
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "1/0", "/", "a/b", "-1/2", "1/2/3", "1/ 2", "", "٢/٣", "1/2\n"])
 def test_what_is_no_shard_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInput, match="is no shard"):
+    with pytest.raises(InvalidInput, match="is not a shard"):
         parse_shard(text)
 
 

@@ -13,7 +13,7 @@ from runner.reporters.html.chart_choice import Chart, choose
 from runner.reporters.html.dataset import Dataset
 from runner.reporters.html.report import ReportData, read_report
 from runner.state import open_for_reading
-from tests.journalled import BEGIN, Told
+from tests.journalled import BEGIN, Ending
 
 Report = tuple[ReportData, Dataset, Chart]
 
@@ -33,5 +33,5 @@ def report_of(plan: Plan, folder: Path) -> Report:
     return report, report.dataset, choose(report.dataset, report.axes)
 
 
-def loss(session: Session) -> Told:
-    return Told(metrics={"loss": session.index * 0.5})
+def loss(session: Session) -> Ending:
+    return Ending(metrics={"loss": session.index * 0.5})

@@ -232,5 +232,5 @@ def test_error_of_apply_is_annotated_outside_fold(tmp_path: Path) -> None:
     done = runner(tmp_path, "apply", "--frozen", GITHUB_ACTIONS="true")
     (error,) = commands(done.stderr)
     assert error == Command(
-        "error", {"title": "runner"}, "there is no `sweep.lock.json`\nhint: `runner plan --lock` writes it"
+        "error", {"title": "runner"}, "`sweep.lock.json` does not exist\nhint: `runner plan --lock` writes it"
     )

@@ -20,7 +20,7 @@ from runner.reporters.html.report import read_report
 from runner.state import open_for_reading
 from runner.units import format_duration, format_memory
 from tests.browser import Page, browse, installed
-from tests.journalled import BEGIN, Told, apply_as_told
+from tests.journalled import BEGIN, Ending, record_apply
 
 pytestmark = pytest.mark.browser
 
@@ -57,14 +57,14 @@ def show(page: Page, script: str, tmp_path: Path, request: pytest.FixtureRequest
 
     def opened(
         text: str,
-        tell: Callable[[Session], Told | None],
+        tell: Callable[[Session], Ending | None],
         width: int = 1280,
         scheme: str = "light",
         *,
         plots: bool = True,
     ) -> Page:
         plan = Plan.of(load(Source("sweep.yaml", text), tmp_path))
-        apply_as_told(plan, tmp_path, tell)
+        record_apply(plan, tmp_path, tell)
         with open_for_reading(tmp_path, plan.sweep.name) as state:
             report = read_report(plan, state, "sweep.yaml", None, BEGIN + 1000, "0.1.0")
         file = tmp_path / "report.html"
@@ -94,16 +94,16 @@ metrics: {loss: {last_line: l}}
 PLAIN = "exec: ['true', $k]\nranges: {k: 'range:6'}\nmetrics: {loss: {last_line: l}}\n"
 
 
-def outcome_of(session: Session) -> Told | None:
+def outcome_of(session: Session) -> Ending | None:
     """One session that failed, one that never ran, one whose metric is text; the others have a loss by index."""
     match session.index:
         case 3:
-            return Told(Outcome.FAILED, 1, "exit code 1", {"loss": None}, "Traceback\nno <b>data</b> at 0x1f\n", 75.0)
+            return Ending(Outcome.FAILED, 1, "exit code 1", {"loss": None}, "Traceback\nno <b>data</b> at 0x1f\n", 75.0)
         case 5:
             return None
         case 7:
-            return Told(metrics={"loss": "nan"})
-    return Told(metrics={"loss": 10 - session.index}, duration=0.31 * session.index)
+            return Ending(metrics={"loss": "nan"})
+    return Ending(metrics={"loss": 10 - session.index}, duration=0.31 * session.index)
 
 
 def column(page: Page, name: str) -> list[str]:
@@ -155,7 +155,7 @@ def test_values_are_formatted_as_on_terminal(show: Open) -> None:
 def test_dash_and_empty_text_differ_from_missing_value(show: Open) -> None:
     text = "exec: ['true', $x]\nranges: {x: ['-', '', a]}\nmetrics: {m: {last_line: m}}\n"
     said = {0: "-", 1: "", 2: None}
-    page = show(text, lambda session: Told(metrics={"m": said[session.index]}))
+    page = show(text, lambda session: Ending(metrics={"m": said[session.index]}))
     assert column(page, "x") == ["'-'", "''", "a"]
     assert column(page, "m") == ["'-'", "''", "–"]
     page.run(f"{heading('m')}.click()")
@@ -192,7 +192,7 @@ def test_filters_and_search_narrow_table(show: Open) -> None:
 
 def test_large_integer_keeps_its_digits(show: Open) -> None:
     said = [2**53 + 1, -(2**63), 7, 10**400, 2**53, None]
-    page = show(PLAIN, lambda session: Told(metrics={"loss": said[session.index]}))
+    page = show(PLAIN, lambda session: Ending(metrics={"loss": said[session.index]}))
     assert column(page, "loss") == ["9007199254740993", "-9223372036854775808", "7", "1" + "0" * 400, str(2**53), "–"]
     assert page.run("document.querySelectorAll('#table [title=\\'not a number\\']').length") == 1
     page.run(f"{heading('loss')}.click()")
@@ -203,7 +203,7 @@ def test_large_integer_keeps_its_digits(show: Open) -> None:
 
 def test_half_is_rounded_as_on_terminal(show: Open) -> None:
     durations, sizes = [0.0125, 3.25, 60.5, 5430, 1.75, 0.5], [53, 55, 4096, 4098, 51, 1]
-    page = show(PLAIN, lambda at: Told(duration=durations[at.index], max_rss=sizes[at.index] << 18))
+    page = show(PLAIN, lambda at: Ending(duration=durations[at.index], max_rss=sizes[at.index] << 18))
     assert column(page, "duration") == list(map(format_duration, durations))
     assert column(page, "max_rss") == [format_memory(size << 18) for size in sizes]
 
@@ -211,8 +211,8 @@ def test_half_is_rounded_as_on_terminal(show: Open) -> None:
 MEGABYTES = (512, 13, 40, 41, 700, 3000)
 
 
-def sized(session: Session) -> Told:
-    return Told(duration=(0.3, 0.7, 0.71, 5, 245, 7300)[session.index], max_rss=MEGABYTES[session.index] << 20)
+def sized(session: Session) -> Ending:
+    return Ending(duration=(0.3, 0.7, 0.71, 5, 245, 7300)[session.index], max_rss=MEGABYTES[session.index] << 20)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_invalid_filter_is_marked_and_ignored(show: Open) -> None:
 
 
 def test_table_rounds_to_six_digits_and_shows_all_on_hover(show: Open) -> None:
-    page = show(PLAIN, lambda session: Told(metrics={"loss": (0.039398183641064205, 1234567)[session.index % 2]}))
+    page = show(PLAIN, lambda session: Ending(metrics={"loss": (0.039398183641064205, 1234567)[session.index % 2]}))
     assert column(page, "loss")[:2] == ["0.0393982", "1234567"]
     assert page.run("document.querySelectorAll('td[title=\"0.039398183641064205\"]').length") == 3
 
@@ -301,9 +301,9 @@ def test_output_of_sessions_is_shown_as_text(show: Open) -> None:
         }
     )
 
-    def tell(session: Session) -> Told:
+    def tell(session: Session) -> Ending:
         metrics: dict[str, Scalar] = {"image": session.index, "__proto__": HOSTILE, "<b>q'\"</b>": -session.index}
-        return Told(Outcome.FAILED, 3, HOSTILE, metrics, f"log\n{HOSTILE}\n")
+        return Ending(Outcome.FAILED, 3, HOSTILE, metrics, f"log\n{HOSTILE}\n")
 
     page = show(text, tell)
     page.run("document.querySelector('#table tbody button').click()")
@@ -355,7 +355,7 @@ def test_dragging_zooms_timeline(show: Open) -> None:
 def test_ten_thousand_rows_are_paged(show: Open) -> None:
     """The page holds only the rows that are shown."""
     text = "exec: ['true', $x, $y]\nranges: {x: 'range:100', y: 'range:100'}\nmetrics: {loss: {last_line: l}}\n"
-    page = show(text, lambda session: Told(metrics={"loss": (session.index * 7919) % 10_000}))
+    page = show(text, lambda session: Ending(metrics={"loss": (session.index * 7919) % 10_000}))
     assert shown(page) == "10,000 sessions"
     took = page.run(
         f"(() => {{ const begin = performance.now(); {heading('loss')}.click(); return performance.now() - begin; }})()"
@@ -418,9 +418,9 @@ def test_phone_does_not_scroll_sideways(show: Open, scheme: str) -> None:
     ],
 )
 def test_singular_and_plural(show: Open, values: str, tiles: list[str], below: str, note: str) -> None:
-    def tell(session: Session) -> Told:
+    def tell(session: Session) -> Ending:
         failed = session.params["k"].text in ("7", "8")
-        return Told(Outcome.FAILED, 1) if failed else Told(metrics={"loss": 1})
+        return Ending(Outcome.FAILED, 1) if failed else Ending(metrics={"loss": 1})
 
     page = show(PLAIN.replace("'range:6'", values), tell)
     script = (
@@ -445,7 +445,7 @@ def test_plot_is_drawn(show: Open, ranges: str) -> None:
     names = [part.split(":")[0].split(",")[-1].strip() for part in ranges.split("], ")]
     command = ", ".join(f"${name}" for name in names)
     text = f"exec: ['true', {command}]\nranges: {{{ranges}}}\nrepeat: 2\nmetrics: {{l: {{last_line: l}}}}\n"
-    page = show(text, lambda session: Told(metrics={"l": session.index}))
+    page = show(text, lambda session: Ending(metrics={"l": session.index}))
     script = (
         "(c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; const seen = new Set();"
         " for (let i = 0; i < d.length; i += 4) if (d[i + 3]) seen.add(d[i] << 16 | d[i + 1] << 8 | d[i + 2]);"

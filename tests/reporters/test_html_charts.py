@@ -18,7 +18,7 @@ from runner.reporters.html.chart_specs import chart_spec
 from runner.reporters.html.dataset import Dataset, Field
 from runner.reporters.html.page import render
 from runner.results.columns import number
-from tests.journalled import Told, apply_as_told
+from tests.journalled import Ending, record_apply
 from tests.reporters.html_reports import loss, report_of, sweep_of
 
 CASES = {
@@ -38,7 +38,7 @@ CASES = {
 def test_plot_kind_follows_variables(tmp_path: Path, kind: str) -> None:
     ranges, more, over = CASES[kind]
     plan = sweep_of(tmp_path, ranges, more)
-    apply_as_told(plan, tmp_path, loss)
+    record_apply(plan, tmp_path, loss)
     _, dataset, chart = report_of(plan, tmp_path)
     assert (chart.kind, [one.field.label for one in chart.over]) == (kind, over)
     for field in dataset.of_kind("metric", "measured"):
@@ -62,7 +62,7 @@ def test_zipped_variables_are_one_and_text_is_nominal(
     tmp_path: Path, ranges: str, more: str, kind: str, label: str
 ) -> None:
     plan = sweep_of(tmp_path, ranges, more)
-    apply_as_told(plan, tmp_path, loss)
+    record_apply(plan, tmp_path, loss)
     _, dataset, chart = report_of(plan, tmp_path)
     assert (chart.kind, chart.over[0].label) == (kind, label)
     json.dumps(dataset.to_json(), allow_nan=False)
@@ -70,7 +70,7 @@ def test_zipped_variables_are_one_and_text_is_nominal(
 
 def test_metric_without_numbers_has_no_plot(tmp_path: Path) -> None:
     plan = sweep_of(tmp_path, "a: [1, 2]")
-    apply_as_told(plan, tmp_path, lambda session: Told(metrics={"loss": "nan" if session.index else None}))
+    record_apply(plan, tmp_path, lambda session: Ending(metrics={"loss": "nan" if session.index else None}))
     report, dataset, chart = report_of(plan, tmp_path)
     (field,) = dataset.of_kind("metric")
     assert chart_spec(chart, field) is None
@@ -104,7 +104,7 @@ def svg_of(dataset: Dataset, chart: Chart, metric: Field, width: int) -> str:
 )
 def test_axis_numbers_are_readable(tmp_path: Path, ranges: str, texts: set[str]) -> None:
     plan = sweep_of(tmp_path, ranges)
-    apply_as_told(plan, tmp_path, lambda session: Told(metrics={"loss": 12345.4 + session.index}))
+    record_apply(plan, tmp_path, lambda session: Ending(metrics={"loss": 12345.4 + session.index}))
     _, dataset, chart = report_of(plan, tmp_path)
     (metric,) = dataset.of_kind("metric")
     assert texts <= set(re.findall(r"<text[^>]*>([^<]*)<", svg_of(dataset, chart, metric, 600)))
@@ -135,7 +135,7 @@ def positions(svg: str, texts: Sequence[str]) -> dict[str, tuple[float, str]]:
 def test_long_names_are_rotated_to_fit(tmp_path: Path, width: int, angle: str) -> None:
     """Shortened names still differ, and empty ones are quoted."""
     plan = sweep_of(tmp_path, f"opt: {json.dumps(FAMILY)}")
-    apply_as_told(plan, tmp_path, loss)
+    record_apply(plan, tmp_path, loss)
     _, dataset, chart = report_of(plan, tmp_path)
     found = positions(svg_of(dataset, chart, dataset.of_kind("metric")[0], width), SHORT_FAMILY)
     assert {name: turned for name, (_, turned) in found.items()} == dict.fromkeys(SHORT_FAMILY, angle)
@@ -145,7 +145,7 @@ def test_long_names_are_rotated_to_fit(tmp_path: Path, width: int, angle: str) -
 @pytest.mark.parametrize(("width", "across"), [(340, 1), (500, 2), (1200, 5)])
 def test_legend_wraps_to_plot_width(tmp_path: Path, ranges: str, width: int, across: int) -> None:
     plan = sweep_of(tmp_path, ranges.format(json.dumps(FAMILY)))
-    apply_as_told(plan, tmp_path, loss)
+    record_apply(plan, tmp_path, loss)
     _, dataset, chart = report_of(plan, tmp_path)
     found = positions(svg_of(dataset, chart, dataset.of_kind("metric")[0], width), SHORT_FAMILY)
     assert list(found) == SHORT_FAMILY
@@ -155,7 +155,7 @@ def test_legend_wraps_to_plot_width(tmp_path: Path, ranges: str, width: int, acr
 
 def test_deviation_needs_two_numbers_in_a_group(tmp_path: Path) -> None:
     plan = sweep_of(tmp_path, "a: [1, 2, 3]", "repeat: 2")
-    apply_as_told(plan, tmp_path, lambda session: Told(metrics={"loss": "nan" if session.repeat else 1}))
+    record_apply(plan, tmp_path, lambda session: Ending(metrics={"loss": "nan" if session.repeat else 1}))
     _, dataset, chart = report_of(plan, tmp_path)
     assert {field.label for field in dataset.fields if field.key in chart.spread} == {"duration", "cpu_time", "max_rss"}
     fields = {field.label: field for field in dataset.of_kind("metric", "measured")}
@@ -171,7 +171,7 @@ def test_long_label_ends_before_next_axis(tmp_path: Path, width: int) -> None:
     """A letter takes five pixels or more."""
     long = [f"value-of-sixty-characters-{'x' * 33}{at}" for at in range(2)]
     plan = sweep_of(tmp_path, f"{'v' * 60}: [{long[0]}, {long[1]}], b: [{long[1]}, z], c: [{long[0]}, y]")
-    apply_as_told(plan, tmp_path, loss)
+    record_apply(plan, tmp_path, loss)
     _, dataset, chart = report_of(plan, tmp_path)
     keys = [field.key for field in dataset.fields]
     records = [

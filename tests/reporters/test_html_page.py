@@ -19,7 +19,7 @@ from runner.reporters.html.markup import data_block, escaped, tag
 from runner.reporters.html.page import render
 from runner.reporters.html.report import read_report
 from runner.state import open_for_reading
-from tests.journalled import BEGIN, Told, apply_as_told
+from tests.journalled import BEGIN, Ending, record_apply
 from tests.reporters.html_reports import loss, report_of, sweep_of
 from tests.reporters.test_streams import shell
 
@@ -36,8 +36,8 @@ def test_text_from_users_is_escaped(tmp_path: Path) -> None:
         }
     )
     plan = Plan.of(load(Source("sweep.yaml", text), tmp_path))
-    attempt = Told(Outcome.FAILED, 3, HOSTILE, {"<i>image": HOSTILE, "__proto__": 1}, f"fir\0st\n{HOSTILE}\n")
-    apply_as_told(plan, tmp_path, lambda _: attempt, host=HOSTILE)
+    attempt = Ending(Outcome.FAILED, 3, HOSTILE, {"<i>image": HOSTILE, "__proto__": 1}, f"fir\0st\n{HOSTILE}\n")
+    record_apply(plan, tmp_path, lambda _: attempt, host=HOSTILE)
     report, _, _ = report_of(plan, tmp_path)
     page = render(report, "/* plots */")
     assert "<script>document.title" not in page
@@ -75,15 +75,15 @@ def test_policy_allows_only_own_scripts(tmp_path: Path) -> None:
 def test_failures_are_listed_by_cause_with_log(tmp_path: Path) -> None:
     plan = sweep_of(tmp_path, 'a: "range:40"', "repeat: 2")
 
-    def tell(session: Session) -> Told | None:
+    def tell(session: Session) -> Ending | None:
         if session.index % 4 == 0:
             lines = f"Traceback\n  File m.py, line 8\nValueError: diverged at step {session.index}\n"
-            return Told(Outcome.FAILED, 1, "exit code 1", stderr=lines)
+            return Ending(Outcome.FAILED, 1, "exit code 1", stderr=lines)
         if session.index % 10 == 1:
-            return Told(Outcome.OUT_OF_MEMORY, 137, f"used {session.index} MiB of its 9 MiB of memory")
+            return Ending(Outcome.OUT_OF_MEMORY, 137, f"used {session.index} MiB of its 9 MiB of memory")
         return None if session.index == 2 else loss(session)
 
-    apply_as_told(plan, tmp_path, tell)
+    record_apply(plan, tmp_path, tell)
     report, _, _ = report_of(plan, tmp_path)
     page = render(report, "")
     assert "20 failed, 8 out-of-memory, 2 causes." in page
@@ -112,7 +112,7 @@ def test_failed_build_is_cause_of_its_sessions(tmp_path: Path) -> None:
 def test_lost_session_has_cause_and_cancelled_has_none(tmp_path: Path) -> None:
     plan = sweep_of(tmp_path, "a: [1, 2, 3]")
     outcomes = [Outcome.REJECTED, Outcome.LOST, Outcome.CANCELLED]
-    apply_as_told(plan, tmp_path, lambda session: Told(outcomes[session.index], None, "because"))
+    record_apply(plan, tmp_path, lambda session: Ending(outcomes[session.index], None, "because"))
     report, _, _ = report_of(plan, tmp_path)
     assert [one.cause.title for one in report.causes] == ["rejected (because)", "lost (because)"]
     (tmp_path / "sweep.yaml").write_text(plan.sweep.source.text)
@@ -131,7 +131,7 @@ def test_lost_session_has_cause_and_cancelled_has_none(tmp_path: Path) -> None:
 
 def test_shown_commands_name_state_and_file(tmp_path: Path) -> None:
     plan = sweep_of(tmp_path, 'a: "range:201"')
-    apply_as_told(plan, tmp_path, lambda _: Told(Outcome.FAILED, 1))
+    record_apply(plan, tmp_path, lambda _: Ending(Outcome.FAILED, 1))
     with open_for_reading(tmp_path, plan.sweep.name) as state:
         report = read_report(plan, state, "my sweep.yaml", Path("/some where"), BEGIN + 1000, "0.1.0")
     page = html.unescape(render(report, ""))

@@ -19,7 +19,7 @@ from runner.state import open_for_reading, open_for_writing
 from runner.state.merge.files import merge
 from runner.state.rows import AttemptRow
 from tests.facts import apply_ended, apply_started
-from tests.journalled import BEGIN, Told, apply_as_told
+from tests.journalled import BEGIN, Ending, record_apply
 from tests.reporters.html_reports import report_of, sweep_of
 
 
@@ -48,7 +48,7 @@ def test_bar_without_known_end() -> None:
 
 def test_use_of_capacity_over_time(tmp_path: Path) -> None:
     plan = sweep_of(tmp_path, "a: [1, 2, 3]", "resources: {cpu: 1, mem: 256m}")
-    apply_as_told(plan, tmp_path, lambda _: Told(duration=2), slots=2, capacity={"cpu": 2, "mem": 1 << 30, "gpu": 0})
+    record_apply(plan, tmp_path, lambda _: Ending(duration=2), slots=2, capacity={"cpu": 2, "mem": 1 << 30, "gpu": 0})
     report, _, _ = report_of(plan, tmp_path)
     bars = timeline.bars(report.attempts, report.made, live=False)
     used = timeline.use(bars, report.last, report.resources)
@@ -60,15 +60,15 @@ def test_use_of_capacity_over_time(tmp_path: Path) -> None:
     altair.VConcatChart.from_dict(timeline.timeline_spec(bars, {}), validate=True)
 
 
-def in_shard(shard: tuple[int, ...], session: Session) -> Told | None:
-    return Told() if session.index in shard else None
+def in_shard(shard: tuple[int, ...], session: Session) -> Ending | None:
+    return Ending() if session.index in shard else None
 
 
 def test_merged_states_share_a_timeline(tmp_path: Path) -> None:
     """The capacity is that of both machines."""
     plan = sweep_of(tmp_path, "a: [1, 2, 3]", "resources: {cpu: 1}")
     for name, shard in (("one", (0, 1)), ("two", (2,))):
-        apply_as_told(plan, tmp_path / name, partial(in_shard, shard), slots=2, host=name)
+        record_apply(plan, tmp_path / name, partial(in_shard, shard), slots=2, host=name)
     with open_for_writing(tmp_path, "sweep") as state:
         for name in ("one", "two"):
             with open_for_reading(tmp_path / name, "sweep") as other:
@@ -87,7 +87,7 @@ def test_shards_of_different_days_use_own_capacity(tmp_path: Path) -> None:
     plan = sweep_of(tmp_path, "a: [1, 2, 3]", "resources: {cpu: 1}")
     day = 86400.0
     for name, shard, begin in (("one", (0, 1), BEGIN), ("two", (2,), BEGIN + day)):
-        apply_as_told(plan, tmp_path / name, partial(in_shard, shard), slots=2, host=name, begin=begin)
+        record_apply(plan, tmp_path / name, partial(in_shard, shard), slots=2, host=name, begin=begin)
     with open_for_writing(tmp_path, "sweep") as state:
         for name in ("one", "two"):
             with open_for_reading(tmp_path / name, "sweep") as other:
@@ -115,7 +115,7 @@ def test_dead_apply_has_no_duration(tmp_path: Path) -> None:
 
 def test_last_apply_ignores_one_with_nothing_to_run(tmp_path: Path) -> None:
     plan = sweep_of(tmp_path, "a: [1]")
-    apply_as_told(plan, tmp_path, lambda _: Told())
+    record_apply(plan, tmp_path, lambda _: Ending())
     record_idle_apply(tmp_path, plan, BEGIN + 100)
     report, _, _ = report_of(plan, tmp_path)
     assert "<dt>last apply</dt><dd><b>1.5s</b>" in sections.overview(report)

@@ -44,7 +44,7 @@ def test_log_of_failed_build_is_found_with_invalid_file(tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text(BUILDS + "ranges: [\n")
     logs = shell(tmp_path, "runner logs x=1 --stderr")
     assert (logs.returncode, logs.stdout) == (0, "x.c:1: syntax error\n")
-    assert "taken as it was last applied" in logs.stderr
+    assert "used as it was last applied" in logs.stderr
 
 
 def test_failed_build_of_run_shows_its_stderr(tmp_path: Path) -> None:

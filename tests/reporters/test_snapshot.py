@@ -30,7 +30,7 @@ from runner.reporters.progress.tracker import Tracker
 from runner.results.rows import results
 from runner.state import open_for_reading, open_for_writing
 from runner.state.merge.files import merge
-from tests.journalled import BEGIN, Told, apply_as_told
+from tests.journalled import BEGIN, Ending, record_apply
 from tests.reporters.test_streams import shell
 
 
@@ -107,13 +107,13 @@ def test_cancelled_retry_counts_as_failure(tmp_path: Path, plan: Plan, end: str)
 
 
 def test_lines_of_ended_apply(tmp_path: Path, plan: Plan) -> None:
-    def tell(session: Session) -> Told:
+    def tell(session: Session) -> Ending:
         if session.index % 4:
-            return Told(duration=9.99)
-        return Told(Outcome.FAILED, 1, stderr=f"boom {session.index}\n", duration=9.99)
+            return Ending(duration=9.99)
+        return Ending(Outcome.FAILED, 1, stderr=f"boom {session.index}\n", duration=9.99)
 
     usage = Usage(99.0, {"cpu": 0.5}, {"cpu": 0.25})
-    apply_as_told(plan, tmp_path, tell, slots=4, capacity={"cpu": 16}, usage=usage)
+    record_apply(plan, tmp_path, tell, slots=4, capacity={"cpu": 16}, usage=usage)
     with open_for_reading(tmp_path, "s") as read:
         assert read is not None
         found = take_snapshot(plan, read)
@@ -146,7 +146,7 @@ def test_merged_states_share_a_summary(tmp_path: Path, plan: Plan) -> None:
     halves = {"one": range(21), "two": range(20, 38)}
     for name, half in halves.items():
         usage = Usage(len(half), {"cpu": 0.5 if name == "one" else 1.0}, {"cpu": 0.25})
-        apply_as_told(plan, tmp_path / name, partial(tell_of, half), slots=1, host=name, usage=usage)
+        record_apply(plan, tmp_path / name, partial(tell_of, half), slots=1, host=name, usage=usage)
     with open_for_writing(tmp_path, "s") as state:
         for name in halves:
             with open_for_reading(tmp_path / name, "s") as other:
@@ -162,8 +162,8 @@ def test_merged_states_share_a_summary(tmp_path: Path, plan: Plan) -> None:
         ]
 
 
-def tell_of(half: range, session: Session) -> Told | None:
-    return Told() if session.index in half else None
+def tell_of(half: range, session: Session) -> Ending | None:
+    return Ending() if session.index in half else None
 
 
 def test_no_lines_before_first_apply(tmp_path: Path, plan: Plan) -> None:

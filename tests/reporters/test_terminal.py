@@ -206,7 +206,7 @@ def test_status_watch_draws_until_apply_ends(held: Path) -> None:
 
 def test_status_watch_waits_for_first_apply(held: Path) -> None:
     with run_on_terminal([*RUNNER, "status", "--watch"], held) as status:
-        status.wait_for("nothing has begun yet; waiting for `runner apply`")
+        status.wait_for("waiting for the first `runner apply`")
         with run_on_terminal([*RUNNER, "apply"], held) as apply:
             wait_for(lambda: blocks(status) == 1)
             go(held, apply)
@@ -237,7 +237,7 @@ def test_ctrl_z_and_fg_work_with_status_watch(held: Path) -> None:
 
 def test_ctrl_c_ends_wait_for_first_apply(held: Path) -> None:
     with run_on_terminal([*RUNNER, "status", "--watch"], held) as status:
-        status.wait_for("nothing has begun yet")
+        status.wait_for("waiting for the first")
         status.type("\x03")
         assert status.process.wait(TIMEOUT) == 130
     assert not (held / ".runner").exists()

@@ -18,7 +18,7 @@ from runner.results.overview import Overview, overview
 from runner.results.rows import result_row, result_rows, results
 from runner.state import open_for_reading
 from runner.state.rows import Succeeded
-from tests.journalled import Told, apply_as_told
+from tests.journalled import Ending, record_apply
 
 TEXT = "name: s\nexec: [echo, $x, $y]\nranges: {x: 'range:30', y: [b, 'ü']}\nrepeat: 2\n"
 
@@ -27,18 +27,18 @@ def plan_of(folder: Path, text: str = TEXT) -> Plan:
     return Plan.of(load(Source("s.yaml", text), folder))
 
 
-def outcome(session: Session) -> Told | None:
+def outcome(session: Session) -> Ending | None:
     """Of seven sessions five succeed, one fails and one is not run."""
     number = session.index % 7
     if number == 6:
         return None
-    return Told(Outcome.FAILED, 1, "exit code 1") if number == 5 else Told()
+    return Ending(Outcome.FAILED, 1, "exit code 1") if number == 5 else Ending()
 
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
     plan = plan_of(tmp_path)
-    apply_as_told(plan, tmp_path, outcome)
+    record_apply(plan, tmp_path, outcome)
     return plan
 
 
@@ -95,7 +95,7 @@ def test_rows_are_found_in_any_order_of_the_sessions(tmp_path: Path, plan: Plan)
 def test_csv_cells_are_the_texts_of_all_columns(tmp_path: Path) -> None:
     text = TEXT + "metrics: {loss: {regex: 'a'}, flag: {regex: 'b'}}\n"
     plan = plan_of(tmp_path, text)
-    apply_as_told(plan, tmp_path, lambda session: replace(Told(), metrics={"loss": 0.5, "flag": True}))
+    record_apply(plan, tmp_path, lambda session: replace(Ending(), metrics={"loss": 0.5, "flag": True}))
     columns = Columns(plan.sweep.space.names, True, ("loss", "flag"))
     with open_for_reading(tmp_path, "s") as state:
         for row in result_rows(plan.points(), state):

@@ -16,10 +16,10 @@ import click
 
 from runner.apply.apply import Applied
 from runner.apply.selection import Choice
-from runner.cli.apply import execute, exit_code, require_detachable, tell_running
-from runner.cli.console import fault, say
+from runner.cli.apply import execute, exit_code, report_running, require_detachable
+from runner.cli.console import error_text, say
 from runner.cli.display import Display
-from runner.cli.log_paths import where_logs_lie
+from runner.cli.log_paths import log_locator
 from runner.cli.outlets import Outlets, outlets
 from runner.cli.run import recovery
 from runner.cli.run.backend_flags import BACKEND_OPTIONS, backend_flags, unsupported_flags
@@ -76,13 +76,13 @@ def command(arguments: tuple[str, ...], name: str | None, quiet: bool, print_swe
     sweep = load(Source("<command line>", text), Path.cwd())
     if not quiet:
         show_warnings(sweep)
-    this = plan_sweep(override(sweep))
-    require_detachable(this, options["detach"])
-    run = Run(this, text, _create(runs_folder()) / (name or f"run-{secrets.token_hex(6)}"), quiet, options["stats"])
+    planned = plan_sweep(override(sweep))
+    require_detachable(planned, options["detach"])
+    run = Run(planned, text, _create(runs_folder()) / (name or f"run-{secrets.token_hex(6)}"), quiet, options["stats"])
     if not quiet:
         recovery.warn(runs_folder(), run.folder)
     with outlets() as opened:
-        applied = execute(this, run.folder, Choice(fresh=True), opened, run.display, options["detach"])
+        applied = execute(planned, run.folder, Choice(fresh=True), opened, run.display, options["detach"])
         run.close(applied, opened, keep=name is not None, remove=options["rm"])
     return exit_code(applied)
 
@@ -91,7 +91,7 @@ def command(arguments: tuple[str, ...], name: str | None, quiet: bool, print_swe
 class Run:
     """One `runner run`: what it shows while it runs, and what it keeps in its folder."""
 
-    this: PlannedSweep
+    planned: PlannedSweep
     text: str
     """The sweep file that the flags amount to."""
     folder: Path
@@ -101,11 +101,11 @@ class Run:
 
     def display(self, state: State, outlets: Outlets) -> Display:
         """What shows the run. A remote backend's jobs outlive runner, so the run is recorded before the first starts."""
-        if self.this.sweep.backend.kind != "local":
+        if self.planned.sweep.backend.kind != "local":
             recovery.save(self.folder, self.text, os.getcwd())
         out, err = outlets.out, outlets.err
-        outputs = LiveOutput(state, out, err) if self.this.plan.count == 1 else SessionOutputs(state, out, err)
-        logs = replace(where_logs_lie(self.this, state, ""), command=None)
+        outputs = LiveOutput(state, out, err) if self.planned.plan.count == 1 else SessionOutputs(state, out, err)
+        logs = replace(log_locator(self.planned, state, ""), command=None)
         progress = None if self.quiet else Progress(err, logs, live=False)
         shown = [outputs, *([Statistics(err)] if self.stats else []), *([progress] if progress else [])]
 
@@ -126,9 +126,9 @@ class Run:
         if applied.running:
             outlets.drain()
             for kind in applied.running:
-                other = kind if kind != self.this.sweep.backend.kind else None
+                other = kind if kind != self.planned.sweep.backend.kind else None
                 resume, cancel = recovery.commands(self.folder, os.getcwd(), other)
-                tell_running(applied, kind, f"`{resume}`", f"`{cancel}`")
+                report_running(applied, kind, f"`{resume}`", f"`{cancel}`")
             recovery.mark_reported(self.folder)
             return
         recovery.remove(self.folder)
@@ -144,7 +144,8 @@ def _flags(arguments: tuple[str, ...], name: str | None, options: Mapping[str, A
     image, files = _image_and_files(arguments)
     if image and not options["backend"] and "BACKEND_ACCESS_KEY" not in os.environ and shutil.which(image):
         hint = f"to run a command on this machine: `runner run --exec {shlex.quote(shlex.join(arguments))}`"
-        raise InvalidInput(f"`{image}` is taken for a Backend.AI image, and there is no Backend.AI account", hint)
+        message = f"`{image}` is taken for a Backend.AI image, and `BACKEND_ACCESS_KEY` is not set"
+        raise InvalidInput(message, hint)
     code, command, backend = options["code"], options["exec_"], options["backend"]
     if code is not None and command is not None:
         raise InvalidInput("`--code` and `--exec` cannot be combined", "leave one of them out")
@@ -180,11 +181,11 @@ def _create(folder: Path) -> Path:
     """Create a folder that only this user can read."""
     hint = "set `XDG_STATE_HOME` to a folder that you can write to: runs keep their state there"
     if not folder.is_absolute():
-        raise EnvironmentFailed("`HOME` is not set, so there is no folder for runs", hint)
+        raise EnvironmentFailed("`HOME` is not set: the folder for runs is unknown", hint)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise EnvironmentFailed(f"cannot create `{folder}`: {fault(error)}", hint) from error
+        raise EnvironmentFailed(f"cannot create `{folder}`: {error_text(error)}", hint) from error
     return folder
 
 

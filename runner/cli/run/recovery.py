@@ -19,7 +19,7 @@ from runner.state.fs import guarded
 from runner.units import counted
 
 _FILE = "run.yaml"
-_REPORTED = "told"
+_REPORTED = "reported"
 _IN = "# in "
 
 
@@ -70,7 +70,7 @@ def warn(runs: Path, about_to_run: Path) -> None:
         jobs = ", ".join(f"{counted(count, 'job')} at {backend}" for backend, count in sorted(left.items()))
         them = "it" if left.total() == 1 else "them"
         resume, cancel = commands(folder, where)
-        say(f"warning: a `runner run` died and left {jobs}; `{resume}` takes {them} up, `{cancel}` ends {them}")
+        say(f"warning: a `runner run` died and left {jobs}; `{resume}` adopts {them}, `{cancel}` ends {them}")
 
 
 def _where(file: Path) -> str | None:
