@@ -1,4 +1,4 @@
-"""An apply as its journal would tell it: real state, made at once and without processes."""
+"""An apply as its journal has it: real state, made at once and without processes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Ending:
 def record_apply(
     plan: Plan,
     folder: Path,
-    tell: Callable[[Session], Ending | None],
+    ending_of: Callable[[Session], Ending | None],
     *,
     slots: int = 4,
     capacity: Resources | None = None,
@@ -40,7 +40,7 @@ def record_apply(
     usage: Usage = IDLE,
     begin: float = BEGIN,
 ) -> None:
-    """Record an apply of the plan, `slots` sessions at a time; of what `tell` gives None, nothing was begun."""
+    """Record an apply of the plan, `slots` sessions at a time; of what `ending_of` gives None, nothing was begun."""
     with open_for_writing(folder, plan.sweep.name) as state:
         record = state.journal.record
         text, recipe = plan.sweep.source.text, plan.recipe
@@ -50,17 +50,24 @@ def record_apply(
         free = [begin] * slots
         outcomes: dict[Outcome, int] = {}
         for session in plan:
-            told = tell(session)
-            if told is None:
+            ending = ending_of(session)
+            if ending is None:
                 continue
             begun = heapq.heappop(free)
-            over = begun + told.duration
+            over = begun + ending.duration
             heapq.heappush(free, over + 0.01)
             record(AttemptSubmitted(begun, session, 1, f"{state.id}-{session.id}-1", "local"))
             record(AttemptStarted(begun, session.id, 1, "1:1", host, ()))
-            how = (told.outcome, told.exit_code, told.reason, told.duration, told.duration / 2, told.max_rss)
-            record(AttemptEnded(over, session.id, 1, *how, told.metrics, None))
-            outcomes[told.outcome] = outcomes.get(told.outcome, 0) + 1
-            if told.stderr:
-                state.paths(session.id, 1).stderr.write_text(told.stderr)
+            how = (
+                ending.outcome,
+                ending.exit_code,
+                ending.reason,
+                ending.duration,
+                ending.duration / 2,
+                ending.max_rss,
+            )
+            record(AttemptEnded(over, session.id, 1, *how, ending.metrics, None))
+            outcomes[ending.outcome] = outcomes.get(ending.outcome, 0) + 1
+            if ending.stderr:
+                state.paths(session.id, 1).stderr.write_text(ending.stderr)
         record(apply_ended(max(free), outcomes, plan.count - sum(outcomes.values()), usage))

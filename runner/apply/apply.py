@@ -1,4 +1,4 @@
-"""Apply: open plan, state, backend and executor in the right order, and close them whatever happens."""
+"""Apply: open plan, state, backend and executor in order, and close them in every case."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from runner.state.host import Machine, Sight, here, sight
 from runner.state.rows import OpenAttempt, OpenBuild
 
 LOCAL = "local"
-"""The backend whose jobs end with their runner. Its leftovers use this machine, whatever backend the apply is for."""
+"""The backend whose jobs end with their runner. Its leftovers use this machine, also if the apply uses another backend."""
 
 Open: TypeAlias = OpenAttempt | OpenBuild
 

@@ -1,4 +1,4 @@
-"""What starts many processes, each as the command that runs N of the same: runner, and whoever else is installed here."""
+"""Programs that start many processes, each as the command that runs N of the same: runner and the installed peers."""
 
 from __future__ import annotations
 

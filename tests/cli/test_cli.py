@@ -465,7 +465,7 @@ def test_an_interrupt_while_a_large_plan_is_walked_says_so(run: Run, tmp_path: P
 
 
 def test_an_interrupt_while_modules_are_imported_shows_no_traceback(tmp_path: Path) -> None:
-    """A `click` that takes for ever: the signal just ends the process, as it does by default."""
+    """A `click` module that never finishes its import: the signal ends the process, as by default."""
     (tmp_path / "click.py").write_text("import sys, time\nprint('importing', flush=True)\ntime.sleep(60)\n")
     command = [sys.executable, "-m", "runner", "plan"]
     path = os.pathsep.join([str(tmp_path), str(ROOT)])

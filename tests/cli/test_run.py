@@ -30,7 +30,7 @@ SCALARS = (
 def test_printed_sweep_reads_back_as_the_same_data(
     top: dict[str, Any], inner: dict[str, str], listed: list[str]
 ) -> None:
-    """Whatever people pass on the command line, the file that is made of it says that and nothing else."""
+    """Any text on the command line reads back unchanged from the sweep file."""
     document = {**top, "env": inner, "files": listed}
     node, problems = parse(Source("<test>", to_yaml(document)))
     readable = all(char.isprintable() or char in "\t\n" for text in map(str, [*top.values(), *listed]) for char in text)

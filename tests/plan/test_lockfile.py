@@ -64,7 +64,7 @@ def test_sessions_that_come_last_are_lines_added_and_nothing_else(lock: Lock, pl
         (("[1, 2]", "[1, 2, 3]"), 2, 0, 0),
         (("[1, 2]", "[3, 1, 2]"), 2, 0, 0),
         (("[1, 2]", "[2]"), 0, 2, 0),
-        (("[1, 2]", "[2, 1]"), 0, 0, 0),  # where a session stands is no difference
+        (("[1, 2]", "[2, 1]"), 0, 0, 0),  # the order is ignored
         (("[1, 2]", '["1", 2]'), 2, 2, 0),  # another value, though it renders alike
         (("train", "test"), 0, 0, 4),
         (("CASE: $seed", "CASE: $lr"), 0, 0, 4),

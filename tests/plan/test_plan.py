@@ -128,7 +128,7 @@ def test_resources_are_exact_amounts(plan_text: PlanText) -> None:
 
 
 def test_the_config_column_imports_no_event_loop() -> None:
-    """`import runner.plan.plan` must work where there is no trio, and be quick."""
+    """`import runner.plan.plan` works without trio."""
     code = "import sys, runner.plan.plan, runner.apply.selection\n"
     code += "print([m for m in ('trio', 'httpx', 'rich') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -28,7 +28,7 @@ repeat: 2
 @pytest.mark.parametrize("extra", ["", "sample: {size: 31, seed: 5}\n", "files: [data]\n"])
 @pytest.mark.parametrize("of", [1, 2, 7, 500])
 def test_the_shards_of_a_plan_are_the_plan(plan_text: PlanText, tmp_path: Path, extra: str, of: int) -> None:
-    """Whatever has selected its sessions first, and with no index changed."""
+    """With and without a selection, and with unchanged indices."""
     (tmp_path / "data").write_text("1")
     plan = plan_text(SWEEP + extra)
     for select in (None, parse_selection("b=y,repeat=1", plan.sweep.space.names)):

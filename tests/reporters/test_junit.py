@@ -83,7 +83,7 @@ def test_stdout_is_refused(tmp_path: Path, command: str) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: ['true']\n")
     done = runner(tmp_path, command, "--junit", "-")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "error: `-` is no file to write to" in done.stderr
+    assert "error: `-` is not a file" in done.stderr
     assert not (tmp_path / "-").exists()
     assert not (tmp_path / ".runner").exists()
 

@@ -27,7 +27,7 @@ def test_version_2_limits_of_every_cgroup_above(tmp_path: Path) -> None:
 
 
 def test_version_1_limits_of_every_cgroup_above(tmp_path: Path) -> None:
-    """A quota of -1 is no limit; the kernel shows a very high memory limit where there is none."""
+    """A quota of -1 means unlimited; without a memory limit the kernel shows a very high number."""
     for controller in ("cpu", "memory"):
         (tmp_path / controller / "a").mkdir(parents=True)
         (tmp_path / controller / "a" / "cgroup.procs").touch()
