@@ -12,7 +12,7 @@ from runner.backends import BACKENDS, FINDINGS, __path__
 from tests.paths import ROOT
 
 
-def test_the_import_contracts_are_kept() -> None:
+def test_import_contracts() -> None:
     code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
@@ -22,17 +22,17 @@ def test_the_import_contracts_are_kept() -> None:
 CONCRETE = [module.name for module in iter_modules(__path__) if module.name != "base"]
 
 
-def test_the_executor_may_import_no_backend_but_the_protocol() -> None:
+def test_executor_contract_names_every_backend() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     (forbidden,) = (contract["forbidden_modules"] for contract in contracts if contract["id"] == "executor")
     assert {f"runner.backends.{name}" for name in CONCRETE} <= set(forbidden)
 
 
-def test_the_registry_hides_no_package_behind_one_of_its_names() -> None:
+def test_registry_names_do_not_shadow_packages() -> None:
     registry = import_module("runner.backends")
     for name in CONCRETE:
         assert import_module(f"runner.backends.{name}") is getattr(registry, name)
 
 
-def test_doctor_knows_every_backend() -> None:
+def test_doctor_has_every_backend() -> None:
     assert FINDINGS.keys() == BACKENDS.keys()

@@ -19,12 +19,12 @@ from runner.text import shortened
         (["abcdefgh" * 3 + "1" + "x" * 20], ["abcde..xxxxx"]),
     ],
 )
-def test_a_long_one_is_cut_where_it_says_least(texts: list[str], short: list[str]) -> None:
+def test_long_text_is_cut_in_the_middle(texts: list[str], short: list[str]) -> None:
     assert list(shortened(texts, 12, "..").values()) == short
 
 
 @given(st.lists(st.text("ab", max_size=60)), st.sampled_from(["…", "..."]))
-def test_texts_that_differ_never_read_the_same(texts: list[str], mark: str) -> None:
+def test_shortened_texts_stay_distinct(texts: list[str], mark: str) -> None:
     found = shortened(texts, 20, mark)
     assert len(set(found.values())) == len(set(texts)) == len(found)
     assert all(len(short) <= 20 or short == text for text, short in found.items())

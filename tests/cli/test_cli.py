@@ -57,7 +57,7 @@ def plan(run: Run, *arguments: str) -> dict[str, object]:
     return dict(json.loads(run("plan", "--format", "json", *arguments).stdout))
 
 
-def test_apply_runs_the_difference_and_says_so_by_its_exit_code(run: Run, sweep: Path) -> None:
+def test_apply_exit_code_until_all_sessions_succeeded(run: Run, sweep: Path) -> None:
     """1 while something fails, 0 once everything has succeeded; what has succeeded is never run again."""
     first = run("apply")
     assert first.returncode == 1
@@ -81,13 +81,13 @@ def test_failed_sessions_run_again_and_succeeded_ones_do_not(run: Run, sweep: Pa
     assert [row["attempts"] for row in rows(run)] == [2, 3, 3]
 
 
-def test_apply_of_only_new_sessions_still_tells_of_a_failed_one(run: Run, sweep: Path) -> None:
+def test_apply_only_new_exits_1_if_another_session_failed(run: Run, sweep: Path) -> None:
     """A pipeline must never see 0 although a selected session has not succeeded."""
     run("apply")
     assert run("apply", "--only", "new").returncode == 1
 
 
-def test_plan_says_what_apply_would_do_and_exits_10_on_request(run: Run, sweep: Path) -> None:
+def test_plan_exit_code_is_10_if_sessions_are_to_run(run: Run, sweep: Path) -> None:
     assert run("plan").returncode == 0
     assert run("plan", "--exit-code").returncode == 10
     found = plan(run)
@@ -103,7 +103,7 @@ def test_plan_says_what_apply_would_do_and_exits_10_on_request(run: Run, sweep: 
     assert run("plan", "--count", "--select", "code=0").stdout == "2\n"
 
 
-def test_plan_names_what_differs_from_an_earlier_session(run: Run, sweep: Path) -> None:
+def test_plan_names_the_changed_part_of_a_session(run: Run, sweep: Path) -> None:
     run("apply", "--select", "code=0")
     sweep.write_text(SWEEP.replace('"out $1"', '"other $1"'))
     sessions = plan(run)["sessions"]
@@ -113,7 +113,7 @@ def test_plan_names_what_differs_from_an_earlier_session(run: Run, sweep: Path) 
     assert len(plan(run)["orphaned"]) == 2  # type: ignore[arg-type]
 
 
-def test_ignore_files_counts_other_content_as_done(run: Run, tmp_path: Path) -> None:
+def test_ignore_files_ignores_changed_content(run: Run, tmp_path: Path) -> None:
     (tmp_path / "data").write_text("one")
     (tmp_path / "sweep.yaml").write_text("exec: [cat, data]\nfiles: [data]\n")
     run("apply")
@@ -124,7 +124,7 @@ def test_ignore_files_counts_other_content_as_done(run: Run, tmp_path: Path) -> 
     assert [row["status"] for row in rows(run)] == ["new"]
 
 
-def test_select_narrows_and_says_when_nothing_is_selected(run: Run, sweep: Path) -> None:
+def test_select_runs_matching_sessions_or_lists_values(run: Run, sweep: Path) -> None:
     assert run("apply", "--select", "code=0").returncode == 1  # 0 and 0.0 are one number, and `exit 0.0` fails
     assert [row["status"] for row in rows(run)] == ["succeeded", "new", "failed"]
     nothing = run("apply", "--select", "code=7")
@@ -145,7 +145,7 @@ def test_logs_finds_a_session_by_id_prefix_and_values(run: Run, sweep: Path) -> 
     assert run("logs", "nothing").returncode == 2
 
 
-def test_results_has_every_form(run: Run, sweep: Path) -> None:
+def test_results_in_every_format(run: Run, sweep: Path) -> None:
     run("apply", "--select", "code=3")
     (new, failed, _) = rows(run)
     assert set(failed) == {
@@ -162,7 +162,7 @@ def test_results_has_every_form(run: Run, sweep: Path) -> None:
     assert "failed" in run("results").stdout
 
 
-def test_no_two_columns_of_csv_have_one_name(run: Run, tmp_path: Path) -> None:
+def test_csv_column_names_are_unique(run: Run, tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text(
         "exec: [echo, $status, $id]\nranges: {status: [1], id: [2]}\nmetrics: {host: {regex: '1 (.)'}}\n"
     )
@@ -173,7 +173,7 @@ def test_no_two_columns_of_csv_have_one_name(run: Run, tmp_path: Path) -> None:
     assert (named["params.status"], named["status"], named["metrics.host"]) == ("1", "succeeded", "2")
 
 
-def test_apply_tells_of_failures_that_it_was_told_to_leave(run: Run, sweep: Path) -> None:
+def test_summary_counts_failures_that_were_not_selected(run: Run, sweep: Path) -> None:
     run("apply")
     assert "2 not selected that have not succeeded" in run("apply", "--only", "new").stderr
 
@@ -204,7 +204,7 @@ def test_the_environment_of_a_session(run: Run, tmp_path: Path) -> None:
     assert b"s3cret-value" not in journal
 
 
-def test_a_second_apply_says_who_holds_the_state(run: Run, tmp_path: Path) -> None:
+def test_second_apply_names_the_holder_of_the_state(run: Run, tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: [sh, -c, 'touch started; exec sleep 60']\n")
     with subprocess.Popen([sys.executable, "-m", "runner", "apply"], cwd=tmp_path, stderr=subprocess.PIPE) as first:
         try:
@@ -259,7 +259,7 @@ def test_init_writes_a_file_that_works_and_names_its_schema(run: Run, tmp_path: 
     assert run("init").returncode == 2
 
 
-def test_a_closed_stdout_is_no_failure(run: Run, tmp_path: Path) -> None:
+def test_closed_stdout_exits_0(run: Run, tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: [echo, $x]\nranges: {x: 'range:100000'}\n")
     command = f"{sys.executable} -m runner plan --format jsonl; echo $? >status"
     head = subprocess.run(f"({command}) | head -n 1", shell=True, cwd=tmp_path, capture_output=True, check=True)
@@ -281,7 +281,7 @@ def test_events_as_lines_of_json(run: Run, sweep: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["apply", "plan", "validate", "status", "results", "prune"])
-def test_a_missing_file_is_exit_2_everywhere(run: Run, command: str) -> None:
+def test_missing_file_exits_2_in_every_command(run: Run, command: str) -> None:
     failed = run(command, "nowhere.yaml")
     assert failed.returncode == 2
     assert "nowhere.yaml" in failed.stderr
@@ -299,7 +299,7 @@ def test_run_prints_each_output_whole_and_exits_1_if_one_failed(run: Run, tmp_pa
     assert not (tmp_path / ".runner").exists()
 
 
-def test_run_keeps_two_variables_of_one_name_apart(run: Run) -> None:
+def test_run_renames_a_variable_of_two_kinds_of_range(run: Run) -> None:
     arguments = [
         "--exec",
         "echo $X $E",
@@ -316,24 +316,24 @@ def test_run_keeps_two_variables_of_one_name_apart(run: Run) -> None:
     assert "exec_X" in printed
 
 
-def test_run_leaves_out_a_range_that_makes_no_difference(run: Run) -> None:
+def test_run_drops_an_unused_range(run: Run) -> None:
     done = run("run", "--exec", "echo $X", "--exec-range", "X=range:2", "--exec-range", "Y=range:5")
     assert sorted(done.stdout.split()) == ["0", "1"]
     assert "nothing refers to `Y`" in done.stderr
 
 
-def test_mem_without_a_unit_is_mebibytes_for_run_alone(run: Run) -> None:
+def test_run_reads_mem_without_a_unit_as_mebibytes(run: Run) -> None:
     assert "256m" in run("run", "-c", "pass", "-r", "mem=256", "--print-sweep").stdout
 
 
-def test_an_absolute_workdir_is_taken_as_it_is(run: Run, tmp_path: Path) -> None:
+def test_absolute_workdir_is_not_changed(run: Run, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "sweep.yaml").write_text(f"exec: [pwd]\nworkdir: {tmp_path}/other\n")
     assert run("apply").returncode == 0
     assert Path(str(rows(run)[0]["stdout"])).read_text() == f"{tmp_path}/other\n"
 
 
-def test_fresh_empties_the_output_folder_once_and_not_between_retries(run: Run, tmp_path: Path) -> None:
+def test_fresh_empties_output_folder_but_not_before_retries(run: Run, tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text(
         "exec: |\n  echo x >>$RUNNER_OUTPUT_DIR/tries\n  test $(wc -l <$RUNNER_OUTPUT_DIR/tries) = 2\n"
         "retry: {limit: 1, backoff: 0}\n"
@@ -358,7 +358,7 @@ def test_fresh_empties_the_output_folder_once_and_not_between_retries(run: Run, 
         ),
     ],
 )
-def test_a_wrong_command_line_is_told_in_house_style(
+def test_usage_error_has_message_and_hint(
     run: Run, tmp_path: Path, arguments: str, fault: str, hint: str | None
 ) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: [echo, $x]\nranges: {x: [1, 2]}\n")
@@ -368,7 +368,7 @@ def test_a_wrong_command_line_is_told_in_house_style(
     assert hint is None or done.stderr.endswith(f"\n\nhint: {hint}\n")
 
 
-def test_any_other_error_of_the_system_is_a_failed_environment(run: Run, tmp_path: Path) -> None:
+def test_os_error_exits_3(run: Run, tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: [echo, $x]\nfiles: [secret]\nranges: {x: [1]}\n")
     home = run("run", "--exec", "true", XDG_STATE_HOME="/proc/none")
     assert home.returncode == 3
@@ -376,7 +376,7 @@ def test_any_other_error_of_the_system_is_a_failed_environment(run: Run, tmp_pat
     assert "set `XDG_STATE_HOME`" in home.stderr
 
 
-def test_runs_are_kept_from_others(run: Run, tmp_path: Path) -> None:
+def test_folder_of_runs_is_private(run: Run, tmp_path: Path) -> None:
     assert run("run", "-q", "--exec", "true").returncode == 0
     assert (tmp_path / "xdg/runner/runs").stat().st_mode & 0o777 == 0o700
 
@@ -389,9 +389,7 @@ max_parallel: 1
 
 
 @pytest.mark.parametrize("later", [LIVE, LIVE.replace("touch", "echo"), LIVE + "ranges: [\n"])
-def test_cancel_tells_what_became_of_each_session_whatever_became_of_the_file(
-    run: Run, tmp_path: Path, later: str
-) -> None:
+def test_cancel_reports_each_session_if_the_file_changed(run: Run, tmp_path: Path, later: str) -> None:
     """Running, queued, far down the plan or ended: by what the live apply was given, edited file or broken."""
     file = tmp_path / "sweep.yaml"
     file.write_text(LIVE)
@@ -419,7 +417,7 @@ def test_cancel_tells_what_became_of_each_session_whatever_became_of_the_file(
     assert "it has not run" in run("cancel", "x=150").stderr
 
 
-def test_what_a_live_apply_is_to_try_again_has_not_failed(run: Run, tmp_path: Path) -> None:
+def test_status_of_a_session_that_waits_for_its_retry(run: Run, tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: ['false', $x]\nranges: {x: [1, 2]}\nretry: {limit: 1, backoff: 1h}\n")
     with subprocess.Popen([sys.executable, "-m", "runner", "apply"], cwd=tmp_path, stderr=subprocess.PIPE) as live:
         try:
@@ -438,7 +436,7 @@ def test_what_a_live_apply_is_to_try_again_has_not_failed(run: Run, tmp_path: Pa
     assert "2 failed, 1 cause" in run("status").stdout
 
 
-def test_status_and_logs_go_by_the_state_when_the_file_is_broken(run: Run, sweep: Path) -> None:
+def test_status_and_logs_use_the_state_if_the_file_is_invalid(run: Run, sweep: Path) -> None:
     run("apply")
     sweep.write_text("exec: [\n")
     assert run("logs", "code=3").stdout == "out 3\n"
@@ -449,7 +447,7 @@ def test_status_and_logs_go_by_the_state_when_the_file_is_broken(run: Run, sweep
     assert run("plan").returncode == 2
 
 
-def test_an_interrupt_while_a_large_plan_is_walked_says_so(run: Run, tmp_path: Path) -> None:
+def test_interrupt_while_iterating_over_a_large_plan(run: Run, tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: ['true', $x]\nranges: {x: 'range:3000000'}\n")
     run("apply", "--select", "x=0")
     holder = tmp_path / ".runner/sweep/lock"
@@ -464,7 +462,7 @@ def test_an_interrupt_while_a_large_plan_is_walked_says_so(run: Run, tmp_path: P
     assert (second.returncode, errors) == (130, b"interrupted\n")
 
 
-def test_an_interrupt_while_modules_are_imported_shows_no_traceback(tmp_path: Path) -> None:
+def test_interrupt_during_imports_shows_no_traceback(tmp_path: Path) -> None:
     """A `click` module that never finishes its import: the signal ends the process, as by default."""
     (tmp_path / "click.py").write_text("import sys, time\nprint('importing', flush=True)\ntime.sleep(60)\n")
     command = [sys.executable, "-m", "runner", "plan"]

@@ -45,18 +45,18 @@ def combinations(flags: Flags) -> list[dict[str, str]]:
     return [{name: value.text for name, value in session.params.items()} for session in Plan.of(sweep)]
 
 
-def test_order_is_env_then_build_then_exec_the_last_one_fastest() -> None:
+def test_order_of_ranges_is_env_build_exec() -> None:
     """As Backend.AI's client has it: six sessions, env outermost."""
     flags = Flags(exec="echo $Y", env=("X=$X",), exec_range=("Y=case:1,2",), env_range=("X=case:1,1.5,2",))
     assert combinations(flags) == [{"X": x, "Y": y} for x in ("1", "1.5", "2") for y in ("1", "2")]
 
 
-def test_a_variable_of_one_kind_of_range_serves_every_template() -> None:
+def test_range_of_one_kind_is_used_by_all_templates() -> None:
     """Where Backend.AI's client ends in a KeyError."""
     assert combinations(Flags(exec="echo $X", env_range=("X=case:a,b",))) == [{"X": "a"}, {"X": "b"}]
 
 
-def test_one_name_in_two_kinds_of_range_is_two_variables() -> None:
+def test_same_name_in_two_kinds_of_range_gives_two_variables() -> None:
     flags = Flags(
         exec="echo ${X} $X ${X:-1} $((Y))", env=("A=$X",), env_range=("X=case:1,2",), exec_range=("X=case:a",)
     )
@@ -73,7 +73,7 @@ def test_memory_without_a_unit_is_mebibytes(given_: str, kept: str) -> None:
     assert document["resources"] == {"mem": kept, "cpu": 2}
 
 
-def test_a_range_that_nothing_refers_to_is_left_out_with_a_warning() -> None:
+def test_unused_range_is_dropped_with_a_warning() -> None:
     flags = Flags(exec="echo $X", exec_range=("X=range:2",), env_range=("Y=range:9",))
     assert len(combinations(flags)) == 2
     assert to_document(flags)[1] == ["nothing refers to `Y` of `--env-range`; its values make no difference"]
@@ -89,6 +89,6 @@ def test_a_range_that_nothing_refers_to_is_left_out_with_a_warning() -> None:
         Flags(exec="$X", exec_range=("X=case:1", "X=case:2")),
     ],
 )
-def test_what_is_no_pair_is_refused(flags: Flags) -> None:
+def test_argument_without_equals_sign_is_refused(flags: Flags) -> None:
     with pytest.raises(InvalidInput):
         to_document(flags)

@@ -72,7 +72,7 @@ def costs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
     return per_session(*counts)
 
 
-def test_what_is_written_about_a_session_shares_its_commits(costs: dict[str, float]) -> None:
+def test_events_of_a_session_share_commits(costs: dict[str, float]) -> None:
     """Three facts a session; its end and the next one's intent always go together, its start mostly goes with either."""
     assert costs["COMMIT"] <= 2.1
     assert costs["INSERT"] == pytest.approx(3, abs=0.1)
@@ -80,7 +80,7 @@ def test_what_is_written_about_a_session_shares_its_commits(costs: dict[str, flo
     assert costs["SELECT"] <= 0.1
 
 
-def test_a_silent_session_makes_and_removes_nothing(costs: dict[str, float]) -> None:
+def test_silent_session_creates_and_removes_no_files(costs: dict[str, float]) -> None:
     """Its logs, output folder and params file are those of one that has ended."""
     assert costs["os.rename"] <= 4.1
     assert costs["open"] <= 1.1
@@ -90,14 +90,14 @@ def test_a_silent_session_makes_and_removes_nothing(costs: dict[str, float]) -> 
     assert costs["subprocess.Popen"] == 0
 
 
-def test_our_own_cpu_time_of_a_session(costs: dict[str, float]) -> None:
+def test_cpu_time_of_runner_per_session(costs: dict[str, float]) -> None:
     """Some 0.3 and 0.1 ms where these bounds were set; on a busy machine with cold caches it was seen to be twice that."""
     assert costs["own cpu"] <= 0.0015
     assert costs["spawner's cpu"] <= 0.0008
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace counts the system calls")
-def test_system_calls_of_a_session(tmp_path: Path) -> None:
+def test_system_calls_of_runner_per_session(tmp_path: Path) -> None:
     """Of runner itself: 31 where this bound was set."""
     counts = []
     for count in SIZES:

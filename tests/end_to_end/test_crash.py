@@ -46,7 +46,7 @@ def results(folder: Path) -> list[dict[str, object]]:
 
 
 @linux
-def test_killed_fifty_times_nothing_is_lost_repeated_or_left_over(tmp_path: Path) -> None:
+def test_fifty_kills_lose_and_repeat_no_session(tmp_path: Path) -> None:
     """After `kill -9` at random moments: every session succeeds in the end, none runs after its success was recorded, and
     no process outlives its session.
     """
@@ -88,7 +88,7 @@ def test_killed_fifty_times_nothing_is_lost_repeated_or_left_over(tmp_path: Path
 
 
 @linux
-def test_the_next_apply_ends_what_a_killed_runner_and_its_spawner_left(tmp_path: Path) -> None:
+def test_next_apply_ends_sessions_of_a_killed_supervisor(tmp_path: Path) -> None:
     """Not even the spawner survives here, so that sessions really are left over; they are ended, and it is said."""
     mark = f"mark-{os.getpid()}-{tmp_path.name}"
     (tmp_path / "sweep.yaml").write_text(
@@ -125,7 +125,7 @@ def is_left_over(pid: int) -> bool:
 
 @linux
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_ends_what_runs_and_the_same_command_resumes(tmp_path: Path, number: int, code: int) -> None:
+def test_signal_ends_sessions_and_same_command_resumes(tmp_path: Path, number: int, code: int) -> None:
     """First signal: nothing new is started, what runs gets TERM and may end in peace."""
     mark = f"mark-{os.getpid()}-{tmp_path.name}"
     # Not a shell: dash loses a signal that comes in the moment when its child begins.
@@ -154,7 +154,7 @@ def test_a_signal_ends_what_runs_and_the_same_command_resumes(tmp_path: Path, nu
 
 
 @linux
-def test_the_second_interrupt_ends_it_now(tmp_path: Path) -> None:
+def test_second_interrupt_kills_without_grace(tmp_path: Path) -> None:
     """A session that ignores TERM, with a grace of an hour, is gone at the second Ctrl-C."""
     mark = f"mark-{os.getpid()}-{tmp_path.name}"
     (tmp_path / "sweep.yaml").write_text(
@@ -196,7 +196,7 @@ def test_few_file_descriptors_are_enough(tmp_path: Path) -> None:
 
 
 @linux
-def test_a_stopped_spawner_is_woken_to_end_things_now(tmp_path: Path) -> None:
+def test_second_interrupt_ends_sessions_of_a_stopped_supervisor(tmp_path: Path) -> None:
     """With its spawner stopped, runner cannot end a session in peace; the second Ctrl-C ends it all the same."""
     mark = f"mark-{os.getpid()}-{tmp_path.name}"
     (tmp_path / "sweep.yaml").write_text("exec: [sh, -c, 'touch started; sleep 1000']\ngrace: 1h\n")

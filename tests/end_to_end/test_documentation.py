@@ -33,6 +33,6 @@ def test_links_lead_to_files(document: Path) -> None:
         assert target.startswith("http") or (document.parent / target).exists(), target
 
 
-def test_nothing_names_the_distribution_of_somebody_else() -> None:
+def test_documents_do_not_install_another_distribution() -> None:
     for path in [*DOCUMENTS, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "pyproject.toml"]:
         assert not re.search(r"pip install [^`\n]*\brunner\b(?!\.git)", path.read_text()), path

@@ -36,7 +36,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_a_full_disk_ends_with_3_and_the_same_command_resumes(small_disk: Path) -> None:
+def test_full_disk_exits_3_and_same_command_resumes(small_disk: Path) -> None:
     (small_disk / "sweep.yaml").write_text(SWEEP)
     run(small_disk, "apply", "--select", "x=0")
     ballast = small_disk / "ballast"
@@ -56,7 +56,7 @@ def test_a_full_disk_ends_with_3_and_the_same_command_resumes(small_disk: Path) 
     assert next(row["attempts"] for row in rows if row["params"] == {"x": 0}) == 1
 
 
-def test_a_read_only_folder_is_3(small_disk: Path) -> None:
+def test_read_only_folder_exits_3(small_disk: Path) -> None:
     (small_disk / "sweep.yaml").write_text(SWEEP)
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     assert run(small_disk, "plan", "--exit-code").returncode == 10
@@ -67,7 +67,7 @@ def test_a_read_only_folder_is_3(small_disk: Path) -> None:
     assert run(small_disk, "apply", "--state", str(elsewhere), "--select", "x=1").returncode == 0
 
 
-def test_a_state_written_by_a_newer_runner_is_3(tmp_path: Path) -> None:
+def test_state_of_a_newer_version_exits_3(tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text(SWEEP)
     run(tmp_path, "apply", "--select", "x=0")
     journal = sqlite3.connect(tmp_path / ".runner/sweep/journal.db")

@@ -61,7 +61,7 @@ def received(folder: Path, sweep: Mapping[str, object]) -> list[list[object]]:
 @settings(max_examples=6, deadline=None)
 @example(HOSTILE)
 @given(VALUES)
-def test_lists_and_env_carry_every_value_exactly(values: list[str]) -> None:
+def test_lists_and_env_pass_any_value_unchanged(values: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         sweep = {"exec": [sys.executable, "show.py", "$x", "--x=${x}"], "env": {"X": "$x"}, "ranges": {"x": values}}
         seen = received(Path(folder), sweep)
@@ -71,14 +71,14 @@ def test_lists_and_env_carry_every_value_exactly(values: list[str]) -> None:
 @settings(max_examples=6, deadline=None)
 @example(HOSTILE)
 @given(VALUES)
-def test_a_quoted_word_of_a_shell_string_carries_every_value(values: list[str]) -> None:
+def test_quoted_variable_in_shell_string_passes_any_value(values: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         command = f'{sys.executable} show.py "$x" --x="$x" "a${{x}}b" && : $x; true "$(: $x)" || false'
         seen = received(Path(folder), {"exec": command, "env": {"X": "$x"}, "ranges": {"x": values}})
     assert seen == [[[value, f"--x={value}", f"a{value}b"], value, {"x": value}] for value in values]
 
 
-def test_a_value_of_100_kb_arrives_in_a_list_in_env_and_in_a_shell_string(tmp_path: Path) -> None:
+def test_value_of_100_kb_is_passed_everywhere(tmp_path: Path) -> None:
     value = "é" * 50_000
     sweep: dict[str, object] = {"exec": [sys.executable, "show.py", "$x"], "env": {"X": "$x"}, "ranges": {"x": [value]}}
     assert received(tmp_path, sweep) == [[[value], value, {"x": value}]]
@@ -86,7 +86,7 @@ def test_a_value_of_100_kb_arrives_in_a_list_in_env_and_in_a_shell_string(tmp_pa
     assert received(tmp_path, sweep) == [[[value], value, {"x": value}]]
 
 
-def test_params_above_the_limit_are_in_the_file_alone(tmp_path: Path) -> None:
+def test_large_params_are_only_in_the_params_file(tmp_path: Path) -> None:
     """Two variables of 100 kB fit no single environment string."""
     program = (
         "import json, os; print('RUNNER_PARAMS' in os.environ, len(open(os.environ['RUNNER_PARAMS_FILE']).read()))"

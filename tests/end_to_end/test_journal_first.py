@@ -18,7 +18,7 @@ sys.exit(0 if count == 1 else 3)
 """
 
 
-def test_a_program_finds_its_own_attempt_in_the_journal(tmp_path: Path) -> None:
+def test_running_program_finds_its_attempt_in_the_journal(tmp_path: Path) -> None:
     (tmp_path / "look.py").write_text(LOOK)
     (tmp_path / "sweep.yaml").write_text(f"exec: ['{sys.executable}', look.py]\nrepeat: 40\nmax_parallel: 8\n")
     command = [sys.executable, "-m", "runner", "apply"]
@@ -26,7 +26,7 @@ def test_a_program_finds_its_own_attempt_in_the_journal(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_an_end_that_is_shown_is_in_the_journal(tmp_path: Path) -> None:
+def test_every_printed_end_is_in_the_journal(tmp_path: Path) -> None:
     """Each line is checked while runner goes on."""
     (tmp_path / "sweep.yaml").write_text("exec: [/bin/true]\nrepeat: 200\nmax_parallel: 8\n")
     command = [sys.executable, "-m", "runner", "apply", "--format", "jsonl"]

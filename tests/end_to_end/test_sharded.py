@@ -44,7 +44,7 @@ def of_shard(run: Run, shard: str) -> list[str]:
     return [one["id"] for one in json.loads(run("plan", "--format", "json", "--shard", shard).stdout)["sessions"]]
 
 
-def test_shards_run_apart_and_are_merged_into_the_whole(run: Run, tmp_path: Path) -> None:
+def test_merged_shards_are_the_whole_sweep(run: Run, tmp_path: Path) -> None:
     parts = [of_shard(run, f"{number}/3") for number in (1, 2, 3)]
     assert sorted(one for part in parts for one in part) == sorted(row["id"] for row in rows(run))
     for number, part in enumerate(parts, 1):
@@ -66,7 +66,7 @@ def test_shards_run_apart_and_are_merged_into_the_whole(run: Run, tmp_path: Path
     assert "shard-1" not in run("status").stdout
 
 
-def test_a_shard_without_sessions_is_done_and_can_be_merged(run: Run) -> None:
+def test_empty_shard_succeeds_and_can_be_merged(run: Run) -> None:
     done = run("apply", "--shard", "399/400", "--state", "none")
     assert (done.returncode, "nothing to run" in done.stderr) == (0, True)
     assert run("apply", "--shard", "1/400", "--select", "x=nothing", "--state", "none").returncode == 2
@@ -77,7 +77,7 @@ def test_a_shard_without_sessions_is_done_and_can_be_merged(run: Run) -> None:
     assert {row["status"] for row in rows(run)} == {"new"}
 
 
-def test_a_shard_goes_with_select_and_only(run: Run) -> None:
+def test_shard_combined_with_select_and_only(run: Run) -> None:
     """Failures outside of the shard are not its own."""
     run("apply", "--select", "x=bad,repeat=0")
     (bad,) = (row["id"] for row in rows(run) if row["status"] == "failed")
@@ -88,7 +88,7 @@ def test_a_shard_goes_with_select_and_only(run: Run) -> None:
     assert {row["status"] for row in rows(run) if row["repeat"] == 1} == {"new"}
 
 
-def test_what_a_shard_has_to_do_is_in_its_plan(run: Run) -> None:
+def test_plan_of_a_shard(run: Run) -> None:
     mine = of_shard(run, "1/2")
     done = run("plan", "--shard", "1/2")
     assert f"sweep: shard 1/2, {len(mine)} sessions ({len(mine)} new), {len(mine)} to run" in done.stdout
@@ -100,7 +100,7 @@ def test_what_a_shard_has_to_do_is_in_its_plan(run: Run) -> None:
     assert (wrong.returncode, "`3/2` is not a shard" in wrong.stderr) == (2, True)
 
 
-def test_a_lock_balances_the_shards_whatever_the_state_is(run: Run, tmp_path: Path) -> None:
+def test_lock_balances_shards_independent_of_the_state(run: Run, tmp_path: Path) -> None:
     run("plan", "--lock")
     document = json.loads((tmp_path / "sweep.lock.json").read_text())
     lines = (tmp_path / "sweep.lock.json").read_text().splitlines()
@@ -118,7 +118,7 @@ def ids_of(run: Run, x: str) -> set[str]:
     return {row["id"] for row in rows(run, "--select", f"x={x}")}
 
 
-def test_frozen_refuses_what_is_not_as_locked_and_says_what(run: Run, tmp_path: Path) -> None:
+def test_frozen_refuses_a_different_plan_and_names_differences(run: Run, tmp_path: Path) -> None:
     missing = run("apply", "--frozen")
     assert (missing.returncode, "`sweep.lock.json` does not exist" in missing.stderr) == (2, True)
     assert run("plan", "--lock").stderr == "wrote `sweep.lock.json`: 10 sessions\n"
@@ -142,12 +142,12 @@ def test_frozen_refuses_what_is_not_as_locked_and_says_what(run: Run, tmp_path: 
     assert run("plan", "--frozen").returncode == 0
 
 
-def test_a_lock_is_of_the_whole_plan(run: Run) -> None:
+def test_lock_refuses_options_that_select(run: Run) -> None:
     for option in (["--select", "x=a"], ["--shard", "1/2"], ["--frozen"]):
         assert run("plan", "--lock", *option).returncode == 2
 
 
-def test_the_lock_gets_the_durations_that_are_known(run: Run, tmp_path: Path) -> None:
+def test_lock_has_known_durations(run: Run, tmp_path: Path) -> None:
     run("apply", "--select", "x=a")
     run("apply", "--select", "x=bad")
     run("plan", "--lock")
@@ -155,7 +155,7 @@ def test_the_lock_gets_the_durations_that_are_known(run: Run, tmp_path: Path) ->
     assert [one["params"]["x"] for one in sessions if "seconds" in one] == ["a", "a"]
 
 
-def test_what_cannot_be_merged_is_said_before_anything_is_made(run: Run, tmp_path: Path) -> None:
+def test_refused_merge_creates_nothing(run: Run, tmp_path: Path) -> None:
     run("apply", "--state", "one", "--select", "x=a")
     (tmp_path / "other.yaml").write_text("exec: ['true']\n")
     run("apply", "other.yaml", "--state", "other")
@@ -183,7 +183,7 @@ def test_what_cannot_be_merged_is_said_before_anything_is_made(run: Run, tmp_pat
 
 
 @pytest.mark.parametrize("folder", ["job", "job/.runner", "job/.runner/sweep"])
-def test_a_state_is_found_in_whatever_was_carried_along(run: Run, folder: str) -> None:
+def test_merge_finds_the_state_in_a_folder(run: Run, folder: str) -> None:
     run("apply", "--state", "job/.runner", "--select", "x=a")
     assert run("merge", folder).returncode == 0
     assert [row["status"] for row in rows(run, "--select", "x=a")] == ["succeeded"] * 2

@@ -24,7 +24,7 @@ metrics: {at_once: {regex: '(\\d+)'}}
 """
 
 
-def test_never_more_at_once_than_there_is_room_for(tmp_path: Path) -> None:
+def test_short_sessions_never_exceed_the_capacity(tmp_path: Path) -> None:
     """What is ahead takes the room of one that has ended, and never that of one which is on its way."""
     (tmp_path / "sweep.yaml").write_text(CROWD)
     (tmp_path / "here").mkdir()

@@ -30,7 +30,7 @@ def ids(plan: Plan) -> list[str]:
     return [session.id for session in plan]
 
 
-def test_the_digests_are_pinned(plan_text: PlanText) -> None:
+def test_pinned_digests(plan_text: PlanText) -> None:
     """A change here makes every session of every user run again: it must be meant, and be in the changelog."""
     plan = plan_text(SWEEP)
     assert plan.recipe.digest == PINNED_RECIPE
@@ -42,7 +42,7 @@ PINNED_RECIPE = "298a7bce65835380a6dd9ed6f2bbb2c0bd25a47b8ac0b9d1903ae0a75a1ba06
 PINNED_IDS = ["4bc80eb780d00a6d", "56b713e526e9b910", "033d0052193cfd62"]
 
 
-def test_the_digests_are_what_the_module_documents(plan_text: PlanText) -> None:
+def test_digests_follow_the_documented_formula(plan_text: PlanText) -> None:
     """Computed here from the documented input, with nothing of ours."""
     recipe = {
         "env": {"SEED": [{"var": "seed"}]},
@@ -71,7 +71,7 @@ def test_the_digests_are_what_the_module_documents(plan_text: PlanText) -> None:
         ("{SEED: $seed}", "{SEED: '${seed}'}  # a comment"),
     ],
 )
-def test_what_is_not_computed_is_not_in_the_id(plan_text: PlanText, old: str, new: str) -> None:
+def test_keys_that_do_not_change_the_id(plan_text: PlanText, old: str, new: str) -> None:
     assert ids(plan_text(SWEEP.replace(old, new))) == ids(plan_text(SWEEP))
 
 
@@ -85,7 +85,7 @@ def test_what_is_not_computed_is_not_in_the_id(plan_text: PlanText, old: str, ne
         ("repeat: 2", "repeat: 2\nimage: python:3.11"),
     ],
 )
-def test_what_is_computed_is_in_the_id(plan_text: PlanText, old: str, new: str) -> None:
+def test_keys_that_change_the_id(plan_text: PlanText, old: str, new: str) -> None:
     assert not set(ids(plan_text(SWEEP.replace(old, new)))) & set(ids(plan_text(SWEEP)))
 
 
@@ -96,7 +96,7 @@ ranges: {seed: range:2}
 """
 
 
-def test_the_interpreter_is_in_the_id_and_what_it_preloads_is_not(plan_text: PlanText) -> None:
+def test_interpreter_changes_the_id_and_preload_does_not(plan_text: PlanText) -> None:
     """It stands in for `python`, so it decides what is computed; without it, `exec` says all."""
     plan = plan_text(PYTHON)
     assert ids(plan) == PINNED_PYTHON_IDS
@@ -123,14 +123,12 @@ PINNED_PYTHON_IDS = ["76364f8a49cb31a9", "67dfa5c2eabfe46f"]
         ('[fast, "1"]', "[fast, 1]", 8),
     ],
 )
-def test_changing_a_range_changes_only_the_sessions_of_its_new_values(
-    plan_text: PlanText, old: str, new: str, kept: int
-) -> None:
+def test_changed_range_keeps_ids_of_its_old_values(plan_text: PlanText, old: str, new: str, kept: int) -> None:
     """Both the text and the type of a value are identity; its place is not."""
     assert len(set(ids(plan_text(SWEEP.replace(old, new)))) & set(ids(plan_text(SWEEP)))) == kept
 
 
-def test_the_order_of_the_ranges_is_not_identity(plan_text: PlanText) -> None:
+def test_order_of_ranges_does_not_change_ids(plan_text: PlanText) -> None:
     swapped = (
         SWEEP.replace("  lr: [0.1, 1e-3]\n", "")
         .replace("repeat: 2", "repeat: 2\n")
@@ -140,7 +138,7 @@ def test_the_order_of_the_ranges_is_not_identity(plan_text: PlanText) -> None:
     assert ids(plan_text(swapped)) != ids(plan_text(SWEEP))
 
 
-def test_the_content_of_files_is_identity_and_sans_files_is_not(plan_text: PlanText, tmp_path: Path) -> None:
+def test_content_of_files_changes_the_digest_but_not_sans_files(plan_text: PlanText, tmp_path: Path) -> None:
     program = tmp_path / "train"
     text = SWEEP + "files: [train]\n"
     program.write_text("one")
@@ -153,7 +151,7 @@ def test_the_content_of_files_is_identity_and_sans_files_is_not(plan_text: PlanT
     assert difference(before.recipe, after.recipe) == "`files` (train)"
 
 
-def test_a_difference_names_what_changed(plan_text: PlanText) -> None:
+def test_difference_names_the_changed_parts(plan_text: PlanText) -> None:
     old = plan_text(SWEEP)
     new = plan_text(SWEEP.replace("--lr", "--rate").replace("SEED", "SEEDS"))
     assert difference(old.recipe, new.recipe) == "`exec` and `env` (SEED, SEEDS)"

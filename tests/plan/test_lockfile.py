@@ -37,7 +37,7 @@ def lock(tmp_path: Path, plan_text: PlanText) -> Lock:
     return Lock(tmp_path / "s.lock.json")
 
 
-def test_is_json_with_a_line_for_each_session(lock: Lock) -> None:
+def test_lock_is_json_with_a_line_for_each_session(lock: Lock) -> None:
     document = json.loads(lock.path.read_text())
     assert (document["count"], len(document["sessions"])) == (4, 4)
     assert document["sessions"] == list(lock.entries())
@@ -50,7 +50,7 @@ def test_is_json_with_a_line_for_each_session(lock: Lock) -> None:
     assert len(lock.path.read_text().splitlines()) == 4 + 6
 
 
-def test_sessions_that_come_last_are_lines_added_and_nothing_else(lock: Lock, plan_text: PlanText) -> None:
+def test_sessions_added_at_the_end_change_no_other_line(lock: Lock, plan_text: PlanText) -> None:
     before = lock.path.read_text().splitlines()
     write(lock.path, plan_text(SWEEP.replace("1e-3]", "1e-3, 7]")), no_durations)
     delta = [line for line in difflib.ndiff(before, lock.path.read_text().splitlines()) if line[0] in "+-"]
@@ -76,7 +76,7 @@ def test_sessions_that_come_last_are_lines_added_and_nothing_else(lock: Lock, pl
         (("[1, 2]", "[3, 1]"), 2, 2, 0),
     ],
 )
-def test_tells_what_an_edit_does(
+def test_difference_counts_added_removed_and_changed(
     lock: Lock, plan_text: PlanText, edit: tuple[str, str], added: int, removed: int, changed: int
 ) -> None:
     found = difference(lock, plan_text(SWEEP.replace(*edit)))
@@ -84,7 +84,7 @@ def test_tells_what_an_edit_does(
     assert bool(found) == bool(added + removed + changed)
 
 
-def test_the_content_of_files_is_no_difference(tmp_path: Path, plan_text: PlanText) -> None:
+def test_difference_ignores_the_content_of_files(tmp_path: Path, plan_text: PlanText) -> None:
     """An edit of the program changes every id, and nothing in the lock."""
     text = SWEEP + "files: [train.py]\nbuild: make $seed\n"
     (tmp_path / "train.py").write_text("one")
@@ -97,7 +97,7 @@ def test_the_content_of_files_is_no_difference(tmp_path: Path, plan_text: PlanTe
     assert len(difference(Lock(tmp_path / "s.lock.json"), plan_text(text.replace("make", "cmake"))).changed) == 4
 
 
-def test_code_is_shared_and_told_once(tmp_path: Path, plan_text: PlanText) -> None:
+def test_changed_code_is_reported_once(tmp_path: Path, plan_text: PlanText) -> None:
     text = "code: print(1)\nenv: {X: $x}\nranges: {x: [1, 2]}\n"
     write(tmp_path / "s.lock.json", plan_text(text), no_durations)
     lock = Lock(tmp_path / "s.lock.json")
@@ -105,12 +105,12 @@ def test_code_is_shared_and_told_once(tmp_path: Path, plan_text: PlanText) -> No
     assert difference(lock, plan_text(text.replace("print(1)", "print(2)"))).shared == ["code"]
 
 
-def test_says_which_texts_differ(lock: Lock, plan_text: PlanText) -> None:
+def test_changed_keys_of_an_entry(lock: Lock, plan_text: PlanText) -> None:
     found = difference(lock, plan_text(SWEEP.replace("train", "test").replace("CASE", "NO")))
     assert [changed_keys(*pair) for pair in found.changed] == [["exec", "env"]] * 4
 
 
-def test_durations_stay_until_they_are_well_off(tmp_path: Path, plan_text: PlanText) -> None:
+def test_small_changes_of_a_duration_are_ignored(tmp_path: Path, plan_text: PlanText) -> None:
     path, plan = tmp_path / "s.lock.json", plan_text(SWEEP)
 
     def known() -> set[float]:
@@ -128,7 +128,7 @@ def test_durations_stay_until_they_are_well_off(tmp_path: Path, plan_text: PlanT
     assert not difference(Lock(path), plan)
 
 
-def test_odd_texts_go_and_come(tmp_path: Path, plan_text: PlanText) -> None:
+def test_hostile_texts_survive_the_round_trip(tmp_path: Path, plan_text: PlanText) -> None:
     plan = plan_text(
         'exec: [echo, $x]\nranges: {x: ["ü\\n\\u2028", "\\"sessions\\": [", "]}", ",{", "", true, null, "a\\x7f"]}\n'
     )
@@ -155,14 +155,14 @@ LINE = '{"point": "00", "params": {}}\n'
         HEAD + "<<<<<<< HEAD\n" + LINE + "=======\n" + LINE + ">>>>>>> other\n]}\n",
     ],
 )
-def test_what_is_no_lock_is_refused(tmp_path: Path, plan_text: PlanText, text: str) -> None:
+def test_malformed_lock_is_refused(tmp_path: Path, plan_text: PlanText, text: str) -> None:
     """Also one of which a part is missing, or that git could not merge: its sessions would count as added or removed."""
     (tmp_path / "s.lock.json").write_text(text)
     with pytest.raises(InvalidInput, match="is not as"):
         difference(Lock(tmp_path / "s.lock.json"), plan_text(SWEEP))
 
 
-def test_an_interrupted_write_leaves_the_lock_as_it_was(lock: Lock, plan_text: PlanText) -> None:
+def test_interrupted_write_keeps_the_old_lock(lock: Lock, plan_text: PlanText) -> None:
     text = lock.path.read_text()
 
     def interrupted(sessions: Iterable[Session]) -> Iterator[tuple[Session, float | None]]:

@@ -26,7 +26,7 @@ def shown(sessions: list[Session]) -> list[str]:
     return ["".join(value.text for value in session.params.values()) + f".{session.repeat}" for session in sessions]
 
 
-def test_order_is_the_product_in_file_order_and_repeat_innermost(plan_text: PlanText) -> None:
+def test_order_is_the_product_in_file_order_then_repeat(plan_text: PlanText) -> None:
     sessions = list(plan_text(SWEEP))
     assert shown(sessions)[:5] == ["1x.0", "1x.1", "1y.0", "1y.1", "1z.0"]
     assert [session.index for session in sessions] == list(range(12))
@@ -42,7 +42,7 @@ def test_exclude_then_include_then_sample_then_repeat(plan_text: PlanText) -> No
     assert [one for one in everything if one in sampled] == sampled
 
 
-def test_a_sample_is_stable_under_growth_and_changes_with_its_seed(plan_text: PlanText) -> None:
+def test_sample_grows_by_adding_and_depends_on_its_seed(plan_text: PlanText) -> None:
     """A larger sample holds the smaller one; adding values keeps most of it; another seed gives another."""
     text = "exec: [show, $x]\nranges: {x: 'range:100'}\n"
     ten = shown(list(plan_text(text + "sample: {size: 10, seed: 7}\n")))
@@ -54,7 +54,7 @@ def test_a_sample_is_stable_under_growth_and_changes_with_its_seed(plan_text: Pl
     assert len(set(grown) & set(ten)) >= 7
 
 
-def test_zipped_ranges_vary_together_at_the_place_of_the_first(plan_text: PlanText) -> None:
+def test_zipped_ranges_vary_at_the_position_of_the_first(plan_text: PlanText) -> None:
     text = "exec: [t, $m, $k, $w]\nranges: {m: [s, l], k: [1, 2], w: [64, 128]}\nzip: [[m, w]]\n"
     assert [session.exec for session in plan_text(text)] == [
         ("t", "s", "1", "64"),
@@ -76,7 +76,7 @@ def test_zipped_ranges_vary_together_at_the_place_of_the_first(plan_text: PlanTe
         "exec: [true]\nrepeat: 5\n",
     ],
 )
-def test_the_count_is_the_number_of_sessions(plan_text: PlanText, text: str) -> None:
+def test_count_is_the_number_of_sessions(plan_text: PlanText, text: str) -> None:
     plan = plan_text(text)
     assert plan.count == len(list(plan)) == len({session.id for session in plan})
 
@@ -90,7 +90,7 @@ def test_selection_compares_numbers_as_numbers(plan_text: PlanText) -> None:
 
 
 @pytest.mark.parametrize("text", ["x", "=1", "y=1", ""])
-def test_a_selection_of_nothing_known_is_refused(text: str) -> None:
+def test_selection_of_an_unknown_variable_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
         parse_selection(text, ["x"])
 
@@ -114,7 +114,7 @@ def test_texts_stay_as_written_and_json_carries_the_type(plan_text: PlanText) ->
     ]
 
 
-def test_a_plan_of_a_million_is_lazy(plan_text: PlanText) -> None:
+def test_plan_of_a_million_is_lazy(plan_text: PlanText) -> None:
     plan = plan_text("exec: [show, $x, $y]\nranges: {x: 'range:1000', y: 'range:1000'}\nrepeat: 10\n")
     assert plan.count == 10_000_000
     assert [session.index for session in itertools.islice(plan, 3)] == [0, 1, 2]
@@ -127,7 +127,7 @@ def test_resources_are_exact_amounts(plan_text: PlanText) -> None:
     assert (second.resources["cpu"], second.resources["mem"]) == (2, 3 * 512 * 1024**2)
 
 
-def test_the_config_column_imports_no_event_loop() -> None:
+def test_plan_imports_no_event_loop() -> None:
     """`import runner.plan.plan` works without trio."""
     code = "import sys, runner.plan.plan, runner.apply.selection\n"
     code += "print([m for m in ('trio', 'httpx', 'rich') if m in sys.modules])"
@@ -140,13 +140,13 @@ def test_params_hold_values(plan_text: PlanText) -> None:
     assert session.params == {"x": Value("a b", "a b")}
 
 
-def test_a_value_and_its_float_are_two_values(plan_text: PlanText) -> None:
+def test_integer_and_float_are_different_values(plan_text: PlanText) -> None:
     sessions = list(plan_text("exec: [show, $x]\nranges: {x: [1, !!float 1, '1', 1.0]}\n"))
     assert [session.params["x"].text for session in sessions] == ["1", "1.0", "1"]
     assert len({session.id for session in sessions}) == 3
 
 
-def test_repeat_is_lazy_too(plan_text: PlanText) -> None:
+def test_repeat_is_lazy(plan_text: PlanText) -> None:
     plan = plan_text("exec: [show]\nrepeat: 10000000\n")
     assert plan.count == 10_000_000
     assert [session.repeat for session in itertools.islice(plan, 3)] == [0, 1, 2]

@@ -27,7 +27,7 @@ repeat: 2
 
 @pytest.mark.parametrize("extra", ["", "sample: {size: 31, seed: 5}\n", "files: [data]\n"])
 @pytest.mark.parametrize("of", [1, 2, 7, 500])
-def test_the_shards_of_a_plan_are_the_plan(plan_text: PlanText, tmp_path: Path, extra: str, of: int) -> None:
+def test_shards_partition_the_plan(plan_text: PlanText, tmp_path: Path, extra: str, of: int) -> None:
     """With and without a selection, and with unchanged indices."""
     (tmp_path / "data").write_text("1")
     plan = plan_text(SWEEP + extra)
@@ -37,7 +37,7 @@ def test_the_shards_of_a_plan_are_the_plan(plan_text: PlanText, tmp_path: Path, 
         assert together == list(plan.sessions(select))
 
 
-def test_a_session_stays_in_its_shard_whatever_its_command_and_files_are(plan_text: PlanText) -> None:
+def test_shard_does_not_depend_on_command_or_files(plan_text: PlanText) -> None:
     one, other = plan_text(SWEEP), plan_text(SWEEP.replace("echo", "printf"))
     assert [s.point for s in one.sessions(None, Shard(2, 3))] == [s.point for s in other.sessions(None, Shard(2, 3))]
     assert [s.id for s in one] != [s.id for s in other]
@@ -47,9 +47,7 @@ def test_a_session_stays_in_its_shard_whatever_its_command_and_files_are(plan_te
     st.dictionaries(st.integers(0, 2**64 - 1), st.sampled_from([0.0, 1.0, 2.5]) | st.floats(0, 1e6), max_size=60),
     st.integers(1, 9),
 )
-def test_balanced_shards_hold_every_session_once_and_no_shard_is_longer_than_it_must(
-    seconds: dict[int, float], of: int
-) -> None:
+def test_balanced_shards_are_a_partition_within_the_bound(seconds: dict[int, float], of: int) -> None:
     assigned = balance(seconds.items(), of)
     assert assigned.keys() == seconds.keys()
     shuffled = list(seconds.items())
@@ -62,17 +60,17 @@ def test_balanced_shards_hold_every_session_once_and_no_shard_is_longer_than_it_
         assert [Shard(n, of, assigned).has(f"{point:016x}") for n in range(1, of + 1)].count(True) == 1
 
 
-def test_a_session_that_the_lock_does_not_know_goes_by_its_digest() -> None:
+def test_session_without_duration_goes_by_its_digest() -> None:
     shards = [Shard(number, 3, {5: 1, 6: 1}) for number in (1, 2, 3)]
     assert [shard.has(f"{5:016x}") for shard in shards] == [True, False, False]
     assert [shard.has(f"{7:016x}") for shard in shards] == [False, True, False]
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "1/0", "/", "a/b", "-1/2", "1/2/3", "1/ 2", "", "٢/٣", "1/2\n"])
-def test_what_is_no_shard_is_refused(text: str) -> None:
+def test_invalid_shard_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="is not a shard"):
         parse_shard(text)
 
 
-def test_a_shard_reads_as_it_is_written() -> None:
+def test_shard_round_trip() -> None:
     assert str(parse_shard("2/4")) == "2/4"
