@@ -11,7 +11,7 @@ def main() -> None:
     """Prepare the process before anything else is imported, then run the command line."""
     _own_streams()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        # Until the error boundary stands, Ctrl-C just ends the process: a traceback of imports says nothing.
+        # Until `cli.main.run` handles it, Ctrl-C ends the process without a traceback of imports.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     if not sys.platform.startswith(("linux", "darwin")):
         sys.stderr.write(f"error: runner runs on Linux and macOS, not on `{sys.platform}`\n")
@@ -22,7 +22,7 @@ def main() -> None:
 
 
 def _own_streams() -> None:
-    """Fill closed descriptors 0 to 2, before a database or a log gets such a number and is written over."""
+    """Open /dev/null for closed descriptors 0 to 2. Otherwise a file would get such a number, and messages be written to it."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)

@@ -1,4 +1,4 @@
-"""Sessions as people and programs read them: one place for how variables, amounts and commands look."""
+"""The text forms of variables, amounts, commands and shortened values."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from runner.model import Amount, Session, Value
 
 
 def number(amount: Amount) -> int | float:
-    """An exact amount as JSON has it."""
+    """Return an exact amount as a JSON number."""
     return amount if isinstance(amount, int) else (int(amount) if amount.denominator == 1 else float(amount))
 
 
 def variables(params: Mapping[str, Value], repeat: int | None = None) -> str:
-    """`lr=0.1 seed=3`: what a person needs to tell one session from another."""
+    """Return the variables of a session as one line, such as `lr=0.1 seed=3`; long values are shortened."""
     shown = [f"{name}={_word(value.text)}" for name, value in params.items()]
     if repeat:
         shown.append(f"repeat={repeat}")
@@ -30,17 +30,17 @@ def _word(text: str) -> str:
 
 
 def command(session: Session) -> str:
-    """The command as one line of shell, for people to read and copy."""
+    """Return the command as one line for a shell; `code` for a snippet."""
     if session.exec is None:
         return "code"
     return session.exec if isinstance(session.exec, str) else shlex.join(session.exec)
 
 
 def shortened(texts: Iterable[str], longest: int, mark: str) -> dict[str, str]:
-    """Each text as its short form, of at most `longest` characters, `mark` where some are left out.
+    """Return a short form of each text, of at most `longest` characters, with `mark` in place of what is left out.
 
-    Cut in the middle: names of a family differ at their ends. Those that would read the same show the first place where
-    they differ, and whole what even that does not tell apart.
+    Texts are cut in the middle, because similar names differ at their ends. Texts with the same short form are cut around
+    their first difference instead; those that are still the same are not shortened.
     """
     short = {text: _without_middle(text, longest, mark) for text in texts}
     for alike in _alike(short):
@@ -59,7 +59,7 @@ def _alike(short: Mapping[str, str]) -> list[list[str]]:
 
 
 def _first_difference(texts: Iterable[str]) -> int:
-    """The first and the last in their order differ before any two between them do."""
+    """Return the position of the first difference: that of the first and last text in sorted order."""
     *_, last = ordered = sorted(texts)
     pairs = zip(ordered[0], last, strict=False)
     return next((at for at, (one, other) in enumerate(pairs) if one != other), len(ordered[0]))
@@ -73,7 +73,7 @@ def _without_middle(text: str, longest: int, mark: str) -> str:
 
 
 def _around(text: str, place: int, longest: int, mark: str) -> str:
-    """Its beginning, and what stands at the place."""
+    """Return the beginning of the text, and the part around `place`."""
     if len(text) <= longest:
         return text
     head = longest // 4

@@ -20,7 +20,7 @@ COMMANDS = {
     "merge": "Merge the states of the shards of a sweep.",
     "run": "Run one command over ranges, as `backend.ai run` does.",
     "cancel": "End sessions of a running apply, or the jobs that a dead one left.",
-    "prune": "Free disk space: sessions that left the file, old logs.",
+    "prune": "Free disk space: sessions that are no longer in the file, old logs.",
     "init": "Write a first sweep file.",
     "schema": "Print the JSON schema of the sweep file or of an output.",
     "doctor": "Show what this machine and its backends can enforce.",

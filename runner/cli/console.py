@@ -69,6 +69,6 @@ def silence(number: int) -> None:
 
 
 def error_text(error: OSError) -> str:
-    """The system's message for an error, in lower case."""
-    said = error.strerror or str(error)
-    return said[:1].lower() + said[1:]
+    """Return the system's message for an error, in lower case."""
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:]

@@ -23,18 +23,18 @@ from runner.state import locate
 
 @click.command("doctor")
 @click.argument("file", metavar="[SWEEP.YAML]", required=False)
-@click.option("--backend", metavar="NAME", help="Look at this backend too. [default: the file's]")
+@click.option("--backend", metavar="NAME", help="Check this backend too. [default: the file's]")
 @click.option("--image", metavar="IMAGE", help="Ask the backend about this image. [default: the file's]")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(file: str | None, backend: str | None, image: str | None, form: str) -> int:
-    """Say what this machine offers sessions, which limits are really enforced here, and whether a backend can be used.
+    """Show the resources of this machine, the limits that are enforced on it, and whether a backend can be used.
 
-    Exit 3 when it cannot.
+    Exit 3 if it cannot be used.
     """
     sweep = load_sweep(file) if file is not None else None
     kind = backend or (sweep.backend.kind if sweep else "local")
     if kind not in FINDINGS:
-        raise InvalidInput(f"unknown backend `{kind}`", f"there is {', '.join(f'`{name}`' for name in FINDINGS)}")
+        raise InvalidInput(f"unknown backend `{kind}`", f"choose from {', '.join(f'`{name}`' for name in FINDINGS)}")
     options = sweep.backend.options if sweep and sweep.backend.kind == kind else {}
     findings = [
         Finding("runner", f"{runner.__version__} on Python {platform.python_version()}, {sys.platform}", None),
@@ -55,12 +55,12 @@ def command(file: str | None, backend: str | None, image: str | None, form: str)
 
 
 def _image(sweep: Sweep | None) -> str | None:
-    """The file's, if it is the same for all sessions."""
+    """Return the image of the file, None if it is not the same for all sessions."""
     if sweep is None or sweep.image is None or sweep.image.template.names:
         return None
     return sweep.image.template.render({})
 
 
 def _folder(sweep: Sweep | None) -> Path:
-    """Where its state is, or would be."""
+    """Return the folder of the state, which may not exist."""
     return locate(sweep.folder, sweep.name, None) if sweep else Path.cwd()

@@ -1,4 +1,4 @@
-"""`runner init`: a first sweep file that works, and completes in an editor."""
+"""`runner init`: write a first sweep file, with the schema for editors."""
 
 from __future__ import annotations
 

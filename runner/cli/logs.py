@@ -1,4 +1,4 @@
-"""`runner logs`: what a session wrote."""
+"""`runner logs`: the output of a session."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ REFRESH, SLOWEST_REFRESH = 1.5, 10.0
 
 @click.command("logs")
 @click.argument("arguments", nargs=-1, required=True, metavar="[SWEEP.YAML] SESSION")
-@click.option("-f", "--follow", is_flag=True, help="Go on as the session writes, until it ends.")
-@click.option("--stderr", is_flag=True, help="What it wrote to stderr, instead of stdout.")
+@click.option("-f", "--follow", is_flag=True, help="Continue to print until the session ends.")
+@click.option("--stderr", is_flag=True, help="Print stderr instead of stdout.")
 @click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="The N-th attempt. [default: the last]")
 @state_option
 def command(arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int | None, state: Path | None) -> None:
     """Print what a session wrote, byte for byte.
 
-    SESSION is an id, a unique beginning of one, or values: `lr=0.1,seed=3`.
+    SESSION is an id, a unique prefix of one, or values: `lr=0.1,seed=3`.
     """
     if len(arguments) > 2:
         raise InvalidInput("one session at a time", "write `runner logs sweep.yaml SESSION`")
@@ -57,7 +57,7 @@ def command(arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int
         if build := build_log_of(opened, row, planned.sweep.folder):
             _show_build(build, stderr)
         elif row.outcome is None and runs_on(row.backend, row.job):
-            trio.run(_from_afar, planned.sweep, opened, row, follow, stderr)
+            trio.run(_fetch, planned.sweep, opened, row, follow, stderr)
         elif follow:
             _follow(opened, session_id, number, stderr)
         else:
@@ -67,40 +67,41 @@ def command(arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int
 
 
 def _show_build(log: BuildLog, stderr: bool) -> None:
-    """What a build wrote: its stderr is never left out, as that is where the reason stands."""
-    say("it never started, as its build failed; this is what the build wrote\n")
+    """Print the log of a build; its stderr too without `--stderr`, because it has the reason."""
+    say("the session was not started because its build failed; the log of the build:\n")
     copy_from(log.stderr if stderr else log.stdout, 0, sys.stdout.buffer)
     if not stderr:
         say("".join(f"{line}\n" for line in last_lines(log.stderr, 1000)).removesuffix("\n"))
 
 
 def _show(state: State, session: str, attempt: int, stderr: bool, offset: int) -> int:
-    places = state.paths(session, attempt)
-    return copy_from(places.stderr if stderr else places.stdout, offset, sys.stdout.buffer)
+    paths = state.paths(session, attempt)
+    return copy_from(paths.stderr if stderr else paths.stdout, offset, sys.stdout.buffer)
 
 
-async def _from_afar(sweep: Sweep, state: State, row: AttemptRow, follow: bool, stderr: bool) -> None:
-    """What the cluster has of a job that runs there; the longer it takes, the more rarely it is asked.
+async def _fetch(sweep: Sweep, state: State, row: AttemptRow, follow: bool, stderr: bool) -> None:
+    """Print the log of a job on a cluster. With `follow`, poll the cluster at growing intervals.
 
-    It is brought to a folder of our own: the state is its holder's. What the job writes into the state itself is read there.
+    The log is fetched into a temporary folder: only the holder of the state may write there. A log that the job itself
+    writes into the state is read from there.
     """
-    places = state.paths(row.session, row.number)
-    written = places.stderr if stderr else places.stdout
+    paths = state.paths(row.session, row.number)
+    written = paths.stderr if stderr else paths.stdout
     options = sweep.backend.options if row.backend == sweep.backend.kind else {}
     offset, seconds = 0, REFRESH
     async with BACKENDS[row.backend](options, os.environ, state.jobs(row.backend)) as backend:
         job = await backend.find(row.name)
         with tempfile.TemporaryDirectory(prefix="runner-logs-") as folder:
             stdout, stderr_ = (os.path.join(folder, name) for name in ("out", "err"))
-            shown = Path(stderr_ if stderr else stdout)
-            if job is not None:  # its name, and where its logs belong
+            fetched = Path(stderr_ if stderr else stdout)
+            if job is not None:  # so that the backend knows the paths of the logs
                 attempt = submitted_attempt(sweep, state, row.session, row.number, row.name)
                 await backend.submit(replace(attempt, stdout=stdout, stderr=stderr_))
             more = job is not None
             while more:
                 assert job is not None
                 more = await backend.refresh(job) and follow
-                offset = copy_from(_either(shown, written), offset, sys.stdout.buffer)
+                offset = copy_from(fetched if fetched.exists() else written, offset, sys.stdout.buffer)
                 now = next((one for one in state.journal.attempts(row.session) if one.number == row.number), None)
                 if now is None or now.outcome is not None:
                     _show(state, row.session, row.number, stderr, offset)
@@ -110,16 +111,12 @@ async def _from_afar(sweep: Sweep, state: State, row: AttemptRow, follow: bool, 
                     seconds = min(SLOWEST_REFRESH, seconds * 1.2)
 
 
-def _either(brought: Path, written: Path) -> Path:
-    return brought if brought.exists() else written
-
-
 def _follow(state: State, session: str, attempt: int, stderr: bool) -> None:
     offset = 0
     while True:
         row = next((row for row in state.journal.attempts(session) if row.number == attempt), None)
-        over = row is None or row.outcome is not None or state.holder is None
+        ended = row is None or row.outcome is not None or state.holder is None
         offset = _show(state, session, attempt, stderr, offset)
-        if over:
+        if ended:
             return
         time.sleep(POLL_SECONDS)

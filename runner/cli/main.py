@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli.console import OutputLost, error_text, install, say, silence
-from runner.cli.suggestions import option_hint, unexpected_argument
+from runner.cli.suggestions import OPTION_FORMS, option_hint, unexpected_argument
 from runner.errors import EnvironmentFailed, InvalidInput, RunnerError
 
 if TYPE_CHECKING:
@@ -123,6 +123,8 @@ def _as_problem(error: click.ClickException) -> InvalidInput:
         return extra
     message = re.sub(r"'([^']*)'", r"`\1`", error.format_message()).rstrip(".")
     message = message.replace(" is not a valid integer range", " is not a whole number")
+    if isinstance(error, click.BadOptionUsage):
+        hint = OPTION_FORMS.get(error.option_name, hint)
     return InvalidInput(message[:1].lower() + message[1:], hint)
 
 

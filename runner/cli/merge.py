@@ -49,7 +49,7 @@ def command(arguments: tuple[str, ...], state: Path | None) -> None:
 
 @contextmanager
 def _opened(sweep: Sweep, folder: Path, target: Path) -> Iterator[State]:
-    """One state to be merged. Raises InvalidInput if the folder has none of this sweep, EnvironmentFailed if it is held."""
+    """Open a state to merge. Raises InvalidInput if the folder has none of this sweep, EnvironmentFailed if it is in use."""
     names = [folder, folder / component(sweep.name), folder / FOLDER / component(sweep.name)]
     place = next((place for place in names if (place / "journal.db").exists()), None)
     if place is None:

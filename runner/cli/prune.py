@@ -1,4 +1,4 @@
-"""`runner prune`: remove sessions, logs and builds that are no longer needed. Without `--yes` only show them."""
+"""`runner prune`: remove orphaned sessions, their builds, and old logs. Without `--yes` only count them."""
 
 from __future__ import annotations
 

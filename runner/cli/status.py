@@ -33,7 +33,7 @@ from runner.text import variables
 from runner.units import counted, format_duration
 
 SHOWN = 10
-"""Running sessions that the text format lists; JSON has all of them."""
+"""The number of running sessions that the text format lists. JSON has all of them."""
 
 
 @click.command("status")
@@ -79,12 +79,12 @@ def _without_state(planned: PlannedSweep) -> Overview:
 
 
 def _gather(planned: PlannedSweep, state: State | None, seen: Overview) -> dict[str, Any]:
-    """The status as plain data, in the shape of `schemas/status.schema.json`."""
+    """Return the status as plain data, in the shape of `schemas/status.schema.json`."""
     holder = state.holder if state else None
     applies = [_apply(apply) for apply in state.journal.last_applies()] if state else []
-    planned = {result.session.id for result in seen.unfinished}
+    unfinished = {result.session.id for result in seen.unfinished}
     attempts = state.journal.open_attempts() if state else []
-    strays = [attempt for attempt in attempts if attempt.remote and attempt.session not in planned]
+    strays = [attempt for attempt in attempts if attempt.remote and attempt.session not in unfinished]
     return {
         "sweep": planned.sweep.name,
         "total": planned.plan.count,
@@ -144,7 +144,7 @@ def _apply(apply: ApplyRow) -> dict[str, Any]:
 
 
 def _lines(found: dict[str, Any], now: Snapshot | None, arguments: str) -> Iterator[str]:
-    """The status as text, with the progress or the end of the last apply, and its failures by cause."""
+    """Yield the lines of the text format: counts, the progress or the end of the last apply, failures by cause."""
     counts = ", ".join(f"{count:,} {status}" for status, count in found["counts"].items())
     yield f"{found['sweep']}: {counted(found['total'], 'session')} ({counts})"
     if found["holder"]:

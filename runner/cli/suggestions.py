@@ -48,6 +48,9 @@ OPTION_ALIASES = {
     "tail": "write `runner logs … | tail`",
 }
 
+OPTION_FORMS = {"--pivot": "write `--pivot ROW COL METRIC`"}
+"""Hints for options that need several arguments."""
+
 DESTRUCTIVE = frozenset(["--fresh", "--yes", "--gone", "--rm"])
 """Options that are never suggested because of a similar spelling."""
 

@@ -348,7 +348,8 @@ def test_fresh_empties_output_folder_but_not_before_retries(run: Run, tmp_path: 
     [
         ("aply", "no such command `aply`", "did you mean `apply`?"),
         ("apply --onyl new", "unknown option `--onyl`", "did you mean `--only`?"),
-        ("logs", "missing argument `[SWEEP.YAML] SESSION`", "`runner logs --help` shows the available options"),
+        ("logs", "missing argument `SESSION`", "`runner logs --help` shows the available options"),
+        ("results --pivot x", "option `--pivot` requires 3 arguments", "write `--pivot ROW COL METRIC`"),
         ("plan --select x=1 --select x=2", "no session has both `x=1` and `x=2`", None),
         ("plan --capacity gpu=100000000", "a capacity of 100,000,000 `gpu` is more", None),
         (

@@ -1,4 +1,4 @@
-"""`runner run`: one command over ranges, with Backend.AI's flags. It always runs, and its state lies outside the tree."""
+"""`runner run`: one command over ranges, with the flags of `backend.ai run`. Its state is outside of the working tree."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ LIVE_SECONDS = 0.05
 @backend_flags
 @unsupported_flags
 def command(arguments: tuple[str, ...], name: str | None, quiet: bool, print_sweep: bool, **options: Any) -> int:
-    """Run one command over ranges of parameters, every combination, as many at once as fit.
+    """Run one command for every combination of values, as many at once as the capacity allows.
 
     The first argument is an image unless it is an existing file; the others are files. Every session runs every time.
 
@@ -89,18 +89,18 @@ def command(arguments: tuple[str, ...], name: str | None, quiet: bool, print_swe
 
 @dataclass(frozen=True)
 class Run:
-    """One `runner run`: what it shows while it runs, and what it keeps in its folder."""
+    """One call of `runner run`."""
 
     planned: PlannedSweep
     text: str
-    """The sweep file that the flags amount to."""
+    """The sweep file that is equivalent to the flags."""
     folder: Path
-    """Where its state lies."""
+    """The folder of its state."""
     quiet: bool
     stats: bool
 
     def display(self, state: State, outlets: Outlets) -> Display:
-        """What shows the run. A remote backend's jobs outlive runner, so the run is recorded before the first starts."""
+        """Return the display. The jobs of a remote backend outlive runner: the run is recorded before the first one starts."""
         if self.planned.sweep.backend.kind != "local":
             recovery.save(self.folder, self.text, os.getcwd())
         out, err = outlets.out, outlets.err
@@ -170,7 +170,7 @@ def _flags(arguments: tuple[str, ...], name: str | None, options: Mapping[str, A
 
 
 def runs_folder() -> Path:
-    """Where runs keep their state, by the XDG base directory specification."""
+    """Return the folder for the states of runs, by the XDG base directory specification."""
     home = os.environ.get("XDG_STATE_HOME")
     if home and os.path.isabs(home):
         return Path(home, "runner", "runs")
@@ -196,7 +196,7 @@ def _image_and_files(arguments: tuple[str, ...]) -> tuple[str | None, tuple[str,
 
 
 def _program(files: tuple[str, ...]) -> tuple[str, ...]:
-    """What runs where neither code nor a command is given: the one Python file."""
+    """Return the command without `--code` and `--exec`: the one Python file among the files."""
     programs = [file for file in files if file.endswith(".py")]
     if len(programs) != 1:
         raise InvalidInput("there is nothing to run", "give `-c CODE`, `--exec CMD`, or one Python file")

@@ -1,4 +1,4 @@
-"""The flags of `runner run` as the sweep file that means the same."""
+"""Convert the flags of `runner run` to the equivalent sweep file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
 
 @dataclass(frozen=True)
 class Flags:
-    """The flags of `runner run`, as given. The three kinds of range stay apart: each serves its own templates first."""
+    """The flags of `runner run` as given. A template takes a variable from its own kind of range first."""
 
     code: str | None = None
     exec: str | None = None
@@ -106,7 +106,7 @@ def _check_range(kind: str, name: str, expression: str) -> None:
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:
-    """A sweep file that reads back as this data under the YAML 1.2 core schema."""
+    """Return a sweep file that reads back as this data under the YAML 1.2 core schema."""
     text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=inf)
     assert isinstance(text, str)
     return text

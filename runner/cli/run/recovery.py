@@ -1,6 +1,6 @@
 """The record of a `runner run` on a remote backend: its sweep file, kept until its jobs have ended or were reported.
 
-A later run warns of the jobs that a run left behind when it died, and names the commands that take them up or end them.
+A later run warns of the jobs that a dead run left, and names the commands that adopt or end them.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ def remove(folder: Path) -> None:
 
 
 def mark_reported(folder: Path) -> None:
-    """Note that the user has seen how to take up the jobs, so that no later run warns of them."""
+    """Record that the user has seen the commands for the jobs, so that no later run warns of them."""
     with guarded(folder):
         (folder / _REPORTED).touch()
 
 
 def commands(folder: Path, where: str, backend: str | None = None) -> tuple[str, str]:
-    """The commands that take up and that end the jobs of a run. `backend` overrides that of the sweep file."""
+    """Return the commands that adopt and that end the jobs of a run. `backend` replaces that of the sweep file."""
     cd, state, file = (shlex.quote(str(path)) for path in (where, folder, folder / _FILE))
     at = f" --backend {backend}" if backend else ""
     rest = f"--state {state} - <{file}"
@@ -86,7 +86,7 @@ def _where(file: Path) -> str | None:
 
 
 def _left(folder: Path) -> Counter[str]:
-    """Attempts and builds without an end, counted by backend; empty for a run that is still alive."""
+    """Return the number of attempts and builds without an end by backend; empty for a run that is still alive."""
     left: Counter[str] = Counter()
     for state in _states(folder):
         with open_at(state) as opened:
