@@ -101,7 +101,7 @@ async def _fetch(sweep: Sweep, state: State, row: AttemptRow, follow: bool, stde
             while more:
                 assert job is not None
                 more = await backend.refresh(job) and follow
-                offset = copy_from(fetched if fetched.exists() else written, offset, sys.stdout.buffer)
+                offset = copy_from(_existing(fetched, written), offset, sys.stdout.buffer)
                 now = next((one for one in state.journal.attempts(row.session) if one.number == row.number), None)
                 if now is None or now.outcome is not None:
                     _show(state, row.session, row.number, stderr, offset)
@@ -109,6 +109,10 @@ async def _fetch(sweep: Sweep, state: State, row: AttemptRow, follow: bool, stde
                 if more:
                     await trio.sleep(seconds)
                     seconds = min(SLOWEST_REFRESH, seconds * 1.2)
+
+
+def _existing(fetched: Path, written: Path) -> Path:
+    return fetched if fetched.exists() else written
 
 
 def _follow(state: State, session: str, attempt: int, stderr: bool) -> None:
