@@ -171,7 +171,7 @@ class SweepFolder(RunnerFolder):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Destroy what a failed test has left: it would use the capacity of the others."""
+        """Destroy the sessions that a failed test left: they would use the capacity of other tests."""
         for job in self.jobs():
             if job.status not in ("TERMINATING", "TERMINATED", "CANCELLED"):
                 self.cluster.destroy(job)

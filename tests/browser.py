@@ -147,7 +147,7 @@ class Page:
 
 @contextmanager
 def browse(program: str) -> Iterator[Page]:
-    """A browser with a profile of its own; all of its processes end with the block."""
+    """A browser with its own profile; all its processes end with the block."""
     with tempfile.TemporaryDirectory(prefix="browser-", ignore_cleanup_errors=True) as profile:
         to_browser, outgoing = os.pipe()
         incoming, from_browser = os.pipe()

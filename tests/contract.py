@@ -82,12 +82,12 @@ class Site:
         return self.run(body)
 
     def stdout(self, attempt: Attempt) -> str:
-        """What is there of it by now."""
+        """Return what is written so far."""
         return Path(attempt.stdout).read_text() if Path(attempt.stdout).exists() else ""
 
 
 def unique(name: str, folder: Path) -> str:
-    """A name that no other test has, nor one that runs beside this one: nothing of theirs is found or ended by it."""
+    """A unique name, so that tests that run at the same time do not find or end each other's jobs."""
     return f"{name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
 
 
@@ -117,7 +117,7 @@ class Contract:
         assert (ended.outcome, ended.exit_status) == (Outcome.FAILED, 3)
 
     def test_missing_program(self, site: Site) -> None:
-        """What is not found is accepted all the same, and ends as failed with 127."""
+        """A missing program is accepted, and ends as failed with 127."""
         ended = site.end_of(site.attempt(site.missing))
         assert (ended.outcome, ended.exit_status) == (Outcome.FAILED, 127)
 
@@ -360,7 +360,7 @@ class AheadContract(Contract):
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Return when the condition holds, which no event of ours can tell."""
+    """Poll until the condition holds."""
     with trio.fail_after(PATIENCE):
         while not condition():  # noqa: ASYNC110
             await trio.sleep(0.01)

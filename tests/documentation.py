@@ -1,4 +1,4 @@
-"""The console blocks of README and guides: run as they stand, and compared with what they show.
+"""The console blocks of README and guides are run, and their output is compared with the text.
 
 `python -m tests.documentation` writes the real output into every block, so that it is captured and never imagined.
 
@@ -79,7 +79,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def run(command: str, folder: Path, home: Path) -> str:
-    """What a command prints: stdout, then stderr."""
+    """Return the output of a command: stdout, then stderr."""
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=folder,

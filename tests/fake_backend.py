@@ -17,7 +17,7 @@ DYING = 0.125
 
 @dataclass(frozen=True)
 class Script:
-    """What a job does. Times in seconds.
+    """The behaviour of a job. Times in seconds.
 
     accepting: from submission to acceptance.
     queued, why: from acceptance to start, and the reason for the wait.

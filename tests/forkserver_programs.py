@@ -1,4 +1,4 @@
-"""Programs that print what an interpreter gives them: a forked one must print the same as one that starts cold.
+"""Programs that print what they see of their interpreter: forked and cold they print the same.
 
 SCRIPTS run as `python prog.py one "two words"`; COMMANDS are the words after `python`; ENVIRONMENTS are variables and the
 words after `python`. All run in the folder that `lay_out` fills.
@@ -390,7 +390,7 @@ ENVIRONMENTS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
 
 
 def lay_out(folder: Path) -> None:
-    """The files that the programs need beside them."""
+    """The files that the programs need in their folder."""
     package = folder / "package"
     (package / "data").mkdir(parents=True)
     (folder / "hides").mkdir()

@@ -1,4 +1,4 @@
-"""An apply as its journal has it: real state, made at once and without processes."""
+"""Record an apply in a real state, without running processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BEGIN = 1_790_000_000.0
 
 @dataclass(frozen=True)
 class Ending:
-    """How a session is to have ended."""
+    """How a recorded session ends."""
 
     outcome: Outcome = Outcome.SUCCEEDED
     exit_code: int | None = 0
@@ -40,7 +40,7 @@ def record_apply(
     usage: Usage = IDLE,
     begin: float = BEGIN,
 ) -> None:
-    """Record an apply of the plan, `slots` sessions at a time; of what `ending_of` gives None, nothing was begun."""
+    """Record an apply of the plan, `slots` sessions at a time. Sessions for which `ending_of` returns None did not start."""
     with open_for_writing(folder, plan.sweep.name) as state:
         record = state.journal.record
         text, recipe = plan.sweep.source.text, plan.recipe

@@ -1,4 +1,4 @@
-"""An HTTP proxy that simulates network faults, on loopback and in a thread of its own.
+"""An HTTP proxy on loopback, in its own thread, that simulates network faults.
 
 A `Handler` is called with each exchange. It may forward the request never, once or twice, and send the answer late, in part or
 not at all; an exchange without an answer ends as a lost connection.

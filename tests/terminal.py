@@ -92,7 +92,7 @@ def run_on_terminal(
     lines: int = 24,
     environ: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Terminal]:
-    """Run a command on a terminal of its own; SIGTERM ends it with the block."""
+    """Run a command on its own terminal; SIGTERM ends it with the block."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     inherited = {name: value for name, value in os.environ.items() if name not in ("CI", "NO_COLOR", "GITHUB_ACTIONS")}

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from runner import events
 from runner.config import schema
 from tests.paths import ROOT
+from tests.processes import HANG
 
 
 def validator(name: str) -> Draft202012Validator:
@@ -30,7 +31,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
     def run(*arguments: str) -> str:
         command = [sys.executable, "-m", "runner", *arguments]
-        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120).stdout
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=HANG).stdout
 
     text = (
         "exec: [sh, -c, 'echo m=$1; test $1 = 0 || sleep $1; exit $2', sh, $sleep, $code]\n"

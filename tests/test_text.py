@@ -1,4 +1,4 @@
-"""Texts cut so that those that differ still do."""
+"""Shortened texts: where they are cut, and that they stay distinct."""
 
 from __future__ import annotations
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.processes import HANG
+
 
 @dataclass
 class Ran:
@@ -95,7 +97,7 @@ class Actions:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=300,
+            timeout=HANG,
         )
         ran.log += f"$ {script}\n{done.stdout}"
         ran.summary += summary.read_text()
@@ -127,7 +129,7 @@ class Actions:
                 raise AssertionError(f"what does `{name}` do?")
 
     def _upload(self, path: Path, to: Path) -> None:
-        """Files lose their modes; those that are hidden, and folders without files, stay behind."""
+        """As GitHub does: file modes are lost; hidden files and empty folders are not uploaded."""
         top = path if path.is_dir() else path.parent
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file() and not any(part.startswith(".") for part in file.relative_to(top).parts):
@@ -142,7 +144,7 @@ def _combinations(matrix: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _expanded(value: Any, known: Mapping[str, Any]) -> Any:
-    """With every `${{ … }}` replaced; one that is not known is a KeyError."""
+    """Replace every `${{ … }}`. Raises KeyError for an unknown one."""
     if isinstance(value, str):
         return re.sub(r"\$\{\{ ([\w.]+) \}\}", lambda found: str(known[found[1]]), value)
     if isinstance(value, list):

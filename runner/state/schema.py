@@ -110,7 +110,7 @@ def _connect(path: Path, mode: str, changes: str | None = None) -> sqlite3.Conne
         if version < VERSION:
             raise EnvironmentFailed(
                 f"`{path}` was written by an older runner (journal version {version}, this one knows {VERSION})",
-                "go on with the runner that wrote it, move it away to start again, or choose another folder with `--state DIR`",
+                "use the version of runner that wrote it, or choose another folder with `--state DIR`",
             )
         if changes is not None:
             connection.execute(f"PRAGMA journal_mode = {changes}").fetchone()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.paths import ROOT
-from tests.processes import wait_for
+from tests.processes import HANG, wait_for
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -35,7 +35,7 @@ def run(tmp_path: Path) -> Run:
             env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "xdg"), "PYTHONUNBUFFERED": "", **environ},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=HANG,
             check=False,
         )
 
@@ -58,7 +58,7 @@ def plan(run: Run, *arguments: str) -> dict[str, object]:
 
 
 def test_apply_exit_code_until_all_sessions_succeeded(run: Run, sweep: Path) -> None:
-    """1 while something fails, 0 once everything has succeeded; what has succeeded is never run again."""
+    """1 while a session fails, 0 when all have succeeded. Succeeded sessions are not run again."""
     first = run("apply")
     assert first.returncode == 1
     assert [row["status"] for row in rows(run)] == ["succeeded", "failed", "failed"]
@@ -82,7 +82,7 @@ def test_failed_sessions_run_again_and_succeeded_ones_do_not(run: Run, sweep: Pa
 
 
 def test_apply_only_new_exits_1_if_another_session_failed(run: Run, sweep: Path) -> None:
-    """A pipeline must never see 0 although a selected session has not succeeded."""
+    """Exit 0 would tell a pipeline that every selected session succeeded."""
     run("apply")
     assert run("apply", "--only", "new").returncode == 1
 
@@ -175,11 +175,11 @@ def test_csv_column_names_are_unique(run: Run, tmp_path: Path) -> None:
 
 def test_summary_counts_failures_that_were_not_selected(run: Run, sweep: Path) -> None:
     run("apply")
-    assert "2 not selected that have not succeeded" in run("apply", "--only", "new").stderr
+    assert "; 2 not selected have not succeeded" in run("apply", "--only", "new").stderr
 
 
 def test_the_environment_of_a_session(run: Run, tmp_path: Path) -> None:
-    """What DESIGN promises a session to see, and a secret that is nowhere stored."""
+    """The variables that a session gets, and a secret that is not stored."""
     (tmp_path / "sweep.yaml").write_text(
         "name: env\nexec: [python3, show.py]\nenv: {A: $x}\nsecrets: [TOKEN]\nranges: {x: ['1 2']}\nrepeat: 2\n"
     )
@@ -215,7 +215,7 @@ def test_second_apply_names_the_holder_of_the_state(run: Run, tmp_path: Path) ->
             assert "1 running" in run("status").stdout
             cancelled = run("cancel")
             assert cancelled.returncode == 0, cancelled.stderr
-            assert first.wait(30) == 1
+            assert first.wait(HANG) == 1
         finally:
             first.kill()
     assert [row["status"] for row in rows(run)] == ["cancelled"]
@@ -231,7 +231,7 @@ def test_cancel_ends_one_session_and_leaves_the_others(run: Run, tmp_path: Path)
             wait_for(lambda: all((tmp_path / f"started.{x}").exists() for x in (1, 2)))
             assert run("cancel", "sweep.yaml", "x=1").returncode == 0
             (tmp_path / "stop.2").touch()
-            assert live.wait(30) == 1
+            assert live.wait(HANG) == 1
         finally:
             live.kill()
     assert [row["status"] for row in rows(run)] == ["cancelled", "succeeded"]
@@ -373,7 +373,7 @@ def test_os_error_exits_3(run: Run, tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: [echo, $x]\nfiles: [secret]\nranges: {x: [1]}\n")
     home = run("run", "--exec", "true", XDG_STATE_HOME="/proc/none")
     assert home.returncode == 3
-    assert "cannot make `/proc/none/runner/runs`: no such file or directory" in home.stderr
+    assert "cannot create `/proc/none/runner/runs`: no such file or directory" in home.stderr
     assert "set `XDG_STATE_HOME`" in home.stderr
 
 
@@ -391,7 +391,7 @@ max_parallel: 1
 
 @pytest.mark.parametrize("later", [LIVE, LIVE.replace("touch", "echo"), LIVE + "ranges: [\n"])
 def test_cancel_reports_each_session_if_the_file_changed(run: Run, tmp_path: Path, later: str) -> None:
-    """Running, queued, far down the plan or ended: by what the live apply was given, edited file or broken."""
+    """Running, queued, late in the plan or ended. The running apply's file counts, not the edited or invalid one."""
     file = tmp_path / "sweep.yaml"
     file.write_text(LIVE)
     ids = [row["id"] for row in rows(run)]
@@ -408,7 +408,7 @@ def test_cancel_reports_each_session_if_the_file_changed(run: Run, tmp_path: Pat
             assert said[str(ids[199])] in ("cancelled", "cancelled before it started")
             assert "running" in run("status").stdout or later is not LIVE
             assert run("cancel", "sweep.yaml").returncode == 0
-            assert live.wait(30) == 1
+            assert live.wait(HANG) == 1
         finally:
             live.kill()
     file.write_text(LIVE)
@@ -432,7 +432,7 @@ def test_status_of_a_session_that_waits_for_its_retry(run: Run, tmp_path: Path) 
             assert "  x=1: failed (exit code 1), again at 20" in shown
         finally:
             live.terminate()
-            live.wait(30)
+            live.wait(HANG)
     assert [row["status"] for row in rows(run)] == ["failed", "failed"]
     assert "2 failed, 1 cause" in run("status").stdout
 
@@ -457,7 +457,7 @@ def test_interrupt_while_iterating_over_a_large_plan(run: Run, tmp_path: Path) -
         try:
             wait_for(lambda: holder.read_text() != "")
             second.send_signal(signal.SIGINT)
-            _, errors = second.communicate(timeout=60)
+            _, errors = second.communicate(timeout=HANG)
         finally:
             second.kill()
     assert (second.returncode, errors) == (130, b"interrupted\n")
@@ -474,5 +474,5 @@ def test_interrupt_during_imports_shows_no_traceback(tmp_path: Path) -> None:
         assert runner.stdout is not None
         assert runner.stdout.readline() == b"importing\n"
         runner.send_signal(signal.SIGINT)
-        _, errors = runner.communicate(timeout=60)
+        _, errors = runner.communicate(timeout=HANG)
     assert (runner.returncode, errors) == (-signal.SIGINT, b"")

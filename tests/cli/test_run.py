@@ -1,4 +1,4 @@
-"""`runner run`: flags become a sweep file that reads back as what was meant."""
+"""`runner run`: the sweep file that its flags are converted to."""
 
 from __future__ import annotations
 

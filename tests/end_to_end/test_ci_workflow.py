@@ -1,4 +1,4 @@
-"""The workflow of the guide `ci` works: its steps are run as they stand."""
+"""The workflow of the guide `ci`: its steps are run unchanged."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ finally:
 
 
 def run(folder: Path, count: int, *command: str) -> str:
-    """Apply a sweep of so many silent sessions by this command; what it says on stdout."""
+    """Apply a sweep of `count` silent sessions with this command; return its stdout."""
     place = folder / str(count)
     place.mkdir()
     (place / "sweep.yaml").write_text(f"exec: [/bin/true]\nrepeat: {count}\nmax_parallel: 4\n")
@@ -52,14 +52,14 @@ def run(folder: Path, count: int, *command: str) -> str:
 
 
 def per_session(small: Mapping[str, float], large: Mapping[str, float]) -> dict[str, float]:
-    """What is not there costs nothing."""
+    """Return the costs of one session: the difference of two runs, divided by the difference of their sizes."""
     new = SIZES[1] - SIZES[0]
     return defaultdict(float, {name: (count - small.get(name, 0)) / new for name, count in large.items()})
 
 
 @pytest.fixture(scope="module")
 def costs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
-    """Of a session: audit events (file operations), SQL statements, and seconds of CPU."""
+    """The costs of one session: audit events (file operations), SQL statements, and seconds of CPU."""
     folder = tmp_path_factory.mktemp("costs")
     counts = []
     for count in SIZES:
@@ -67,13 +67,13 @@ def costs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
         journal = sqlite3.connect(folder / str(count) / ".runner/sweep/journal.db")
         (sessions,) = journal.execute("SELECT sum(cpu_time) FROM attempts").fetchone()
         journal.close()
-        counted["spawner's cpu"] = counted.pop("children's cpu") - sessions
+        counted["supervisor's cpu"] = counted.pop("children's cpu") - sessions
         counts.append(counted)
     return per_session(*counts)
 
 
 def test_events_of_a_session_share_commits(costs: dict[str, float]) -> None:
-    """Three facts a session; its end and the next one's intent always go together, its start mostly goes with either."""
+    """Three events for each session. Its end shares a commit with the next intent, and mostly with a start too."""
     assert costs["COMMIT"] <= 2.1
     assert costs["INSERT"] == pytest.approx(3, abs=0.1)
     assert costs["UPDATE"] == pytest.approx(3, abs=0.1)
@@ -81,7 +81,7 @@ def test_events_of_a_session_share_commits(costs: dict[str, float]) -> None:
 
 
 def test_silent_session_creates_and_removes_no_files(costs: dict[str, float]) -> None:
-    """Its logs, output folder and params file are those of one that has ended."""
+    """Its files are those of a session that has ended, renamed."""
     assert costs["os.rename"] <= 4.1
     assert costs["open"] <= 1.1
     for event in ("os.mkdir", "os.rmdir", "os.remove", "os.chmod"):
@@ -91,14 +91,14 @@ def test_silent_session_creates_and_removes_no_files(costs: dict[str, float]) ->
 
 
 def test_cpu_time_of_runner_per_session(costs: dict[str, float]) -> None:
-    """Some 0.3 and 0.1 ms where these bounds were set; on a busy machine with cold caches it was seen to be twice that."""
+    """Measured where the bounds were set: 0.3 and 0.1 ms; on a busy machine with cold caches, twice that."""
     assert costs["own cpu"] <= 0.0015
-    assert costs["spawner's cpu"] <= 0.0008
+    assert costs["supervisor's cpu"] <= 0.0008
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace counts the system calls")
 def test_system_calls_of_runner_per_session(tmp_path: Path) -> None:
-    """Of runner itself: 31 where this bound was set."""
+    """Measured where the bound was set: 31."""
     counts = []
     for count in SIZES:
         out = tmp_path / f"{count}.calls"

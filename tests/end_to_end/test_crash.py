@@ -1,4 +1,4 @@
-"""Crash-only: a real runner is killed at any moment, and the same command goes on as if nothing had been."""
+"""Crash safety: a real runner is killed at random moments, and the same command continues."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import wait_for, with_environment
+from tests.processes import HANG, wait_for, with_environment
 
 KILLS = 50
 
@@ -25,7 +25,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="looks for left-over 
 
 @contextmanager
 def start(folder: Path, mark: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A runner of its own, killed at the end; everything it starts inherits the mark."""
+    """Start `runner apply`, and kill it at the end of the block. Every process that it starts inherits the mark."""
     with subprocess.Popen(
         [sys.executable, "-m", "runner", "apply", *arguments],
         cwd=folder,
@@ -47,9 +47,7 @@ def results(folder: Path) -> list[dict[str, object]]:
 
 @linux
 def test_fifty_kills_lose_and_repeat_no_session(tmp_path: Path) -> None:
-    """After `kill -9` at random moments: every session succeeds in the end, none runs after its success was recorded, and
-    no process outlives its session.
-    """
+    """Every session succeeds in the end, none runs after its success was recorded, no process outlives its session."""
     mark = f"mark-{os.getpid()}-{tmp_path.name}"
     text = (
         "exec: [sh, -c, 'touch begun; sleep $2 & setsid sleep $2 & wait; echo done $1', sh, $x, $t]\n"
@@ -68,10 +66,10 @@ def test_fifty_kills_lose_and_repeat_no_session(tmp_path: Path) -> None:
             killed = runner.poll() is None
             runner.kill()
         kills += killed
-        if not killed:  # it had time to finish: give it more to do
+        if not killed:  # it has finished: add sessions
             count += 20
     with start(tmp_path, mark) as runner:
-        _, errors = runner.communicate(timeout=240)
+        _, errors = runner.communicate(timeout=HANG)
         assert runner.returncode == 0, errors.decode()
     assert {row["status"] for row in results(tmp_path)} == {"succeeded"}
     assert with_environment(mark.encode()) == []
@@ -89,7 +87,7 @@ def test_fifty_kills_lose_and_repeat_no_session(tmp_path: Path) -> None:
 
 @linux
 def test_next_apply_ends_sessions_of_a_killed_supervisor(tmp_path: Path) -> None:
-    """Not even the spawner survives here, so that sessions really are left over; they are ended, and it is said."""
+    """Without a supervisor the sessions are left over. The next apply ends them and prints that."""
     mark = f"mark-{os.getpid()}-{tmp_path.name}"
     (tmp_path / "sweep.yaml").write_text(
         "exec: [sh, -c, 'touch started; test -e second || setsid sleep 1000', sh, $x]\nranges: {x: [7]}\n"
@@ -97,15 +95,15 @@ def test_next_apply_ends_sessions_of_a_killed_supervisor(tmp_path: Path) -> None
     with start(tmp_path, mark) as runner:
         wait_for(lambda: (tmp_path / "started").exists())
         wait_for(lambda: any(is_left_over(pid) for pid in with_environment(mark.encode())))
-        spawner = [pid for pid in with_environment(mark.encode()) if b"python" in cmdline(pid).split(b"\0")[0]]
-        assert len(spawner) == 2
-        for number in (signal.SIGSTOP, signal.SIGKILL):  # neither may see the other go
-            for pid in spawner:
+        supervisor = [pid for pid in with_environment(mark.encode()) if b"python" in cmdline(pid).split(b"\0")[0]]
+        assert len(supervisor) == 2
+        for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first: neither can react to the end of the other
+            for pid in supervisor:
                 os.kill(pid, number)
     assert any(is_left_over(pid) for pid in with_environment(mark.encode()))
     (tmp_path / "second").touch()
     with start(tmp_path, mark) as runner:
-        _, errors = runner.communicate(timeout=60)
+        _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 0
     assert b"lost (runner died before it ended; it still ran, and was ended): x=7\n" in errors
     assert with_environment(mark.encode()) == []
@@ -126,7 +124,7 @@ def is_left_over(pid: int) -> bool:
 @linux
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_signal_ends_sessions_and_same_command_resumes(tmp_path: Path, number: int, code: int) -> None:
-    """First signal: nothing new is started, what runs gets TERM and may end in peace."""
+    """After the first signal no session is started; running ones get TERM and their grace."""
     mark = f"mark-{os.getpid()}-{tmp_path.name}"
     # Not a shell: dash loses a signal that comes in the moment when its child begins.
     (tmp_path / "wait.py").write_text(
@@ -141,7 +139,7 @@ def test_signal_ends_sessions_and_same_command_resumes(tmp_path: Path, number: i
     with start(tmp_path, mark) as runner:
         wait_for(lambda: all((tmp_path / f"started.{x}").exists() for x in (0, 1)))
         runner.send_signal(number)
-        _, errors = runner.communicate(timeout=60)
+        _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == code, errors.decode()
     assert with_environment(mark.encode()) == []
     rows = results(tmp_path)
@@ -149,7 +147,7 @@ def test_signal_ends_sessions_and_same_command_resumes(tmp_path: Path, number: i
     assert Path(str(rows[0]["stdout"])).read_text() == "ending\n"
     (tmp_path / "go").touch()
     with start(tmp_path, mark) as runner:
-        runner.communicate(timeout=60)
+        runner.communicate(timeout=HANG)
     assert runner.returncode == 0
 
 
@@ -166,7 +164,7 @@ def test_second_interrupt_kills_without_grace(tmp_path: Path) -> None:
         wait_for(lambda: "interrupted" in last_apply(tmp_path))
         assert runner.poll() is None
         runner.send_signal(signal.SIGINT)
-        runner.communicate(timeout=60)
+        runner.communicate(timeout=HANG)
     assert runner.returncode == 130
     assert with_environment(mark.encode()) == []
     assert [row["status"] for row in results(tmp_path)] == ["cancelled"]
@@ -181,7 +179,7 @@ def test_an_ignored_hangup_stays_ignored(tmp_path: Path) -> None:
         wait_for(lambda: (tmp_path / "started").exists())
         runner.send_signal(signal.SIGHUP)
         (tmp_path / "go").touch()
-        _, errors = runner.communicate(timeout=60)
+        _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 0, errors.decode()
 
 
@@ -191,19 +189,19 @@ def test_few_file_descriptors_are_enough(tmp_path: Path) -> None:
         "exec: [sh, -c, 'echo $1', sh, $x]\nranges: {x: 'range:100'}\nmax_parallel: 80\n"
     )
     command = f"ulimit -n 64; exec {sys.executable} -m runner apply"
-    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, timeout=HANG, check=False)
     assert done.returncode == 0, done.stderr.decode()
 
 
 @linux
 def test_second_interrupt_ends_sessions_of_a_stopped_supervisor(tmp_path: Path) -> None:
-    """With its spawner stopped, runner cannot end a session in peace; the second Ctrl-C ends it all the same."""
+    """A stopped supervisor cannot end a session; the second Ctrl-C still ends it."""
     mark = f"mark-{os.getpid()}-{tmp_path.name}"
     (tmp_path / "sweep.yaml").write_text("exec: [sh, -c, 'touch started; sleep 1000']\ngrace: 1h\n")
     with start(tmp_path, mark) as runner:
         wait_for(lambda: (tmp_path / "started").exists())
-        (spawner,) = [pid for pid in with_environment(mark.encode()) if b"__main__.py" in cmdline(pid)]
-        os.kill(spawner, signal.SIGSTOP)
+        (supervisor,) = [pid for pid in with_environment(mark.encode()) if b"__main__.py" in cmdline(pid)]
+        os.kill(supervisor, signal.SIGSTOP)
         runner.send_signal(signal.SIGINT)
         wait_for(lambda: "interrupted" in last_apply(tmp_path))
         runner.send_signal(signal.SIGINT)

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import HANG
+
 SWEEP = "exec: [echo, $x]\nranges: {x: 'range:400'}\nmax_parallel: 4\n"
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "runner", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=HANG, check=False)
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from pathlib import Path
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.processes import HANG
+
 HOSTILE = [
     *(
         "; rm -rf /",
@@ -52,7 +54,7 @@ def received(folder: Path, sweep: Mapping[str, object]) -> list[list[object]]:
     (folder / "sweep.yaml").write_text(json.dumps(sweep))
     (folder / "show.py").write_text(PROGRAM)
     runner = [sys.executable, "-m", "runner"]
-    done = subprocess.run([*runner, "apply"], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([*runner, "apply"], cwd=folder, capture_output=True, text=True, timeout=HANG, check=False)
     assert done.returncode == 0, done.stderr
     results = subprocess.run([*runner, "results", "--format", "json"], cwd=folder, capture_output=True, check=True)
     return [json.loads(Path(row["stdout"]).read_text()) for row in json.loads(results.stdout)]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 LOOK = """
 import os, sqlite3, sys
+from tests.processes import HANG
+from tests.processes import HANG
 journal = sqlite3.connect("file:.runner/sweep/journal.db?mode=ro", uri=True)
 session = bytes.fromhex(os.environ["RUNNER_SESSION"])
 found = "SELECT count(*) FROM attempts a JOIN sessions s ON s.n = a.session WHERE s.id = ?"
@@ -22,7 +24,7 @@ def test_running_program_finds_its_attempt_in_the_journal(tmp_path: Path) -> Non
     (tmp_path / "look.py").write_text(LOOK)
     (tmp_path / "sweep.yaml").write_text(f"exec: ['{sys.executable}', look.py]\nrepeat: 40\nmax_parallel: 8\n")
     command = [sys.executable, "-m", "runner", "apply"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=HANG, check=False)
     assert done.returncode == 0, done.stderr
 
 

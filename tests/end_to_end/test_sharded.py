@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from runner.state.lock import hold
+from tests.processes import HANG
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -29,7 +30,7 @@ def run(tmp_path: Path) -> Run:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
         command = [sys.executable, "-m", "runner", *arguments]
         return subprocess.run(
-            command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120, check=False
+            command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=HANG, check=False
         )
 
     (tmp_path / "sweep.yaml").write_text(SWEEP)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import HANG
 from tests.reporters.test_streams import shell
 
 CROWD = """\
@@ -25,7 +26,7 @@ metrics: {at_once: {regex: '(\\d+)'}}
 
 
 def test_short_sessions_never_exceed_the_capacity(tmp_path: Path) -> None:
-    """What is ahead takes the room of one that has ended, and never that of one which is on its way."""
+    """A prefetched session starts only after another one has ended."""
     (tmp_path / "sweep.yaml").write_text(CROWD)
     (tmp_path / "here").mkdir()
     done = shell(tmp_path, "runner apply")
@@ -36,7 +37,7 @@ def test_short_sessions_never_exceed_the_capacity(tmp_path: Path) -> None:
     assert max(at_once) <= 3
 
 
-def test_events_never_tell_of_more_than_there_is_room_for(tmp_path: Path) -> None:
+def test_started_events_never_exceed_the_capacity(tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: [echo, hello]\nrepeat: 300\nmax_parallel: 2\n")
     done = shell(tmp_path, "runner apply --format jsonl")
     running: set[str] = set()
@@ -50,12 +51,11 @@ def test_events_never_tell_of_more_than_there_is_room_for(tmp_path: Path) -> Non
             running.discard(event["session"])
         most = max(most, len(running))
     assert most == 2
-    assert ahead > 100, "short sessions go ahead"
+    assert ahead > 100, "short sessions are prefetched"
 
 
 @pytest.mark.parametrize("preload", ["", "python: {preload: [json]}\n"])
-def test_one_that_cannot_begin_gives_its_turn_to_the_next(tmp_path: Path, preload: str) -> None:
-    """However it is to be started."""
+def test_session_that_cannot_start_admits_the_next(tmp_path: Path, preload: str) -> None:
     programs = [
         "true",
         "true",
@@ -95,8 +95,7 @@ python: {preload: [slow]}
 """
 
 
-def test_what_has_room_but_has_not_begun_does_not_begin_after_an_interrupt(tmp_path: Path) -> None:
-    """As a session that waits for the interpreter which imports its modules."""
+def test_session_that_waits_for_its_fork_server_is_not_started_after_an_interrupt(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     (tmp_path / "sweep.yaml").write_text(WARM)
     runner = subprocess.Popen(
@@ -107,16 +106,16 @@ def test_what_has_room_but_has_not_begun_does_not_begin_after_an_interrupt(tmp_p
         text=True,
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + HANG
         while not (tmp_path / "importing").exists():
             assert runner.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.01)
         os.kill(runner.pid, signal.SIGTERM)
         assert runner.stderr is not None
-        while "ending what runs" not in (line := runner.stderr.readline()):
+        while "ending the running sessions" not in (line := runner.stderr.readline()):
             assert line
-        runner.communicate(timeout=60)
+        runner.communicate(timeout=HANG)
     finally:
         (tmp_path / "go").touch()
         runner.kill()

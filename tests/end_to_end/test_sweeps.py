@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.paths import ROOT
+from tests.processes import HANG
 
 SWEEPS = ROOT / "sweeps"
 
@@ -24,7 +25,7 @@ def apply(name: str, folder: Path) -> list[dict[str, Any]]:
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "runner", *arguments]
-        return subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=300, check=False)
+        return subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=HANG, check=False)
 
     done = run("apply", f"{name}.yaml")
     assert done.returncode == 0, done.stderr

@@ -31,7 +31,7 @@ def ids(plan: Plan) -> list[str]:
 
 
 def test_pinned_digests(plan_text: PlanText) -> None:
-    """A change here makes every session of every user run again: it must be meant, and be in the changelog."""
+    """A change of these digests runs every session of every user again: it has to be intended and in the changelog."""
     plan = plan_text(SWEEP)
     assert plan.recipe.digest == PINNED_RECIPE
     assert ids(plan)[:3] == PINNED_IDS
@@ -43,7 +43,7 @@ PINNED_IDS = ["4bc80eb780d00a6d", "56b713e526e9b910", "033d0052193cfd62"]
 
 
 def test_digests_follow_the_documented_formula(plan_text: PlanText) -> None:
-    """Computed here from the documented input, with nothing of ours."""
+    """Computed here from the documented formula, without code of runner."""
     recipe = {
         "env": {"SEED": [{"var": "seed"}]},
         "exec": [["train"], ["--lr"], [{"var": "lr"}], [{"var": "mode"}]],
@@ -97,7 +97,7 @@ ranges: {seed: range:2}
 
 
 def test_interpreter_changes_the_id_and_preload_does_not(plan_text: PlanText) -> None:
-    """It stands in for `python`, so it decides what is computed; without it, `exec` says all."""
+    """The interpreter replaces `python`, so it is part of what is computed."""
     plan = plan_text(PYTHON)
     assert ids(plan) == PINNED_PYTHON_IDS
     parts = {"exec": [["python"], ["train.py"], [{"var": "seed"}]], "python": "python3"}

@@ -1,4 +1,4 @@
-"""The lock: what it holds, what it tells apart, and that git sees an edit of the file as what it does."""
+"""The lock: its content, differences from a plan, and small diffs in git."""
 
 from __future__ import annotations
 
@@ -156,9 +156,9 @@ LINE = '{"point": "00", "params": {}}\n'
     ],
 )
 def test_malformed_lock_is_refused(tmp_path: Path, plan_text: PlanText, text: str) -> None:
-    """Also one of which a part is missing, or that git could not merge: its sessions would count as added or removed."""
+    """Also a truncated lock, and one with merge conflicts: its sessions would count as added or removed."""
     (tmp_path / "s.lock.json").write_text(text)
-    with pytest.raises(InvalidInput, match="is not as"):
+    with pytest.raises(InvalidInput, match="is not a lock"):
         difference(Lock(tmp_path / "s.lock.json"), plan_text(SWEEP))
 
 

@@ -43,7 +43,7 @@ def test_exclude_then_include_then_sample_then_repeat(plan_text: PlanText) -> No
 
 
 def test_sample_grows_by_adding_and_depends_on_its_seed(plan_text: PlanText) -> None:
-    """A larger sample holds the smaller one; adding values keeps most of it; another seed gives another."""
+    """A larger sample contains the smaller one; new values keep most of it; another seed gives another sample."""
     text = "exec: [show, $x]\nranges: {x: 'range:100'}\n"
     ten = shown(list(plan_text(text + "sample: {size: 10, seed: 7}\n")))
     twenty = shown(list(plan_text(text + "sample: {size: 20, seed: 7}\n")))

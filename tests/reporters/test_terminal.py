@@ -168,7 +168,7 @@ def test_ctrl_c_removes_block(held: Path) -> None:
         terminal.type("\x03")
         assert terminal.process.wait(TIMEOUT) == 130
         terminal.reader.join(TIMEOUT)
-    assert "interrupted: ending what runs" in terminal.text
+    assert "interrupted: ending the running sessions" in terminal.text
     assert "1 failed, 3 cancelled in" in terminal.text
     assert "held  " not in terminal.text
 

@@ -96,8 +96,8 @@ class Progress:
             case StopReached():
                 self._write(f"stopping: {event.reason}", "yellow")
             case ApplyInterrupted():
-                again = "" if event.now else " (once more to end it now)"
-                self._write(f"{event.reason}: ending what runs{again}", "yellow")
+                again = "" if event.now else " (interrupt again to kill them)"
+                self._write(f"{event.reason}: ending the running sessions{again}", "yellow")
             case _:
                 pass
         self.tracker.take(event)

@@ -39,9 +39,8 @@ def counts_line(
         parts.append(
             f"{elsewhere:,} left to another backend, which has {'its job' if elsewhere == 1 else 'their jobs'}"
         )
-    if left:
-        parts.append(f"{left:,} not selected that {'has' if left == 1 else 'have'} not succeeded")
-    return f"{', '.join(parts) or 'nothing to run'} in {format_duration(seconds)}"
+    others = f"; {left:,} not selected {'has' if left == 1 else 'have'} not succeeded" if left else ""
+    return f"{', '.join(parts) or 'nothing to run'} in {format_duration(seconds)}{others}"
 
 
 def ended_lines(outcomes: Mapping[Outcome, int], seconds: float, usage: Usage | None, **counts: int) -> Iterator[str]:
