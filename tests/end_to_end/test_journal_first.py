@@ -8,10 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.processes import HANG
+
 LOOK = """
 import os, sqlite3, sys
-from tests.processes import HANG
-from tests.processes import HANG
 journal = sqlite3.connect("file:.runner/sweep/journal.db?mode=ro", uri=True)
 session = bytes.fromhex(os.environ["RUNNER_SESSION"])
 found = "SELECT count(*) FROM attempts a JOIN sessions s ON s.n = a.session WHERE s.id = ?"
