@@ -1,4 +1,4 @@
-"""The poll loop of a remote backend: one question to the cluster about all jobs that somebody waits for."""
+"""The poll loop of a remote backend: one question to the cluster about all jobs that are waited for."""
 
 from __future__ import annotations
 
