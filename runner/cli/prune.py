@@ -33,12 +33,12 @@ def command(file: str, orphans: bool, logs_older_than: str | None, yes: bool, st
     """
     planned = plan_sweep(load_sweep(file))
     age = _age(logs_older_than) if logs_older_than else None
-    with open_for_reading(planned.sweep.folder, planned.sweep.name, state) as found:
-        if found is None:
+    with open_for_reading(planned.sweep.folder, planned.sweep.name, state) as opened:
+        if opened is None:
             click.echo("nothing to remove: this sweep has no state")
             return
         if not yes:
-            click.echo(f"would remove {_find(planned, found, orphans, age)}; `--yes` removes them")
+            click.echo(f"would remove {_find(planned, opened, orphans, age)}; `--yes` removes them")
             return
     with open_for_writing(planned.sweep.folder, planned.sweep.name, state) as held:
         if LOCAL in holders(held):  # running sessions must stay in the journal
@@ -54,9 +54,10 @@ def command(file: str, orphans: bool, logs_older_than: str | None, yes: bool, st
 
 @dataclass(frozen=True)
 class Unneeded:
-    """What can be removed."""
+    """The sessions, logs and builds that can be removed."""
 
     sessions: list[str]
+    """Ids of orphaned sessions."""
     logs: list[Log]
     builds: list[str]
     size: int
@@ -81,7 +82,7 @@ def _find(planned: PlannedSweep, state: State, orphans: bool, age: float | None)
 
 
 def _orphaned(planned: PlannedSweep, state: State) -> tuple[list[str], list[str]]:
-    """The sessions and builds that the plan does not have, except those that run or that only their own backend can end."""
+    """Return the ids of sessions and builds that the plan does not have, without those that may still run."""
     known, used = set(), set()
     for session in planned.plan:
         known.add(int(session.id, 16))
@@ -96,7 +97,7 @@ def _orphaned(planned: PlannedSweep, state: State) -> tuple[list[str], list[str]
 
 
 def _age(text: str) -> float:
-    """Seconds. A number without a unit is an error: people mean days, `parse_duration` means seconds."""
+    """Return seconds. A number without a unit is refused: users mean days, but `parse_duration` reads seconds."""
     if text.strip().replace(".", "", 1).isdecimal():
         raise InvalidInput(f"`{text}` in `--logs-older-than` has no unit", f"write `{text.strip()}d` for days")
     try:
