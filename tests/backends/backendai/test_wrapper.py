@@ -208,7 +208,7 @@ def test_output_files_are_brought_back_as_far_as_they_fit(container: Container) 
     assert not os.access(output / "metrics.json", os.X_OK)
     assert end.omitted == 1
     assert b"1 output file could not be brought back" in container.stderr()
-    assert b"1 output file could not be created: outside the folder" in container.stderr()
+    assert b"1 output file could not be created: outside the output folder" in container.stderr()
     assert not (output / "link").is_symlink()
 
 
