@@ -197,7 +197,7 @@ def _assigned(text: str) -> set[str]:
     """Names that the text may set: `name=…`, `for name in`, `read name`, `export name` …"""
     names = set(_ASSIGNMENT.findall(text))
     for found in _NAMING_COMMAND.finditer(text):
-        names.update(_IDENTIFIER.findall(found[1]))
+        names.update(re.findall(rf"(?<![\w${{=]){_NAME}", found[1]))
     return names
 
 

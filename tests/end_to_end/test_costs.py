@@ -67,6 +67,7 @@ def costs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
         journal = sqlite3.connect(folder / str(count) / ".runner/sweep/journal.db")
         (sessions,) = journal.execute("SELECT sum(cpu_time) FROM attempts").fetchone()
         journal.close()
+        counted["session's cpu"] = sessions
         counted["supervisor's cpu"] = counted.pop("children's cpu") - sessions
         counts.append(counted)
     return per_session(*counts)
@@ -91,9 +92,9 @@ def test_silent_session_creates_and_removes_no_files(costs: dict[str, float]) ->
 
 
 def test_cpu_time_of_runner_per_session(costs: dict[str, float]) -> None:
-    """Measured where the bounds were set: 0.3 and 0.1 ms; on a busy machine with cold caches, twice that."""
-    assert costs["own cpu"] <= 0.0015
-    assert costs["supervisor's cpu"] <= 0.0008
+    """Beside the CPU time of `/bin/true` in the same run; 1.5 and 0.4 times as much when counted as here."""
+    assert costs["own cpu"] <= 2.5 * costs["session's cpu"]
+    assert costs["supervisor's cpu"] <= costs["session's cpu"]
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace counts the system calls")
