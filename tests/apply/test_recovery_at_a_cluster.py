@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from runner.events import AttemptAccepted, AttemptEnded, AttemptStarted, Attempt
 from runner.model import Outcome, Session
 from runner.plan.plan import Plan
 from runner.state import open_for_writing
+from tests.facts import apply_started
 
 SWEEP = "exec: [echo, $k]\nranges: {k: [1, 2, 3]}\nimage: python\nbackend: backend.ai\n"
 
@@ -33,11 +35,13 @@ def folder(tmp_path: Path) -> Path:
 def record(folder: Path, events: Callable[[Session, str], list[Event]], directory: Path | None = None) -> list[str]:
     """Record these events for each session, with the name of its attempt, and close the state. Returns the ids."""
     sweep = load(read(str(folder / "sweep.yaml")), folder)
+    plan = Plan.of(sweep)
     with open_for_writing(folder, "sweep", directory) as state:
-        for session in Plan.of(sweep):
+        state.journal.record(replace(apply_started(AT, plan.recipe), text=sweep.source.text))
+        for session in plan:
             for event in events(session, f"{state.id}-{session.id}-1"):
                 state.journal.record(event)
-        return [session.id for session in Plan.of(sweep)]
+        return [session.id for session in plan]
 
 
 def submitted(session: Session, name: str) -> list[Event]:
