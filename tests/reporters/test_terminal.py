@@ -140,7 +140,7 @@ def test_no_color_writes_no_colour(held: Path) -> None:
 
 def test_ascii_locale_gets_only_ascii(held: Path) -> None:
     with run_on_terminal([*RUNNER, "apply"], held, environ=ASCII) as terminal:
-        terminal.wait_for(r"x=\u65e5\u672c\u8a9e")
+        terminal.wait_for(r"x=\u65e5\u672c")
         terminal.wait_for("held  ###")
         go(held, terminal)
         assert terminal.written.isascii()
