@@ -177,7 +177,7 @@ class _Printer:
             session = planned.session
             mark = "+" if wanted else " "
             print(f"{mark} {session.id}  {planned.status.value:<11}  {variables(session.params, session.repeat)}")
-            print(f"{' ' * 20}{command_line(session)}")
+            print(textwrap.indent(command_line(session).rstrip("\n"), " " * 20))
             if planned.reason:
                 print(f"{' ' * 20}because {planned.reason}")
         if not every and self.to_run > shown:
