@@ -16,6 +16,7 @@ from runner.config.sweep import Sweep
 from runner.diagnostics import Source
 from runner.plan.plan import Plan
 from tests.backendai import FOLDER, Cluster
+from tests.paths import TESTS
 from tests.slurm import FOLDER as SLURM_FOLDER
 from tests.slurm import SlurmCluster
 
@@ -23,6 +24,38 @@ from tests.slurm import SlurmCluster
 settings.register_profile("ci", derandomize=True, database=None)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+SLOW = (
+    "apply/test_recovery",
+    "backends/backendai/test_backend.py",
+    "backends/backendai/test_client.py",
+    "backends/backendai/test_job.py",
+    "backends/backendai/test_tracker.py",
+    "backends/backendai/test_wrapper.py",
+    "backends/local/test_forkserver_contract.py",
+    "backends/slurm/test_backend.py",
+    "backends/slurm/test_wrapper.py",
+    "cli/test_cli.py",
+    "end_to_end/",
+    "executor/test_order.py",
+    "executor/test_utilization.py",
+    "reporters/test_html_browser.py",
+    "reporters/test_html_page.py",
+    "reporters/test_resize.py",
+    "reporters/test_streams.py",
+    "reporters/test_terminal.py",
+    "state/test_merge.py",
+    "template/test_shell.py",
+)
+"""Tests that take most of the time: real processes by the hundred, real terminals, whole command lines."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests, which run with `-m ""` and in `.ci/run`."""
+    for item in items:
+        if item.path.relative_to(TESTS).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+
 
 # Where the tests run in the background of a shell, SIGINT is ignored, and every runner they start would keep it so.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

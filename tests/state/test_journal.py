@@ -522,7 +522,7 @@ def test_older_version(path: Path) -> None:
     for opener in (open_for_reading, open_for_writing):
         with pytest.raises(EnvironmentFailed, match="was written by an older runner") as caught:
             opener(path)
-        assert "move it away" in (caught.value.hint or "")
+        assert "--state DIR" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database at all, but long enough to have a header" * 40])
