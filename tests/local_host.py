@@ -18,11 +18,12 @@ from tests.contract import Site, unique
 
 
 def lives(pid: int | str) -> bool:
-    """True if the process exists and is not a zombie."""
+    """True if a thread of the process has not ended: the kernel shows a zombie once the first one has."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[1].split()[0] not in "ZX"
+        states = [stat.read_text().rsplit(")")[1].split()[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
     except (FileNotFoundError, ProcessLookupError):
         return False
+    return any(state not in "ZX" for state in states)
 
 
 def parent(pid: int | str) -> int:
@@ -46,12 +47,14 @@ def marked(name: str) -> list[int]:
     """The living processes whose environment carries the mark of this job."""
     found = []
     for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            environ = Path(f"/proc/{entry}/environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if f"RUNNER_JOB={name}".encode() in environ and lives(entry):
-            found.append(int(entry))
+        for file in Path(f"/proc/{entry}/task").glob("*/environ"):
+            try:
+                environ = file.read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if f"RUNNER_JOB={name}".encode() in environ and lives(entry):
+                found.append(int(entry))
+                break
     return found
 
 

@@ -38,7 +38,7 @@ class Process:
         self.pgid = pgid
         self.sid = sid
         self.state = state
-        """One letter, as in ps(1)."""
+        """One letter, as in ps(1): of the first thread, or of another one if that has ended."""
         self.start = start
         """Clock ticks after the boot; with the pid it identifies a process. 0 if unknown."""
         self.rss = rss
@@ -46,7 +46,7 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """False for a zombie."""
+        """False for a zombie. A process whose first thread alone has ended is alive: `state` is that of another thread."""
         return self.state not in "ZX"
 
 
@@ -76,20 +76,50 @@ def process(pid: int) -> Process | None:
     """The row of one process; None if it does not exist."""
     if not LINUX:
         return snapshot().get(pid)
-    stat = read(f"/proc/{pid}/stat")
-    if not stat:
+    words = _stat(f"/proc/{pid}")
+    if not words:
         return None
-    # The name of the program is in parentheses, and may contain blanks and parentheses.
-    words = stat[stat.rindex(b")") + 2 :].split()
+    state, rss = words[0], words[21]
+    if state == b"Z" and int(words[17]) > 1:  # the files of an ended first thread say nothing of the others
+        for folder in _other_threads(pid):
+            thread = _stat(folder)
+            if thread and thread[0] not in (b"Z", b"X"):
+                state, rss = thread[0], thread[21]
+                break
     return Process(
         pid=pid,
         ppid=int(words[1]),
         pgid=int(words[2]),
         sid=int(words[3]),
-        state=chr(words[0][0]),
+        state=chr(state[0]),
         start=int(words[19]),
-        rss=int(words[21]) * _PAGE,
+        rss=int(rss) * _PAGE,
     )
+
+
+def _stat(folder: str) -> list[bytes]:
+    """The fields of a `stat` file from the state on; none if the process or thread has ended."""
+    stat = read(f"{folder}/stat") or b")"
+    # The name of the program is in parentheses, and may contain blanks and parentheses.
+    return stat[stat.rindex(b")") + 1 :].split()
+
+
+def _other_threads(pid: int) -> list[str]:
+    """The folders of the threads of a process, without the first one."""
+    try:
+        return [f"/proc/{pid}/task/{thread}" for thread in os.listdir(f"/proc/{pid}/task") if thread != str(pid)]
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return []
+
+
+def read_of_process(pid: int, name: str) -> bytes | None:
+    """The content of the file `name` in the process's folder; of another thread where its first one has ended."""
+    content = read(f"/proc/{pid}/{name}")
+    if not content:
+        for folder in _other_threads(pid):
+            if content := read(f"{folder}/{name}"):
+                break
+    return content
 
 
 def lives(pid: int) -> bool:
@@ -129,7 +159,7 @@ def _ps() -> Table:
 
 def mark(pid: int) -> str | None:
     """The name in the process's mark; None if it has none, or belongs to another user."""
-    environ = read(f"/proc/{pid}/environ") if LINUX else None
+    environ = read_of_process(pid, "environ") if LINUX else None
     if not environ or _MARK not in environ:
         return None
     for entry in environ.split(b"\0"):
@@ -141,7 +171,7 @@ def mark(pid: int) -> str | None:
 def settled_mark(pid: int) -> str | None:
     """As `mark`, for a process that may be in the middle of execve(2), where its environment reads as empty for a moment."""
     for _ in range(5):
-        if not LINUX or read(f"/proc/{pid}/environ") != b"":
+        if not LINUX or read_of_process(pid, "environ") != b"":
             break
         time.sleep(0.001)
     return mark(pid)

@@ -19,7 +19,7 @@ from runner.backends.local.backend import LocalBackend
 from runner.model import AttemptEnd, Outcome
 from tests.contract import PATIENCE, Site, unique, until
 from tests.local_host import lives, marked, pids
-from tests.paths import ROOT
+from tests.paths import ROOT, TESTS
 
 SAY = "echo $$ >> pids"
 """Each process of a test writes its pid into one file."""
@@ -35,6 +35,8 @@ class Tree:
     leaves: bool = False
     """True if the leader ends by itself and leaves processes behind."""
 
+
+HEADLESS = f"exec {sys.executable} {TESTS}/no_first_thread.py"
 
 TREES = {
     "grandchild in a session of its own": Tree(f"setsid sh -c '{SAY}; exec sleep 1000' & {SAY}; wait", 2),
@@ -60,6 +62,14 @@ TREES = {
         f"nohup sh -c '{SAY}; exec sleep 1000' & while [ ! -s pids ]; do :; done", 1, leaves=True
     ),
 }
+if sys.platform == "linux":
+    TREES |= {
+        "first thread has ended": Tree(HEADLESS, 1),
+        "first thread has ended, stopped": Tree(f"{HEADLESS} stop", 1),
+        "leader leaves a process whose first thread has ended": Tree(
+            f"({HEADLESS}) & while [ ! -s pids ]; do :; done", 1, leaves=True
+        ),
+    }
 
 each_tree = pytest.mark.parametrize("tree", TREES.values(), ids=TREES)
 each_lasting = pytest.mark.parametrize(
@@ -245,11 +255,19 @@ def test_late_supervisor_starts_nothing_for_a_dead_runner(tmp_path: Path, before
     assert [file.name for file in tmp_path.glob("*.out")] == [f"before-{number}.out" for number in range(before)]
 
 
-def test_jobs_of_a_killed_runner_and_supervisor_are_found(site: Site, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "count"),
+    [
+        (f"trap '' TERM; {SAY}; (setsid sh -c '{SAY}; exec sleep 1000' &) ; while :; do sleep 1000; done", 2),
+        (HEADLESS, 1),
+        (f"({HEADLESS} stop) & wait", 1),
+    ],
+    ids=["ignores TERM, with an orphan", "first thread has ended", "child, stopped, whose first thread has ended"],
+)
+def test_jobs_of_a_killed_runner_and_supervisor_are_found(site: Site, tmp_path: Path, command: str, count: int) -> None:
     """A later runner finds them by name and ends their trees; their outcome is lost."""
-    command = f"trap '' TERM; {SAY}; (setsid sh -c '{SAY}; exec sleep 1000' &) ; while :; do sleep 1000; done"
     with hosted(tmp_path, command) as (host, supervisor):
-        trio.run(until, lambda: pids(tmp_path, 2))
+        trio.run(until, lambda: pids(tmp_path, count))
         os.kill(supervisor, signal.SIGSTOP)
         os.kill(host, signal.SIGKILL)
         os.kill(supervisor, signal.SIGKILL)
@@ -257,15 +275,15 @@ def test_jobs_of_a_killed_runner_and_supervisor_are_found(site: Site, tmp_path: 
     async def body(backend: Backend) -> None:
         job = await backend.find(name(tmp_path))
         assert job is not None
-        assert int(job) in pids(tmp_path, 2)
+        assert job in map(str, marked(name(tmp_path)))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(backend.cancel, job, 0.2)
             assert (await backend.wait(job)).outcome is Outcome.LOST
         assert await backend.find(name(tmp_path)) is None
 
-    assert [pid for pid in pids(tmp_path, 2) if lives(pid)]
+    assert [pid for pid in pids(tmp_path, count) if lives(pid)]
     site.run(body)
-    assert not [pid for pid in pids(tmp_path, 2) if lives(pid)]
+    assert not [pid for pid in pids(tmp_path, count) if lives(pid)]
 
 
 def name(folder: Path) -> str:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.backends.local.procfs import Process, descendants, owners
+from runner.backends.local.procfs import Process, descendants, lives, mark, owners, process, settled_mark
+from runner.backends.local.supervisor.memory_limits import memory_use
+from tests.paths import TESTS
+from tests.processes import HANG, wait_for
 
 
 def row(pid: int, ppid: int, sid: int = 0, pgid: int = 0) -> Process:
@@ -61,3 +71,27 @@ def test_chain_of_20000_processes() -> None:
     """No recursion."""
     rows = table(*(row(pid, pid - 1) for pid in range(10, 20_000)))
     assert len(descendants(rows, 9)) == len(owners(rows, {10: "a"}, lambda _: None)) == 19_990
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_process_without_its_first_thread_is_alive(tmp_path: Path) -> None:
+    """State, memory and mark are those of the other threads, and SIGSTOP shows, until the last one has ended."""
+    command = [sys.executable, str(TESTS / "no_first_thread.py")]
+    with subprocess.Popen(command, cwd=tmp_path, env={**os.environ, "RUNNER_JOB": "headless"}) as headless:
+        try:
+            wait_for((tmp_path / "pids").exists)
+            row = process(headless.pid)
+            assert row is not None
+            assert Path(f"/proc/{row.pid}/stat").read_text().rpartition(") ")[2][0] == "Z"
+            assert row.alive
+            assert row.state in "SDR"
+            assert row.rss > 1 << 20
+            assert memory_use([row], limit=0) > 1 << 20
+            assert mark(row.pid) == settled_mark(row.pid) == "headless"
+            headless.send_signal(signal.SIGSTOP)
+            wait_for(lambda: (stopped := process(headless.pid)) is not None and stopped.state == "T")
+        finally:
+            headless.kill()
+        os.waitid(os.P_PID, headless.pid, os.WEXITED | os.WNOWAIT)
+        assert not lives(headless.pid)
+        assert headless.wait(HANG) == -signal.SIGKILL

@@ -161,7 +161,7 @@ def memory_use(members: Collection[Process], limit: int) -> int:
 
 def _proportional_set_size(member: Process) -> int:
     """See `smaps_rollup` in proc(5)."""
-    for line in (procfs.read(f"/proc/{member.pid}/smaps_rollup") or b"").splitlines():
+    for line in (procfs.read_of_process(member.pid, "smaps_rollup") or b"").splitlines():
         if line.startswith(b"Pss:"):
             return int(line.split()[1]) * 1024
     return 0 if procfs.process(member.pid) is None else member.rss
