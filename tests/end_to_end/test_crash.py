@@ -122,9 +122,9 @@ def is_left_over(pid: int) -> bool:
 
 
 @linux
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_signal_ends_sessions_and_same_command_resumes(tmp_path: Path, number: int, code: int) -> None:
-    """After the first signal no session is started; running ones get TERM and their grace."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_ends_sessions_and_same_command_resumes(tmp_path: Path, number: int) -> None:
+    """After the first signal no session is started; running ones get TERM and their grace. Runner dies by the signal."""
     mark = f"mark-{os.getpid()}-{tmp_path.name}"
     # Not a shell: dash loses a signal that comes in the moment when its child begins.
     (tmp_path / "wait.py").write_text(
@@ -140,7 +140,7 @@ def test_signal_ends_sessions_and_same_command_resumes(tmp_path: Path, number: i
         wait_for(lambda: all((tmp_path / f"started.{x}").exists() for x in (0, 1)))
         runner.send_signal(number)
         _, errors = runner.communicate(timeout=HANG)
-    assert runner.returncode == code, errors.decode()
+    assert runner.returncode == -number, errors.decode()
     assert with_environment(mark.encode()) == []
     rows = results(tmp_path)
     assert [row["status"] for row in rows] == ["cancelled", "cancelled", "new", "new"]
@@ -165,7 +165,7 @@ def test_second_interrupt_kills_without_grace(tmp_path: Path) -> None:
         assert runner.poll() is None
         runner.send_signal(signal.SIGINT)
         runner.communicate(timeout=HANG)
-    assert runner.returncode == 130
+    assert runner.returncode == -signal.SIGINT
     assert with_environment(mark.encode()) == []
     assert [row["status"] for row in results(tmp_path)] == ["cancelled"]
 
@@ -181,6 +181,30 @@ def test_an_ignored_hangup_stays_ignored(tmp_path: Path) -> None:
         (tmp_path / "go").touch()
         _, errors = runner.communicate(timeout=HANG)
     assert runner.returncode == 0, errors.decode()
+
+
+@linux
+def test_inherited_signal_mask_and_ignored_sigchld_do_no_harm(tmp_path: Path) -> None:
+    """A thread of a server or an IDE may start runner with signals blocked: the end of a session and Ctrl-C still arrive."""
+    (tmp_path / "sweep.yaml").write_text(
+        "exec: [sh, -c, 'test $1 = 0 || { touch started; exec sleep 1000; }', sh, $x]\nranges: {x: 'range:2'}\n"
+        "max_parallel: 1\n"
+    )
+
+    def unfit() -> None:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+
+    command = [sys.executable, "-m", "runner", "apply"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, preexec_fn=unfit) as runner:
+        try:
+            wait_for(lambda: (tmp_path / "started").exists())
+            runner.send_signal(signal.SIGINT)
+            _, errors = runner.communicate(timeout=HANG)
+        finally:
+            runner.kill()
+    assert runner.returncode == -signal.SIGINT, errors.decode()
+    assert [row["status"] for row in results(tmp_path)] == ["succeeded", "cancelled"]
 
 
 @linux
@@ -206,7 +230,7 @@ def test_second_interrupt_ends_sessions_of_a_stopped_supervisor(tmp_path: Path) 
         wait_for(lambda: "interrupted" in last_apply(tmp_path))
         runner.send_signal(signal.SIGINT)
         runner.communicate(timeout=25)
-    assert runner.returncode == 130
+    assert runner.returncode == -signal.SIGINT
     assert with_environment(mark.encode()) == []
 
 

@@ -166,7 +166,7 @@ def test_ctrl_c_removes_block(held: Path) -> None:
     with run_on_terminal([*RUNNER, "apply"], held) as terminal:
         terminal.wait_for("x=two")
         terminal.type("\x03")
-        assert terminal.process.wait(TIMEOUT) == 130
+        assert terminal.process.wait(TIMEOUT) == -signal.SIGINT
         terminal.reader.join(TIMEOUT)
     assert "interrupted: ending the running sessions" in terminal.text
     assert "1 failed, 3 cancelled in" in terminal.text
@@ -239,7 +239,7 @@ def test_ctrl_c_ends_wait_for_first_apply(held: Path) -> None:
     with run_on_terminal([*RUNNER, "status", "--watch"], held) as status:
         status.wait_for("waiting for the first")
         status.type("\x03")
-        assert status.process.wait(TIMEOUT) == 130
+        assert status.process.wait(TIMEOUT) == -signal.SIGINT
     assert not (held / ".runner").exists()
 
 

@@ -263,7 +263,7 @@ def test_resources_and_options_reach_slurm(folder: SlurmFolder) -> None:
         assert folder.cluster.jobs(name, *columns) == [["3", "100M", "matlab:1", "3:00", "hello", "main"]]
         runner.send_signal(signal.SIGINT)
         runner.communicate(timeout=HANG)
-    assert runner.returncode == 130
+    assert runner.returncode == -signal.SIGINT
     assert [row["status"] for row in folder.rows()] == ["cancelled"]
 
 
@@ -539,7 +539,7 @@ def test_interrupt_ends_queued_and_running_jobs(folder: SlurmFolder) -> None:
     [name] = names(folder)
     runner.send_signal(signal.SIGINT)
     _, errors = runner.communicate(timeout=HANG)
-    assert runner.returncode == 130, errors
+    assert runner.returncode == -signal.SIGINT, errors
     rows = folder.rows()
     assert {row["status"] for row in rows} == {"cancelled"}
     assert 4 <= len([row for row in rows if row["exit_code"] == 7]) <= 8

@@ -16,20 +16,8 @@ LONGEST_STRING = 131072
 
 _SHORTAGES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
-_DEFAULT_SIGNALS = [  # those that a Python process or the supervisor ignores: a child would inherit that
-    getattr(signal, name)
-    for name in (
-        "SIGHUP",
-        "SIGINT",
-        "SIGQUIT",
-        "SIGPIPE",
-        "SIGTERM",
-        "SIGXFSZ",
-        "SIGCHLD",
-        "SIGUSR1",
-        "SIGUSR2",
-    )
-]
+_DEFAULT_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+"""A child would inherit those that Python, the supervisor or a parent of runner ignores."""
 
 
 class LaunchError(Exception):

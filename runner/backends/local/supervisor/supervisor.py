@@ -202,6 +202,7 @@ class Supervisor:
 def main(stream: int) -> None:
     """Serve the backend at the other end of `stream` (a file descriptor) until it is gone."""
     os.set_inheritable(stream, False)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # a blocked SIGCHLD is inherited: no end would be noticed
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(signum, signal.SIG_IGN)  # runner decides what a signal means
     procfs.become_subreaper()
