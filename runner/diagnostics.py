@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from runner.errors import InvalidInput
+from runner.text.escape import cell, printable
 
 WIDEST = 100
 """Longest excerpt of a source line, in characters; of a longer line the part around the fault is shown."""
@@ -165,32 +166,14 @@ def _picture(text: str, start: int, end: int) -> tuple[str, int, int]:
         first = max(0, min(start - WIDEST // 3, len(text) - WIDEST))
         text = text[: first + WIDEST] + ("…" if len(text) > first + WIDEST else "")
         end = min(end, first + WIDEST)
-    cells = [_cell(character) for character in text[first:]]
-    widths = [sum(map(_width, cell)) for cell in cells]
+    cells = [cell(character) for character in text[first:]]
+    widths = [sum(map(_width, shown)) for shown in cells]
     mark = "…" if first else ""
     return (
         mark + "".join(cells),
         len(mark) + sum(widths[: start - first]),
         max(1, sum(widths[start - first : end - first])),
     )
-
-
-def printable(text: str) -> str:
-    """Return the text with control, format and bidirectional characters replaced by visible ones."""
-    return text if text.isprintable() else "".join(map(_cell, text))
-
-
-def _cell(character: str) -> str:
-    if character.isprintable():
-        return character
-    if character == "\t":
-        return "    "
-    if unicodedata.category(character) == "Zs":
-        return " "
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return f"<U+{code:04X}>"
 
 
 def _width(character: str) -> int:

@@ -5,16 +5,22 @@ A message states the fault: lower case, no full stop, backticks round code. Only
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class RunnerError(Exception):
     """Any error with a message for the user. Caught once, at the error boundary of the command line."""
 
     exit_code = 70
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    def __init__(self, message: str, hint: str | None = None, details: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.message = message
+        """One line."""
         self.hint = hint
+        """One line."""
+        self.details = details
+        """Lines below the message."""
 
 
 class InvalidInput(RunnerError):

@@ -43,7 +43,7 @@ def command(file: str | None, backend: str | None, image: str | None, form: str)
     ]
     code = EnvironmentFailed.exit_code if any(finding.failed for finding in findings) else 0
     if form == "json":
-        machine_readable()
+        machine_readable("json")
         click.echo(json.dumps([finding._asdict() for finding in findings], ensure_ascii=False, indent=2))
         return code
     width = max(len(finding.fact) for finding in findings)

@@ -21,7 +21,8 @@ from runner.results.columns import STATUSES
 from runner.results.failures import CAUSED, by_cause, cause_log, failure, last_lines
 from runner.results.rows import Result, result_rows, results
 from runner.state import State
-from runner.text import variables
+from runner.text.sessions import variables
+from runner.text.workflow import command, in_workflow
 from runner.units import counted
 
 TAIL_LINES = 20
@@ -41,18 +42,18 @@ class Fold:
         self.token = secrets.token_hex(16)
         self._err = err
         self._open = True
-        err.write(f"{github.command('group', title)}\n{github.command('stop-commands', self.token)}\n")
+        err.write_escaped(f"{command('group', title)}\n{command('stop-commands', self.token)}\n")
 
     def end(self) -> None:
         if self._open:
             self._open = False
-            self._err.write(f"::{self.token}::\n{github.command('endgroup')}\n")
+            self._err.write_escaped(f"::{self.token}::\n{command('endgroup')}\n")
 
 
 @contextmanager
 def folded(err: Writer, title: str, environ: Mapping[str, str]) -> Iterator[Fold | None]:
     """Fold what is written to `err` until `Fold.end` or the end of the body. Yields None outside of GitHub Actions."""
-    fold = Fold(err, title) if github.in_workflow(environ) else None
+    fold = Fold(err, title) if in_workflow(environ) else None
     try:
         yield fold
     finally:
@@ -75,15 +76,15 @@ def on_github(
 
     def finish(applied: Applied) -> None:
         fold.end()
-        err.write(f"{github.command('stop-commands', fold.token)}\n")
+        err.write_escaped(f"{command('stop-commands', fold.token)}\n")
         display.finish(applied)
-        err.write(f"::{fold.token}::\n")
+        err.write_escaped(f"::{fold.token}::\n")
         summary = _ApplySummary(planned, choice, state)
         for line in summary.annotations(environ):
-            err.write(f"{line}\n")
+            err.write_escaped(f"{line}\n")
         for cause in summary.causes[:MAX_GROUPS]:
             title = f"{cause.how}: {summary.names[cause.example.session]}"
-            err.write(github.group(title, summary.tails[cause.example.session], fold.token))
+            err.write_escaped(github.group(title, summary.tails[cause.example.session], fold.token))
         if len(summary.causes) > MAX_GROUPS:
             err.write(f"and {counted(len(summary.causes) - MAX_GROUPS, 'more cause')}\n")
         try:

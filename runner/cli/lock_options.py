@@ -12,12 +12,12 @@ import click
 
 from runner.cli.console import say
 from runner.cli.sweeps import PlannedSweep
-from runner.diagnostics import printable
 from runner.errors import InvalidInput
 from runner.model import Outcome, Session
 from runner.plan.lockfile import Difference, Entry, Lock, changed_keys, difference, write
 from runner.plan.sharding import Shard, balance, parse_shard
 from runner.state import State, component
+from runner.text.shorten import excerpt
 from runner.units import counted
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -61,8 +61,9 @@ def require_as_locked(planned: PlannedSweep) -> None:
     lock = lock_of(planned)
     differences = difference(lock, planned.plan)
     if differences:
-        lines = [f"the plan differs from `{lock.path.name}`: {summary(differences)}", *details(differences)]
-        raise InvalidInput("\n".join(lines), "if that is intended, run `runner plan --lock` and commit the lock")
+        fault = f"the plan differs from `{lock.path.name}`: {summary(differences)}"
+        hint = "if that is intended, run `runner plan --lock` and commit the lock"
+        raise InvalidInput(fault, hint, details(differences))
 
 
 def write_lock(planned: PlannedSweep, state: State | None) -> None:
@@ -143,5 +144,4 @@ def _text(value: Any) -> str:
 
 
 def _cut(text: str) -> str:
-    shown = printable(text)
-    return shown if len(shown) <= MAX_WIDTH else shown[: MAX_WIDTH - 1] + "…"
+    return excerpt(text, MAX_WIDTH)

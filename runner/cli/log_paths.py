@@ -13,7 +13,7 @@ from runner.reporters.progress.tracker import CauseCount
 from runner.results.failures import attempt_log
 from runner.state import State
 from runner.state.rows import AttemptRow
-from runner.text import variables
+from runner.text.sessions import variables
 
 BUILD_FAILED = "build failed"
 """The prefix of the reason of an attempt that ended because its build failed."""

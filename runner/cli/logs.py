@@ -25,6 +25,8 @@ from runner.results.failures import last_lines
 from runner.results.lookup import find
 from runner.state import State
 from runner.state.rows import AttemptRow, runs_on
+from runner.text.filters import Filter, TerminalFilter, WorkflowFilter
+from runner.text.workflow import in_workflow
 from runner.units import counted
 
 POLL_SECONDS = 0.2
@@ -61,22 +63,49 @@ def command(arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int
         elif follow:
             _follow(opened, session_id, number, stderr)
         else:
-            shown = _show(opened, session_id, number, stderr, 0)
-            if not shown and row.outcome is not None:
+            copy = _Copy()
+            copy.add(_log(opened, session_id, number, stderr))
+            copy.end()
+            if not copy.offset and row.outcome is not None:
                 say(f"nothing on {'stderr' if stderr else 'stdout'}: the session wrote nothing, or its log was pruned")
 
 
 def _show_build(log: BuildLog, stderr: bool) -> None:
     """Print the log of a build; its stderr too without `--stderr`, because it has the reason."""
     say("the session was not started because its build failed; the log of the build:\n")
-    copy_from(log.stderr if stderr else log.stdout, 0, sys.stdout.buffer)
+    copy = _Copy()
+    copy.add(log.stderr if stderr else log.stdout)
+    copy.end()
     if not stderr:
         say("".join(f"{line}\n" for line in last_lines(log.stderr, 1000)).removesuffix("\n"))
 
 
-def _show(state: State, session: str, attempt: int, stderr: bool, offset: int) -> int:
+def _log(state: State, session: str, attempt: int, stderr: bool) -> Path:
     paths = state.paths(session, attempt)
-    return copy_from(paths.stderr if stderr else paths.stdout, offset, sys.stdout.buffer)
+    return paths.stderr if stderr else paths.stdout
+
+
+class _Copy:
+    """Copies a growing log to stdout: its bytes, but on a terminal and in GitHub Actions through a filter."""
+
+    def __init__(self) -> None:
+        self.offset = 0
+        """Bytes of the log that were copied."""
+        self._filter: Filter | None = None
+        if in_workflow(os.environ):
+            self._filter = WorkflowFilter()
+        elif os.isatty(1):
+            self._filter = TerminalFilter()
+
+    def add(self, log: Path) -> None:
+        """Copy what the log has beyond `offset`."""
+        self.offset = copy_from(log, self.offset, sys.stdout.buffer, self._filter)
+
+    def end(self) -> None:
+        """Print what the filter has held back."""
+        if self._filter:
+            sys.stdout.buffer.write(self._filter.end())
+            sys.stdout.buffer.flush()
 
 
 async def _fetch(sweep: Sweep, state: State, row: AttemptRow, follow: bool, stderr: bool) -> None:
@@ -88,7 +117,7 @@ async def _fetch(sweep: Sweep, state: State, row: AttemptRow, follow: bool, stde
     paths = state.paths(row.session, row.number)
     written = paths.stderr if stderr else paths.stdout
     options = sweep.backend.options if row.backend == sweep.backend.kind else {}
-    offset, seconds = 0, REFRESH
+    copy, seconds = _Copy(), REFRESH
     async with BACKENDS[row.backend](options, os.environ, state.jobs(row.backend)) as backend:
         job = await backend.find(row.name)
         with tempfile.TemporaryDirectory(prefix="runner-logs-") as folder:
@@ -101,14 +130,15 @@ async def _fetch(sweep: Sweep, state: State, row: AttemptRow, follow: bool, stde
             while more:
                 assert job is not None
                 more = await backend.refresh(job) and follow
-                offset = copy_from(_existing(fetched, written), offset, sys.stdout.buffer)
+                copy.add(_existing(fetched, written))
                 now = next((one for one in state.journal.attempts(row.session) if one.number == row.number), None)
                 if now is None or now.outcome is not None:
-                    _show(state, row.session, row.number, stderr, offset)
-                    return
+                    copy.add(written)
+                    break
                 if more:
                     await trio.sleep(seconds)
                     seconds = min(SLOWEST_REFRESH, seconds * 1.2)
+            copy.end()
 
 
 def _existing(fetched: Path, written: Path) -> Path:
@@ -116,11 +146,12 @@ def _existing(fetched: Path, written: Path) -> Path:
 
 
 def _follow(state: State, session: str, attempt: int, stderr: bool) -> None:
-    offset = 0
+    copy, log = _Copy(), _log(state, session, attempt, stderr)
     while True:
         row = next((row for row in state.journal.attempts(session) if row.number == attempt), None)
         ended = row is None or row.outcome is not None or state.holder is None
-        offset = _show(state, session, attempt, stderr, offset)
+        copy.add(log)
         if ended:
+            copy.end()
             return
         time.sleep(POLL_SECONDS)

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.console import OutputLost, error_text, install, say, silence
+from runner.cli.console import OutputLost, error_text, install, say, say_command, silence
 from runner.cli.suggestions import OPTION_FORMS, option_hint, unexpected_argument
 from runner.errors import EnvironmentFailed, InvalidInput, RunnerError
+from runner.text import workflow
+from runner.text.escape import printable
 
 if TYPE_CHECKING:
     from runner.diagnostics import Problem, Source
@@ -84,29 +86,28 @@ def _call(arguments: Sequence[str]) -> int:
 def report(error: RunnerError) -> None:
     """Show a failure: the problems of a file at their places, or one message with its hint."""
     from runner.diagnostics import InvalidSweep, render
-    from runner.reporters import github
     from runner.units import counted
 
     if isinstance(error, InvalidSweep):
         count = sum(problem.severity == "error" for problem in error.problems)
         say(render(error.source, error.problems))
-        say(f"\n{counted(count, 'problem')} in `{error.source.name}`; nothing was started")
+        say(f"\n{counted(count, 'problem')} in `{printable(error.source.name)}`; nothing was started")
         annotate(error.source, error.problems)
         return
-    say(f"error: {error.message}")
-    if error.hint:
-        say(f"\nhint: {error.hint}")
-    if github.in_workflow(os.environ):
-        say(github.command("error", error.message + (f"\nhint: {error.hint}" if error.hint else ""), title="runner"))
+    lines = [printable(error.message), *map(printable, error.details)]
+    hint = ["", f"hint: {printable(error.hint)}"] if error.hint else []
+    say("\n".join([f"error: {lines[0]}", *lines[1:], *hint]))
+    if workflow.in_workflow(os.environ):
+        say_command(workflow.command("error", "\n".join([*lines, *hint[1:]]), title="runner"))
 
 
 def annotate(source: Source, problems: Iterable[Problem]) -> None:
     """In a step of GitHub Actions, tell it of the problems of a file, too."""
-    from runner.reporters import github
+    if workflow.in_workflow(os.environ):
+        from runner.reporters import github
 
-    if github.in_workflow(os.environ):
         for line in github.problem_annotations(source, problems, os.environ):
-            say(line)
+            say_command(line)
 
 
 def _as_problem(error: click.ClickException) -> InvalidInput:
@@ -129,7 +130,7 @@ def _as_problem(error: click.ClickException) -> InvalidInput:
 
 
 def _bug(error: Exception) -> int:
-    say(f"error: a bug in runner: {type(error).__name__}: {error}")
+    say(f"error: a bug in runner: {type(error).__name__}: {printable(str(error))}")
     try:
         with tempfile.NamedTemporaryFile(
             "w", prefix="runner-bug-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"

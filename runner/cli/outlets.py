@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from runner.cli.console import error_text
+from runner.cli.console import error_text, for_json, for_people
 from runner.reporters.streams import Writer
+from runner.text.filters import WorkflowFilter
+from runner.text.workflow import in_workflow
 
 MAX_BUFFERED = 100_000
 """The largest number of lines or session outputs that are kept for a slow reader: some tens of megabytes."""
@@ -23,8 +26,11 @@ class Outlets:
     def __init__(self) -> None:
         self.patience: float | None = None
         """Seconds to wait for each reader at the end; None for no limit."""
-        self.err = Writer(2, MAX_BUFFERED, encoding=sys.stderr.encoding, gaps=True)
-        self.out = Writer(1, MAX_BUFFERED, on_lost=self._warn)
+        logged = WorkflowFilter if in_workflow(os.environ) else None
+        self.err = Writer(
+            2, MAX_BUFFERED, encoding=sys.stderr.encoding, gaps=True, escape=for_people(), make_filter=logged
+        )
+        self.out = Writer(1, MAX_BUFFERED, on_lost=self._warn, escape=for_json(), make_filter=logged)
 
     def _warn(self, error: OSError) -> None:
         if error.errno != errno.EPIPE:

@@ -7,7 +7,7 @@ import json
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -21,8 +21,9 @@ from runner.cli.sweeps import load_sweep, override, plan_sweep
 from runner.errors import InvalidInput
 from runner.model import Session, Status
 from runner.state import open_for_reading
-from runner.text import command as command_line
-from runner.text import number, variables
+from runner.text.escape import printable, printable_lines
+from runner.text.sessions import command as command_line
+from runner.text.sessions import number, variables
 from runner.units import counted
 
 SHOWN = 100
@@ -50,7 +51,7 @@ SHOWN = 100
 @state_option
 def command(
     file: str,
-    form: str,
+    form: Literal["text", "json", "jsonl"],
     count: bool,
     exit_code: bool,
     every: bool,
@@ -68,7 +69,7 @@ def command(
 ) -> int:
     """Show for each session whether `apply` would run it, and why. Nothing is started or written, except with `--lock`."""
     if form != "text":
-        machine_readable()
+        machine_readable(form)
     planned = plan_sweep(override(load_sweep(file), capacity=capacity, max_parallel=max_parallel, backend=backend))
     selection = planned.selection(select)
     if frozen:
@@ -178,9 +179,9 @@ class _Printer:
             session = planned.session
             mark = "+" if wanted else " "
             print(f"{mark} {session.id}  {planned.status.value:<11}  {variables(session.params, session.repeat)}")
-            print(textwrap.indent(command_line(session).rstrip("\n"), " " * 20))
+            print(textwrap.indent(printable_lines(command_line(session).rstrip("\n")), " " * 20, lambda _: True))
             if planned.reason:
-                print(f"{' ' * 20}because {planned.reason}")
+                print(f"{' ' * 20}because {printable(planned.reason)}")
         if not every and self.to_run > shown:
             print(f"… and {self.to_run - shown:,} more (`--all` shows them)")
         if shown:
@@ -189,7 +190,7 @@ class _Printer:
         by_status = f" ({counts})" if counts else ""
         orphans = sum(1 for _ in self.orphaned())
         part = f"shard {self.choice.shard}, " if self.choice.shard else ""
-        print(f"{self.sweep}: {part}{counted(self.seen, 'session')}{by_status}, {self.to_run:,} to run")
+        print(f"{printable(self.sweep)}: {part}{counted(self.seen, 'session')}{by_status}, {self.to_run:,} to run")
         if orphans:
             print(f"{orphans:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)")
 

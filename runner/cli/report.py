@@ -38,7 +38,7 @@ def command(file: str, output: str, state: Path | None) -> None:
         report = read_report(planned.plan, opened, file, state, time.time(), runner.__version__)
     page = render(report, script)
     if output == "-":
-        machine_readable()
+        machine_readable("raw")
         sys.stdout.write(page)
         return
     size = _write(Path(output), page)

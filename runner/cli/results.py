@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -57,7 +57,7 @@ DEFAULT_AGGREGATES = "mean,std"
 @state_option
 def command(
     file: str,
-    form: str,
+    form: Literal["table", "csv", "json", "md"],
     select: tuple[str, ...],
     where: tuple[str, ...],
     sort: tuple[str, ...],
@@ -80,7 +80,7 @@ def command(
     if agg and not (group_by or over):
         raise InvalidInput("`--agg` needs `--group-by` or `--pivot`", "such as `--group-by lr --agg mean`")
     if form in ("json", "csv"):
-        machine_readable()
+        machine_readable(form)
     planned = plan_sweep(load_sweep(file))
     selection = planned.selection(select)
     columns = Columns(planned.sweep.space.names, planned.sweep.repeat > 1, tuple(planned.sweep.metrics))

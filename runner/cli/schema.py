@@ -25,5 +25,5 @@ def command(name: str) -> None:
         raise InvalidInput(
             f"unknown schema `{name}`", did_you_mean(name, SCHEMAS) or f"choose from {', '.join(SCHEMAS)}"
         )
-    machine_readable()
+    machine_readable("json")
     click.echo(json.dumps(schema.load(name), ensure_ascii=False, indent=2))

@@ -29,7 +29,8 @@ from runner.results.overview import Overview, overview
 from runner.results.rows import Result, result_row
 from runner.state import State
 from runner.state.rows import ApplyRow
-from runner.text import variables
+from runner.text.escape import printable
+from runner.text.sessions import variables
 from runner.units import counted, format_duration
 
 SHOWN = 10
@@ -53,7 +54,7 @@ def command(file: str, form: str, watch: bool, state: Path | None) -> None:
                     "`--watch` and `--format json` cannot be combined",
                     "`runner apply --format jsonl` prints every event",
                 )
-            machine_readable()
+            machine_readable("json")
             seen = overview(planned.plan, opened) if opened else _without_state(planned)
             click.echo(json.dumps(_gather(planned, opened, seen), ensure_ascii=False, indent=2))
             return
@@ -71,7 +72,7 @@ def _show(planned: PlannedSweep, state: State | None, watch: bool, arguments: st
     seen = overview(planned.plan, state) if state else _without_state(planned)
     snapshot = take_snapshot(planned.plan, state, seen=seen) if state else None
     for line in _lines(_gather(planned, state, seen), snapshot, arguments):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 def _without_state(planned: PlannedSweep) -> Overview:

@@ -31,7 +31,7 @@ def command(file: str, form: str) -> int:
     annotation, too, at its line; `--format github` prints them anywhere.
     """
     if form != "text":
-        machine_readable()
+        machine_readable("json" if form == "json" else "raw")
     try:
         sweep = override(load_sweep(file))
         capacity = Capacity(sweep.capacity, sweep.max_parallel)

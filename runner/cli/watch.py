@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.console import say
+from runner.cli.console import for_people, say
 from runner.config.sweep import Sweep
 from runner.reporters.progress.output import supports_redraw
 from runner.reporters.progress.plain import QUIET_SECONDS
@@ -45,7 +45,7 @@ def await_apply(sweep: Sweep, directory: Path | None) -> None:
 
 def follow(take: Callable[[], Snapshot]) -> None:
     """Show snapshots on stdout until no apply runs: a block on a terminal, elsewhere a line at intervals."""
-    out = Writer(1, 100, encoding=sys.stdout.encoding, gaps=True)
+    out = Writer(1, 100, encoding=sys.stdout.encoding, gaps=True, escape=for_people())
     if supports_redraw(out, os.environ):
         _draw_block(take, out)
     else:

@@ -16,6 +16,7 @@ from runner.config.shell_checks import check_shell
 from runner.config.sweep import REPEAT, Sweep
 from runner.diagnostics import Problem
 from runner.model import Resources, Value
+from runner.text.shorten import excerpt
 from runner.units import UnitError
 
 LONGEST_ARGUMENT = 128 * 1024
@@ -102,13 +103,8 @@ def _real(sweep: Sweep, values: Mapping[str, Value]) -> bool:
 
 
 def _with(values: Mapping[str, Value]) -> str:
-    shown = ", ".join(f"{name}={_short(value.text)}" for name, value in values.items())
+    shown = ", ".join(f"{name}={excerpt(value.text)}" for name, value in values.items())
     return f"with `{shown}` " if shown else ""
-
-
-def _short(text: str) -> str:
-    shown = text if text.isprintable() else ascii(text)[1:-1]
-    return shown if len(shown) <= 40 else shown[:37] + "..."
 
 
 def _too_long(sweep: Sweep) -> Iterator[Problem]:

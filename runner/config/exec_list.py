@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from runner.config.yaml.nodes import ScalarNode
-from runner.diagnostics import Problem, printable
+from runner.diagnostics import Problem
+from runner.text.shorten import excerpt
 
 _OPERATORS = frozenset(("|", "||", "&", "&&", ";", ">", ">>", "<", "<<", "2>", "2>&1", "&>", "|&"))
 _ENVIRONMENT = re.compile(r"\$(\$\{?[A-Z][A-Z0-9_]*\}?)(?:/.*)?\Z")
@@ -16,7 +17,9 @@ _PATTERN = re.compile(r"[\w./-]*\*[\w./*-]*\.\w+\Z")
 def warnings(arguments: Sequence[ScalarNode]) -> Iterator[Problem]:
     """Yield a warning for each argument that only a shell would interpret."""
     if len(arguments) == 1 and re.search(r"\S\s+\S", arguments[0].value.text):
-        fault = f"a list is the program and its arguments: this is a program called `{_short(arguments[0].value.text)}`"
+        fault = (
+            f"a list is the program and its arguments: this is a program called `{excerpt(arguments[0].value.text)}`"
+        )
         yield Problem(fault, arguments[0].span, "write each argument as an item, or remove the `[ ]`", "warning")
     before = ""
     for node in arguments[1:]:
@@ -29,12 +32,7 @@ def warnings(arguments: Sequence[ScalarNode]) -> Iterator[Problem]:
             fault = f"a list has no shell: `{text}` is passed to the program as an argument"
             yield Problem(fault, node.span, "write `exec` as a string", "warning")
         elif text.startswith("~/") or (_PATTERN.match(text) and not before.startswith("-")):
-            fault = f"a list has no shell: `{_short(text)}` is passed to the program as it is"
+            fault = f"a list has no shell: `{excerpt(text)}` is passed to the program as it is"
             hint = "write the path in full" if text.startswith("~") else "write `exec` as a string"
             yield Problem(fault, node.span, hint, "warning")
         before = text
-
-
-def _short(text: str) -> str:
-    shown = printable(text)
-    return shown if len(shown) <= 40 else shown[:39] + "…"

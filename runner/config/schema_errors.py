@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from runner.config.schema_mismatch import Mismatch, joined, shown
 from runner.config.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, at, kind
-from runner.diagnostics import Problem, Span, did_you_mean, nearest, printable
+from runner.diagnostics import Problem, Span, did_you_mean, nearest
 from runner.scalars import resolve
 from runner.space.range_hints import KIND_ALIASES
+from runner.text.escape import printable
 from runner.units import UnitError, parse_amount, parse_duration, parse_memory
 
 _PARSERS: Mapping[str, Callable[[str], object]] = {

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.config.yaml.nodes import MappingNode, Node, Path, ScalarNode, at, kind
-from runner.diagnostics import Span, printable
+from runner.diagnostics import Span
+from runner.text.shorten import excerpt
 
 _NOUNS = {
     "string": "a string",
@@ -83,8 +84,7 @@ def shown(node: Node) -> str:
     """Return the value as a message shows it."""
     if not isinstance(node, ScalarNode) or (node.value.data is None and not node.value.text):
         return kind(node)
-    text = printable(node.value.text)
-    text = text if len(text) <= 40 else text[:39] + "…"
+    text = excerpt(node.value.text)
     return f"the string `{text}`" if node.quoted else f"`{text}`"
 
 

@@ -9,6 +9,7 @@ from runner.config.sweep import REPEAT, Sweep
 from runner.config.yaml.nodes import place
 from runner.diagnostics import Problem, nearest
 from runner.template.shell import Expansion, ShellScript, is_evaluated, is_split, process_ids
+from runner.text.shorten import excerpt
 
 SHELL_VARIABLES = frozenset(
     "BASHOPTS BASHPID BASH_SOURCE CDPATH COLUMNS DIRSTACK ENV EUID FUNCNAME GROUPS HISTFILE HOME HOSTNAME HOSTTYPE IFS LANG"  # noqa: SIM905
@@ -19,8 +20,6 @@ SHELL_VARIABLES = frozenset(
 
 _SET_BY_RUNNER = ("RUNNER_", "CUDA_", "HIP_", "OMP_", "OPENBLAS_", "MKL_", "NUMEXPR_", "SLURM_", "BACKENDAI_")
 """Beginnings of names that a session finds in its environment, set by runner or its backend."""
-
-_LONGEST_SHOWN = 40
 
 
 def check_shell(sweep: Sweep) -> Iterator[Problem]:
@@ -85,7 +84,7 @@ def _evaluated(sweep: Sweep, placed: Placed, script: ShellScript) -> Iterator[Pr
     for name in script.names:
         for value in sweep.space.values_of(name) if name != REPEAT else ():
             if is_evaluated(value.text) and sweep.space.has({name: value}):
-                message = f"the value `{_short(value.text)}` of `{name}` would run as code in the shell's arithmetic"
+                message = f"the value `{excerpt(value.text)}` of `{name}` would run as code in the shell's arithmetic"
                 hint = "write the command as a list, or use the value outside of a string with `((` or `[[`"
                 yield Problem(message, placed.node.span, hint)
                 break
@@ -102,7 +101,7 @@ def _split(sweep: Sweep, placed: Placed, script: ShellScript) -> Iterator[Proble
             if is_split(value.text) and sweep.space.has({found.name: value}):
                 used = placed.node.value.text[found.start : found.end]
                 what = "will be split into words or matched with file names" if value.text else "will be left out"
-                message = f"the value `{_short(value.text)}` of `{found.name}` {what}"
+                message = f"the value `{excerpt(value.text)}` of `{found.name}` {what}"
                 problem = _problem(sweep, placed, (found.start, found.end), message, f'quote it: `"{used}"`')
                 yield Problem(problem.message, problem.span, problem.hint, "warning")
                 break
@@ -110,8 +109,3 @@ def _split(sweep: Sweep, placed: Placed, script: ShellScript) -> Iterator[Proble
 
 def _problem(sweep: Sweep, placed: Placed, at: tuple[int, int], message: str, hint: str) -> Problem:
     return Problem(message, place(sweep.source, placed.node, *at), hint)
-
-
-def _short(text: str) -> str:
-    shown = text if text.isprintable() else ascii(text)[1:-1]
-    return shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 1] + "…"

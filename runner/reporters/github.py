@@ -10,7 +10,9 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
-from runner.diagnostics import Problem, Source, in_file_order, printable
+from runner.diagnostics import Problem, Source, in_file_order
+from runner.text.escape import printable
+from runner.text.workflow import command
 from runner.units import counted
 
 if TYPE_CHECKING:
@@ -27,25 +29,6 @@ LONGEST_ANNOTATION = 4096
 
 Severity: TypeAlias = Literal["error", "warning"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning")
-
-
-def in_workflow(environ: Mapping[str, str]) -> bool:
-    """Whether this process runs in a step of GitHub Actions."""
-    return environ.get("GITHUB_ACTIONS") == "true"
-
-
-def command(name: str, text: str = "", /, **properties: str | int | None) -> str:
-    """A workflow command as one line; properties that are None are left out."""
-    given = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items() if value is not None)
-    return f"::{name}{' ' if given else ''}{given}::{_data(text)}"
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def problem_annotations(source: Source, problems: Iterable[Problem], environ: Mapping[str, str]) -> list[str]:
@@ -111,7 +94,7 @@ def _within_limit(items: Sequence[T]) -> tuple[Sequence[T], int]:
 
 def group(title: str, lines: Iterable[str], token: str) -> str:
     """Lines folded below a title, none of which is taken for a command. `token` must be a fresh secret."""
-    body = "".join(f"{line}\n" for line in lines)
+    body = "".join(f"{printable(line)}\n" for line in lines)
     return f"{command('group', title)}\n{command('stop-commands', token)}\n{body}::{token}::\n{command('endgroup')}\n"
 
 

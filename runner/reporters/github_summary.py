@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from runner.results.columns import Column, Row
 from runner.results.failures import Cause, headline
-from runner.results.markdown import html, inline
 from runner.results.tables import markdown
+from runner.text import escape
 from runner.units import counted
 
 LARGEST = 1024 * 1024
@@ -46,16 +46,16 @@ class JobSummary:
         return "".join(kept)
 
     def _head(self) -> Iterator[str]:
-        yield f"## {inline(self.title)}\n\n{inline(self.outcome)}\n\n"
+        yield f"## {escape.markdown(self.title)}\n\n{escape.markdown(self.outcome)}\n\n"
         if self.causes:
             yield f"### {headline(self.causes)}\n\n"
         for cause in self.causes[:MOST_CAUSES]:
             example = cause.example.session
-            yield f"- **{len(cause.failures):,} {inline(cause.how)}**"
-            yield f": {inline(cause.text)}" if cause.text else ""
-            yield f"<br>for example {inline(self.named.get(example, example))}\n"
+            yield f"- **{len(cause.failures):,} {escape.markdown(cause.how)}**"
+            yield f": {escape.markdown(cause.text)}" if cause.text else ""
+            yield f"<br>for example {escape.markdown(self.named.get(example, example))}\n"
             if tail := self.tails.get(example):
-                inner = html("\n".join(tail))
+                inner = escape.html_in_markdown("\n".join(tail))
                 yield f"  <details><summary>last lines of its log</summary><pre>{inner}</pre></details>\n"
         if len(self.causes) > MOST_CAUSES:
             yield f"- and {counted(len(self.causes) - MOST_CAUSES, 'more cause')}\n"

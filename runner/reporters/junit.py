@@ -7,7 +7,6 @@ schemas of Surefire and Jenkins only suites have properties, so each session is 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -20,14 +19,14 @@ from runner.results.failures import cause_log, failure, last_lines
 from runner.results.rows import Result, results
 from runner.state import State
 from runner.state.rows import AttemptRow
-from runner.text import variables
+from runner.text.escape import valid_xml
+from runner.text.sessions import variables
 
 TAIL_LINES = 50
 LONGEST_VALUE = 60
 """Characters of a value up to which a test's name has all of it."""
 
 _FAILURES = frozenset((Outcome.FAILED, Outcome.TIMED_OUT, Outcome.OUT_OF_MEMORY))
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Case(NamedTuple):
@@ -137,13 +136,8 @@ def _named(session: Session) -> str:
 
 
 def _attributes(**attributes: str | int) -> str:
-    return "".join(f" {name}={quoteattr(_valid_xml(str(value)))}" for name, value in attributes.items())
+    return "".join(f" {name}={quoteattr(valid_xml(str(value)))}" for name, value in attributes.items())
 
 
 def _text(text: str) -> str:
-    return escape(_valid_xml(text), {"\r": "&#13;"})
-
-
-def _valid_xml(text: str) -> str:
-    r"""The text with characters that XML cannot contain, even escaped, as `\x1b` and the like."""
-    return _NOT_XML.sub(lambda found: ascii(found[0])[1:-1], text)
+    return escape(valid_xml(text), {"\r": "&#13;"})

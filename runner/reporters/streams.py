@@ -16,6 +16,8 @@ from typing import Any, BinaryIO
 
 from runner.events import ApplyEnded, AttemptEnded, AttemptStarted, Event, to_json
 from runner.state import State
+from runner.text.escape import printable_lines
+from runner.text.filters import Filter, filtered
 from runner.units import format_duration, format_memory
 
 CHUNK = 1024 * 1024
@@ -36,10 +38,15 @@ class Writer:
         encoding: str = "utf-8",
         gaps: bool = False,
         on_lost: Callable[[OSError], None] = lambda _: None,
+        escape: Callable[[str], str] = printable_lines,
+        make_filter: Callable[[], Filter] | None = None,
     ) -> None:
+        """`escape` is applied to text, and a filter of `make_filter` to the logs of sessions."""
         self.lost: OSError | None = None
         self.descriptor = descriptor
+        self.make_filter = make_filter
         self._limit = limit
+        self._escape = escape
         self.encoding = encoding
         self._gaps = gaps
         self._on_lost = on_lost
@@ -56,6 +63,10 @@ class Writer:
         return os.isatty(self.descriptor)
 
     def write(self, text: str) -> None:
+        self.write_escaped(self._escape(text))
+
+    def write_escaped(self, text: str) -> None:
+        """Write text that has control sequences or workflow commands of runner's own, and no others."""
         self.put((text.encode(self.encoding, "backslashreplace"),))
 
     def put(self, piece: Iterable[bytes]) -> None:
@@ -119,7 +130,7 @@ class EventLines:
         self._encode = json.JSONEncoder(ensure_ascii=False).encode
 
     def __call__(self, event: Event) -> None:
-        self._out.write(self._encode(to_json(event)) + "\n")
+        self._out.write(self._encode(to_json(event)) + "\n")  # the outlet escapes JSON
 
 
 class SessionOutputs:
@@ -133,8 +144,8 @@ class SessionOutputs:
     def __call__(self, event: Event) -> None:
         if isinstance(event, AttemptEnded) and event.retry_in is None:
             places = self._state.paths(event.session, event.attempt)
-            self._err.put(_whole(places.stderr))
-            self._out.put(_whole(places.stdout))
+            self._err.put(filtered(_whole(places.stderr), self._err.make_filter))
+            self._out.put(filtered(_whole(places.stdout), self._out.make_filter))
 
     def tick(self) -> None:
         """Nothing to do between events."""
@@ -147,27 +158,32 @@ class LiveOutput:
         self._state = state
         self._out = out
         self._err = err
-        self._follows: list[tuple[Path, Writer]] = []
+        self._follows: list[tuple[Path, Writer, Filter | None]] = []
         self._offsets: dict[Path, int] = {}
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, AttemptStarted):
             places = self._state.paths(event.session, event.attempt)
-            self._follows = [(places.stderr, self._err), (places.stdout, self._out)]
+            self._follows = [
+                (path, out, out.make_filter() if out.make_filter else None)
+                for path, out in ((places.stderr, self._err), (places.stdout, self._out))
+            ]
         elif isinstance(event, AttemptEnded):
-            for path, out in self._follows:
-                out.put(self._rest(path))
+            for path, out, filter_ in self._follows:
+                out.put(self._rest(path, filter_))
+                if filter_:
+                    out.put(filter_.end() for _ in (0,))  # after all that was fed before
 
     def tick(self) -> None:
-        for path, out in self._follows:
+        for path, out, filter_ in self._follows:
             if out.idle:
-                out.put(self._rest(path))
+                out.put(self._rest(path, filter_))
 
-    def _rest(self, path: Path) -> Iterator[bytes]:
+    def _rest(self, path: Path, filter_: Filter | None) -> Iterator[bytes]:
         """What has been added to the file since the last call."""
         for chunk in _chunks(path, self._offsets.get(path, 0)):
             self._offsets[path] = self._offsets.get(path, 0) + len(chunk)
-            yield chunk
+            yield filter_.feed(chunk) if filter_ else chunk
 
 
 class Statistics:
@@ -193,10 +209,10 @@ class Statistics:
             self._err.write("".join(self._lines))
 
 
-def copy_from(path: Path, offset: int, out: BinaryIO) -> int:
+def copy_from(path: Path, offset: int, out: BinaryIO, filter_: Filter | None = None) -> int:
     """Write the file from `offset`, and return the offset of its end."""
     for chunk in _chunks(path, offset):
-        out.write(chunk)
+        out.write(filter_.feed(chunk) if filter_ else chunk)
         offset += len(chunk)
     out.flush()
     return offset

@@ -15,6 +15,7 @@ from runner.errors import InvalidInput
 from runner.model import Outcome, Status, Value
 from runner.results.rows import ResultRow
 from runner.scalars import is_number
+from runner.text.escape import printable
 from runner.units import format_duration, format_memory
 
 T = TypeVar("T")
@@ -54,14 +55,14 @@ class Column(Generic[T]):
     def shown(self, row: T) -> str:
         """The cell of the text formats, not shortened; MISSING if there is no value."""
         if self.show is not None:
-            return _printable(self.show(row))
+            return printable(self.show(row))
         value = self.of(row)
         if value.text == "" and value.data is None:
             return MISSING
         exact = self.quantity == "rounded" and isinstance(value.data, int)
         if is_number(value.data) and self.quantity is not None and not exact:
             return in_quantity(float(value.data or 0), self.quantity)
-        return _printable(apart(value.text))
+        return printable(apart(value.text))
 
 
 def known(data: Any) -> Value:
@@ -171,10 +172,6 @@ def _fixed(name: str) -> Column[Row]:
     among = STATUSES if name == "status" else ()
     field = attrgetter(name)
     return Column(name, lambda row: known(field(row)), QUANTITIES.get(name), numeric=name in NUMERIC, among=among)
-
-
-def _printable(text: str) -> str:
-    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def _quoted(name: str) -> str:

@@ -17,6 +17,7 @@ from runner.plan.builds import build_key
 from runner.reasons import exit_text
 from runner.state import State
 from runner.state.rows import AttemptRow
+from runner.text.escape import log_line
 from runner.units import counted
 
 TAIL = 8192
@@ -33,7 +34,6 @@ CAUSED = frozenset(Outcome) - {Outcome.SUCCEEDED, Outcome.CANCELLED}
 
 SILENT = "nothing on stderr"
 
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 _NUMBER = re.compile(
     rf"0x[0-9a-f]+|(?<![0-9a-z])(?=[a-f]*[0-9])[0-9a-f]{{{SHORTEST_ID},}}(?![0-9a-z])|[0-9]+(?:[.,:][0-9]+)*(?:e[-+]?[0-9]+)?",
     re.I,
@@ -152,14 +152,8 @@ def last_lines(log: Path, count: int) -> list[str]:
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     if size > TAIL and len(lines) > 1:
         del lines[0]  # its beginning was not read
-    shown = [_shown(line) for line in lines[-count:]]
+    shown = [log_line(line)[:LONGEST_LINE].rstrip() for line in lines[-count:]]
     return shown if any(shown) else []
-
-
-def _shown(line: str) -> str:
-    visible = next((part for part in reversed(line.split("\r")) if part.strip()), "")
-    plain = _ESCAPE.sub("", visible).expandtabs(8)
-    return "".join(char if char.isprintable() else "�" for char in plain)[:LONGEST_LINE].rstrip()
 
 
 def cause_log(state: State, recipe: Recipe, session: Session, row: AttemptRow) -> Path:

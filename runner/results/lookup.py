@@ -9,7 +9,7 @@ from runner.errors import InvalidInput
 from runner.model import Session
 from runner.plan.plan import Plan, parse_selection
 from runner.state import State
-from runner.text import variables
+from runner.text.sessions import variables
 
 SHOWN = 5
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 from runner.results.columns import Column, T
-from runner.results.markdown import inline
-from runner.text import shortened
+from runner.text import escape
+from runner.text.shorten import MARK, shortened
 
 LONGEST_CELL = 40
 """Characters of a cell in the text formats, unless more are needed to distinguish it from others of its column."""
@@ -18,7 +18,7 @@ def table(rows: Iterable[T], columns: Sequence[Column[T]], out: TextIO) -> None:
     """Aligned columns. A column whose cells all begin with a number is aligned to the right."""
     from rich.cells import cell_len
 
-    lines = [[_one_line(column.name) for column in columns]]
+    lines = [[escape.printable(column.name) for column in columns]]
     lines += _cells(rows, columns)
     widths = [max(cell_len(line[at]) for line in lines) for at in range(len(lines[0]))]
     right = [
@@ -35,9 +35,9 @@ def table(rows: Iterable[T], columns: Sequence[Column[T]], out: TextIO) -> None:
 
 def markdown(rows: Iterable[T], columns: Sequence[Column[T]], out: TextIO) -> None:
     """A GitHub table."""
-    out.write(f"| {' | '.join(inline(column.name) for column in columns)} |\n|{' --- |' * len(columns)}\n")
+    out.write(f"| {' | '.join(escape.markdown(column.name) for column in columns)} |\n|{' --- |' * len(columns)}\n")
     for cells in _cells(rows, columns):
-        out.write(f"| {' | '.join(inline(cell) or ' ' for cell in cells)} |\n")
+        out.write(f"| {' | '.join(escape.markdown(cell) or ' ' for cell in cells)} |\n")
 
 
 def comma_separated(names: Iterable[str], lines: Iterable[Iterable[Any]], out: TextIO) -> None:
@@ -49,12 +49,8 @@ def comma_separated(names: Iterable[str], lines: Iterable[Iterable[Any]], out: T
 
 def _cells(rows: Iterable[T], columns: Sequence[Column[T]]) -> list[list[str]]:
     lines = [[column.shown(row) for column in columns] for row in rows]
-    short = [shortened((line[at] for line in lines), LONGEST_CELL, "...") for at in range(len(columns))]
+    short = [shortened((line[at] for line in lines), LONGEST_CELL, MARK) for at in range(len(columns))]
     return [[short[at][cell] for at, cell in enumerate(line)] for line in lines]
-
-
-def _one_line(name: str) -> str:
-    return name if name.isprintable() else ascii(name)[1:-1]
 
 
 def _begins_with_number(cell: str) -> bool:

@@ -25,6 +25,9 @@ from runner.state.fs import guarded
 
 ELSEWHERE = "put the state on a file system with locks, with `--state DIR`"
 
+_LATEST = 253_402_300_800
+"""The year 10000 as Unix time: later ones are not valid."""
+
 _RETRY_SECONDS = 0.25
 """Seconds to retry: a process that asks for the holder has the lock, shared, for some microseconds."""
 
@@ -41,8 +44,8 @@ class Holder:
     def __str__(self) -> str:
         if self.pid is None:
             return "another runner"
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
-        return f"another runner (pid {self.pid} of {self.user} on {self.host}, since {since})"
+        at = "" if self.since is None else time.strftime(", since %Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        return f"another runner (pid {self.pid} of {self.user} on {self.host}{at})"
 
 
 @contextmanager
@@ -117,10 +120,16 @@ def _seen_by_others(path: Path) -> bool:
 
 
 def _read(descriptor: int) -> Holder:
+    """The description in the lock file. Other users may be able to write there: what `hold` would not write is left out."""
     try:
-        return Holder(**json.loads(os.pread(descriptor, 4096, 0)))
-    except (ValueError, TypeError, OSError):
+        found = json.loads(os.pread(descriptor, 4096, 0))
+    except (ValueError, RecursionError, OSError):
         return Holder()
+    pid, host, user, since = map(found.get, ("pid", "host", "user", "since")) if isinstance(found, dict) else [None] * 4
+    if type(pid) is not int or not isinstance(host, str) or not isinstance(user, str):
+        return Holder()
+    known = isinstance(since, int | float) and 0 <= since < _LATEST
+    return Holder(pid, host, user, since if known else None)
 
 
 def _user() -> str:

@@ -26,6 +26,9 @@ BOUNDARY = {
     "runner.cli.console",
     "runner.cli.main",
     "runner.cli.suggestions",
+    "runner.text",
+    "runner.text.escape",
+    "runner.text.workflow",
 }
 ERRORS = {"runner.errors"}
 SLOW = {"sqlite3", "trio", "rich", "httpx", "jsonschema", "yaml", "asyncio", "ssl"}

@@ -86,6 +86,8 @@ class FakeOutput:
     def write(self, text: str) -> None:
         self.written.append(text)
 
+    write_escaped = write
+
     def drain(self, seconds: float | None) -> None: ...
 
     @property

@@ -56,7 +56,7 @@ def test_block_of_80_cells() -> None:
         "       9s  model=日本語の長い名前日本語の長い名前日本語の長い名前日本語の長い名…",
         "       8s  model='🚀 rocket' lr=0.1",
         "       7s  model=e\u0301té lr=0.1",
-        "       6s  model=\\x1b[31mred lr=0.1",
+        "       6s  model=␛[31mred lr=0.1",
         "       5s  model=plain lr=0.1",
         "  2 waiting: no room: quota of 日本",
     ]

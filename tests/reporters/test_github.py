@@ -21,6 +21,8 @@ from runner.reporters import github, github_summary
 from runner.results.columns import Columns, Row
 from runner.results.failures import Cause, Failure, by_cause
 from runner.results.rows import Result, result_row
+from runner.text.escape import printable, printable_lines
+from runner.text.workflow import command
 from tests.facts import session
 
 
@@ -60,13 +62,17 @@ TEXTS = st.text() | st.text("%0123ADC:,\r\n ")
 
 @given(TEXTS, TEXTS, TEXTS)
 def test_command_preserves_any_text(text: str, title: str, file: str) -> None:
-    line = github.command("error", text, title=title, file=file, line=3, col=None)
+    line = command("error", text, title=title, file=file, line=3, col=None)
     assert "\n" not in line
     assert "\r" not in line
     body = line.split("::", 2)
     properties = dict(pair.split("=", 1) for pair in body[1].partition(" ")[2].split(","))
-    assert {name: unescaped(value) for name, value in properties.items()} == {"title": title, "file": file, "line": "3"}
-    assert unescaped(body[2]) == text
+    assert {name: unescaped(value) for name, value in properties.items()} == {
+        "title": printable(title),
+        "file": printable(file),
+        "line": "3",
+    }
+    assert unescaped(body[2]) == printable_lines(text)
 
 
 def causes(count: int) -> list[Cause]:

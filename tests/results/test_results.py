@@ -297,7 +297,7 @@ def alike(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_shortened_names_stay_distinct(alike: Path, arguments: str) -> None:
     text = shell(alike, f"runner results {arguments}").stdout
-    assert re.findall(r"resnet50\S+", text) == [f"resnet50-i...ained-{at}-augmented-with-e..." for at in "abc"]
+    assert re.findall(r"resnet50\S+", text) == [f"resnet50-i…rained-{at}-augmented-with-ever…" for at in "abc"]
 
 
 def test_empty_text_is_not_a_missing_value(alike: Path) -> None:

@@ -12,8 +12,9 @@ from runner.backends.backendai.options import read_script
 from runner.config import files
 from runner.config.sweep import Sweep
 from runner.config.yaml import MappingNode
-from runner.diagnostics import Problem, Span, printable
+from runner.diagnostics import Problem, Span
 from runner.errors import InvalidInput
+from runner.text.escape import printable
 from runner.units import format_memory
 
 MAX_PORT = 65535

@@ -14,7 +14,7 @@ from runner.reporters.html.chart_choice import MOST_TICKS, Chart, Variable
 from runner.reporters.html.dataset import Field
 from runner.reporters.html.templates import Spec, fill
 from runner.results.columns import Quantity, apart
-from runner.text import shortened
+from runner.text.shorten import shortened
 
 MOST_CELL_TEXTS = 120
 """Cells of a heat map that show their numbers."""

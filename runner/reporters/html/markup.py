@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 _NUMBER = re.compile(r"[-+]?[\d.,]+(e[-+]?\d+)?( ?(ms|[smhd]|[KMGT]?i?B)\b)?( \d+[smhd])?( [±(].*)?", re.S)
 
@@ -19,7 +19,7 @@ class Markup(str):
 
 
 def escaped(content: Any) -> Markup:
-    """Markup as it is; anything else as escaped text, with control characters and lone surrogates as `�`."""
+    """Markup as it is; other text escaped, with control and bidirectional characters and lone surrogates as `�`."""
     if isinstance(content, Markup):
         return content
     return Markup(html.escape(_CONTROL.sub("�", str(content))))

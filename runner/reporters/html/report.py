@@ -15,7 +15,7 @@ from runner.results.failures import CAUSED, Cause, Failure, by_cause, cause_log,
 from runner.results.rows import results
 from runner.state import State
 from runner.state.rows import ApplyRow, AttemptRow
-from runner.text import variables
+from runner.text.sessions import variables
 
 MOST_ROWS = 50_000
 """Sessions in the table and the plots; the counts include all."""

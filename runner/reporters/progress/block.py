@@ -21,6 +21,7 @@ from runner.reporters.progress.wording import (
     retries_due,
     whole_seconds,
 )
+from runner.text.escape import printable
 
 MOST_REASONS = 5
 """Reasons to wait that are listed."""
@@ -61,7 +62,7 @@ def _wrapped(text: str | None, width: int) -> list[str]:
 
 def fit(line: Text, width: int, encoding: str) -> Text:
     """The line without control characters, cut to `width` cells, as `encoding` can write it."""
-    plain = printable(line.plain, encoding)
+    plain = writable(line.plain, encoding)
     if cell_len(plain) > width:
         end = "…" if encodable("…", encoding) else "..."[:width]
         plain = set_cell_size(plain, max(0, width - cell_len(end))) + end
@@ -73,10 +74,9 @@ def fit(line: Text, width: int, encoding: str) -> Text:
     return cut
 
 
-def printable(text: str, encoding: str) -> str:
-    """The text with control characters as `�` and characters that `encoding` lacks as escapes."""
-    shown = "".join(char if char.isprintable() else "�" for char in text)
-    return shown.encode(encoding, "backslashreplace").decode(encoding)
+def writable(text: str, encoding: str) -> str:
+    """The text without control characters, with escapes for characters that `encoding` lacks."""
+    return printable(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def encodable(text: str, encoding: str) -> bool:
@@ -92,7 +92,7 @@ def _bar(tracker: Tracker, now: float, width: int, encoding: str) -> Text:
     share = tracker.done / tracker.to_run if tracker.to_run else 1.0
     progress = [f"{tracker.done:,}/{tracker.to_run:,}", f"{math.floor(share * 100)}%"]
     right = GAP.join([*progress, *filter(None, [eta(tracker, now)])])
-    name = printable(tracker.name, encoding)
+    name = writable(tracker.name, encoding)
     room = width - cell_len(right) - len(GAP)
     left = name + GAP if room - cell_len(name + GAP) >= SHORTEST_BAR else ""
     cells = room - cell_len(left)

@@ -156,7 +156,7 @@ class _File(io.StringIO):
         self._out = out
 
     def write(self, text: str) -> int:
-        self._out.write(f"{BEGIN}{text}{END}")
+        self._out.write_escaped(f"{BEGIN}{text}{END}")
         return len(text)
 
 

@@ -18,7 +18,13 @@ class Output(Protocol):
         """Whether everything has been written, or the stream is lost."""
         ...
 
-    def write(self, text: str) -> None: ...
+    def write(self, text: str) -> None:
+        """Write lines; control characters in them are shown, not obeyed."""
+        ...
+
+    def write_escaped(self, text: str) -> None:
+        """Write text with control sequences of runner's own."""
+        ...
 
     def drain(self, seconds: float | None) -> None:
         """Wait until the stream is idle, `seconds` at most; None has no limit."""

@@ -26,6 +26,7 @@ from runner.reporters.progress.summary import TAIL_LINES, cause_lines, ended_lin
 from runner.reporters.progress.tracker import CauseCount, RunningAttempt, Tracker
 from runner.reporters.progress.wording import describe, end_line
 from runner.results.failures import CAUSED, Failure, explanation, how, key, last_line, last_lines, without_numbers
+from runner.text.escape import printable
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,11 @@ class Progress:
             case AttemptSubmitted():
                 self._retrying.pop(event.session.id, None)
             case AttemptWaiting() if self._live is None:  # the block shows it
-                self._write_once(f"waiting: {event.reason}")
+                self._write_once(f"waiting: {printable(event.reason)}")
             case AttemptStarted() if event.cold is not None:
-                self._write_once(f"started cold: {event.cold}")
+                self._write_once(f"started cold: {printable(event.cold)}")
             case BuildStarted():
-                self._write_some(f"building: {event.command}", "building", "builds started")
+                self._write_some(f"building: {printable(event.command)}", "building", "builds started")
             case BuildEnded() if event.outcome is not Outcome.SUCCEEDED:
                 why = event.reason or f"exit code {event.exit_code}"
                 tail = last_lines(self._logs.build(event.build), TAIL_LINES)
@@ -94,10 +95,10 @@ class Progress:
                     text, ("build", why, without_numbers(tail[-1]) if tail else ""), f"builds {event.outcome}"
                 )
             case StopReached():
-                self._write(f"stopping: {event.reason}", "yellow")
+                self._write(f"stopping: {printable(event.reason)}", "yellow")
             case ApplyInterrupted():
                 again = "" if event.now else " (interrupt again to kill them)"
-                self._write(f"{event.reason}: ending the running sessions{again}", "yellow")
+                self._write(f"{printable(event.reason)}: ending the running sessions{again}", "yellow")
             case _:
                 pass
         self.tracker.take(event)
@@ -134,7 +135,7 @@ class Progress:
             lines += ["", *cause_lines(tracker.causes.values(), self._logs.command)]
         else:
             self._plain.write_omitted()
-        self._out.write("\n".join(lines) + "\n")
+        self._out.write("".join(f"{printable(line)}\n" for line in lines))
 
     def _ended(self, event: AttemptEnded, attempt: RunningAttempt | None) -> None:
         outcome = event.outcome

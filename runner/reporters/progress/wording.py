@@ -8,7 +8,8 @@ from runner.events import AttemptEnded
 from runner.model import Amount, Outcome, Session, Usage
 from runner.reporters.progress.tracker import Tracker
 from runner.results.failures import how
-from runner.text import variables
+from runner.text.escape import printable
+from runner.text.sessions import variables
 from runner.units import format_duration, format_memory
 
 
@@ -24,7 +25,7 @@ def end_line(event: AttemptEnded, name: str, last: str | None) -> str:
         text += f" in {format_duration(event.duration)}"
     if event.retry_in is not None:
         text += f", again in {format_duration(event.retry_in)}" if event.retry_in else ", again at once"
-    return ": ".join([text, name, *([last] if last else [])])
+    return printable(": ".join([text, name, *([last] if last else [])]))
 
 
 def whole_seconds(seconds: float) -> str:

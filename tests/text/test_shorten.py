@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.text import shortened
+from runner.text.shorten import shortened
 
 
 @pytest.mark.parametrize(

@@ -1,39 +1,24 @@
-"""The text forms of variables, amounts, commands and shortened values."""
+"""Shortened texts."""
 
 from __future__ import annotations
 
-import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from runner.model import Amount, Session, Value
+from runner.text.escape import printable
+
+MARK = "…"
+"""Stands for what is left out."""
 
 
-def number(amount: Amount) -> int | float:
-    """Return an exact amount as a JSON number."""
-    return amount if isinstance(amount, int) else (int(amount) if amount.denominator == 1 else float(amount))
+LONGEST_EXCERPT = 40
+"""Characters of a value that a message shows."""
 
 
-def variables(params: Mapping[str, Value], repeat: int | None = None) -> str:
-    """Return the variables of a session as one line, such as `lr=0.1 seed=3`; long values are shortened."""
-    shown = [f"{name}={_word(value.text)}" for name, value in params.items()]
-    if repeat:
-        shown.append(f"repeat={repeat}")
-    return " ".join(shown) or "(no variables)"
-
-
-def _word(text: str) -> str:
-    shown = text if text.isprintable() else ascii(text)[1:-1]
-    if len(shown) > 60:
-        shown = shown[:57] + "..."
-    return shown if shown and " " not in shown else repr(shown)
-
-
-def command(session: Session) -> str:
-    """Return the command as one line for a shell; `code` for a snippet."""
-    if session.exec is None:
-        return "code"
-    return session.exec if isinstance(session.exec, str) else shlex.join(session.exec)
+def excerpt(text: str, longest: int = LONGEST_EXCERPT) -> str:
+    """Return the text on one line, printable; if it is longer than `longest` characters, its beginning and MARK."""
+    shown = printable(text)
+    return shown if len(shown) <= longest else shown[: longest - len(MARK)] + MARK
 
 
 def shortened(texts: Iterable[str], longest: int, mark: str) -> dict[str, str]:
