@@ -201,7 +201,7 @@ def test_reports_contain_the_texts_as_text(applied: Path, tmp_path: Path) -> Non
     assert run(applied, "report", FILE, "-o", str(tmp_path / "r.html")).returncode == 0
     run(applied, "apply", FILE, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary))
     xml = ElementTree.parse(tmp_path / "j.xml").getroot()
-    assert "<mark>`z`</mark>" in {one.get("name"): one.get("value") for one in xml.iter("property")}["metrics.m"]
+    assert "<mark>`z`</mark>" in str({one.get("name"): one.get("value") for one in xml.iter("property")}["metrics.m"])
     page = (tmp_path / "r.html").read_text()
     assert "mark" not in set(_elements(page))
     for text in (page, summary.read_text(), (tmp_path / "j.xml").read_text()):
