@@ -17,7 +17,7 @@ import trio
 from runner.backends.base import Backend
 from runner.backends.local.backend import LocalBackend
 from runner.errors import EnvironmentFailed
-from runner.model import Outcome
+from runner.model import AttemptEnd, Outcome
 from runner.reasons import describe
 from tests.contract import AheadContract, Site, until
 from tests.local_host import lives, marked, parent, pids
@@ -348,7 +348,34 @@ def test_supervisor_ignores_signals_of_the_terminal(site: Site) -> None:
         job = await backend.submit(site.attempt(("sleep", "1000")))
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(parent(job), signum)
-        assert (await backend.wait(await backend.submit(site.attempt(("true",), "after")))).exit_code == 0
+        after = await backend.wait(await backend.submit(site.attempt(("true",), "after")))
+        assert after.outcome is Outcome.SUCCEEDED
         assert lives(job)
 
     site.run(body)
+
+
+@pytest.mark.parametrize("first", ["session", "supervisor"])
+@pytest.mark.parametrize("code", [0, 3, 143])
+def test_signal_to_all_processes_cancels(site: Site, tmp_path: Path, first: str, code: int) -> None:
+    """`systemctl stop` sends TERM to each process, in no order: what exits with 0 then has not succeeded."""
+    leave = f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit({code}));"
+    program = (sys.executable, "-c", f"{leave} open('pids', 'w').write('1\\n'); signal.pause()")
+
+    async def body(backend: Backend) -> AttemptEnd:
+        job = await backend.submit(site.attempt(program))
+        await until(lambda: pids(tmp_path, 1))
+        order = [int(job), parent(job)]
+        os.kill(parent(job), signal.SIGSTOP)  # so that the order is the one to be tested, however busy the machine is
+        if first == "session":
+            os.kill(order[0], signal.SIGTERM)
+            await until(lambda: not lives(job))
+        os.kill(order[1], signal.SIGTERM)
+        os.kill(order[1], signal.SIGCONT)
+        if first == "supervisor":
+            os.kill(order[0], signal.SIGTERM)
+        return await backend.wait(job)
+
+    end = site.run(body)
+    assert (end.outcome, end.exit_status) == (Outcome.CANCELLED, code)
+    assert describe(end) == "a signal to all processes of runner"

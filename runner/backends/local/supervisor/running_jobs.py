@@ -26,6 +26,12 @@ DELETE_INTERVAL = 0.05
 REAP_INTERVAL = 0.001
 """Seconds to wait for the SIGCHLD of a leader that is a zombie already."""
 
+HELD_SHARE, LONGEST_HELD = 0.01, 0.05
+"""The end of a job is held back for this share of its duration, and at most for so many seconds: see `stop_signal`."""
+
+STOP_WINDOW = 5.0
+"""Seconds after a stop signal in which runner, which got it, too, asks for the end of every job."""
+
 
 class RunningJobs:
     """Watches each job until its leader was reaped and no process of its tree is left, then calls `conclude`."""
@@ -38,6 +44,8 @@ class RunningJobs:
         self._jobs: dict[int, LocalJob] = {}  # by key, as the two below
         self._terminating: dict[int, LocalJob] = {}
         self._limited: dict[int, LocalJob] = {}
+        self._held: dict[int, float] = {}  # key of an ended job to the time of its report
+        self._stopped_at = -STOP_WINDOW
         self._sample_at = 0.0
         self._delete_at = 0.0
 
@@ -68,10 +76,23 @@ class RunningJobs:
 
     def leader_ended(self, job: LocalJob) -> None:
         """End the processes that the leader left behind, if there are any; otherwise the job has ended."""
+        held = _held(job)
         if self.trees.has_orphans(job):
             self.terminate(job, job.grace)
-        else:
+        elif held < REAP_INTERVAL:
             self._finish(job)
+        else:
+            self._held[job.key] = monotonic() + held
+
+    def stop_signal(self) -> None:
+        """SIGTERM or the like has come, as it does when a service is stopped: it goes to each process, in no order.
+
+        Sessions have got it, too, and may exit with 0 although they have not finished. So jobs that end now, or have ended just
+        before, count as cancelled.
+        """
+        self._stopped_at = monotonic()
+        for key in list(self._held):
+            self._finish(self._jobs[key])
 
     def orphan_reaped(self) -> None:
         """The end of an orphan may be the end of a tree that is being ended: check these at once."""
@@ -87,6 +108,7 @@ class RunningJobs:
     def terminate(self, job: LocalJob, grace: float) -> None:
         """Start to end the job's process tree, or shorten the grace if that has begun."""
         now = monotonic()
+        self._held.pop(job.key, None)
         if job.termination:
             job.termination.shorten_grace(now, grace)
         else:
@@ -101,7 +123,7 @@ class RunningJobs:
 
     def due(self) -> float | None:
         """When `tick` is to be called next, on the monotonic clock; None if only events matter."""
-        times = [job.check_at for job in self._terminating.values()]
+        times = [*self._held.values(), *(job.check_at for job in self._terminating.values())]
         if self._limited:
             times.append(self._sample_at)
         if self._limits.undeleted:
@@ -110,9 +132,11 @@ class RunningJobs:
 
     def tick(self) -> None:
         """Check limits and step terminations, where that is due."""
-        if not (self._terminating or self._limited or self._limits.undeleted):
+        if not (self._terminating or self._limited or self._held or self._limits.undeleted):
             return
         now = monotonic()
+        for key in [key for key, at in self._held.items() if now >= at]:
+            self._finish(self._jobs[key])
         if self._limits.undeleted and now >= self._delete_at:
             self._delete_at = now + DELETE_INTERVAL
             self._limits.delete_undeleted()
@@ -149,7 +173,9 @@ class RunningJobs:
         if not job.out_of_memory and (job.forked or self._peak_floor.is_below(job.max_rss)):
             peak = max(peak, job.max_rss)
         drained = self.trees.drained(job)
+        stopped = not (job.cancelled or job.out_of_memory) and self._ended_by_stop_signal(job)
         del self._jobs[job.key]
+        self._held.pop(job.key, None)
         self._terminating.pop(job.key, None)
         self._limited.pop(job.key, None)
         self.trees.remove(job)
@@ -157,8 +183,9 @@ class RunningJobs:
             Ended(
                 key=job.key,
                 code=job.code,
+                reason="a signal to all processes of runner" if stopped else None,
                 lost=job.lost,
-                cancelled=job.cancelled,
+                cancelled=job.cancelled or stopped,
                 out_of_memory=job.out_of_memory,
                 duration=job.duration,
                 cpu_time=job.cpu_time,
@@ -166,3 +193,13 @@ class RunningJobs:
                 drained=drained,
             )
         )
+
+    def _ended_by_stop_signal(self, job: LocalJob) -> bool:
+        """True if the leader may have ended for the last stop signal."""
+        since = job.started + job.duration - self._stopped_at
+        return job.started < self._stopped_at and -_held(job) <= since < STOP_WINDOW
+
+
+def _held(job: LocalJob) -> float:
+    """Seconds for which the end of the job is held back."""
+    return min(HELD_SHARE * job.duration, LONGEST_HELD)

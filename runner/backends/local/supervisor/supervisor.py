@@ -33,8 +33,9 @@ from runner.backends.local.supervisor.termination import Termination
 class Supervisor:
     """Connects the parts. An attempt passes admission, then the start queue or the pool; then it is a running job."""
 
-    def __init__(self, stream: int) -> None:
+    def __init__(self, stream: int, stop_signals: list[signal.Signals]) -> None:
         self.channel = Channel(stream)
+        self._stop_signals = stop_signals
         self._limits = MemoryLimits()
         self._admission = Admission(self._admit)
         self._jobs = RunningJobs(self._limits, self._conclude)
@@ -59,13 +60,14 @@ class Supervisor:
 
     def run(self) -> None:
         """Serve until the stream has ended and no job is left."""
-        children_ended = self._wake_up_on_signals()
-        self._poll.register(children_ended, select.POLLIN)
+        signals = self._wake_up_on_signals()
+        self._poll.register(signals, select.POLLIN)
         self._poll.register(self.channel.stream, select.POLLIN)
         while self.channel.open or self._jobs or self._pool.busy:
             for file, _ in self._poll.poll(self._timeout()):
-                if file == children_ended:
-                    os.read(children_ended, 4096)
+                if file == signals:
+                    if any(number in self._stop_signals for number in os.read(signals, 4096)):
+                        self._jobs.stop_signal()
                     self._reap()
                 elif file == self.channel.stream:
                     self._read_messages()
@@ -89,12 +91,13 @@ class Supervisor:
         self._limits.delete_undeleted()
 
     def _wake_up_on_signals(self) -> int:
-        """A descriptor that is readable after SIGCHLD."""
+        """A descriptor with the numbers of the signals that come: SIGCHLD, and those that are to stop runner."""
         read_end, write_end = os.pipe()
         os.set_blocking(read_end, False)
         os.set_blocking(write_end, False)
         signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in (signal.SIGCHLD, *self._stop_signals):
+            signal.signal(number, lambda *_: None)
         return read_end
 
     def _timeout(self) -> float | None:
@@ -203,13 +206,15 @@ def main(stream: int) -> None:
     """Serve the backend at the other end of `stream` (a file descriptor) until it is gone."""
     os.set_inheritable(stream, False)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # a blocked SIGCHLD is inherited: no end would be noticed
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(signum, signal.SIG_IGN)  # runner decides what a signal means
+    stops = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    heeded = [number for number in stops if signal.getsignal(number) is not signal.SIG_IGN]  # as runner does
+    for number in (*stops, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)  # runner decides what a signal means
     procfs.become_subreaper()
     gc.collect()
     gc.freeze()
     lower_own_peak()
-    supervisor = Supervisor(stream)
+    supervisor = Supervisor(stream, heeded)
     try:
         supervisor.run()
     except BaseException:

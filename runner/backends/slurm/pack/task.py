@@ -135,12 +135,9 @@ class PackSession:
             due = min(deadline, self.check_at) if self.ending else deadline
             received = signal.sigtimedwait(HANDLED, min(LONGEST_WAIT, max(0.0, due - monotonic())))
             now = monotonic()
-            why_before = self.why
-            if received is not None:  # before its end is noticed: Slurm may have sent TERM to the program, too
+            if received is not None:  # before its end is noticed: Slurm has sent TERM to the program, too
                 self.handle(received.si_signo, now)
             more = self.reap()
-            if self.code not in (None, 128 + signal.SIGTERM) and why_before != "slurm" == self.why:
-                self.why = why_before  # it had ended by itself before Slurm's TERM
             if now >= deadline:
                 deadline = NEVER
                 self.end("timeout", now)
