@@ -150,6 +150,14 @@ class ApplyInterrupted:
 
 
 @dataclass(frozen=True, slots=True)
+class ApplyWaiting:
+    """Sessions wait for what another runner on this machine holds, such as a GPU. `reason` is None once none waits."""
+
+    at: float
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ApplyEnded:
     """`outcomes` counts the last outcomes of the sessions of this apply; `not_run` counts those without one."""
 
@@ -171,6 +179,7 @@ Event: TypeAlias = (
     | AttemptEnded
     | StopReached
     | ApplyInterrupted
+    | ApplyWaiting
     | ApplyEnded
 )
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 
 from runner.apply.builds import Builds
+from runner.backends.base import LEASED
 from runner.config import files
 from runner.config.sweep import Sweep
 from runner.model import Attempt, Session
@@ -64,7 +65,9 @@ class AttemptFactory:
         if len(params.encode()) + len("RUNNER_PARAMS=") < LONGEST_PARAMS:
             env["RUNNER_PARAMS"] = params
         if devices:
-            env.update(dict.fromkeys(DEVICE_LISTS, ",".join(devices)))
+            env.update(dict.fromkeys((*DEVICE_LISTS, LEASED), ",".join(devices)))
+        elif LEASED in self._inherited:
+            env[LEASED] = ""  # of the session around this runner
         command = session.exec if session.exec is not None else ("python3", "-c", sweep.code or "")
         preload = None
         if sweep.python is not None and isinstance(command, tuple) and sweep.python.is_meant(command[0]):

@@ -12,6 +12,9 @@ from typing import NamedTuple, Protocol
 
 from runner.model import Attempt, AttemptEnd
 
+LEASED = "RUNNER_DEVICES"
+"""The variable by which a runner inside a session knows the GPUs of that session, which it may use."""
+
 FOR_MAX_PARALLEL = "for `max_parallel`"
 """The reason given to `on_waiting` for a job that waits for a `max_parallel` that the backend enforces itself."""
 

@@ -21,6 +21,7 @@ def capacity_of(sweep: Sweep) -> Capacity:
     if sweep.backend.kind != "local":
         return Capacity(sweep.capacity, sweep.max_parallel, kept_there=sweep.backend.options.get("max_parallel"))
     from runner.backends.local.gpu_locks import GpuLocks, user_folder
+    from runner.backends.local.gpu_names import GpuNames, machine_gpus
     from runner.backends.local.resources import machine_resources
 
     machine = machine_resources(os.environ)
@@ -33,7 +34,9 @@ def capacity_of(sweep: Sweep) -> Capacity:
     if not machine.gpus and limits["gpu"] > MAX_DEVICES:
         raise InvalidInput(f"a capacity of {limits['gpu']:,} `gpu` is more than the {MAX_DEVICES:,} that are possible")
     devices = machine.gpus or tuple(str(index) for index in range(int(limits["gpu"])))
-    return Capacity(limits, sweep.max_parallel, devices, GpuLocks(user_folder()))
+    holder = f"{sweep.folder / sweep.source.name}"
+    locks = GpuLocks(user_folder(), GpuNames(machine_gpus), os.environ, holder)
+    return Capacity(limits, sweep.max_parallel, devices, locks)
 
 
 def require_fit(sweep: Sweep, capacity: Capacity) -> None:

@@ -21,6 +21,10 @@ class DeviceLocks(Protocol):
         """Give the device back."""
         ...
 
+    def holder(self, device: str) -> str:
+        """Who held the device when it could not be locked, for people; empty if that is unknown."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lease:
@@ -86,7 +90,17 @@ class Capacity:
             if self._in_use[name] + amount > self.limits[name]:
                 return name
         gpu = resources.get("gpu", 0) if self._shares else 0
-        return "gpu" if gpu and sum(share + min(gpu, 1) <= 1 for share in self._shares.values()) < gpu else None
+        fitting = [name for name, share in self._shares.items() if share + min(gpu, 1) <= 1]
+        return "gpu" if gpu and sum(name not in self.contended for name in fitting) < gpu else None
+
+    @property
+    def contention(self) -> str | None:
+        """Which device another process held when it was last asked for, and which process; None if there was none."""
+        for device in self._shares:
+            if device in self.contended:
+                holder = self._locks.holder(device) if self._locks else ""
+                return f"gpu {device} is in use by {holder or 'another runner'}"
+        return None
 
     def fits_ever(self, resources: Resources) -> str | None:
         """Why it does not even fit into unused capacity; None if it does."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 import trio
 
 from runner.backends.base import Backend
-from runner.events import ApplyEnded, ApplyInterrupted, StopReached
+from runner.events import ApplyEnded, ApplyInterrupted, ApplyWaiting, StopReached
 from runner.executor.attempt_runner import AttemptRunner
 from runner.executor.capacity import Capacity, Lease
 from runner.executor.completion import Completion
@@ -76,6 +76,7 @@ class Executor:
         self._interrupts = 0
         self._cancelled: set[str] = set()
         self._cancel_pending = False
+        self._waits: str | None = None
 
     async def run(self, plan: Iterable[PlannedAttempt | None], to_run: int, detach: bool = False) -> ApplyEnded:
         """Bring every session to an end, emit ApplyEnded and return it.
@@ -162,6 +163,7 @@ class Executor:
             for entry, lease in self._pending.startable(trio.current_time()):
                 self._start(entry, lease)
             self._start_prefetched()
+            self._tell_contention()
             self._measure()
             if self._pending.turn_over:
                 await trio.lowlevel.checkpoint()
@@ -173,6 +175,13 @@ class Executor:
             else:
                 with trio.move_on_at(wake_at):
                     await self._changed.wait()
+
+    def _tell_contention(self) -> None:
+        """Say which device of another process the queue waits for, and when it no longer does."""
+        waits = self._capacity.contention if self._pending.queued and not self._shutdown.closing else None
+        if waits != self._waits:
+            self._waits = waits
+            self._recorder.tell(ApplyWaiting(self._clock(), waits))
 
     def _finished(self) -> bool:
         """Whether nothing is left to start, and nothing to wait for."""

@@ -19,6 +19,7 @@ from runner.events import (
     ApplyEnded,
     ApplyInterrupted,
     ApplyStarted,
+    ApplyWaiting,
     AttemptAccepted,
     AttemptAdopted,
     AttemptEnded,
@@ -174,6 +175,8 @@ class Journal(Queries):
                 self._apply_started(event)
             case StopReached():
                 self._update_apply("stopped = ?", _text(event.reason))
+            case ApplyWaiting():
+                pass  # true of this moment only
             case ApplyInterrupted():
                 self._update_apply("interrupted = ?", _text(event.reason))
             case ApplyEnded():

@@ -30,6 +30,9 @@ class OtherRunner:
     def unlock(self, device: str) -> None:
         self.ours.remove(device)
 
+    def holder(self, device: str) -> str:
+        return f"the holder of {device}"
+
 
 def taken(capacity: Capacity, resources: Resources) -> Lease:
     lease = capacity.take(resources)
@@ -144,12 +147,16 @@ def test_a_device_of_another_runner_is_left_alone_until_it_is_free() -> None:
     assert capacity.take({"gpu": 2}) is None
     assert locks.ours == set(), "what was locked for nothing is free for others"
     assert capacity.contended == {"0"}
+    assert capacity.contention == "gpu 0 is in use by the holder of 0"
+    assert capacity.lacking({"gpu": 2}) == "gpu"
+    assert capacity.lacking({"gpu": 1}) is None
     lease = taken(capacity, {"gpu": Fraction(1, 2)})
     assert lease.devices == ("1",)
     capacity.release(lease)
     locks.held.clear()
     assert taken(capacity, {"gpu": 2}).devices == ("0", "1")
     assert capacity.contended == set()
+    assert capacity.contention is None
 
 
 amounts = st.one_of(st.integers(0, 3), st.fractions(0, 3, max_denominator=6))

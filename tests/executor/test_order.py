@@ -12,7 +12,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.events import AttemptEnded, AttemptStarted, AttemptSubmitted, Event
+from runner.events import ApplyWaiting, AttemptEnded, AttemptStarted, AttemptSubmitted, Event
 from runner.executor.queue import PASSES, WINDOW
 from runner.model import Amount, Outcome, PlannedAttempt, Session
 from tests.fake_backend import Script
@@ -140,6 +140,8 @@ def test_devices_go_to_one_session_each() -> None:
 
 
 def test_a_device_of_another_runner_is_tried_again() -> None:
+    """The wait is said once, counts as the bottleneck, and its end is said, too."""
+
     class Locks:
         def try_lock(self, device: str) -> bool:
             return trio.current_time() >= 2.5
@@ -147,9 +149,15 @@ def test_a_device_of_another_runner_is_tried_again() -> None:
         def unlock(self, device: str) -> None:
             pass
 
-    run = Apply(devices=("a",), locks=Locks())
-    apply(run, [session(0, gpu=1), session(1)])
+        def holder(self, device: str) -> str:
+            return "pid 7"
+
+    run = Apply(each(Script(duration=1)), devices=("a",), locks=Locks())
+    ended = apply(run, [session(0, gpu=1), session(1)])
     assert run.starts() == [(1, 0), (0, 3)]
+    waits = [event for event in run.events if isinstance(event, ApplyWaiting)]
+    assert waits == [ApplyWaiting(0, "gpu a is in use by pid 7"), ApplyWaiting(3, None)]
+    assert ended.usage.limited_by == {"gpu": 0.75}
 
 
 def test_an_endless_plan_is_pulled_only_as_needed() -> None:

@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
-from runner.events import ApplyInterrupted, AttemptStarted, AttemptWaiting, BuildEnded, BuildStarted
+from runner.events import ApplyInterrupted, ApplyWaiting, AttemptStarted, AttemptWaiting, BuildEnded, BuildStarted
 from runner.model import Outcome
 from runner.reporters.progress.block import fit, render
 from runner.reporters.progress.tracker import Tracker
@@ -143,6 +143,13 @@ def test_queued_attempt_is_waiting_until_it_starts() -> None:
     assert plain(tracker, 80)[-1] == "  1 waiting: b"
     tracker.take(AttemptStarted(3, one.id, 1, "1", None, ()))
     assert "1 running" in plain(tracker, 80)[1]
+    assert "waiting" not in "".join(plain(tracker, 80))
+
+
+def test_wait_for_what_another_runner_holds() -> None:
+    tracker = tracker_of(apply_began(2), ApplyWaiting(1, "gpu 0 is in use by pid 7: /x/two.yaml"))
+    assert plain(tracker, 80)[-1] == "  waiting: gpu 0 is in use by pid 7: /x/two.yaml"
+    tracker.take(ApplyWaiting(2, None))
     assert "waiting" not in "".join(plain(tracker, 80))
 
 

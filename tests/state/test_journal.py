@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from runner.errors import EnvironmentFailed
 from runner.events import (
     ApplyInterrupted,
+    ApplyWaiting,
     AttemptAccepted,
     AttemptAdopted,
     AttemptWaiting,
@@ -333,6 +334,7 @@ EVENTS: list[Event] = [
     started(A, 2),
     ended(A, attempt=2),
     StopReached(5.0, "enough"),
+    ApplyWaiting(5.05, "gpu 0 is in use"),
     ApplyInterrupted(5.1, "SIGTERM", now=False),
     ended(B, Outcome.CANCELLED),
     apply_ended(6.0, {Outcome.SUCCEEDED: 1, Outcome.CANCELLED: 1}),

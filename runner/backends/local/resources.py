@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
 from runner.backends.local.cgroups import V1, V2, CgroupVersion, UnusableError, lineage, own_folder
+from runner.backends.local.gpu_names import GpuNames, machine_gpus
 from runner.backends.local.procfs import LINUX, read
 
 
@@ -59,11 +59,11 @@ def memory_limits(v1: Iterable[str], v2: Iterable[str]) -> list[int]:
 
 
 def visible_gpus(value: str) -> tuple[str, ...]:
-    """The GPUs of a value of CUDA_VISIBLE_DEVICES. As in CUDA, the first invalid entry ends the list."""
+    """The entries of a value of CUDA_VISIBLE_DEVICES. As in CUDA, the first invalid one ends the list."""
     devices: list[str] = []
     for entry in value.split(","):
         device = entry.strip()
-        if not (device.isdecimal() or device.startswith(("GPU-", "MIG-"))) or device in devices:
+        if not ((device.isascii() and device.isdecimal()) or device.startswith(("GPU-", "MIG-"))) or device in devices:
             break
         devices.append(device)
     return tuple(devices)
@@ -78,19 +78,8 @@ def _own_lineage(version: CgroupVersion, controller: str) -> list[str]:
 
 def _gpus(environ: Mapping[str, str]) -> tuple[str, ...]:
     if "CUDA_VISIBLE_DEVICES" in environ:
-        return visible_gpus(environ["CUDA_VISIBLE_DEVICES"])
-    try:
-        return tuple(str(index) for index, _ in enumerate(os.listdir("/proc/driver/nvidia/gpus")))
-    except OSError:
-        pass
-    try:
-        listing = subprocess.run(
-            ["nvidia-smi", "-L"], stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ()
-    lines = [line for line in listing.stdout.splitlines() if line.startswith(b"GPU ")]
-    return tuple(str(index) for index, _ in enumerate(lines))
+        return GpuNames(machine_gpus).distinct(visible_gpus(environ["CUDA_VISIBLE_DEVICES"]))
+    return tuple(str(index) for index, _ in enumerate(machine_gpus(False)))
 
 
 def _number(path: str) -> int | None:

@@ -52,6 +52,7 @@ def render(tracker: Tracker, now: float, width: int, height: int = 24, encoding:
     tail = [Text(line, "yellow") for line in _wrapped(retries_due(tracker, now), width)]
     for reason, count in tracker.waiting.most_common(MOST_REASONS):
         tail.append(Text(f"  {count:,} waiting: {reason}", "yellow"))
+    tail += [Text(line, "yellow") for line in _wrapped(tracker.contention and f"waiting: {tracker.contention}", width)]
     running = _running(tracker, now, max(LEAST_RUNNING, height // 2 - len(head) - len(tail)))
     return [fit(line, width, encoding) for line in (head + running + tail)[: max(0, height - 1)]]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from runner.events import (
     ApplyEnded,
     ApplyInterrupted,
+    ApplyWaiting,
     AttemptEnded,
     AttemptStarted,
     AttemptSubmitted,
@@ -82,6 +83,8 @@ class Progress:
             case AttemptSubmitted():
                 self._retrying.pop(event.session.id, None)
             case AttemptWaiting() if self._live is None:  # the block shows it
+                self._write_once(f"waiting: {printable(event.reason)}")
+            case ApplyWaiting() if event.reason is not None and self._live is None:
                 self._write_once(f"waiting: {printable(event.reason)}")
             case AttemptStarted() if event.cold is not None:
                 self._write_once(f"started cold: {printable(event.cold)}")

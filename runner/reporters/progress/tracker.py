@@ -10,6 +10,7 @@ from pathlib import Path
 from runner.events import (
     ApplyInterrupted,
     ApplyStarted,
+    ApplyWaiting,
     AttemptAdopted,
     AttemptEnded,
     AttemptStarted,
@@ -71,6 +72,8 @@ class Tracker:
         """The attempts that have not ended, by session."""
         self.waiting: Counter[str] = Counter()
         """Attempts that are queued at the backend, by reason."""
+        self.contention: str | None = None
+        """What the sessions that are not submitted wait for, if another runner has it."""
         self.causes: dict[Key, CauseCount] = {}
         self._prefetched: dict[str, tuple[Session, int]] = {}
         """Session and attempt number of attempts that were submitted before capacity was free."""
@@ -116,6 +119,8 @@ class Tracker:
             case BuildStarted():
                 cpu = min(1, self.capacity.limits.get("cpu", 1))
                 self._builds[event.build] = self.capacity.overdraw({"cpu": cpu})
+            case ApplyWaiting():
+                self.contention = event.reason
             case ApplyInterrupted() | StopReached():
                 self.retries_due.clear()
             case BuildEnded() if lease := self._builds.pop(event.build, None):

@@ -223,7 +223,7 @@ class TestTask:
     def test_slurm_ends_task_and_program_at_once(
         self, task_runner: TaskRunner, tmp_path: Path, by_itself: bool
     ) -> None:
-        """Slurm sends TERM to the program, too: whatever its exit code is, the record names Slurm."""
+        """Slurm sends TERM to the program, too: the record names Slurm, also where the program exits with a code of its own."""
         script = "echo $$; while [ ! -e go ]; do sleep 0.05; done; exit 3"
         task = RunningTask(
             task_runner, tmp_path, [make_attempt("x", tmp_path, script), make_attempt("y", tmp_path, "echo y")]
