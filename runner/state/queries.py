@@ -33,7 +33,7 @@ from runner.state.rows import (
     status_after,
     stored_session,
 )
-from runner.state.schema import explain
+from runner.state.sqlite_errors import explain
 
 _BATCH = 500
 """Sessions looked up by one statement: below every build's limit on variables."""

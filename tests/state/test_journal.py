@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -504,25 +505,36 @@ def test_no_journal_is_no_journal(path: Path) -> None:
 def test_newer_version(path: Path) -> None:
     with open_for_writing(path):
         pass
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 99")
-    connection.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA user_version = 99")
+        connection.execute("UPDATE meta SET version = '7.1.0'")
     for opener in (open_for_reading, open_for_writing):
-        with pytest.raises(EnvironmentFailed, match="was written by a newer runner") as caught:
+        with pytest.raises(EnvironmentFailed, match=r"was written by runner 7\.1\.0 \(journal version 99;") as caught:
             opener(path)
         assert caught.value.exit_code == 3
-        assert caught.value.hint
+        assert (caught.value.hint or "").startswith("use runner 7.1.0 or newer")
 
 
-def test_older_version(path: Path) -> None:
+@pytest.mark.parametrize("change", ["UPDATE meta SET version = NULL", "DROP TABLE meta", "DELETE FROM meta"])
+def test_newer_version_that_does_not_name_its_runner(path: Path, change: str) -> None:
     with open_for_writing(path):
         pass
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 1")
-    connection.execute("DROP TABLE builds")
-    connection.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA user_version = 99")
+        connection.execute(change)
+    with pytest.raises(EnvironmentFailed, match="was written by a newer runner") as caught:
+        open_for_reading(path)
+    assert (caught.value.hint or "").startswith("upgrade runner")
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_version_that_was_never_released(path: Path, version: int) -> None:
+    with open_for_writing(path):
+        pass
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
     for opener in (open_for_reading, open_for_writing):
-        with pytest.raises(EnvironmentFailed, match="was written by an older runner") as caught:
+        with pytest.raises(EnvironmentFailed, match=f"has journal version {version}") as caught:
             opener(path)
         assert "--state DIR" in (caught.value.hint or "")
 

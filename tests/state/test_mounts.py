@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.state import lock, schema
+from runner.state import database, lock
 from runner.state.mounts import of_device
 
 MOUNTS = """\
@@ -48,9 +48,9 @@ def mode(connection: sqlite3.Connection) -> tuple[str, int]:
 def test_no_shared_memory_on_a_network(tmp_path: Path) -> None:
     """There the journal has no WAL and no side file that hosts would have to share, and others read beside its writer."""
     path = tmp_path / "journal.db"
-    writer = schema.for_writing(path, network=True)
+    writer = database.for_writing(path, network=True)
     assert mode(writer) == ("truncate", 2)
-    reader = schema.for_reading(path)
+    reader = database.for_reading(path)
     assert reader is not None
     for sweep in ("a", "b"):
         writer.execute("BEGIN IMMEDIATE")
@@ -65,7 +65,7 @@ def test_no_shared_memory_on_a_network(tmp_path: Path) -> None:
 def test_a_journal_that_moves_between_file_systems(tmp_path: Path) -> None:
     """What a killed writer had in its WAL is taken in; and back on a local disk it has a WAL again."""
     path = tmp_path / "journal.db"
-    killed = schema.for_writing(path)
+    killed = database.for_writing(path)
     assert mode(killed) == ("wal", 1)
     killed.execute("UPDATE meta SET home = 'kept'")
     copy = tmp_path / "network" / "journal.db"
@@ -73,12 +73,12 @@ def test_a_journal_that_moves_between_file_systems(tmp_path: Path) -> None:
     for suffix in ("", "-wal"):
         (tmp_path / f"network/journal.db{suffix}").write_bytes(Path(f"{path}{suffix}").read_bytes())
     killed.close()
-    there = schema.for_writing(copy, network=True)
+    there = database.for_writing(copy, network=True)
     assert mode(there) == ("truncate", 2)
     assert there.execute("SELECT home FROM meta").fetchone() == ("kept",)
     there.close()
     assert not Path(f"{copy}-wal").exists()
-    back = schema.for_writing(copy)
+    back = database.for_writing(copy)
     assert mode(back) == ("wal", 1)
     assert back.execute("SELECT home FROM meta").fetchone() == ("kept",)
     back.close()

@@ -101,7 +101,7 @@ def _recipes_and_applies(connection: sqlite3.Connection) -> None:
         "INSERT OR IGNORE INTO recipes (digest, sans_files, parts) SELECT digest, sans_files, parts FROM theirs.recipes"
     )
     same = "m.started = a.started AND m.host = a.host AND m.pid = a.pid"
-    columns = _columns(connection, "applies", ("n", "recipe"))
+    columns = _columns(connection, "applies", ("n", "recipe", "crc"))
     connection.execute(
         f"INSERT INTO applies ({', '.join(columns)}, recipe) SELECT {_of('a', columns)}, r.n FROM theirs.applies a"
         " JOIN theirs.recipes t ON t.n = a.recipe JOIN main.recipes r ON r.digest = t.digest"
@@ -113,7 +113,7 @@ def _recipes_and_applies(connection: sqlite3.Connection) -> None:
     )
     ends = ("ended", "stopped", "interrupted", "outcomes", "not_run", "usage")
     connection.execute(
-        f"UPDATE applies AS m SET {', '.join(f'{end} = a.{end}' for end in ends)} FROM theirs.applies a"
+        f"UPDATE applies AS m SET {', '.join(f'{end} = a.{end}' for end in ends)}, crc = NULL FROM theirs.applies a"
         f" WHERE {same} AND m.ended IS NULL AND a.ended IS NOT NULL"
     )
 
@@ -155,7 +155,7 @@ def _last_applies(connection: sqlite3.Connection, before: int) -> None:
 
 
 def _builds(connection: sqlite3.Connection, now: float) -> None:
-    columns = _columns(connection, "builds", ("apply", "ended", "outcome", "reason"))
+    columns = _columns(connection, "builds", ("apply", "ended", "outcome", "reason", "crc"))
     news = ", ".join(
         f"{column} = excluded.{column}" for column in ("ended", "outcome", "exit_code", "reason", "duration")
     )
@@ -163,7 +163,7 @@ def _builds(connection: sqlite3.Connection, now: float) -> None:
         f"INSERT INTO builds ({', '.join(columns)}, apply, ended, outcome, reason)"
         f" SELECT {_of('b', columns)}, coalesce(p.here, 0), {_ENDED} FROM theirs.builds b"
         " LEFT JOIN applies_there p ON p.there = b.apply"
-        f" WHERE true ON CONFLICT (build, apply) DO UPDATE SET {news}"
+        f" WHERE true ON CONFLICT (build, apply) DO UPDATE SET {news}, crc = NULL"
         " WHERE (builds.outcome IS NULL OR builds.outcome = :lost) AND excluded.outcome != :lost",
         _ending(now),
     )
@@ -194,7 +194,7 @@ def _new_sessions(connection: sqlite3.Connection, union: Union, now: float) -> N
 
 def _copy_ends(connection: sqlite3.Connection, union: Union) -> None:
     """Copy the end of attempts that both journals have and that only the other journal knows to have ended."""
-    ends = _columns(connection, "attempts", ("session", "number", "apply", "name", "backend", "submitted"))
+    ends = _columns(connection, "attempts", ("session", "number", "apply", "name", "backend", "submitted", "crc"))
     both = (
         "FROM twins w JOIN theirs.attempts a ON a.session = w.there JOIN main.attempts m"
         " ON m.session = w.here AND m.name = a.name AND m.submitted = a.submitted"
@@ -204,12 +204,12 @@ def _copy_ends(connection: sqlite3.Connection, union: Union) -> None:
     for here, number, there, name, *values in rows:
         session = _session(connection, here)
         connection.execute(
-            f"UPDATE attempts SET {', '.join(f'{end} = ?' for end in ends)} WHERE session = ? AND number = ?",
+            f"UPDATE attempts SET {', '.join(f'{end} = ?' for end in ends)}, crc = NULL WHERE session = ? AND number = ?",
             (*values, here, number),
         )
         outcome = values[ends.index("outcome")]
         known = connection.execute(
-            "UPDATE sessions SET outcome = ? WHERE n = ? AND attempts = ?", (outcome, here, number)
+            "UPDATE sessions SET outcome = ?, crc = NULL WHERE n = ? AND attempts = ?", (outcome, here, number)
         )
         union.attempts[session, there] = Moved(session, there, number, name)
         if known.rowcount:
@@ -235,7 +235,7 @@ def _join(connection: sqlite3.Connection, union: Union, here: int, there: int, n
     else:
         moved = Moved(session, number, number + len(new), head.name)
         connection.execute(
-            "UPDATE attempts SET number = ? WHERE session = ? AND number = ?", (moved.after, here, number)
+            "UPDATE attempts SET number = ?, crc = NULL WHERE session = ? AND number = ?", (moved.after, here, number)
         )
         union.moved.append(moved)
         ended_there = next(((session, one.number) for one in theirs if one.key == head.key), None)
@@ -247,8 +247,8 @@ def _join(connection: sqlite3.Connection, union: Union, here: int, there: int, n
         )
         union.attempts[session, one.number] = Moved(session, one.number, at, one.name)
     connection.execute(
-        "UPDATE sessions SET (attempts, outcome) ="
-        " (SELECT number, outcome FROM attempts WHERE session = n ORDER BY number DESC LIMIT 1) WHERE n = ?",
+        "UPDATE sessions SET (attempts, outcome, crc) ="
+        " (SELECT number, outcome, NULL FROM attempts WHERE session = n ORDER BY number DESC LIMIT 1) WHERE n = ?",
         (here,),
     )
 
@@ -279,7 +279,7 @@ def _attempts_of(connection: sqlite3.Connection, schema: str, session: int) -> l
 
 def _insert_attempts(connection: sqlite3.Connection, where: str, now: float, *, number: str, **values: int) -> int:
     """Copy these attempts of the other journal, open ones as lost. Returns their number."""
-    columns = _columns(connection, "attempts", ("session", "number", "apply", "ended", "outcome", "reason"))
+    columns = _columns(connection, "attempts", ("session", "number", "apply", "ended", "outcome", "reason", "crc"))
     cursor = connection.execute(
         f"INSERT INTO attempts (session, number, apply, {', '.join(columns)}, ended, outcome, reason)"
         f" SELECT w.here, {number}, coalesce(p.here, 0), {_of('a', columns)}, {_ENDED.replace('b.', 'a.')}"

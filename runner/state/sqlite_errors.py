@@ -1,0 +1,52 @@
+"""The meaning of SQLite's errors: what of them is about the environment, and what says that the journal is damaged."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import NoReturn
+
+from runner.errors import Damaged, EnvironmentFailed
+from runner.state.fs import FREE_SPACE, OTHER_FOLDER
+
+_SIDE_FILE = 32 * 1024
+"""Bytes of one block of `-shm`."""
+
+
+def explain(error: sqlite3.Error, path: Path) -> NoReturn:
+    """Raise SQLite's errors about the environment as `EnvironmentFailed`, all others as they are."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    # If the disk is too full for the shared memory file, SQLite only reports an I/O error.
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
+        raise EnvironmentFailed(f"the disk is full: cannot write `{path}`", FREE_SPACE) from error
+    if code == sqlite3.SQLITE_CANTOPEN and path.is_dir():
+        hint = "move it away, or choose another folder with `--state DIR`"
+        raise EnvironmentFailed(f"`{path}` is a folder, not a journal", hint) from error
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        raise EnvironmentFailed(f"cannot open or write `{path}`: {error}", OTHER_FOLDER) from error
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        raise damaged(path, str(error)) from error
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        raise EnvironmentFailed(
+            f"`{path}` is locked by another program", "close it and run the command again"
+        ) from error
+    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS):
+        hint = "check the disk, or choose another one with `--state DIR`; nothing recorded is lost"
+        raise EnvironmentFailed(f"cannot read or write `{path}`: {error}", hint) from error
+    raise error
+
+
+def damaged(path: Path, fault: str) -> Damaged:
+    return Damaged(
+        f"`{path}` is damaged: {fault}",
+        f"move it away to start again; `sqlite3 {path.name} .recover` may save what it holds",
+    )
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        about = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return about.f_bavail * about.f_frsize < _SIDE_FILE
