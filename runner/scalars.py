@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Hashable
 from fractions import Fraction
 
 from runner.model import Scalar, Value
@@ -63,6 +64,11 @@ def equal(one: Value, other: Value) -> bool:
     if is_number(one.data) and is_number(other.data):
         return one.data == other.data
     return one.text == other.text
+
+
+def identity(value: Value) -> Hashable:
+    """Return what two values share if they are the same number, or the same in text and type."""
+    return value.data if is_number(value.data) else value
 
 
 def exact(text: str) -> Fraction | None:

@@ -19,6 +19,9 @@ _SECONDS = {
 }
 _MEMORY = re.compile(r"([kmgt])(?:i?b)?\Z", re.IGNORECASE)
 _MEMORY_POWERS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+_LEAST_BYTES = 1_000_000
+"""A number without a unit from here on is taken for bytes by a hint."""
+
 _DURATION_HINT = "such as `90s`, `10m` or `1.5h`"
 _MEMORY_HINT = "such as `512m` or `2g`"
 _AMOUNT_HINT = "such as `2` or `0.5`"
@@ -29,6 +32,9 @@ _DURATION_UNITS = {
     **dict.fromkeys(("day", "days"), "d"),
 }
 """Units that people write, and the unit to write."""
+
+_PARTS = re.compile(r"\s*((?:[0-9]+(?:\.[0-9]+)?\s*[dhms]\s*){2,})\Z", re.ASCII)
+"""`1h30m`, `1d 12h`: several units, which runner does not read."""
 
 _CLOCK = re.compile(r"\s*(?:([0-9]+)-)?([0-9]+):([0-5][0-9]):([0-5][0-9])\s*\Z", re.ASCII)
 """`[DAYS-]HOURS:MINUTES:SECONDS`, as Slurm has it."""
@@ -50,6 +56,10 @@ def parse_duration(quantity: str | int | float) -> float:
         raise UnitError(
             f"`{quantity}` is not a time", f"write `{_shortest(((days * 24 + hours) * 60 + minutes) * 60 + seconds)}`"
         )
+    if found := _PARTS.match(str(quantity)):
+        parts = re.findall(r"([0-9.]+)\s*([dhms])", found[1])
+        total = sum(Fraction(number) * _SECONDS[unit] for number, unit in parts)
+        raise UnitError(f"`{quantity}` is not a time", f"write `{_shortest(math.ceil(total))}`")
     number, unit, text = _split(quantity, "time", _DURATION_HINT)
     if (factor := _SECONDS.get(unit or "s")) is None:
         known = _DURATION_UNITS.get(unit.lower(), unit.lower())
@@ -76,11 +86,23 @@ def parse_memory(quantity: str | int | float, *, bare: Literal["error", "MiB"]) 
     number, unit, text = _split(quantity, "memory amount", _MEMORY_HINT)
     if not unit:
         if bare == "error":
-            raise UnitError(f"the memory amount `{quantity}` has no unit", f"write `{text}m` or `{text}g`")
+            raise UnitError(f"the memory amount `{quantity}` has no unit", _memory_hint(number, text))
         unit = "m"
     if not (known := _MEMORY.match(unit)):
         raise UnitError(f"unknown unit of memory `{unit}`", "the units are `k`, `m`, `g` and `t`")
     return math.ceil(number * _MEMORY_POWERS[known[1].lower()])
+
+
+def _memory_hint(number: Fraction, text: str) -> str:
+    """Return what to write for a number without a unit. A large one most likely is bytes."""
+    if number < _LEAST_BYTES:
+        whole = text if "e" not in text.lower() else str(math.ceil(number))
+        return f"write `{whole}m` or `{whole}g`"
+    for unit in ("t", "g", "m"):
+        amount = number / _MEMORY_POWERS[unit]
+        if amount >= 1 and amount.denominator == 1:
+            return f"for bytes write `{amount}{unit}`"
+    return f"for bytes write `{math.ceil(number / _MEMORY_POWERS['m'])}m`"
 
 
 def parse_amount(quantity: str | int | float) -> int | Fraction:

@@ -134,3 +134,39 @@ def test_format_memory(size: int, text: str) -> None:
 @given(st.integers(1024, 1 << 60))
 def test_formatted_memory_is_parsed_back(size: int) -> None:
     assert parse_memory(format_memory(size), bare="error") == pytest.approx(size, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("1h30m", "write `90m`"),
+        ("1h 2m", "write `62m`"),
+        ("1d12h", "write `36h`"),
+        ("1m30s", "write `90s`"),
+        ("2h0.5s", "write `7201s`"),
+    ],
+)
+def test_time_in_several_units_has_a_hint_that_is_read(text: str, hint: str) -> None:
+    with pytest.raises(UnitError) as caught:
+        parse_duration(text)
+    assert caught.value.hint == hint
+    parse_duration(hint.removeprefix("write `").removesuffix("`"))
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("256", "write `256m` or `256g`"),
+        ("1e3", "write `1000m` or `1000g`"),
+        ("1e9", "for bytes write `954m`"),
+        ("1000000", "for bytes write `1m`"),
+        ("1073741824", "for bytes write `1g`"),
+        ("5368709120", "for bytes write `5g`"),
+        ("1.5e9", "for bytes write `1431m`"),
+    ],
+)
+def test_memory_without_a_unit_has_a_hint_that_is_read(text: str, hint: str) -> None:
+    with pytest.raises(UnitError) as caught:
+        parse_memory(text, bare="error")
+    assert caught.value.hint == hint
+    parse_memory(hint.partition("`")[2].partition("`")[0], bare="error")

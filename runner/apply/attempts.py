@@ -11,7 +11,7 @@ from runner.apply.builds import Builds
 from runner.backends.base import LEASED
 from runner.config import files
 from runner.config.sweep import Sweep
-from runner.model import Attempt, Session
+from runner.model import Attempt, Scalar, Session
 from runner.state import State
 
 LONGEST_PARAMS = 128 * 1024
@@ -118,7 +118,14 @@ def submitted_attempt(sweep: Sweep, state: State, session: str, number: int, nam
 
 def params_json(session: Session) -> str:
     """The session's variables with their types: the value of RUNNER_PARAMS and the content of RUNNER_PARAMS_FILE."""
-    return _encode({name: value.data for name, value in session.params.items()})
+    members = [f"{_encode(name)}: {_params_value(value.data)}" for name, value in session.params.items()]
+    return f"{{{', '.join(members)}}}"
+
+
+def _params_value(data: Scalar) -> str:
+    """JSON that YAML 1.1 reads alike: `1.0e-05`, because `1e-05` is a text to PyYAML."""
+    text = _encode(data)
+    return text.replace("e", ".0e") if isinstance(data, float) and "e" in text and "." not in text else text
 
 
 def thread_counts(session: Session, inherited: Mapping[str, str]) -> dict[str, str]:

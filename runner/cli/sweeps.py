@@ -16,7 +16,8 @@ from runner.config.yaml import read
 from runner.diagnostics import InvalidSweep, Problem, nearest, render
 from runner.errors import InvalidInput
 from runner.model import Amount, Stop, Value
-from runner.plan.plan import Plan, parse_selection
+from runner.plan.plan import Plan
+from runner.plan.selection import merged, pairs, quoted
 from runner.scalars import equal
 from runner.units import UnitError
 
@@ -33,16 +34,8 @@ class PlannedSweep:
 
     def selection(self, texts: Iterable[str]) -> dict[str, Value] | None:
         """Return the condition of the `--select` options, None if there are none. Raises InvalidInput."""
-        condition: dict[str, Value] = {}
-        for text in texts:
-            for part in text.split(","):
-                for name, value in parse_selection(part, self.sweep.space.names).items():
-                    known = condition.setdefault(name, value)
-                    if not equal(known, value):
-                        raise InvalidInput(
-                            f"no session has both `{name}={known.text}` and `{name}={value.text}`",
-                            "a session is selected if it has all of the values; select one value at a time",
-                        )
+        known = [*self.sweep.space.names, REPEAT]
+        condition = merged(pair for text in texts for pair in pairs(text, known))
         return condition or None
 
     def nothing_selected(self, select: Mapping[str, Value]) -> InvalidInput:
@@ -51,7 +44,7 @@ class PlannedSweep:
             repeats = (Value(str(repeat), repeat) for repeat in range(self.sweep.repeat))
             values = list(repeats if name == REPEAT else self.sweep.space.values_of(name))
             if not any(equal(value, wanted) for value in values):
-                texts = list(dict.fromkeys(value.text for value in values))
+                texts = list(dict.fromkeys(quoted(value.text) for value in values))
                 shown = texts if len(texts) <= SHOWN_VALUES else [*texts[: SHOWN_VALUES - 1], "…", texts[-1]]
                 return InvalidInput(f"no session has `{name}={wanted.text}`", f"`{name}` has {', '.join(shown)}")
         return InvalidInput("no session has all of the selected values", "`runner plan --all` shows the sessions")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from runner.config import fields
+from runner.config.inclusions import Inclusions
 from runner.config.report import Report
 from runner.config.sweep import REPEAT
 from runner.config.yaml.nodes import MappingNode, ScalarNode
-from runner.diagnostics import did_you_mean
+from runner.diagnostics import Span, did_you_mean
 from runner.space.axis import Axis, Condition
 from runner.space.ranges import Range
 from runner.space.space import Space
@@ -37,6 +38,8 @@ class Combinations:
                 duplicates = found.given_count - axes[-1].count
             else:
                 continue
+            for member in axes[-1].names:
+                self._warn_of_spellings(member, ranges[member], nodes[member][0].span)
             if duplicates:
                 what = "value" if group is None else "row"
                 self._report.warning(
@@ -46,6 +49,18 @@ class Combinations:
                     "for repetitions write `repeat: N`",
                 )
         return axes, set(nodes) | {REPEAT}
+
+    def _warn_of_spellings(self, name: str, values: Range, span: Span) -> None:
+        """Warn if one number of a range has two texts: it makes two sessions that numbers do not tell apart."""
+        pair = values.two_spellings()
+        if pair is not None:
+            one, other = pair
+            self._report.warning(
+                f"`{one.text}` and `{other.text}` of `{name}` are one number, which makes two sessions; `exclude`,"
+                " `--select` and JSON take them as equal",
+                span,
+                f'write the number once; if text is meant, quote it: `"{other.text}"`',
+            )
 
     def _zips(self, known: set[str], ranges: Mapping[str, Range]) -> list[tuple[str, ...]]:
         """Return the valid groups of `zip`, and report the others."""
@@ -85,7 +100,7 @@ class Combinations:
         """Return the space, after `exclude` and `include` are checked against the ranges."""
         known = {name for axis in axes for name in axis.names}
         exclude = self._conditions("exclude", known)
-        include = self._conditions("include", known)
+        include = Inclusions(self._report, axes).conditions(self._conditions("include", known))
         space = Space(tuple(axes), tuple(entry for entry, _ in exclude), tuple(entry for entry, _ in include))
         if self._report.has_errors:
             return space
@@ -98,12 +113,15 @@ class Combinations:
                 )
         if exclude and space.product_count == 0:
             self._report.error("`exclude` leaves no combination", self._report.key_span("exclude"))
+        repeated: dict[Span, int] = {}
         for duplicates, (_, node) in zip(space.duplicates, include, strict=True):
+            repeated[node.span] = repeated.get(node.span, 0) + duplicates
+        for span, duplicates in repeated.items():
             if duplicates:
                 self._report.warning(
                     f"this `include` adds {counted(duplicates, 'session')} that the sweep already has;"
                     " equal sessions run once",
-                    node.span,
+                    span,
                 )
         return space
 

@@ -13,6 +13,7 @@ from runner.config.names import check_names
 from runner.config.report import Report
 from runner.config.sweep import Sweep
 from runner.config.templates import Templates
+from runner.config.whole_params import reads_params
 from runner.config.yaml import parse
 from runner.diagnostics import InvalidSweep, Source
 
@@ -47,7 +48,7 @@ def _read(report: Report, folder: Path) -> Sweep:
     env = templates.mapping("env")
     resources = templates.mapping("resources")
     axes, known = combinations.axes()
-    templates.check(known)
+    templates.check(known, all_used=reads_params(report.document, folder))
     space = combinations.space(axes)
     for warning in exec_list.warnings(fields.texts(get("exec"))):
         report.add(warning)

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from runner.config.fields import Placed, entries
 from runner.config.sweep import REPEAT, Sweep
 from runner.config.yaml.nodes import place
-from runner.diagnostics import Problem, nearest
+from runner.diagnostics import Problem
 from runner.template.shell import Expansion, ShellScript, is_evaluated, is_split, process_ids
+from runner.template.template import did_you_mean
 from runner.text.shorten import excerpt
 
 SHELL_VARIABLES = frozenset(
@@ -75,8 +76,7 @@ def _collision(sweep: Sweep, placed: Placed, name: str, what: str) -> Problem:
 
 def _undefined(sweep: Sweep, placed: Placed, found: Expansion) -> Problem:
     known = [*sweep.space.names, REPEAT, *sweep.env]
-    near = nearest(found.name, known)
-    hint = f"did you mean `${near}`?" if near else "name it in `ranges` or `env`, or assign it in the string"
+    hint = did_you_mean(found.name, known) or "name it in `ranges` or `env`, or assign it in the string"
     return _problem(sweep, placed, (found.start, found.end), f"nothing defines `{found.name}`", hint)
 
 

@@ -59,15 +59,18 @@ class Templates:
             if (placed := self.template(node, f"{key}.{name.value.text}")) is not None
         }
 
-    def check(self, known: Set[str]) -> None:
-        """Report variables that are not known, ranges that no template uses, and code in an argument."""
+    def check(self, known: Set[str], *, all_used: bool) -> None:
+        """Report variables that are not known, ranges that no template uses, and code in an argument.
+
+        `all_used`: the sessions read every variable in another way.
+        """
         used: set[str] = set()
         for placed in self._placed:
             used |= set(placed.template.names)
             if isinstance(placed.template, Template):
                 for fault in placed.template.unknown(known):
                     self._report.error_in_text(placed.node, fault.start, fault.end, fault.message, fault.hint)
-        if not any(has_refused(self._report.document.get(key)) for key in TEMPLATED):
+        if not all_used and not any(has_refused(self._report.document.get(key)) for key in TEMPLATED):
             for name, key in self._range_keys.items():
                 if name.isidentifier() and name not in used | self._meant and name != REPEAT:
                     self._report_unused(name, key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
@@ -11,12 +11,10 @@ from typing import Any, NamedTuple, TypeAlias
 from runner.config import files
 from runner.config.fields import Placed, amount
 from runner.config.sweep import REPEAT, Sweep
-from runner.diagnostics import nearest
-from runner.errors import InvalidInput
 from runner.model import Amount, Recipe, Session, Value
 from runner.plan import ids
 from runner.plan.sharding import Shard
-from runner.scalars import equal, resolve
+from runner.scalars import equal
 from runner.space.axis import MAX_CACHED_POINTS, Condition, Point
 from runner.template.template import Template
 
@@ -137,24 +135,6 @@ class _Repeats:
 
     def _all(self) -> Iterator[tuple[int, Value]]:
         return ((repeat, Value(str(repeat), repeat)) for repeat in range(self._count))
-
-
-def parse_selection(text: str, names: Iterable[str]) -> dict[str, Value]:
-    """Return the condition of a text such as `lr=0.1,seed=3`. Raises InvalidInput for a syntax error or unknown variable."""
-    known = [*names, REPEAT]
-    condition: dict[str, Value] = {}
-    for part in text.split(","):
-        name, equals, value = part.partition("=")
-        if not equals:
-            raise InvalidInput(f"`{part}` is not `NAME=VALUE`", "select by variables: `lr=0.1,seed=3`")
-        if name.strip() not in known:
-            near = nearest(name.strip(), known)
-            raise InvalidInput(
-                f"unknown variable `{name.strip()}`",
-                f"did you mean `{near}`?" if near else f"this sweep has {', '.join(f'`{one}`' for one in known)}",
-            )
-        condition[name.strip()] = Value(value, resolve(value))
-    return condition
 
 
 def _selector(select: Condition, names: tuple[str, ...]) -> Callable[[Point], bool] | None:

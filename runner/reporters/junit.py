@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 from xml.sax.saxutils import escape, quoteattr
 
-from runner.model import Outcome, Session, Status
+from runner.model import Outcome, Session, Status, Value
 from runner.plan.plan import Plan
 from runner.results.failures import cause_log, failure, last_lines
 from runner.results.rows import Result, results
+from runner.scalars import resolve
 from runner.state import State
 from runner.state.rows import AttemptRow
 from runner.text.escape import valid_xml
@@ -130,9 +131,15 @@ def _properties(case: Case, repeated: bool) -> Iterator[tuple[str, str]]:
 
 
 def _named(session: Session) -> str:
-    """A unique name: the variables, with the id where a value is shortened."""
-    whole = all(len(value.text) <= LONGEST_VALUE for value in session.params.values())
+    """A unique name: the variables, with the id where they do not tell this session from every other one."""
+    whole = all(map(_is_shown_exactly, session.params.values()))
     return variables(session.params, session.repeat) + ("" if whole else f" ({session.id})")
+
+
+def _is_shown_exactly(value: Value) -> bool:
+    """Whether no other value looks like this one: it is not shortened, escaped, or a text that reads like a number."""
+    is_typed = not isinstance(value.data, str) or isinstance(resolve(value.text), str)
+    return len(value.text) <= LONGEST_VALUE and value.text.isprintable() and value.text != "''" and is_typed
 
 
 def _attributes(**attributes: str | int) -> str:

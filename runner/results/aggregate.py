@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from runner.config.reserved import MEASURED
 from runner.errors import InvalidInput
 from runner.model import Value
 from runner.results.columns import Column, Row, known, number
+from runner.scalars import identity
 
 AGGREGATES: dict[str, Callable[[Summary], float | int | None]] = {
     "mean": lambda summary: summary.mean,
@@ -90,12 +91,12 @@ def parse_aggregates(text: str) -> list[str]:
 
 
 def group(rows: Iterable[Row], by: Sequence[Column[Row]], metrics: Sequence[Column[Row]]) -> list[Group]:
-    """The groups, in the order of their first rows. Rows are read once and not kept."""
-    groups: dict[tuple[Value, ...], Group] = {}
+    """The groups, in the order of their first rows; numbers are equal by value. Rows are read once and not kept."""
+    groups: dict[tuple[Hashable, ...], Group] = {}
     for row in rows:
         values = tuple(column.of(row) for column in by)
-        if (found := groups.get(values)) is None:
-            found = groups[values] = Group(values, {column.name: Summary() for column in metrics})
+        if (found := groups.get(key := tuple(map(identity, values)))) is None:
+            found = groups[key] = Group(values, {column.name: Summary() for column in metrics})
         found.statuses[row.status] += 1
         for column in metrics:
             found.metrics[column.name].add(column.of(row))
@@ -107,11 +108,11 @@ def group_columns(
 ) -> list[Column[Group]]:
     """The group columns, the number of sessions, and a column such as `loss.mean` for each aggregate of each metric.
 
-    `loss.missing` and `loss.not_numbers` are added if a group has such values.
+    `loss.missing` and `loss.not_numbers` are added if a group has such values. A group column with the name of another
+    column is called `params.NAME` or `metrics.NAME`.
     """
     all_groups = list(groups)
-    columns = [Column(column.name, _by(at), column.quantity) for at, column in enumerate(by)]
-    columns.append(Column("sessions", lambda group: known(group.sessions)))
+    columns = [Column("sessions", lambda group: known(group.sessions))]
     for metric in metrics:
         summaries = [group.metrics[metric.name] for group in all_groups]
         for name in aggregates:
@@ -123,7 +124,8 @@ def group_columns(
             columns.append(
                 Column(f"{metric.name}.not_numbers", _count(metric.name, lambda summary: len(summary.texts)))
             )
-    return columns
+    taken = {column.name for column in columns}
+    return [*(_group_column(at, column, taken) for at, column in enumerate(by)), *columns]
 
 
 def for_people(columns: Sequence[Column[Group]], aggregates: Sequence[str]) -> list[Column[Group]]:
@@ -132,8 +134,9 @@ def for_people(columns: Sequence[Column[Group]], aggregates: Sequence[str]) -> l
     return [column for column in columns if column.name not in hidden]
 
 
-def _by(at: int) -> Callable[[Group], Value]:
-    return lambda group: group.by[at]
+def _group_column(at: int, column: Column[Row], taken: Set[str]) -> Column[Group]:
+    prefix = ("metrics." if column.numeric else "params.") if column.name in taken else ""
+    return Column(prefix + column.name, lambda group: group.by[at], column.quantity)
 
 
 def _aggregate(metric: str, name: str) -> Callable[[Group], Value]:

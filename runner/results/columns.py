@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
@@ -136,12 +136,12 @@ class Columns:
 
     @property
     def short(self) -> list[Column[Row]]:
-        """The columns of the text formats, under their plain names. Metrics have six significant digits."""
+        """The columns of the text formats. Metrics have six significant digits."""
         return [
             _fixed("id"),
-            *(Column(name, self._variable(name).of) for name in self.variables),
+            *map(self._variable, self.variables),
             *map(_fixed, (["repeat"] if self.repeated else []) + [*SHORT]),
-            *(Column(name, self._metric(name).of, "rounded") for name in self.metrics),
+            *(replace(self._metric(name), quantity="rounded") for name in self.metrics),
         ]
 
     @property

@@ -7,7 +7,8 @@ import re
 
 from runner.errors import InvalidInput
 from runner.model import Session
-from runner.plan.plan import Plan, parse_selection
+from runner.plan.plan import Plan
+from runner.plan.selection import parse_selection
 from runner.state import State
 from runner.text.sessions import variables
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from runner.model import Value
 from runner.results.aggregate import AGGREGATES, Summary
 from runner.results.columns import MISSING, Column, Row, apart, in_quantity, known
+from runner.scalars import identity
 
 
 @dataclass
@@ -77,11 +78,12 @@ class Pivot:
 
 
 def pivot(rows: Iterable[Row], row: Column[Row], column: Column[Row], metric: Column[Row], aggregate: str) -> Pivot:
-    """The pivot of these rows. Lines and columns are in the order of their first sessions."""
-    across: dict[Value, None] = {}
+    """The pivot of these rows; numbers are equal by value. Lines and columns are in the order of their first sessions."""
+    across: dict[Hashable, Value] = {}
+    down: dict[Hashable, Value] = {}
     lines: dict[Value, dict[Value, Summary]] = {}
     for one in rows:
-        cells = lines.setdefault(row.of(one), {})
-        across.setdefault(under := column.of(one))
-        cells.setdefault(under, Summary()).add(metric.of(one))
-    return Pivot(row, column, metric, aggregate, list(across), lines)
+        line = down.setdefault(identity(of_row := row.of(one)), of_row)
+        under = across.setdefault(identity(of_column := column.of(one)), of_column)
+        lines.setdefault(line, {}).setdefault(under, Summary()).add(metric.of(one))
+    return Pivot(row, column, metric, aggregate, list(across.values()), lines)

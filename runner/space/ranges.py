@@ -72,6 +72,10 @@ class Range(ABC):
     def longest_text(self) -> int:
         """Return an upper bound of the bytes of UTF-8 of a value's text."""
 
+    def two_spellings(self) -> tuple[Value, Value] | None:
+        """Return the first two values that are one number with different texts, such as 3.1 and 3.10, or None."""
+        return None  # a computed number has one text
+
     def __len__(self) -> int:
         return self.count
 
@@ -121,6 +125,13 @@ class _StoredRange(Range):
 
     def longest_text(self) -> int:
         return max(len(value.text.encode("utf-8", "surrogatepass")) for value in self._values)
+
+    def two_spellings(self) -> tuple[Value, Value] | None:
+        first: dict[Scalar, Value] = {}
+        for value in self._values:
+            if scalars.is_number(value.data) and (same := first.setdefault(value.data, value)).text != value.text:
+                return same, value
+        return None
 
 
 class _ComputedRange(Range):

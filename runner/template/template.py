@@ -104,9 +104,9 @@ def parse(text: str) -> tuple[Template, list[TemplateFault]]:
 
 def _unknown(variable: Variable, known: Sequence[str]) -> TemplateFault:
     name = variable.name
-    near = None if name in _ENVIRONMENT else nearest(name, known)
+    near = None if name in _ENVIRONMENT else did_you_mean(name, known)
     if near is not None:
-        hint = f"did you mean `${near}`?"
+        hint = near
     elif name.isupper():
         hint = (
             "no shell expands this: write `exec` as a string, or read the variable in the program;"
@@ -115,6 +115,16 @@ def _unknown(variable: Variable, known: Sequence[str]) -> TemplateFault:
     else:
         hint = f"name it in `ranges`; for the text `${name}` write `$${name}`"
     return TemplateFault(variable.start, variable.end, f"unknown variable `{name}`", hint)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """Return the hint for an unknown `$name`: a known name with text behind it, as in `$model_`, or a similar name."""
+    known = list(known)
+    begun = max((one for one in known if re.fullmatch(rf"{re.escape(one)}[_0-9].*", name)), key=len, default=None)
+    if begun is not None:
+        return f"write `${{{begun}}}{name.removeprefix(begun)}` if the variable is `{begun}`"
+    near = nearest(name, known)
+    return f"did you mean `${near}`?" if near else None
 
 
 _ENVIRONMENT = frozenset(["HOME", "PATH", "USER", "PWD", "TMPDIR", "SHELL", "LANG", "HOSTNAME", "LOGNAME", "UID"])

@@ -11,7 +11,8 @@ import pytest
 
 from runner.errors import InvalidInput
 from runner.model import Session, Value
-from runner.plan.plan import Plan, parse_selection
+from runner.plan.plan import Plan
+from runner.plan.selection import parse_selection
 
 PlanText = Callable[[str], Plan]
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import InvalidInput
-from runner.plan.plan import Plan, parse_selection
+from runner.plan.plan import Plan
+from runner.plan.selection import parse_selection
 from runner.plan.sharding import Shard, balance, parse_shard
 
 PlanText = Callable[[str], Plan]

@@ -124,6 +124,16 @@ def test_repeat_is_a_property(tmp_path: Path) -> None:
     assert [properties(suite)["repeat"] for suite in read] == ["0", "1"]
 
 
+def test_every_session_has_a_name_of_its_own(tmp_path: Path) -> None:
+    """Values of different types that look alike, escaped ones, shortened ones."""
+    values = """[1, "1", 1.0, true, "true", null, "null", ~, "~", "", "''", '"', "a b", "'a b'", "\\n", '\\n', "0x10", 0x10]"""
+    long = "".join(f", {'x' * 100}{end}" for end in "ab")
+    (tmp_path / "sweep.yaml").write_text(f"exec: ['true', 'x$how']\nranges:\n  how: {values[:-1]}{long}]\n")
+    done = runner(tmp_path, "results", "--junit", "junit.xml")
+    names = [suite.name for suite in junitparser.JUnitXml.fromfile(str(tmp_path / "junit.xml"))]
+    assert (len(names), len(set(names))) == (20, 20), done.stderr
+
+
 def test_failure_has_cause_and_end_of_log(folder: Path) -> None:
     found = suites(folder / "junit.xml")
     assert (

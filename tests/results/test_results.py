@@ -271,6 +271,66 @@ def test_name_of_another_column_gets_a_prefix() -> None:
         columns.find("metrics.status")
 
 
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep with a number in two spellings, a variable and a metric with names of columns of groups."""
+    folder = tmp_path_factory.mktemp("named")
+    sweep = {
+        "exec": ["echo", "loss=$sessions $lr"],
+        "ranges": {"sessions": [10, 20], "lr": "case:0.1,1e-1,0.2", "duration": [1]},
+        "env": {"D": "$duration"},
+        "metrics": {"loss": {"regex": "loss=(\\S+)"}, "loss.mean": {"regex": "loss=(\\S+)"}},
+    }
+    (folder / "sweep.yaml").write_text(json.dumps(sweep))
+    subprocess.run([sys.executable, "-m", "runner", "apply"], cwd=folder, check=True, capture_output=True, timeout=300)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (("--group-by", "sessions"), ("params.sessions", "sessions")),
+        (("--group-by", "loss.mean"), ("metrics.loss.mean", "loss.mean", "loss.mean.mean")),
+        (("--group-by", "sessions,params.duration"), ("params.sessions", "params.duration", "sessions")),
+        ((), ("sessions", "params.duration", "duration")),
+    ],
+)
+def test_columns_have_distinct_names(named: Path, arguments: tuple[str, ...], names: tuple[str, ...]) -> None:
+    for form in ("csv", "md"):
+        done = subprocess.run(
+            [sys.executable, "-m", "runner", "results", "--format", form, *arguments],
+            cwd=named,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        separator = "," if form == "csv" else " | "
+        header = done.stdout.split("\n")[0].strip("| ").split(separator)
+        assert len(set(header)) == len(header)
+        assert set(names) <= set(header)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lines"),
+    [
+        (("--group-by", "lr", "--agg", "count"), ["0.1,4", "0.2,2"]),
+        (("--group-by", "loss", "--agg", "count"), ["10,3", "20,3"]),
+        (("--pivot", "lr", "sessions", "loss", "--agg", "count"), ["0.1,2", "0.2,1"]),
+    ],
+)
+def test_two_spellings_of_a_number_are_one_group(named: Path, arguments: tuple[str, ...], lines: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "runner", "results", "--format", "csv", *arguments],
+        cwd=named,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert [",".join(line.split(",")[:2]) for line in done.stdout.splitlines()[1:]] == lines
+
+
 def test_condition_on_name_with_spaces() -> None:
     columns: list[Column[Any]] = [Column("val loss-é", lambda row: known(row))]
     assert parse_condition("val loss-é <= 3", lambda name: find(name, columns))(2)
