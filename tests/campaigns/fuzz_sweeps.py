@@ -117,7 +117,7 @@ def _redirected(out: int, err: int) -> Iterator[None]:
     before, streams = (os.dup(1), os.dup(2)), (sys.stdout, sys.stderr)
     os.dup2(out, 1)
     os.dup2(err, 2)
-    sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # one that writes to it whatever pytest does
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # not the stream of pytest
     try:
         yield
     finally:
