@@ -112,7 +112,7 @@ def group_columns(
     column is called `params.NAME` or `metrics.NAME`.
     """
     all_groups = list(groups)
-    columns = [Column("sessions", lambda group: known(group.sessions))]
+    columns: list[Column[Group]] = [Column("sessions", lambda group: known(group.sessions))]
     for metric in metrics:
         summaries = [group.metrics[metric.name] for group in all_groups]
         for name in aggregates:
