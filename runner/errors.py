@@ -37,3 +37,7 @@ class EnvironmentFailed(RunnerError):
 
 class Damaged(EnvironmentFailed):
     """A journal is damaged and cannot be read."""
+
+
+class InputsChanged(EnvironmentFailed):
+    """A file of `files` is not what the ids were made from any more. `message` says which."""

@@ -134,7 +134,7 @@ class AttemptEnded:
 
 @dataclass(frozen=True, slots=True)
 class StopReached:
-    """The limit on failures is reached: nothing more is started, what runs continues."""
+    """The limit on failures is reached, or inputs have changed: nothing more is started, what runs continues."""
 
     at: float
     reason: str

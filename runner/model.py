@@ -34,6 +34,8 @@ class Outcome(enum.StrEnum):
     CANCELLED = "cancelled"
     LOST = "lost"
     REJECTED = "rejected"
+    STALE = "stale"
+    """Its inputs were not, or perhaps not, those of its id while it ran."""
 
 
 class Status(enum.StrEnum):
@@ -54,6 +56,7 @@ STATUS_AFTER: Mapping[Outcome, Status] = {
     Outcome.REJECTED: Status.FAILED,
     Outcome.CANCELLED: Status.INTERRUPTED,
     Outcome.LOST: Status.INTERRUPTED,
+    Outcome.STALE: Status.INTERRUPTED,
 }
 
 
@@ -116,8 +119,10 @@ class Attempt:
     env: variables added to the environment that the job inherits.
     secrets: likewise; never stored, never displayed.
     files: inputs below `root` that a backend without this machine's disks has to upload; None: everything below `root`.
+    digests: SHA-256 of these files, in hex digits: an upload of other content would be of another session.
     preload: modules that a backend may have imported before it forks the Python program; None: not a Python program to fork.
     start_when_below: if not None, the backend starts the attempt once fewer than this many jobs with the same resources run.
+    moves: how often signatures of inputs had moved when it was made (`config.inputs`).
     """
 
     name: str
@@ -136,8 +141,10 @@ class Attempt:
     grace: float
     root: str = ""
     files: tuple[str, ...] | None = ()
+    digests: Mapping[str, str] = field(default_factory=dict)
     preload: tuple[str, ...] | None = None
     start_when_below: int | None = None
+    moves: int = 0
 
 
 class Cause(enum.StrEnum):
@@ -155,6 +162,8 @@ class Cause(enum.StrEnum):
     """It needs more than the capacity has in all."""
     BUILD = "build"
     """The build that it needs failed."""
+    INPUTS = "inputs"
+    """Its inputs were not those of its id."""
     RUNNER_DIED = "runner-died"
     SUPERVISOR_DIED = "supervisor-died"
     NODE_FAILED = "node-failed"

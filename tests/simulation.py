@@ -19,7 +19,19 @@ from runner.events import (
 from runner.executor.capacity import Capacity, DeviceLocks
 from runner.executor.executor import Executor
 from runner.executor.types import Builds
-from runner.model import Amount, Attempt, AttemptEnd, Outcome, PlannedAttempt, Policy, Resources, Scalar, Session
+from runner.model import (
+    Amount,
+    Attempt,
+    AttemptEnd,
+    Cause,
+    Outcome,
+    PlannedAttempt,
+    Policy,
+    Reason,
+    Resources,
+    Scalar,
+    Session,
+)
 from tests.fake_backend import Cluster, FakeBackend, FakeJob, Script
 
 Scripts = Callable[[int, int], Script]
@@ -114,6 +126,9 @@ class Apply:
             builds=builds,
             clock=trio.current_time,
         )
+        self.inputs_changed: str | None = None
+        self.stale: set[int] = set()
+        """Indices of sessions whose inputs change while they run."""
         self.left: list[FakeJob] = []
         self._open: dict[str, Session] = {}
         self._ahead: dict[str, Session] = {}
@@ -159,6 +174,15 @@ class Apply:
     ) -> Attempt:
         self.made.append((session.id, number, devices))
         return replace(attempt_of(session, number, self.policy), start_when_below=start_when_below)
+
+    async def check_inputs(self) -> str | None:
+        return self.inputs_changed
+
+    async def verified(self, attempt: Attempt, end: AttemptEnd, began: float | None, *, adopted: bool) -> AttemptEnd:
+        if index_of(attempt.session) not in self.stale:
+            return end
+        self.inputs_changed = "`x` changed"
+        return replace(end, outcome=Outcome.STALE, reason=Reason(Cause.INPUTS, "`x` changed while it ran"))
 
     async def collect(self, attempt: Attempt, end: AttemptEnd) -> Mapping[str, Scalar]:
         if seconds := self.collecting(index_of(attempt.session)):

@@ -15,12 +15,13 @@ from runner.apply.attempts import AttemptFactory
 from runner.apply.builds import Builds
 from runner.apply.event_log import EventLog
 from runner.apply.host import ApplyHost
+from runner.apply.input_check import InputCheck
 from runner.apply.metrics_worker import Collector
 from runner.apply.provenance import Provenance
 from runner.apply.recovery import LOCAL, recover
 from runner.apply.selection import Choice, History, Selection
 from runner.apply.signals import watch_signals, watch_stops
-from runner.backends import BACKENDS
+from runner.backends import BACKENDS, UPLOADS
 from runner.backends.base import Backend
 from runner.errors import EnvironmentFailed, InvalidInput
 from runner.events import ApplyEnded, ApplyStarted, Event
@@ -102,7 +103,14 @@ class Apply:
         self._events = EventLog(state.journal, audience.consumers)
         secrets = _secrets(plan, environ)
         self._builds = Builds(self._sweep, plan.recipe, state, secrets)
-        self._attempts = AttemptFactory(self._sweep, state, self._builds, secrets=secrets, environ=environ)
+        self._attempts = AttemptFactory(
+            self._sweep,
+            state,
+            self._builds,
+            secrets=secrets,
+            environ=environ,
+            digests=plan.recipe.parts.get("files", {}),
+        )
         history = History(state.journal, plan.recipe, live=False, ignore_files=choice.ignore_files)
         kind = self._sweep.backend.kind
         attempts = state.journal.open_attempts()
@@ -140,6 +148,7 @@ class Apply:
             host = ApplyHost(
                 events=self._events,
                 attempts=self._attempts,
+                inputs=InputCheck(self._plan.inputs if self._sweep.build is None and kind not in UPLOADS else None),
                 state=self._state,
                 collector=collector,
                 fresh=self._choice.fresh,

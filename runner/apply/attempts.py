@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 from runner.apply.builds import Builds
 from runner.backends.base import LEASED
-from runner.config import files
 from runner.config.sweep import Sweep
 from runner.model import Attempt, Scalar, Session
 from runner.state import State
@@ -30,10 +29,18 @@ class AttemptFactory:
 
     secrets: values of the sweep's secrets, by name.
     environ: environment of runner. A local job inherits it; what it sets is not set again.
+    digests: of the inputs, by path.
     """
 
     def __init__(
-        self, sweep: Sweep, state: State, builds: Builds, *, secrets: Mapping[str, str], environ: Mapping[str, str]
+        self,
+        sweep: Sweep,
+        state: State,
+        builds: Builds,
+        *,
+        secrets: Mapping[str, str],
+        environ: Mapping[str, str],
+        digests: Mapping[str, str],
     ) -> None:
         self._sweep = sweep
         self._state = state
@@ -41,10 +48,15 @@ class AttemptFactory:
         self._secrets = secrets
         remote = sweep.backend.kind != "local"
         self._inherited = {} if remote else dict(environ)  # os.environ encodes each name that is looked up
-        self._files = tuple(files.paths(sweep)) if remote else ()
+        self._digests = digests if remote else {}
 
     def make(
-        self, session: Session, number: int, devices: tuple[str, ...] = (), start_when_below: int | None = None
+        self,
+        session: Session,
+        number: int,
+        devices: tuple[str, ...] = (),
+        start_when_below: int | None = None,
+        moves: int = 0,
     ) -> Attempt:
         """Attempt `number` at the session, with these devices."""
         sweep = self._sweep
@@ -89,9 +101,11 @@ class AttemptFactory:
             timeout=sweep.policy.timeout,
             grace=sweep.policy.grace,
             root=root,
-            files=self._files if session.build is None else None,
+            files=tuple(self._digests) if session.build is None else None,
+            digests=self._digests,
             preload=preload,
             start_when_below=start_when_below,
+            moves=moves,
         )
 
 

@@ -13,8 +13,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from runner.apply.input_check import stop_reason
+from runner.config.inputs import Change
 from runner.config.sweep import Sweep
-from runner.errors import EnvironmentFailed
+from runner.errors import EnvironmentFailed, InputsChanged
 from runner.model import Attempt, AttemptEnd, Outcome, Recipe, Session
 from runner.plan.builds import build_key
 from runner.state import State
@@ -56,7 +58,7 @@ class Builds:
     def attempt(self, session: Session) -> Attempt:
         """The build as an attempt. Makes its private copy of `files`.
 
-        Raises EnvironmentFailed if that fails, or if an earlier build may still run in it.
+        Raises EnvironmentFailed if that fails, or if an earlier build may still run in it, and InputsChanged.
         """
         assert session.build is not None
         key = self._key(session)
@@ -110,7 +112,7 @@ class Builds:
 
 
 def _copy_file(source: Path, target: Path, path: str, digest: str) -> None:
-    """Copy a file with its mode and times. Raises EnvironmentFailed if its content is not what the plan was made from."""
+    """Copy a file with its mode and times. Raises InputsChanged if its content is not what the plan was made from."""
     content = hashlib.sha256()
     try:
         reading = source.open("rb")
@@ -125,5 +127,5 @@ def _copy_file(source: Path, target: Path, path: str, digest: str) -> None:
     shutil.copystat(source, target)
 
 
-def _changed(path: str) -> EnvironmentFailed:
-    return EnvironmentFailed(f"`{path}` changed since this apply began", "apply again to build the new content")
+def _changed(path: str) -> InputsChanged:
+    return InputsChanged(stop_reason(Change(path, "changed")))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from runner.apply.attempts import AttemptFactory, params_json
 from runner.apply.event_log import EventLog
+from runner.apply.input_check import InputCheck
 from runner.apply.metrics_worker import Collector
 from runner.events import Event
 from runner.model import Attempt, AttemptEnd, Scalar, Session
@@ -17,10 +18,18 @@ class ApplyHost:
     """Implements `executor.Host`. `fresh`: empty the output folder of each session before its first attempt."""
 
     def __init__(
-        self, *, events: EventLog, attempts: AttemptFactory, state: State, collector: Collector, fresh: bool
+        self,
+        *,
+        events: EventLog,
+        attempts: AttemptFactory,
+        inputs: InputCheck,
+        state: State,
+        collector: Collector,
+        fresh: bool,
     ) -> None:
         self._events = events
         self._attempts = attempts
+        self._inputs = inputs
         self._state = state
         self._collector = collector
         self._fresh = fresh
@@ -34,7 +43,7 @@ class ApplyHost:
     def make_attempt(
         self, session: Session, number: int, devices: tuple[str, ...], start_when_below: int | None
     ) -> Attempt:
-        return self._attempts.make(session, number, devices, start_when_below)
+        return self._attempts.make(session, number, devices, start_when_below, self._inputs.moves)
 
     def create_files(self, session: Session, number: int, retries: int) -> None:
         # Not before a retry: it continues from the checkpoints of the attempt before.
@@ -42,6 +51,12 @@ class ApplyHost:
 
     def remove_files(self, session: str, number: int, end: AttemptEnd) -> None:
         self._state.tidy(session, number, drained=end.drained)
+
+    async def check_inputs(self) -> str | None:
+        return await self._inputs.before_start()
+
+    async def verified(self, attempt: Attempt, end: AttemptEnd, began: float | None, *, adopted: bool) -> AttemptEnd:
+        return await self._inputs.verified(end, None if adopted else attempt.moves, began)
 
     async def collect(self, attempt: Attempt, end: AttemptEnd) -> Mapping[str, Scalar]:
         return await self._collector.collect(Path(attempt.output), Path(attempt.stdout))

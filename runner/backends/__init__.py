@@ -49,6 +49,10 @@ ENFORCES_MAX_PARALLEL = frozenset(("slurm",))
 """Backends that enforce `max_parallel` themselves, given as an option of theirs."""
 
 
+UPLOADS = frozenset(("backend.ai",))
+"""Backends that send the inputs with each attempt, whose files on this machine no job reads."""
+
+
 def _backendai_problems(sweep: Sweep) -> Iterator[Problem]:
     from runner.backends.backendai.validation import problems
 

@@ -1,9 +1,8 @@
-"""The `files` of a sweep: their paths, and the digests of their content."""
+"""The `files` of a sweep: which files they are. `inputs` reads their content."""
 
 from __future__ import annotations
 
 import glob
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,17 +14,17 @@ from runner.errors import InvalidInput
 
 
 def paths(sweep: Sweep) -> list[str]:
-    """Return every input file once, sorted, relative to the sweep's folder, with `/`.
+    """Return every input file once, sorted, relative to the sweep's folder, with `/`. Raises InvalidInput.
 
-    An entry is a path or a pattern (`*`, `?`, `[…]`, `**`); a folder means all files below it. Hidden files,
-    `__pycache__` and a state folder of runner are left out unless their full path is given.
+    An entry is a path or a pattern (`*`, `?`, `[…]`, `**`); a folder means all files below it, also behind links. Hidden
+    files, `__pycache__` and a state folder of runner are left out unless their full path is given.
     """
-    return sorted({path for node in sweep.files for path in _expand(sweep.folder, node.value.text)})
+    return sorted({path for node in sweep.files for path in expand(sweep.folder, node.value.text)})
 
 
 def missing(sweep: Sweep) -> Iterator[ScalarNode]:
     """Return the entries that match no file."""
-    return (node for node in sweep.files if not any(True for _ in _expand(sweep.folder, node.value.text)))
+    return (node for node in sweep.files if not any(True for _ in expand(sweep.folder, node.value.text)))
 
 
 def outside(sweep: Sweep) -> Iterator[ScalarNode]:
@@ -33,43 +32,87 @@ def outside(sweep: Sweep) -> Iterator[ScalarNode]:
     return (node for node in sweep.files if leads_out(node.value.text))
 
 
-def digests(sweep: Sweep) -> dict[str, str]:
-    """Return the SHA-256 of each input file by path. Raises InvalidInput if one cannot be read."""
-    found: dict[str, str] = {}
-    for path in paths(sweep):
-        try:
-            with open(sweep.folder / path, "rb") as file:
-                found[path] = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise InvalidInput(f"cannot read `{path}`: {error.strerror}") from error
-    return found
-
-
-def _expand(folder: Path, entry: str) -> Iterator[str]:
+def expand(folder: Path, entry: str, *, hidden: bool = False) -> Iterator[str]:
+    """Yield the files of one entry, perhaps twice. `hidden`: hidden ones, too. Raises InvalidInput."""
     literal = folder / entry
     if literal.is_file():
         yield _relative(literal, folder)
     elif literal.is_dir():
-        yield from _below(literal, folder)
+        yield from _below(literal, folder, hidden)
     else:
-        for path in glob.iglob(entry, root_dir=folder, recursive=True):
+        for path in glob.iglob(entry, root_dir=folder, recursive=True, include_hidden=hidden):
             if _made_by_programs(path):
                 continue
             if (folder / path).is_file():
                 yield _relative(folder / path, folder)
             elif "**" not in entry:  # `**` matches the files below by itself
-                yield from _below(folder / path, folder)
+                yield from _below(folder / path, folder, hidden)
 
 
-def _below(top: Path, folder: Path) -> Iterator[str]:
-    for root, folders, names in os.walk(top):
-        if "journal.db" in names and "lock" in names:  # a state folder of runner, from `--state`
-            folders.clear()
+def folders(sweep: Sweep) -> set[str]:
+    """Return the absolute paths of the folders whose entries decide which files `paths` returns."""
+    found: set[str] = set()
+    for node in sweep.files:
+        entry = node.value.text
+        literal = sweep.folder / entry
+        if literal.is_file():
             continue
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
+        if literal.is_dir():
+            found.update(top for top, _, _ in walk(str(literal)))
+            continue
+        parts = entry.split("/")
+        for count in range(len(parts)):
+            # The folders in which the pattern's next part is looked for; those below a folder that it matches as a whole.
+            pattern = "/".join([*parts[:count], ""]) if count else "./"
+            found.update(
+                os.path.join(sweep.folder, path) for path in glob.iglob(pattern, root_dir=sweep.folder, recursive=True)
+            )
+        for path in glob.iglob(entry + "/", root_dir=sweep.folder, recursive=True):
+            found.update(top for top, _, _ in walk(os.path.join(sweep.folder, path)))
+    return found
+
+
+def walk(top: str, hidden: bool = False) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As `os.walk`, without what is never an input. Links are followed, but not into a folder that they are in.
+
+    Raises InvalidInput for a folder that cannot be read: what is in it might be an input.
+    """
+    above: dict[str, frozenset[tuple[int, int]]] = {top: frozenset()}
+    for root, names, files in os.walk(top, onerror=_unreadable, followlinks=True):
+        if "journal.db" in files and "lock" in files:  # a state folder of runner, from `--state`
+            names.clear()
+            continue
+        about = os.stat(root)
+        inside = above.pop(root) | {(about.st_dev, about.st_ino)}
+        names[:] = [
+            name
+            for name in sorted(names)
+            if (hidden or not name.startswith(".")) and name != "__pycache__" and _identity(root, name) not in inside
+        ]
+        above.update((os.path.join(root, name), inside) for name in names)
+        yield root, names, files
+
+
+def _below(top: Path, folder: Path, hidden: bool) -> Iterator[str]:
+    for root, _, names in walk(str(top), hidden):
         for name in names:
-            if not name.startswith(".") and os.path.isfile(os.path.join(root, name)):
+            if (hidden or not name.startswith(".")) and os.path.isfile(os.path.join(root, name)):
                 yield _relative(os.path.join(root, name), folder)
+
+
+def _identity(root: str, name: str) -> tuple[int, int] | None:
+    try:
+        about = os.stat(os.path.join(root, name))
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino
+
+
+def _unreadable(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise InvalidInput(
+            f"cannot read `{error.filename}`: {error.strerror}", "its files are part of `files`"
+        ) from error
 
 
 def _made_by_programs(path: str) -> bool:

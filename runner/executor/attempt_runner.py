@@ -11,6 +11,7 @@ from typing import NamedTuple
 import trio
 
 from runner.backends.base import Backend, Rejected, Started
+from runner.errors import InputsChanged
 from runner.executor.capacity import Lease
 from runner.executor.queue import Entry
 from runner.executor.recorder import Recorder
@@ -166,6 +167,9 @@ class AttemptRunner:
             except Rejected as refusal:
                 self.state = AttemptState.ENDED
                 return AttemptEnd(outcome=Outcome.REJECTED, reason=Reason(Cause.REFUSED, refusal.reason))
+            except InputsChanged as error:
+                self.state = AttemptState.ENDED
+                return AttemptEnd(outcome=Outcome.STALE, reason=Reason(Cause.INPUTS, error.message), began=False)
             self.state = AttemptState.QUEUED
             if self._backend.outlives_client and not adopted:
                 self._recorder.accepted(self.entry, self.id)

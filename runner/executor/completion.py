@@ -15,6 +15,9 @@ from runner.executor.types import Builds, Host
 from runner.model import AttemptEnd, Cause, Outcome, Reason, Retry, Scalar
 from runner.reasons import describe
 
+JUDGED = frozenset((Outcome.SUCCEEDED, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.OUT_OF_MEMORY))
+"""The outcomes that say something of the program, and so of the inputs that it read."""
+
 
 class Completion:
     """Carries out the end of attempts and builds. An exception comes from `host` or `builds`."""
@@ -35,8 +38,11 @@ class Completion:
         """
         entry = runner.entry
         metrics: Mapping[str, Scalar] = {}
-        if end.outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
-            with trio.CancelScope(shield=True):
+        with trio.CancelScope(shield=True):
+            if end.outcome in JUDGED:
+                began = runner.started.at if runner.started else None
+                end = await self._host.verified(runner.attempt, end, began, adopted=entry.adopt is not None)
+            if end.outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
                 metrics = await self._host.collect(runner.attempt, end)
         pause = None
         charged = not restart(end, entry.restarts)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 import trio
 
 from runner.backends.base import Backend
+from runner.errors import InputsChanged
 from runner.events import ApplyEnded, ApplyInterrupted, ApplyWaiting, StopReached
 from runner.executor.attempt_runner import AttemptRunner
 from runner.executor.capacity import Capacity, Lease
@@ -159,6 +160,7 @@ class Executor:
         """Start what fits, then wait for a change, until nothing is left to start or to wait for."""
         while True:
             self._changed = trio.Event()
+            await self._check_inputs()
             self._end_cancelled()
             for entry, lease in self._pending.startable(trio.current_time()):
                 self._start(entry, lease)
@@ -182,6 +184,13 @@ class Executor:
         if waits != self._waits:
             self._waits = waits
             self._recorder.tell(ApplyWaiting(self._clock(), waits))
+
+    async def _check_inputs(self) -> None:
+        """Start nothing more if the inputs are not those of the plan."""
+        if not self._shutdown.closing and not self._pending.empty:
+            reason = await self._host.check_inputs()
+            if reason is not None:
+                self._drain(reason)
 
     def _finished(self) -> bool:
         """Whether nothing is left to start, and nothing to wait for."""
@@ -232,7 +241,11 @@ class Executor:
         """Emit the intent and start a task for the attempt. False if the intent could not be emitted."""
         if entry.build is not None:
             assert self._builds is not None
-            attempt = self._builds.attempt(entry.session)
+            try:
+                attempt = self._builds.attempt(entry.session)
+            except InputsChanged as error:
+                self._drain(error.message)
+                return False
         else:
             devices = lease.devices if lease else ()
             attempt = self._host.make_attempt(entry.session, entry.attempt, devices, start_when_below)
@@ -299,6 +312,8 @@ class Executor:
         again = await self._completion.attempt(
             runner, end, lambda: not self._shutdown.closing and session not in self._cancelled
         )
+        if end.outcome is Outcome.STALE and end.reason is not None and end.reason.detail is not None:
+            self._drain(end.reason.detail)  # the submission found it: of other ends, `check_inputs` says so
         self._check_stop_rule()
         return again
 
@@ -320,6 +335,10 @@ class Executor:
 
     def _check_stop_rule(self) -> None:
         reason = stop_reason(self._policy.stop, self._recorder.failed, self._to_run)
-        if reason is not None and not self._shutdown.closing:
+        if reason is not None:
+            self._drain(reason)
+
+    def _drain(self, reason: str) -> None:
+        if not self._shutdown.closing:
             self._shutdown.drain()
             self._recorder.tell(StopReached(self._clock(), reason))

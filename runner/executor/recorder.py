@@ -112,7 +112,7 @@ class Recorder:
     def ended(self, entry: Entry, end: AttemptEnd, metrics: Mapping[str, Scalar], retry_in: float | None) -> None:
         """The attempt has ended. `retry_in`: seconds until the next one, None if there is none."""
         self._last[end.outcome] += 1
-        if retry_in is None and end.outcome not in (Outcome.SUCCEEDED, Outcome.CANCELLED):
+        if retry_in is None and end.outcome not in (Outcome.SUCCEEDED, Outcome.CANCELLED, Outcome.STALE):
             self.failed += 1
         self.tell(
             AttemptEnded(

@@ -36,6 +36,17 @@ class Host(Protocol):
         """Remove what the attempt has left empty. Its end is recorded by then."""
         ...
 
+    async def check_inputs(self) -> str | None:
+        """Why no attempt may start under the ids of this plan: an input has changed. None if none has, as of just now."""
+        ...
+
+    async def verified(self, attempt: Attempt, end: AttemptEnd, began: float | None, *, adopted: bool) -> AttemptEnd:
+        """The end as it counts: `stale` if the inputs may not have been those of its id while it ran.
+
+        began: Unix time, as far as known. adopted: an earlier runner submitted the attempt.
+        """
+        ...
+
     async def collect(self, attempt: Attempt, end: AttemptEnd) -> Mapping[str, Scalar]:
         """The metrics of an attempt that succeeded or failed; empty if the sweep has none."""
         ...

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
-from runner.config import files
 from runner.config.fields import Placed, amount
+from runner.config.inputs import Inputs
 from runner.config.sweep import REPEAT, Sweep
 from runner.model import Amount, Recipe, Session, Value
 from runner.plan import ids
@@ -42,11 +42,14 @@ class Plan:
 
     sweep: Sweep
     recipe: Recipe
+    inputs: Inputs | None = None
+    """The files whose content the recipe has; None if they were not read for this plan."""
 
     @classmethod
     def of(cls, sweep: Sweep) -> Plan:
         """Digest the inputs. Raises InvalidInput if a file of `files` cannot be read."""
-        return cls(sweep, ids.recipe(_parts(sweep)))
+        inputs = Inputs.read(sweep)
+        return cls(sweep, ids.recipe(_parts(sweep, inputs.digests)), inputs)
 
     @cached_property
     def count(self) -> int:
@@ -144,7 +147,7 @@ def _selector(select: Condition, names: tuple[str, ...]) -> Callable[[Point], bo
     return lambda values: all(equal(values[at], value) for at, value in wanted)
 
 
-def _parts(sweep: Sweep) -> dict[str, Any]:
+def _parts(sweep: Sweep, digests: Mapping[str, str]) -> dict[str, Any]:
     """Return the recipe as plain JSON data, without absent and default parts."""
     parts: dict[str, Any] = {}
     if sweep.shell is not None:
@@ -161,7 +164,7 @@ def _parts(sweep: Sweep) -> dict[str, Any]:
     if sweep.python is not None and sweep.python.interpreter is not None:
         parts["python"] = sweep.python.interpreter.value.text
     if sweep.files:
-        parts["files"] = files.digests(sweep)
+        parts["files"] = digests
     return parts
 
 

@@ -1,8 +1,8 @@
 """JUnit XML: a test suite of one test case for each session, with its variables as properties.
 
-A session that failed is a `failure`; one that was lost, cancelled or rejected an `error`; one that was not run `skipped`. The
-other attempts of the same apply are `flakyFailure` if the last one succeeded, else `rerunFailure`, as in Surefire. In the
-schemas of Surefire and Jenkins only suites have properties, so each session is a suite.
+A session that failed is a `failure`; one that was lost, cancelled, rejected or stale an `error`; one that was not run
+`skipped`. The other attempts of the same apply are `flakyFailure` if the last one succeeded, else `rerunFailure`, as in
+Surefire. In the schemas of Surefire and Jenkins only suites have properties, so each session is a suite.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.config import files
+from runner.config.inputs import Inputs
 from runner.config.sweep import Sweep
 
 LoadText = Callable[[str], Sweep]
@@ -50,8 +51,8 @@ def test_state_folder_is_not_an_input(folder: Path, load_text: LoadText) -> None
 
 def test_digest_changes_with_the_content(folder: Path, load_text: LoadText) -> None:
     sweep = load_text("exec: [true]\nfiles: [data]\n")
-    before = files.digests(sweep)
+    before = Inputs.read(sweep).digests
     (folder / "data/1.csv").write_text("other")
-    after = files.digests(sweep)
+    after = Inputs.read(sweep).digests
     assert before["data/1.csv"] != after["data/1.csv"]
     assert before["data/2.csv"] == after["data/2.csv"]

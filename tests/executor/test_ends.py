@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 import trio
 
+from runner.errors import InputsChanged
 from runner.events import ApplyEnded, ApplyInterrupted, AttemptEnded, AttemptSubmitted, Event, StopReached
 from runner.executor.policy import MOST_RESTARTS
 from runner.model import Outcome, Policy, Retry, Stop
@@ -388,3 +389,39 @@ def test_every_attempt_submitted_is_ended_once() -> None:
     ended = [(e.session, e.attempt) for e in run.events if isinstance(e, AttemptEnded)]
     assert sorted(begun) == sorted(ended)
     assert len(set(begun)) == len(begun)
+
+
+# Inputs.
+
+
+def test_stale_end_starts_nothing_more() -> None:
+    run = Apply(capacity={"cpu": 1}, policy=Policy(retry=Retry(limit=3, on=frozenset(Outcome))))
+    run.stale = {1}
+    ended = apply(run, [session(index, cpu=1) for index in range(4)])
+    assert ended.outcomes == {Outcome.SUCCEEDED: 1, Outcome.STALE: 1}
+    assert ended.not_run == 2
+    assert (run.end_of(1).exit_code, run.end_of(1).reason) == (0, "`x` changed while it ran")
+    assert run.end_of(1).metrics == {}
+    assert [event.reason for event in run.events if isinstance(event, StopReached)] == ["`x` changed"]
+
+
+def test_failure_with_other_inputs_is_stale_and_no_failure() -> None:
+    run = Apply(each(Script(exit_code=3)), policy=Policy(stop=Stop(failures=2), retry=Retry(limit=2)))
+    run.stale = {0}
+    apply(run, sweep(1))
+    assert (run.end_of(0).outcome, run.end_of(0).exit_code, run.end_of(0).attempt) == (Outcome.STALE, 3, 1)
+
+
+def test_changed_inputs_start_nothing() -> None:
+    run = Apply()
+    run.inputs_changed = "`x` changed"
+    ended = apply(run, sweep(2))
+    assert (run.submitted(), ended.not_run, ended.outcomes) == ([], 2, {})
+
+
+def test_inputs_that_differ_at_the_submission_start_nothing_more() -> None:
+    refuse = Script(submit_error=InputsChanged("`x` changed"))
+    run = Apply(by_index({0: refuse}), capacity={"cpu": 1})
+    ended = apply(run, [session(index, cpu=1) for index in range(3)])
+    assert ended.outcomes == {Outcome.STALE: 1}
+    assert ended.not_run == 2

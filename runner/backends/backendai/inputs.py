@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.backends.backendai.limits import MAX_CHECKPOINTS, MAX_PAYLOAD
+from runner.errors import InputsChanged
 from runner.model import Attempt
 
 
@@ -46,9 +48,18 @@ def input_paths(attempt: Attempt) -> Iterator[tuple[str, str]]:
 
 
 def input_files(attempt: Attempt) -> Iterator[InputFile]:
-    """Yield the input files and `params.json`. Raises OSError where one cannot be read."""
+    """Yield the input files and `params.json`. Raises OSError where one cannot be read, and InputsChanged."""
     for path, source in input_paths(attempt):
-        yield InputFile(f'"$root"/{shlex.quote(path)}', Path(source).read_bytes(), os.access(source, os.X_OK))
+        try:
+            content = Path(source).read_bytes()
+        except FileNotFoundError:
+            if path in attempt.digests:
+                raise InputsChanged(f"`{path}` was removed since this apply read it") from None
+            raise
+        known = attempt.digests.get(path)
+        if known is not None and hashlib.sha256(content).hexdigest() != known:
+            raise InputsChanged(f"`{path}` changed since this apply read it")
+        yield InputFile(f'"$root"/{shlex.quote(path)}', content, os.access(source, os.X_OK))
     params = attempt.env.get("RUNNER_PARAMS_FILE")
     if params is not None and os.path.exists(params):
         yield InputFile('"$dir/params.json"', Path(params).read_bytes(), False)

@@ -14,6 +14,7 @@ COLOUR: Mapping[str, str] = {
     Outcome.CANCELLED.value: "#8a8a8a",
     Outcome.LOST.value: "#56b4e9",
     Outcome.REJECTED.value: "#882255",
+    Outcome.STALE.value: "#999933",
     Status.RUNNING.value: "#0072b2",
     Status.NEW.value: "#c4c4c4",
 }
@@ -26,6 +27,7 @@ SYMBOL: Mapping[str, str] = {
     Outcome.CANCELLED.value: "■",
     Outcome.LOST.value: "?",
     Outcome.REJECTED.value: "◆",
+    Outcome.STALE.value: "≠",
     Status.RUNNING.value: "▸",
     Status.NEW.value: "○",
 }

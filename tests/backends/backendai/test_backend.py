@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import trio
 
 from runner.backends.backendai.backend import MAX_ENDED_JOBS
 from runner.backends.base import Rejected
+from runner.errors import InputsChanged
 from runner.model import Outcome
 from tests.contract import Contract, Site
 from tests.fake_backendai import IMAGE, Behavior, FakeManager, behavior_of, run_all, simulate
@@ -85,6 +87,19 @@ def test_too_large_files_are_rejected(site: Site, tmp_path: Path) -> None:
     attempt = replace(site.attempt(("true",)), root=str(tmp_path), files=("big",))
     with pytest.raises(Rejected, match="its files are 2 MiB, a job takes at most 750 KiB"):
         site.end_of(attempt)
+
+
+@pytest.mark.parametrize(("content", "how"), [(b"new", "changed"), (None, "was removed")])
+def test_file_that_is_not_that_of_the_id_is_not_sent(
+    site: Site, manager: FakeManager, tmp_path: Path, content: bytes | None, how: str
+) -> None:
+    if content is not None:
+        (tmp_path / "a.py").write_bytes(content)
+    digests = {"a.py": hashlib.sha256(b"old").hexdigest()}
+    attempt = replace(site.attempt(("true",)), root=str(tmp_path), files=("a.py",), digests=digests)
+    with pytest.raises(InputsChanged, match=f"`a.py` {how}"):
+        site.end_of(attempt)
+    assert not manager.sessions
 
 
 def test_creation_that_always_fails_is_rejected(manager: FakeManager, site: Site) -> None:
