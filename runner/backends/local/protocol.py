@@ -140,6 +140,11 @@ class Ended:
     """True if no process that could write to the attempt's files is left."""
 
 
+def never_started(key: int) -> Ended:
+    """The end of an attempt that was cancelled before its start."""
+    return Ended(key=key, reason="cancelled before it began", cancelled=True)
+
+
 @_message
 class Crashed:
     """The supervisor has a bug; it ends every job, and itself."""

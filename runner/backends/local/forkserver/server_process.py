@@ -1,104 +1,122 @@
-"""A fork server as the supervisor sees it: a process, a pipe of requests to it, and a pipe of its reports."""
+"""A fork server as the supervisor sees it: a process, and a socket for requests to it and reports from it."""
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+from _socket import AF_UNIX, SOCK_SEQPACKET, socketpair  # `socket` would add 3 ms to the start of every apply
 
-from runner.backends.local.forkserver.server.protocol import MARK_SIZE, pack, unpack
-from runner.backends.local.procfs import MARK
+from runner.backends.local.forkserver.eligibility import UnfitError, parse, startup_variables
+from runner.backends.local.forkserver.server.protocol import MARK, MARK_SIZE, MAX_PACKET, Request, decode, encode
+from runner.backends.local.supervisor.job import LocalJob
 from runner.backends.local.supervisor.launch import launch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from runner.backends.local.forkserver.pending import PendingFork
+    from runner.backends.local.protocol import Spawn
 
 _PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "server", "__main__.py").encode()
 
 
+class PendingFork:
+    """A job that is to be forked, until it ends. Raises UnfitError if no fork server could start it."""
+
+    def __init__(self, spawn: Spawn, base: dict[bytes, bytes], now: float) -> None:
+        assert isinstance(spawn.command, list)
+        self.spawn = spawn
+        self.key = spawn.key
+        self.env = {**base, **spawn.env}
+        """All environment variables."""
+        self.options, self.mode, self.at = parse(spawn.command)
+        interpreter = spawn.command[0]
+        self.interpreter = os.path.join(spawn.workdir, interpreter) if b"/" in interpreter else interpreter
+        if len(self.env[MARK]) >= MARK_SIZE:
+            raise UnfitError(f"its name is longer than {MARK_SIZE - 1} bytes")
+        self.modules = tuple(spawn.preload or ())
+        self.kind = (self.interpreter, self.options, self.modules, startup_variables(self.env))
+        """Equal for sessions that one server could fork."""
+        self.job = LocalJob(key=spawn.key, name=spawn.name, mem=spawn.mem, grace=spawn.grace, started=now)
+        self.job.forked = True
+
+
 class ForkServer:
-    """Started with the interpreter, options and environment of a first session. Raises what `launch` raises.
+    """Started with the interpreter, options and environment of a first session. Raises what `launch` raises."""
 
-    kind: see PendingFork
-    launched: when it was started, on the monotonic clock
-    modules: top-level modules that it has imported, and the folder of each; None until it is ready
-    variables: names that its modules have looked up in the environment
-    pending: the forks that it was asked for, by key, until they end
-    pids: the sessions that have started, by key
-    status: its wait status, None until the supervisor has reaped it
-    unfit: why nothing can be forked from it, or None
-    backlog: requests that its pipe did not take yet
-    """
-
-    def __init__(self, first: PendingFork, now: float) -> None:
+    def __init__(self, first: PendingFork) -> None:
         self.kind = first.kind
-        self.env = first.env
-        self.launched = now
-        self.modules: dict[bytes, bytes] | None = None
-        self.variables: list[bytes] = []
+        self.variables: list[bytes] | None = None
+        """Names that its modules have looked up or set in the environment; None until it is ready."""
         self.pending: dict[int, PendingFork] = {}
-        self.pids: dict[int, int] = {}
+        """The forks that it was asked for, by key, until they end."""
         self.status: int | None = None
-        self.unfit: str | None = None
-        self.backlog = bytearray()
-        self._received = bytearray()
-        requests_read, self._requests = os.pipe()
-        self.reports, reports_write = os.pipe()
+        """Its wait status, None until the supervisor has reaped it."""
+        self._env = {**first.env, MARK: b"-" * MARK_SIZE}  # each session writes its own mark over this one
+        self._socket, other = socketpair(AF_UNIX, SOCK_SEQPACKET)
+        with_socket = (str(number).encode() for number in (other.fileno(), os.getpid()))
+        command = [first.interpreter, *first.options, _PROGRAM, b",".join(first.modules), *with_socket]
         try:
-            for ours, its in ((self._requests, requests_read), (self.reports, reports_write)):
-                os.set_blocking(ours, False)
-                os.set_inheritable(its, True)
-            numbers = (requests_read, reports_write, os.getpid())
-            command = [
-                *(first.command[0], *first.program.options, _PROGRAM, b",".join(first.modules)),
-                *(str(number).encode() for number in numbers),
-            ]
-            env = {**first.env, MARK.encode(): b"-" * MARK_SIZE}  # each session writes its own mark over this one
-            self.pid = launch(command, env, first.workdir, b"/dev/null", b"/dev/null")
+            self._socket.setblocking(False)
+            os.set_inheritable(other.fileno(), True)
+            self.pid = launch(command, self._env, first.spawn.workdir, b"/dev/null", b"/dev/null")
         except BaseException:
-            self._close()
+            self._socket.close()
             raise
         finally:
-            os.close(requests_read)
-            os.close(reports_write)
+            other.close()
 
-    @property
-    def ready(self) -> bool:
-        """True once its modules are imported."""
-        return self.modules is not None
+    def fileno(self) -> int:
+        """The descriptor of the reports."""
+        return self._socket.fileno()
 
     def serves(self, fork: PendingFork) -> bool:
         """Return whether its modules would be the same had this session imported them, as far as is known by now."""
-        return self.kind == fork.kind and all(self.env.get(name) == fork.env.get(name) for name in self.variables)
+        return self.kind == fork.kind and all(
+            self._env.get(name) == fork.env.get(name) for name in self.variables or ()
+        )
 
-    def send(self, fork: PendingFork, cgroup: str | None) -> None:
-        """Ask it to fork a session that joins this memory group."""
-        self.pending[fork.key] = fork
-        self.backlog += pack(fork.request(cgroup).fields())
-        self.flush()
+    def send(self, fork: PendingFork, cgroup: str | None) -> bool:
+        """Ask it to fork a session that joins this memory group; False if it does not take more at present.
 
-    def flush(self) -> None:
-        """Write as much of the backlog as its pipe takes now."""
+        Raises UnfitError if the request is too long.
+        """
+        spawn = fork.spawn
+        changed: dict[bytes, bytes | None] = dict.fromkeys(self._env.keys() - fork.env.keys())
+        changed.update(fork.env.items() - self._env.items())
+        request = Request(
+            key=fork.key,
+            mode=fork.mode,
+            at=fork.at,
+            command=spawn.command,
+            env=changed,
+            workdir=spawn.workdir,
+            stdout=spawn.stdout,
+            stderr=spawn.stderr,
+            cgroup=cgroup,
+        )
         try:
-            while self.backlog:
-                del self.backlog[: os.write(self._requests, self.backlog)]
+            self._socket.send(encode(request))
         except BlockingIOError:
-            pass
-        except OSError:  # it is dead; the end of its reports says so
-            self.backlog.clear()
+            return False
+        except OSError as error:
+            if error.errno == errno.EMSGSIZE:
+                raise UnfitError("its arguments and environment are too long") from None
+        self.pending[fork.key] = fork  # if it is dead, the end of its reports says so
+        return True
 
     def receive(self) -> tuple[list[tuple[Any, ...]], bool]:
         """Return the new reports of it and its children, and whether they were the last."""
-        ended = False
+        reports: list[tuple[Any, ...]] = []
         try:
-            while part := os.read(self.reports, 65536):
-                self._received += part
-            ended = True
+            while packet := self._socket.recv(MAX_PACKET):
+                reports.append(decode(packet))
         except BlockingIOError:
+            return reports, False
+        except ConnectionError:  # it died with requests unread
             pass
-        return unpack(self._received), ended
+        return reports, True
 
     def reap(self) -> int:
         """Kill it if it lives, and return its wait status; 0 if that is unknown."""
@@ -108,9 +126,5 @@ class ForkServer:
                 _, self.status = os.waitpid(self.pid, 0)
             except (ProcessLookupError, ChildProcessError):
                 self.status = 0
-        self._close()
+        self._socket.close()
         return self.status
-
-    def _close(self) -> None:
-        os.close(self._requests)
-        os.close(self.reports)

@@ -18,10 +18,9 @@ from time import monotonic
 
 from runner.backends.local import procfs
 from runner.backends.local.forkserver.pool import ForkServerPool
-from runner.backends.local.protocol import Cancel, Configure, Crashed, Ended, Refused, Spawn, Spawned
+from runner.backends.local.protocol import Cancel, Configure, Crashed, Ended, Refused, Spawn, Spawned, never_started
 from runner.backends.local.supervisor.admission import Admission
 from runner.backends.local.supervisor.channel import Channel
-from runner.backends.local.supervisor.forked_jobs import ForkedJobs, never_started
 from runner.backends.local.supervisor.job import LocalJob
 from runner.backends.local.supervisor.memory_limits import MemoryLimits
 from runner.backends.local.supervisor.peak_memory import lower_own_peak
@@ -46,16 +45,16 @@ class Supervisor:
             conclude=self._conclude,
             any_running=lambda: bool(self._jobs),
         )
-        owner = ForkedJobs(
+        self._poll = select.poll()
+        self._pool = ForkServerPool(
             channel=self.channel,
             limits=self._limits,
             jobs=self._jobs,
             queue=self._queue,
+            poll=self._poll,
             started=self._started,
             conclude=self._conclude,
         )
-        self._poll = owner.poll
-        self._pool = ForkServerPool(owner)
         self._admitted = False  # since the last start
 
     def run(self) -> None:
@@ -73,7 +72,6 @@ class Supervisor:
                     self._read_messages()
                 else:
                     self._pool.hear(file)
-            self._pool.tick()
             self._jobs.tick()
             self._start_admitted()
             self.channel.flush()
@@ -102,7 +100,7 @@ class Supervisor:
 
     def _timeout(self) -> float | None:
         """Milliseconds until something is due; None if only events matter."""
-        times = (self.channel.due, self._jobs.due(), self._queue.due(), self._pool.due())
+        times = (self.channel.due, self._jobs.due(), self._queue.due())
         due = min((time for time in times if time is not None), default=None)
         return None if due is None else max(0.0, due - monotonic()) * 1000
 

@@ -1,15 +1,13 @@
 """Entry of a fork server, run by the user's interpreter (CPython 3.9 or newer).
 
-Arguments: the modules to preload, separated by commas; the descriptors of requests and reports; the supervisor's pid.
+Arguments: the modules to preload, separated by commas; the descriptor of the socket; the supervisor's pid.
 """
 
 import sys
 
-# The global names of a program at its first line: taken before this module defines any.
-MAIN = {name: value for name, value in globals().items() if name != "sys"}
-BUILTIN_MODULES = frozenset(sys.modules)
-
 if __name__ == "__main__":
+    _builtin = frozenset(sys.modules)
+
     from types import ModuleType
 
     _name = "runner.backends.local.forkserver.server"
@@ -20,11 +18,11 @@ if __name__ == "__main__":
     if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
         del sys.path[0]
 
-    from runner.backends.local.forkserver.server.run import run
     from runner.backends.local.forkserver.server.server import serve
+    from runner.backends.local.forkserver.server.session import run
     from runner.backends.local.forkserver.server.shutdown import finish
 
     _modules = sys.argv[1].split(",") if sys.argv[1] else []
-    _request, _code, _imported = serve(_modules, BUILTIN_MODULES, *map(int, sys.argv[2:5]))
+    _request, _code, _imported = serve(_modules, _builtin, int(sys.argv[2]), int(sys.argv[3]))
     # Only a forked child gets here: it is a session now.
-    finish(run(_request, _code, MAIN), _imported)
+    finish(run(_request, _code), _imported)

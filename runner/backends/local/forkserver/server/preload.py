@@ -11,7 +11,6 @@ import warnings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
 _THREAD_EXIT_TIMEOUT = 0.5
 """Seconds that a thread may take to end once it was asked to."""
@@ -23,11 +22,8 @@ class UnfitError(Exception):
     """No session can be forked from this process; the message is shown to the user."""
 
 
-def preload(modules: list[str]) -> tuple[list[bytes], set[bytes]]:
-    """Import the modules.
-
-    Returns the environment variables that they have looked up, and those that they have set. Raises UnfitError.
-    """
+def preload(modules: list[str]) -> list[bytes]:
+    """Import the modules; return the environment variables that they have looked up or set. Raises UnfitError."""
     if sys.implementation.name != "cpython" or sys.version_info < (3, 9):
         version = sys.version.partition(" ")[0]
         raise UnfitError(f"the interpreter is {sys.implementation.name} {version}, not CPython 3.9 or newer")
@@ -39,7 +35,7 @@ def preload(modules: list[str]) -> tuple[list[bytes], set[bytes]]:
     if "numpy" in sys.modules:  # numpy imports it at its first use, which would be once for each session
         _import("numpy.random")
     os.environ._data = os.environb._data = dict(dict.items(recorder))  # type: ignore[attr-defined]
-    return sorted(recorder.looked_up), recorder.written
+    return sorted(recorder.used)
 
 
 def _import(name: str) -> None:
@@ -52,29 +48,20 @@ def _import(name: str) -> None:
 
 def _check(name: str) -> None:
     """Raise UnfitError if this process has threads, which a fork does not copy, or a GPU, whose driver refuses forks."""
-    threading: Any = sys.modules.get("threading")
-    if threading is not None:
-        others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
-        if others:
-            raise UnfitError(f"`{name}` starts a thread (`{others[0].name}`) when it is imported")
-    for path in _open_files():
+    for file in os.listdir("/proc/self/fd"):
+        try:
+            path = os.readlink("/proc/self/fd/" + file)
+        except OSError:
+            continue
         if is_gpu(path):
             raise UnfitError(f"`{name}` opens the GPU (`{path}`) when it is imported")
     if _threads() > 1 and not _fork_ends_threads():
-        raise UnfitError(f"`{name}` starts threads of its own, outside Python, when it is imported")
+        raise UnfitError(f"`{name}` starts a thread when it is imported")
 
 
 def is_gpu(path: str) -> bool:
     """Return whether the path is that of a GPU's device file."""
     return path.startswith(_GPU_DEVICES)
-
-
-def _open_files() -> Iterator[str]:
-    for file in os.listdir("/proc/self/fd"):
-        try:
-            yield os.readlink("/proc/self/fd/" + file)
-        except OSError:
-            pass
 
 
 def _fork_ends_threads() -> bool:
@@ -97,38 +84,15 @@ def _threads() -> int:
     return len(os.listdir("/proc/self/task"))
 
 
-def searches_program_folder() -> bool:
-    """Return whether this interpreter searches the folder of a program for modules."""
-    return not (sys.flags.isolated or getattr(sys.flags, "safe_path", False))
-
-
-def folders(builtin: frozenset[str]) -> dict[bytes, bytes]:
-    """Return the imported top-level modules without those in `builtin`, and the folder that each was found in.
-
-    They are those that a module beside a program could shadow: none if the folder of a program is not searched.
-    """
-    found: dict[bytes, bytes] = {}
-    if not searches_program_folder():
-        return found
-    for name in {name.partition(".")[0] for name in sys.modules} - {name.partition(".")[0] for name in builtin}:
-        origin = getattr(sys.modules.get(name), "__file__", None) or ""
-        folder = os.path.dirname(origin)
-        if os.path.basename(origin).startswith("__init__."):
-            folder = os.path.dirname(folder)
-        found[os.fsencode(name)] = os.fsencode(folder)
-    return found
-
-
 class _EnvironRecorder(dict):  # type: ignore[type-arg]
-    """The content of `os.environ`, which records what is looked up and set in it.
+    """The content of `os.environ`, which records what is looked up or set in it.
 
     A copy of `os.environ` looks up every name in order; this is not recorded, since the module decides nothing by it.
     """
 
     def __init__(self, content: dict[bytes, bytes]) -> None:
         super().__init__(content)
-        self.looked_up: set[bytes] = set()
-        self.written: set[bytes] = set()
+        self.used: set[bytes] = set()
         self._copied: Iterator[bytes] = iter(())
 
     def __iter__(self) -> Iterator[bytes]:
@@ -138,9 +102,13 @@ class _EnvironRecorder(dict):  # type: ignore[type-arg]
     def __getitem__(self, name: bytes) -> bytes:
         if next(self._copied, None) != name:
             self._copied = iter(())
-            self.looked_up.add(name)
+            self.used.add(name)
         return super().__getitem__(name)  # type: ignore[no-any-return]
 
     def __setitem__(self, name: bytes, value: bytes) -> None:
-        self.written.add(name)
+        self.used.add(name)
         super().__setitem__(name, value)
+
+    def __delitem__(self, name: bytes) -> None:
+        self.used.add(name)
+        super().__delitem__(name)

@@ -1,82 +1,55 @@
 """Messages between the supervisor and a fork server, which may run different interpreters.
 
-Each is four bytes of length and a marshalled tuple. The supervisor writes requests into one pipe, the fields of
-`ForkRequest`; the server and its children write reports into another, each with one `write`, so that none is cut:
+Each is one packet on the socket between the two: a marshalled tuple. The supervisor sends a `Request`. The server, and its
+children until their programs begin, send
 
-    (READY, modules, variables)         modules: top-level name to folder; variables: names read from `os.environ`
-    (UNFIT, reason)                     nothing can be forked from this interpreter
-    (STARTED, key, pid)                 from the child, before the first line of its program
-    (FAULT, key, code, reason)          from the child: the program cannot start; code None: this machine is at fault
-    (ENDED, key, pid, status, cpu_time, max_rss)    from wait4, in seconds and bytes
+    (READY, variables)      the modules are imported; variables: what they have looked up or set in `os.environ`
+    (UNFIT, reason)         nothing can be forked from this interpreter
+    (STARTED, key, pid)     from the child, before the first line of its program
+    (COLD, key, reason)     the session cannot be forked, and has not begun
+    (ENDED, key, status, cpu_time, max_rss)     from wait4, in seconds and bytes; also after COLD
 """
 
 from __future__ import annotations
 
 import marshal
+from collections import namedtuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-READY, UNFIT, STARTED, FAULT, ENDED = 1, 2, 3, 4, 5
-SCRIPT, MODULE, CODE = 1, 2, 3
+READY, UNFIT, STARTED, COLD, ENDED = 1, 2, 3, 4, 5
+
+MARK = b"RUNNER_JOB"
+"""As `procfs.MARK`."""
 
 MARK_SIZE = 256
 """Bytes that a server reserves in its own environment for the mark of a session and a NUL."""
 
+MAX_PACKET = 1 << 20
+"""Bytes; the kernel's limit is the size of the socket's buffer, some 200 kB."""
+
 _MARSHAL_VERSION = 2
 """Every Python 3 reads it."""
 
+Request = namedtuple("Request", "key mode at command env workdir stdout stderr cgroup")
+"""One session to fork.
 
-def pack(message: tuple[Any, ...]) -> bytes:
-    """Return the message with its length before it."""
-    body = marshal.dumps(message, _MARSHAL_VERSION)
-    return len(body).to_bytes(4, "little") + body
-
-
-def unpack(data: bytearray) -> list[tuple[Any, ...]]:
-    """Remove all complete messages from the start of `data` and return them."""
-    messages: list[tuple[Any, ...]] = []
-    start = 0
-    while len(data) >= start + 4:
-        end = start + 4 + int.from_bytes(data[start : start + 4], "little")
-        if len(data) < end:
-            break
-        messages.append(marshal.loads(data[start + 4 : end]))
-        start = end
-    del data[:start]
-    return messages
+key: the supervisor's number for it
+mode: `-c`, `-m`, or nothing for a script
+at: index in `command` of the code, module name or script
+command: the words of the command line, from the interpreter on
+env: the variables that differ from those of the server at its start; None for one that is not set;
+    the mark is always among them
+workdir, stdout, stderr: paths
+cgroup: the file through which a process joins a memory group, or None
+"""
 
 
-class ForkRequest:
-    """One session to fork.
+def encode(message: tuple[Any, ...]) -> bytes:
+    """Return the message as a packet."""
+    return marshal.dumps(tuple(message), _MARSHAL_VERSION)
 
-    key: the supervisor's number for it
-    mode: SCRIPT, MODULE or CODE
-    at: index in `command` of the script, module name or code
-    command: the words of the command line, from the interpreter on
-    env: all environment variables
-    workdir, stdout, stderr: paths
-    cgroup: the file through which a process joins a memory group, or None
-    """
 
-    __slots__ = FIELDS = ("key", "mode", "at", "command", "env", "workdir", "stdout", "stderr", "cgroup")
-
-    def __init__(
-        self,
-        key: int,
-        mode: int,
-        at: int,
-        command: list[bytes],
-        env: dict[bytes, bytes],
-        workdir: bytes,
-        stdout: bytes,
-        stderr: bytes,
-        cgroup: bytes | None,
-    ) -> None:
-        self.key, self.mode, self.at, self.command, self.env = key, mode, at, command, env
-        self.workdir, self.stdout, self.stderr, self.cgroup = workdir, stdout, stderr, cgroup
-
-    def fields(self) -> tuple[Any, ...]:
-        """Return the arguments of the constructor, as they are sent."""
-        return tuple(getattr(self, name) for name in self.FIELDS)
+decode = marshal.loads

@@ -8,122 +8,125 @@ import os
 import select
 import signal
 import sys
+import weakref
 
-from runner.backends.local.forkserver.server.child import Inherited
-from runner.backends.local.forkserver.server.preload import UnfitError, folders, preload
-from runner.backends.local.forkserver.server.protocol import (
-    ENDED,
-    FAULT,
-    READY,
-    STARTED,
-    UNFIT,
-    ForkRequest,
-    pack,
-    unpack,
-)
-from runner.backends.local.forkserver.server.run import Compiler
+from runner.backends.local.forkserver.server import program, protocol
+from runner.backends.local.forkserver.server.preload import UnfitError, preload
+from runner.backends.local.forkserver.server.session import take_over
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
+    from runner.backends.local.forkserver.server.protocol import Request
+
 _PR_SET_PDEATHSIG = 1
+
+IMPORT_TIMEOUT = 600
+"""Seconds that the imports may take; then SIGALRM ends the server."""
 
 
 def serve(
-    modules: list[str], builtin: frozenset[str], requests: int, reports: int, supervisor: int
-) -> tuple[ForkRequest, CodeType | None, frozenset[str]]:
-    """Serve until the supervisor closes the pipe of requests or dies; either ends this process.
+    modules: list[str], builtin: frozenset[str], stream: int, supervisor: int
+) -> tuple[Request, CodeType | None, frozenset[str]]:
+    """Serve until the supervisor closes its end of `stream` or dies; either ends this process.
 
-    Returns only in a forked child: its request; its program, if it could be compiled in advance; and the names of the
-    modules that are not its own. `builtin` are the names of the modules that an interpreter has imported without us.
+    Returns only in a forked child: its request; its program, if it could be compiled; and the names of the modules that are
+    not its own. `builtin` are the names of the modules that an interpreter has imported without us.
     """
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # an import may never return
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # an import may never return
     if os.getppid() != supervisor:
         os._exit(0)
-    for pipe in (requests, reports):
-        os.set_inheritable(pipe, False)
-    inherited = Inherited()
+    os.set_inheritable(stream, False)
+    libc.getenv.restype = ctypes.c_void_p
+    mark: int = libc.getenv(protocol.MARK)
+    signal.alarm(IMPORT_TIMEOUT)
     try:
-        variables, written = preload(modules)
+        variables = preload(modules)
     except UnfitError as reason:
-        _report(reports, UNFIT, str(reason))
+        os.write(stream, protocol.encode((protocol.UNFIT, str(reason))))
         os._exit(0)
-    inherited.preloaded(written)
+    signal.alarm(0)
+    for output in (sys.stdout, sys.stderr):
+        output.flush()
+    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        finalizer.atexit = False  # torch has some thousand: more than half of the time of a session
     for name in [name for name in sys.modules if name.partition(".")[0] == "runner"]:
         del sys.modules[name]  # a program may have its own module `runner`
     imported = frozenset(sys.modules)
-    server = _Server(requests, reports, inherited)
+    top_level = {name.partition(".")[0] for name in imported} - builtin
+    preloaded = {name: getattr(sys.modules.get(name), "__file__", None) or "" for name in top_level}
+    server = _Server(stream, mark, preloaded)
     gc.collect()
     gc.freeze()  # a collection in a child does not write to the memory that it shares
-    _report(reports, READY, folders(builtin), variables)
+    server.report(protocol.READY, variables)
     return (*server.run(), imported)
 
 
 class _Server:
-    def __init__(self, requests: int, reports: int, inherited: Inherited) -> None:
-        self._requests = requests
-        self._reports = reports
-        self._inherited = inherited
-        self._compiler = Compiler()
+    def __init__(self, stream: int, mark: int, preloaded: dict[str, str]) -> None:
+        self._stream = stream
+        self._mark = mark
+        self._preloaded = preloaded
         self._keys: dict[int, int] = {}  # of children, by pid
-        self._wakeup, self._wakeup_write = os.pipe()
+        self._wakeup = os.pipe()
 
-    def run(self) -> tuple[ForkRequest, CodeType | None]:
+    def run(self) -> tuple[Request, CodeType | None]:
         """Fork a child for each request. Returns in the children only."""
-        for file in (self._wakeup, self._wakeup_write):
+        for file in self._wakeup:
             os.set_blocking(file, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
-        poll = select.poll()
-        poll.register(self._wakeup, select.POLLIN)
-        poll.register(self._requests, select.POLLIN)
-        data = bytearray()
+        signal.set_wakeup_fd(self._wakeup[1], warn_on_full_buffer=False)
         while True:
-            for file, _ in poll.poll():
-                if file == self._wakeup:
-                    os.read(file, 4096)
-                    self._reap()
-                    continue
-                part = os.read(file, 65536)
-                if not part:
+            ready, _, _ = select.select([self._wakeup[0], self._stream], [], [])
+            if self._wakeup[0] in ready:
+                os.read(self._wakeup[0], 4096)
+                self._reap()
+            if self._stream in ready:
+                packet = os.read(self._stream, protocol.MAX_PACKET)
+                if not packet:
                     os._exit(0)
-                data += part
-                for fields in unpack(data):
-                    request = ForkRequest(*fields)
-                    code = self._compiler.compile(request)
-                    if self._fork(request):
-                        self._become(request)
-                        return request, code
+                request = protocol.Request(*protocol.decode(packet))
+                code = program.code(request)
+                if self._fork(request):
+                    self._become(request)
+                    return request, code
 
-    def _fork(self, request: ForkRequest) -> bool:
-        """Return True in the child."""
+    def _fork(self, request: Request) -> bool:
+        """Return True in the child; reports why if the session has to start cold."""
+        folder = program.folder(request)
+        if module := program.shadowed(folder, self._preloaded):
+            reason = f"`{folder}` has a module `{module}`, which would be shadowed by the preloaded one"
+            self.report(protocol.COLD, request.key, reason)
+            return False
         try:
             pid = os.fork()
-        except OSError:  # out of processes or memory: reported as a child that was killed before it started
-            _report(self._reports, ENDED, request.key, 0, 0, 0.0, 0)
+        except OSError as error:
+            self.report(protocol.COLD, request.key, f"no process could be forked: {error.strerror}")
             return False
         if pid:
             self._keys[pid] = request.key
         return not pid
 
-    def _become(self, request: ForkRequest) -> None:
+    def _become(self, request: Request) -> None:
         """In the child: leave everything of the server behind and report the start, or why there is none."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for file in (self._wakeup, self._wakeup_write, self._requests):
+        for file in self._wakeup:
             os.close(file)
         os.setsid()
-        fault = self._inherited.replace(request)
         try:
-            if fault:
-                _report(self._reports, FAULT, request.key, *fault)
-                os._exit(1)
-            _report(self._reports, STARTED, request.key, os.getpid())
+            take_over(request, self._mark)
+        except OSError as error:
+            self.report(protocol.COLD, request.key, str(error))
+            os._exit(1)
+        try:
+            self.report(protocol.STARTED, request.key, os.getpid())
         except OSError:  # the supervisor is dead: nothing may be started any more
             os._exit(1)
-        os.close(self._reports)
+        os.close(self._stream)
 
     def _reap(self) -> None:
         while self._keys:
@@ -132,11 +135,8 @@ class _Server:
                 return
             key = self._keys.pop(pid, None)
             if key is not None:
-                cpu_time = usage.ru_utime + usage.ru_stime
-                _report(self._reports, ENDED, key, pid, status, cpu_time, usage.ru_maxrss * 1024)
+                self.report(protocol.ENDED, key, status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
-
-def _report(file: int, *message: Any) -> None:
-    data = pack(message)
-    while data:
-        data = data[os.write(file, data) :]
+    def report(self, *message: Any) -> None:
+        """Send the message to the supervisor. Raises OSError if that is dead."""
+        os.write(self._stream, protocol.encode(message))
