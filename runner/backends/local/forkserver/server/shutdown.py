@@ -14,11 +14,10 @@ import io
 import os
 import signal
 import sys
-import threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 _FLUSH_FAILED = 120
 """The exit status of CPython if a standard stream could not be flushed."""
@@ -29,7 +28,8 @@ _fflush = ctypes.PyDLL(None).fflush
 
 def finish(status: int, preloaded: frozenset[str]) -> NoReturn:
     """Exit with `status`, or die by the signal -status; `preloaded` are the modules that are not the program's own."""
-    for step in (threading._shutdown, atexit._run_exitfuncs):  # type: ignore[attr-defined]
+    threading: Any = sys.modules.get("threading")  # to import it would cost each session 50 page faults
+    for step in (*([threading._shutdown] if threading else ()), atexit._run_exitfuncs):
         with contextlib.suppress(BaseException):  # they have shown what failed
             step()
     flushed = _flush()
@@ -46,17 +46,20 @@ def finish(status: int, preloaded: frozenset[str]) -> NoReturn:
 
 def _drop_program(preloaded: frozenset[str]) -> None:
     """Drop the program's own modules, so that their open files are written and `__del__` runs."""
-    vars(sys).update(dict.fromkeys(("last_type", "last_value", "last_traceback", "last_exc")))
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        vars(sys).pop(name, None)
     for file in gc.get_objects():  # the collector may close a file before its buffer is written
         if type(file) in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):
             with contextlib.suppress(Exception):
                 file.flush()
     file = None
-    for name in list(reversed(sys.modules)):  # no further than needed: it is copied with the page that it lies in
+    own = ["__main__"]
+    for name in reversed(sys.modules):  # no further than needed: to look at a name copies the page that it lies in
         if name in preloaded:
             break
-        del sys.modules[name]
-    del sys.modules["__main__"]
+        own.append(name)
+    for name in own:
+        sys.modules.pop(name, None)
     gc.collect()
 
 
