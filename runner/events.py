@@ -14,7 +14,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from runner.model import Outcome, Recipe, Resources, Scalar, Session, Usage
+from runner.model import Metrics, Outcome, Recipe, Resources, Session, Usage, metric_values, missing_reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class AttemptEnded:
     duration: float | None
     cpu_time: float | None
     max_rss: int | None
-    metrics: Mapping[str, Scalar]
+    metrics: Metrics
     retry_in: float | None
 
 
@@ -192,10 +192,10 @@ _LEFT_OUT = frozenset(("text", "recipe", "point"))
 def to_json(event: Event) -> dict[str, Any]:
     """The event as `schemas/events.schema.json` describes it: its name in kebab case, times in ISO 8601 UTC."""
     name = re.sub(r"(?<!^)(?=[A-Z])", "-", type(event).__name__).lower()
-    return {
-        "event": name,
-        **{field.name: _plain(getattr(event, field.name)) for field in fields(event) if field.name not in _LEFT_OUT},
-    } | {"at": iso(event.at)}
+    data = {field.name: _plain(getattr(event, field.name)) for field in fields(event) if field.name not in _LEFT_OUT}
+    if isinstance(event, AttemptEnded):
+        data |= {"metrics": metric_values(event.metrics), "missing": missing_reasons(event.metrics)}
+    return {"event": name, **data, "at": iso(event.at)}
 
 
 def iso(at: float) -> str:

@@ -24,6 +24,36 @@ class Value(NamedTuple):
     data: Scalar
 
 
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why a metric has no value.
+
+    reason: the same words for all sessions with the same fault.
+    unread: it may have a value, but could not be read. The next apply looks for it again.
+    """
+
+    reason: str
+    unread: bool = False
+
+
+Metrics: TypeAlias = Mapping[str, Value | Missing]
+"""The metrics of an attempt by name. The text of a number is as the session wrote it: `1.10`, `0012`."""
+
+
+def metric_values(metrics: Metrics) -> dict[str, Scalar]:
+    """The values as plain data. None: the session has no such value. One that could not be read is left out."""
+    return {
+        name: metric.data if isinstance(metric, Value) else None
+        for name, metric in metrics.items()
+        if isinstance(metric, Value) or not metric.unread
+    }
+
+
+def missing_reasons(metrics: Metrics) -> dict[str, str]:
+    """Why metrics have no value, by name."""
+    return {name: metric.reason for name, metric in metrics.items() if isinstance(metric, Missing)}
+
+
 class Outcome(enum.StrEnum):
     """How an attempt ended."""
 

@@ -1,4 +1,4 @@
-"""Scalars of the YAML 1.2 core schema, and their equality."""
+"""Scalars of the YAML 1.2 core schema, their equality, and metrics as JSON data."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import math
 import re
 from collections.abc import Hashable
 from fractions import Fraction
+from typing import Any
 
-from runner.model import Scalar, Value
+from runner.model import Missing, Scalar, Value
 
 _NULL = frozenset(("", "~", "null", "Null", "NULL"))
 _TRUE = frozenset(("true", "True", "TRUE"))
@@ -77,7 +78,7 @@ def exact(text: str) -> Fraction | None:
     The limit prevents `1e999999999` from becoming an integer of a gigabyte.
     """
     number = resolve_number(text)
-    if number is None or not _within_float(number):
+    if number is None or not within_float(number):
         return None
     if isinstance(number, int):
         return Fraction(number)
@@ -86,8 +87,31 @@ def exact(text: str) -> Fraction | None:
     return Fraction(text)
 
 
-def _within_float(number: int | float) -> bool:
+def within_float(number: int | float) -> bool:
+    """Whether a number is finite, also as a float64."""
     try:
         return math.isfinite(number)
     except OverflowError:
         return False
+
+
+def metric_data(metric: Value | Missing) -> Any:
+    """The JSON data that the journal stores: a scalar, `[text, number]` if Python would write the number differently, or a
+    mapping with the reason why there is no value.
+    """
+    if isinstance(metric, Missing):
+        return {"unread" if metric.unread else "missing": metric.reason}
+    return metric.data if metric.text == str(metric.data) else [metric.text, metric.data]
+
+
+def metric_from(data: Any) -> Value | Missing:
+    """The metric of which `metric_data` made this."""
+    if isinstance(data, dict):
+        return Missing(data["unread"], unread=True) if "unread" in data else Missing(data.get("missing", NOT_FOUND))
+    if isinstance(data, list):
+        return Value(*data)
+    return Missing(NOT_FOUND) if data is None else Value(str(data), data)
+
+
+NOT_FOUND = "not found"
+"""The reason of a missing metric that was recorded without one, before version 4 of the journal."""

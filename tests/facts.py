@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from runner.events import ApplyEnded, ApplyStarted, AttemptEnded, AttemptStarted, AttemptSubmitted
 from runner.model import Outcome, Recipe, Scalar, Session, Usage, Value
+from runner.scalars import metric_from
 
 IDLE = Usage(0.0, {}, {})
 
@@ -80,7 +81,7 @@ def ended(
         duration=1.5,
         cpu_time=0.25,
         max_rss=1 << 33,
-        metrics=metrics or {},
+        metrics={name: metric_from(data) for name, data in (metrics or {}).items()},
         retry_in=None,
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from runner.events import ApplyStarted, AttemptEnded, AttemptStarted, AttemptSubmitted
 from runner.model import Outcome, Resources, Scalar, Session, Usage
 from runner.plan.plan import Plan
+from runner.scalars import metric_from
 from runner.state import open_for_writing
 from tests.facts import IDLE, apply_ended
 
@@ -66,7 +67,8 @@ def record_apply(
                 ending.duration / 2,
                 ending.max_rss,
             )
-            record(AttemptEnded(over, session.id, 1, *how, ending.metrics, None))
+            metrics = {name: metric_from(data) for name, data in ending.metrics.items()}
+            record(AttemptEnded(over, session.id, 1, *how, metrics, None))
             outcomes[ending.outcome] = outcomes.get(ending.outcome, 0) + 1
             if ending.stderr:
                 state.paths(session.id, 1).stderr.write_text(ending.stderr)

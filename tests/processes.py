@@ -32,3 +32,9 @@ def with_environment(text: bytes) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def children(pid: int) -> list[int]:
+    """The living children of a process."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]

@@ -24,14 +24,15 @@ from runner.model import (
     Attempt,
     AttemptEnd,
     Cause,
+    Metrics,
     Outcome,
     PlannedAttempt,
     Policy,
     Reason,
     Resources,
-    Scalar,
     Session,
 )
+from runner.scalars import metric_from
 from tests.fake_backend import Cluster, FakeBackend, FakeJob, Script
 
 Scripts = Callable[[int, int], Script]
@@ -184,13 +185,13 @@ class Apply:
         self.inputs_changed = "`x` changed"
         return replace(end, outcome=Outcome.STALE, reason=Reason(Cause.INPUTS, "`x` changed while it ran"))
 
-    async def collect(self, attempt: Attempt, end: AttemptEnd) -> Mapping[str, Scalar]:
+    async def collect(self, attempt: Attempt, end: AttemptEnd) -> Metrics:
         if seconds := self.collecting(index_of(attempt.session)):
             await trio.sleep(seconds)
         return self.metrics(end)
 
-    def metrics(self, end: AttemptEnd) -> Mapping[str, Scalar]:
-        return {"exit": end.exit_code}
+    def metrics(self, end: AttemptEnd) -> Metrics:
+        return {"exit": metric_from(end.exit_code)}
 
     async def __call__(
         self, sessions: Iterable[Session | PlannedAttempt], to_run: int | None = None, detach: bool = False

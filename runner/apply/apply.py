@@ -13,10 +13,10 @@ import trio
 import runner
 from runner.apply.attempts import AttemptFactory
 from runner.apply.builds import Builds
+from runner.apply.collector import Collector
 from runner.apply.event_log import EventLog
 from runner.apply.host import ApplyHost
 from runner.apply.input_check import InputCheck
-from runner.apply.metrics_worker import Collector
 from runner.apply.provenance import Provenance
 from runner.apply.recovery import LOCAL, recover
 from runner.apply.selection import Choice, History, Selection

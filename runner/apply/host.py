@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from runner.apply.attempts import AttemptFactory, params_json
+from runner.apply.collector import Collector
 from runner.apply.event_log import EventLog
 from runner.apply.input_check import InputCheck
-from runner.apply.metrics_worker import Collector
+from runner.apply.metric_reader import Signature, Sources, signatures
 from runner.events import Event
-from runner.model import Attempt, AttemptEnd, Scalar, Session
+from runner.model import Attempt, AttemptEnd, Metrics, Session
 from runner.state import State
 
 
@@ -33,6 +31,8 @@ class ApplyHost:
         self._state = state
         self._collector = collector
         self._fresh = fresh
+        self._left: dict[tuple[str, int], dict[str, Signature]] = {}
+        """The metrics files that were there before an attempt, by session and number."""
 
     def emit(self, event: Event) -> None:
         self._events.emit(event)
@@ -48,9 +48,13 @@ class ApplyHost:
     def create_files(self, session: Session, number: int, retries: int) -> None:
         # Not before a retry: it continues from the checkpoints of the attempt before.
         self._state.prepare(session.id, number, params_json(session), empty=self._fresh and not retries)
+        if number > 1 and self._collector.files:
+            output = self._state.paths(session.id, number).output_name
+            self._left[session.id, number] = signatures(self._collector.files, output)
 
     def remove_files(self, session: str, number: int, end: AttemptEnd) -> None:
         self._state.tidy(session, number, drained=end.drained)
+        self._left.pop((session, number), None)
 
     async def check_inputs(self) -> str | None:
         return await self._inputs.before_start()
@@ -58,5 +62,10 @@ class ApplyHost:
     async def verified(self, attempt: Attempt, end: AttemptEnd, began: float | None, *, adopted: bool) -> AttemptEnd:
         return await self._inputs.verified(end, None if adopted else attempt.moves, began)
 
-    async def collect(self, attempt: Attempt, end: AttemptEnd) -> Mapping[str, Scalar]:
-        return await self._collector.collect(Path(attempt.output), Path(attempt.stdout))
+    async def collect(self, attempt: Attempt, end: AttemptEnd) -> Metrics:
+        left, since = self._left.get((attempt.session, attempt.number), {}), None
+        if attempt.number > 1 and (attempt.session, attempt.number) not in self._left:  # adopted
+            attempts = self._state.journal.attempts(attempt.session)
+            since = next((row.submitted for row in attempts if row.number == attempt.number), None)
+        paths = (attempt.output, attempt.stdout, attempt.stderr, attempt.workdir)
+        return await self._collector.collect(Sources(*paths, left, since))

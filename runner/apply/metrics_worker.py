@@ -1,131 +1,66 @@
-"""Collects metrics outside of the event loop, in bounded time.
+"""The process that reads metrics, each within a time limit.
 
-A regular expression holds Python's interpreter lock while it runs. Patterns come from the user: one that backtracks without
-end must not keep runner from handling signals. So they run in a process of their own, which is started for the first one,
-and killed when an answer takes too long. As a program, this module is that process: a line of JSON for each request and
-each answer.
+A regular expression holds Python's interpreter lock while it runs, and so does parsing JSON. Patterns come from the user: one
+that backtracks without end must not keep runner from handling signals, and not every loop of `re` looks at signals. So the
+worker forks a reader, which ends by SIGALRM if a metric takes longer than its limit. The worker then answers in its place, and
+forks the next reader. Modules are loaded once: a worker does not notice that the package is replaced.
+
+A request is a line of JSON: the definitions with their limits in seconds, and the sources. The answer is a line for each metric,
+in their order. After TOO_SLOW none follow; the metrics that are left have to be asked for again. If a reader ends in another way,
+so does the worker: it cannot know whether a request was lost.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import resource
 import signal
-import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict
-from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from contextlib import suppress
+from typing import Any
 
-from runner.config.metrics import JsonMetric, LastLineMetric, Metric, RegexMetric, collect
-from runner.model import Scalar
+from runner.apply.metric_reader import Sources, read_metric
+from runner.config.metrics import from_plain
+from runner.scalars import metric_data
 
-if TYPE_CHECKING:
-    import trio
+MEMORY = 1 << 30
+"""Bytes of address space of the reader. A JSON file of the allowed size takes up to 30 times as much when parsed."""
 
-SECONDS = 10.0
-"""Limit for the metrics of one session."""
-
-SHORTEST_SECONDS = 0.5
-"""The limit halves each time it is reached, down to this."""
-
-TRIES = 2
-"""How often a search is tried if its process is killed from outside."""
-
-_KINDS = {kind.__name__: kind for kind in (JsonMetric, LastLineMetric, RegexMetric)}
-
-
-class Collector:
-    """Collects the metrics of sessions; used as an async context. `seconds` bounds each call."""
-
-    def __init__(self, metrics: Mapping[str, Metric], seconds: float = SECONDS) -> None:
-        self._metrics = metrics
-        self._seconds = seconds
-        self._apart = any(isinstance(metric, RegexMetric) for metric in metrics.values())
-        self._process: trio.Process | None = None
-        self._answers = b""
-
-    async def __aenter__(self) -> Self:
-        import trio
-
-        self._turn = trio.Lock()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._end()
-
-    async def collect(self, output: Path, stdout: Path) -> Mapping[str, Scalar]:
-        """The value of each metric; a message if it could not be found in time."""
-        import trio
-
-        if not self._metrics:
-            return {}
-        if not self._apart:
-            return await trio.to_thread.run_sync(collect, self._metrics, output, stdout)
-        async with self._turn:
-            seconds = self._seconds
-            for _ in range(TRIES):
-                with trio.move_on_after(seconds) as limit:
-                    found = await self._ask(output, stdout)
-                    if found is not None:
-                        return found
-                await self._end()
-                if limit.cancelled_caught:
-                    # Sessions wait for each other: a pattern that is always slow must not delay all of them.
-                    self._seconds = max(SHORTEST_SECONDS, self._seconds / 2)
-                    return dict.fromkeys(self._metrics, f"not found within {seconds:g} s")
-        return dict.fromkeys(self._metrics, "not found: the process that searched for it died")
-
-    async def _ask(self, output: Path, stdout: Path) -> Mapping[str, Scalar] | None:
-        """The answer of the process; None if it has died."""
-        import trio
-
-        if self._process is None:
-            program = f"import sys; sys.path[:] = {sys.path!r}; from runner.apply.metrics_worker import serve; serve()"
-            self._process = await trio.lowlevel.open_process(
-                [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-            )
-            self._answers = b""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        metrics = [(name, type(metric).__name__, asdict(metric)) for name, metric in self._metrics.items()]
-        request = json.dumps([metrics, str(output), str(stdout)])
-        try:
-            await self._process.stdin.send_all(request.encode() + b"\n")
-            while b"\n" not in self._answers:
-                received = await self._process.stdout.receive_some()
-                if not received:
-                    return None
-                self._answers += received
-        except trio.BrokenResourceError:
-            return None
-        answer, _, self._answers = self._answers.partition(b"\n")
-        found: dict[str, Scalar] = json.loads(answer)
-        return found
-
-    async def _end(self) -> None:
-        import trio
-
-        if self._process is not None:
-            process, self._process = self._process, None
-            process.kill()
-            with trio.CancelScope(shield=True):
-                await process.wait()
-                for stream in (process.stdin, process.stdout):
-                    if stream is not None:
-                        await stream.aclose()
+TOO_SLOW = "too slow"
+"""The key of the answer about a metric that reached its limit."""
 
 
 def serve() -> None:
-    """Answer requests until there are no more."""
-    for line in sys.stdin.buffer:
-        metrics, output, stdout = json.loads(line)
-        specified: dict[str, Metric] = {name: _KINDS[kind](**fields) for name, kind, fields in metrics}
-        signal.alarm(int(2 * SECONDS))  # ends an endless search even if runner has died
-        found = collect(specified, Path(output), Path(stdout))
-        signal.alarm(0)
-        sys.stdout.write(json.dumps(found) + "\n")
-        sys.stdout.flush()
+    """Answer requests from stdin until there are no more."""
+    while True:
+        reader = os.fork()
+        if reader == 0:
+            with suppress(BrokenPipeError):  # runner has ended
+                _read()
+            os._exit(0)
+        _, status = os.waitpid(reader, 0)
+        if not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM):
+            return
+        _answer({TOO_SLOW: True})
+
+
+def _read() -> None:
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.RLIM_INFINITY))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    # Unbuffered: a request must not be lost in the buffer of a reader that ends.
+    with open(0, "rb", buffering=0, closefd=False) as requests:
+        while line := requests.readline():
+            metrics, sources = json.loads(line)
+            where = Sources(**{**sources, "left": {name: tuple(left) for name, left in sources["left"].items()}})
+            for definition, seconds in metrics:
+                signal.setitimer(signal.ITIMER_REAL, seconds)
+                value = read_metric(from_plain(definition), where)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                _answer(metric_data(value))
+
+
+def _answer(data: Any) -> None:
+    sys.stdout.write(json.dumps(data) + "\n")
+    sys.stdout.flush()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import trio
 
@@ -12,7 +12,7 @@ from runner.executor.policy import restart, retry_pause
 from runner.executor.queue import Entry
 from runner.executor.recorder import Recorder
 from runner.executor.types import Builds, Host
-from runner.model import AttemptEnd, Cause, Outcome, Reason, Retry, Scalar
+from runner.model import AttemptEnd, Cause, Metrics, Outcome, Reason, Retry
 from runner.reasons import describe
 
 JUDGED = frozenset((Outcome.SUCCEEDED, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.OUT_OF_MEMORY))
@@ -37,7 +37,7 @@ class Completion:
         may_retry: called once the metrics are collected, since that takes time.
         """
         entry = runner.entry
-        metrics: Mapping[str, Scalar] = {}
+        metrics: Metrics = {}
         with trio.CancelScope(shield=True):
             if end.outcome in JUDGED:
                 began = runner.started.at if runner.started else None
@@ -69,6 +69,6 @@ class Completion:
         if self._recorder.begun(entry, attempt):
             self._record(entry, AttemptEnd(outcome=outcome, reason=reason), {}, None)
 
-    def _record(self, entry: Entry, end: AttemptEnd, metrics: Mapping[str, Scalar], retry_in: float | None) -> None:
+    def _record(self, entry: Entry, end: AttemptEnd, metrics: Metrics, retry_in: float | None) -> None:
         self._recorder.ended(entry, end, metrics, retry_in)
         self._host.remove_files(entry.session.id, entry.attempt, end)

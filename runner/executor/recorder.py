@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import trio
 
@@ -23,7 +23,7 @@ from runner.events import (
 )
 from runner.executor.queue import Entry
 from runner.executor.types import Host
-from runner.model import Attempt, AttemptEnd, Outcome, Scalar, Usage
+from runner.model import Attempt, AttemptEnd, Metrics, Outcome, Usage
 from runner.reasons import describe
 
 COMMIT_DELAY = 0.005
@@ -109,7 +109,7 @@ class Recorder:
             at, host = started.at, started.host
             self.tell(AttemptStarted(at, entry.session.id, entry.attempt, job, host, devices, started.cold))
 
-    def ended(self, entry: Entry, end: AttemptEnd, metrics: Mapping[str, Scalar], retry_in: float | None) -> None:
+    def ended(self, entry: Entry, end: AttemptEnd, metrics: Metrics, retry_in: float | None) -> None:
         """The attempt has ended. `retry_in`: seconds until the next one, None if there is none."""
         self._last[end.outcome] += 1
         if retry_in is None and end.outcome not in (Outcome.SUCCEEDED, Outcome.CANCELLED, Outcome.STALE):

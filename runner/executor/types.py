@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from runner.backends.base import Started
 from runner.events import Event
 from runner.executor.capacity import Lease
-from runner.model import Attempt, AttemptEnd, Resources, Scalar, Session
+from runner.model import Attempt, AttemptEnd, Metrics, Resources, Session
 
 
 class Host(Protocol):
@@ -47,7 +46,7 @@ class Host(Protocol):
         """
         ...
 
-    async def collect(self, attempt: Attempt, end: AttemptEnd) -> Mapping[str, Scalar]:
+    async def collect(self, attempt: Attempt, end: AttemptEnd) -> Metrics:
         """The metrics of an attempt that succeeded or failed; empty if the sweep has none."""
         ...
 

@@ -127,7 +127,7 @@ def _properties(case: Case, repeated: bool) -> Iterator[tuple[str, str]]:
     if last:
         yield "runner.apply.attempts", str(last.number)
         for name, metric in last.metrics.items():
-            yield f"metrics.{name}", "missing" if metric is None else str(metric)
+            yield f"metrics.{name}", metric.text if isinstance(metric, Value) else f"missing: {metric.reason}"
 
 
 def _named(session: Session) -> str:

@@ -37,6 +37,8 @@ QUANTITIES: dict[str, Quantity] = {"duration": "duration", "cpu_time": "duration
 
 MISSING = "-"
 
+NO_VALUE = Value("", None)
+
 
 @dataclass(frozen=True)
 class Column(Generic[T]):
@@ -59,9 +61,12 @@ class Column(Generic[T]):
         value = self.of(row)
         if value.text == "" and value.data is None:
             return MISSING
-        exact = self.quantity == "rounded" and isinstance(value.data, int)
-        if is_number(value.data) and self.quantity is not None and not exact:
-            return in_quantity(float(value.data or 0), self.quantity)
+        if isinstance(value.data, int | float) and self.quantity is not None and is_number(value.data):
+            return (
+                rounded(value.text, value.data)
+                if self.quantity == "rounded"
+                else in_quantity(value.data, self.quantity)
+            )
         return printable(apart(value.text))
 
 
@@ -70,9 +75,23 @@ def known(data: Any) -> Value:
     return Value("" if data is None else str(data), data)
 
 
+def metric_value(row: Row, name: str) -> Value:
+    """The value of a metric; empty if it has none."""
+    found = row.metrics.get(name)
+    return found if isinstance(found, Value) else NO_VALUE
+
+
 def apart(text: str) -> str:
     """The text, in quotes if it would read like a missing value."""
     return f"'{text}'" if text in ("", MISSING) else text
+
+
+def rounded(text: str, amount: int | float) -> str:
+    """Six significant digits of a float. What a session wrote is kept if it has no more: `1.10`, `7e10`."""
+    if isinstance(amount, int):
+        return text
+    shown = f"{amount:.6g}"
+    return text if text != str(amount) and float(shown) == amount else shown
 
 
 def in_quantity(amount: float, quantity: Quantity) -> str:
@@ -132,7 +151,7 @@ class Columns:
         """The values under `every`: variables as written, all else for `csv.writer` to format."""
         fixed = row[3:18]
         variables = [value.text for value in row.params.values()]
-        return [row.index, row.id, *variables, *fixed, *[row.metrics.get(name) for name in self.metrics]]
+        return [row.index, row.id, *variables, *fixed, *[metric_value(row, name).text for name in self.metrics]]
 
     @property
     def short(self) -> list[Column[Row]]:
@@ -165,7 +184,7 @@ class Columns:
 
     def _metric(self, name: str) -> Column[Row]:
         taken = name in TAKEN or name in self.variables
-        return Column(f"metrics.{name}" if taken else name, lambda row: known(row.metrics.get(name)), numeric=True)
+        return Column(f"metrics.{name}" if taken else name, lambda row: metric_value(row, name), numeric=True)
 
 
 def _fixed(name: str) -> Column[Row]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from runner.events import iso
-from runner.model import Outcome, Scalar, Session, Status, Value
+from runner.model import Metrics, Outcome, Session, Status, Value, metric_values, missing_reasons
 from runner.state import State
 from runner.state.rows import AttemptRow, runs_on
+from runner.state.rows import metrics as metrics_of
 
 
 class SessionPoint(Protocol):
@@ -89,7 +89,7 @@ class ResultRow(NamedTuple):
     """Path of the output folder; None if it is empty. The same goes for the two logs."""
     stdout: str | None
     stderr: str | None
-    metrics: Mapping[str, Scalar]
+    metrics: Metrics
 
     def to_json(self) -> dict[str, Any]:
         """The row as `schemas/results.schema.json` has it."""
@@ -109,7 +109,8 @@ class ResultRow(NamedTuple):
             "duration": self.duration,
             "cpu_time": self.cpu_time,
             "max_rss": self.max_rss,
-            "metrics": self.metrics,
+            "metrics": metric_values(self.metrics),
+            "missing": missing_reasons(self.metrics),
             "output": self.output,
             "stdout": self.stdout,
             "stderr": self.stderr,
@@ -144,7 +145,7 @@ def result_rows(sessions: Iterable[SessionPoint], state: State | None) -> Iterat
         output, stdout, stderr = files.of(session.id, number)
         began = None if started is None else iso(started)
         cells = (session.index, session.id, session.params, session.repeat, outcome, exit_code, reason, number, backend)
-        files_and_metrics = (output, stdout, stderr, json.loads(metrics) if metrics else {})
+        files_and_metrics = (output, stdout, stderr, metrics_of(metrics))
         yield ResultRow._make((*cells, job, host, began, duration, cpu_time, max_rss, *files_and_metrics))
 
 

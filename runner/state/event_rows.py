@@ -23,6 +23,7 @@ from runner.events import (
     Event,
     StopReached,
 )
+from runner.scalars import metric_data
 from runner.state.checksums import assignments, checksum, of_row
 from runner.state.host import here
 
@@ -158,12 +159,13 @@ class EventRows:
 
     def _ended(self, event: AttemptEnded) -> None:
         outcome, row = event.outcome.value, self._row_of(event.session)
-        metrics = _encode(event.metrics) if event.metrics else None
+        metrics = {name: metric_data(metric) for name, metric in event.metrics.items()}
+        retry_at = None if event.retry_in is None else event.at + event.retry_in
         cursor = self._connection.execute(
             f"UPDATE attempts SET {_END_ATTEMPT} WHERE session = ?10 AND number = ?11",
             (
                 *(event.at, outcome, event.exit_code, _text(event.reason), event.duration, event.cpu_time),
-                *(event.max_rss, metrics, None if event.retry_in is None else event.at + event.retry_in),
+                *(event.max_rss, _encode(metrics) if metrics else None, retry_at),
                 *(row, event.attempt),
             ),
         )

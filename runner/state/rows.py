@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from runner.model import STATUS_AFTER, Amount, Outcome, Recipe, Resources, Scalar, Status, Usage, Value
+from runner.model import STATUS_AFTER, Amount, Metrics, Outcome, Recipe, Resources, Status, Usage, Value
+from runner.scalars import metric_from
 from runner.state.host import Machine
 
 
@@ -37,7 +38,7 @@ class AttemptRow(NamedTuple):
     duration: float | None
     cpu_time: float | None
     max_rss: int | None
-    metrics: Mapping[str, Scalar]
+    metrics: Metrics
     retry_at: float | None = None
 
 
@@ -57,8 +58,13 @@ def attempt_row(row: tuple[Any, ...]) -> AttemptRow:
     values[0] = row[0].hex()
     values[7] = tuple(json.loads(row[7])) if row[7] else ()
     values[11] = _OUTCOMES[row[11]]
-    values[17] = json.loads(row[17]) if row[17] else {}
+    values[17] = metrics(row[17])
     return AttemptRow._make(values)
+
+
+def metrics(stored: str | None) -> Metrics:
+    """From the column `metrics`."""
+    return {name: metric_from(data) for name, data in json.loads(stored).items()} if stored else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from runner.events import ApplyWaiting, AttemptEnded, AttemptStarted, AttemptSubmitted, Event
 from runner.executor.queue import PASSES, WINDOW
-from runner.model import Amount, Outcome, PlannedAttempt, Session
+from runner.model import Amount, Outcome, PlannedAttempt, Session, metric_values
 from tests.fake_backend import Script
 from tests.simulation import Apply, apply, by_index, each, index_of, session, simulate, sweep
 
@@ -41,7 +41,7 @@ def test_three_events_for_a_session_that_starts_at_once() -> None:
     assert submitted.name == f"state-{session(7).id}-1"
     assert submitted.backend == "fake"
     assert (started.job, started.host, started.devices) == ("fake-0", "fakehost", ("a",))
-    assert ended.metrics == {"exit": 0}
+    assert metric_values(ended.metrics) == {"exit": 0}
     assert ended.duration == 1
     assert run.made == [(session(7).id, 1, ("a",))]
 

@@ -20,7 +20,7 @@ from runner.events import (
     AttemptSubmitted,
     Event,
 )
-from runner.model import Attempt, AttemptEnd, Outcome, PlannedAttempt, Policy, Retry, Scalar, Session
+from runner.model import Attempt, AttemptEnd, Metrics, Outcome, PlannedAttempt, Policy, Retry, Session
 from tests.fake_backend import Cluster, FakeBackend, Script
 from tests.simulation import Apply, apply, by_index, each, session, simulate, sweep
 
@@ -140,7 +140,7 @@ def test_an_error_of_a_part_ends_the_apply(part: str) -> None:
             raise ZeroDivisionError(part)
         return make_attempt(session, number, devices, start_when_below)
 
-    def bad_metrics(end: AttemptEnd) -> dict[str, Scalar]:
+    def bad_metrics(end: AttemptEnd) -> Metrics:
         raise ZeroDivisionError(part)
 
     def plan() -> Iterable[Session]:

@@ -129,7 +129,7 @@ def rows(count: int) -> Iterator[Row]:
     for number in range(count):
         one = session(number)._replace(params={"lr": Value("1e-3", 0.001), "X": Value("|", "|")})
         new = result_row(Result(one, None, "failed"), None)
-        yield new._replace(exit_code=1, attempts=1, duration=1.5, metrics={"loss": "a|<b>"})
+        yield new._replace(exit_code=1, attempts=1, duration=1.5, metrics={"loss": Value("a|<b>", "a|<b>")})
 
 
 def test_summary_has_a_line_per_session_and_is_escaped() -> None:

@@ -23,6 +23,7 @@ from runner.results.aggregate import Summary, parse_aggregates
 from runner.results.columns import Column, Columns, find, known
 from runner.results.filters import in_order, parse_condition, parse_order
 from runner.results.rows import ResultRow
+from runner.scalars import metric_from
 from tests.reporters.test_streams import shell
 
 SWEEP = """\
@@ -441,9 +442,8 @@ def test_text_with_comma_and_equals_is_one_condition() -> None:
 
 def test_metrics_have_six_digits_in_text_and_all_in_csv() -> None:
     columns = Columns([], False, ["loss", "steps"])
-    row = ResultRow._make(
-        (0, "0" * 16, {}, 0, "succeeded", *[None] * 13, {"loss": 0.039398183641064205, "steps": 12345678})
-    )
+    metrics = {name: metric_from(data) for name, data in (("loss", 0.039398183641064205), ("steps", 12345678))}
+    row = ResultRow._make((0, "0" * 16, {}, 0, "succeeded", *[None] * 13, metrics))
     shown = {column.name: column.shown(row) for column in columns.short}
     assert (shown["loss"], shown["steps"]) == ("0.0393982", "12345678")
-    assert columns.csv_cells(row)[-2:] == [0.039398183641064205, 12345678]
+    assert columns.csv_cells(row)[-2:] == ["0.039398183641064205", "12345678"]

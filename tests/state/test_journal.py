@@ -29,7 +29,7 @@ from runner.events import (
     Event,
     StopReached,
 )
-from runner.model import STATUS_AFTER, Outcome, Recipe, Scalar, Status, Usage
+from runner.model import STATUS_AFTER, Metrics, Missing, Outcome, Recipe, Status, Usage, Value
 from runner.state.host import here
 from runner.state.journal import Journal, open_for_reading, open_for_writing
 from tests.facts import RECIPE, apply_ended, apply_started, ended, session, started, submitted
@@ -68,7 +68,14 @@ def number(session_id: str) -> int:
 
 
 def test_an_attempt_comes_back_whole(journal: Journal) -> None:
-    metrics: dict[str, Scalar] = {"loss": 0.25, "text": "NaN", "none": None, "steps": 10**30}
+    metrics: Metrics = {
+        "loss": Value("0.25", 0.25),
+        "text": Value("NaN", "NaN"),
+        "steps": Value(str(10**30), 10**30),
+        "version": Value("1.10", 1.1),
+        "none": Missing("no match on stdout"),
+        "unread": Missing("`m.json` cannot be read", unread=True),
+    }
     record(
         journal,
         apply_started(),
@@ -83,7 +90,7 @@ def test_an_attempt_comes_back_whole(journal: Journal) -> None:
     running = journal.row(A.id)
     assert running is not None
     assert (running.started, running.reason) == (3.0, None)
-    record(journal, ended(A, Outcome.TIMED_OUT, metrics=metrics))
+    record(journal, replace(ended(A, Outcome.TIMED_OUT), metrics=metrics))
     row = journal.row(A.id)
     assert row is not None
     assert row._asdict() == {

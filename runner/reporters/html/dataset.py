@@ -38,7 +38,7 @@ class Field:
     """Whether every value is a number; of a metric, whether any is."""
     values: Sequence[Value]
     exact: Mapping[int, str]
-    """The digits of integers beyond EXACT, by row; their cells are the nearest floats."""
+    """The text of a number that JavaScript would show differently, by row: integers beyond EXACT, and `1.10`."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -141,7 +141,13 @@ def _param(name: str) -> Callable[[Result], Value]:
 
 
 def _metric(name: str) -> Callable[[Result], Any]:
-    return lambda result: result.last.metrics.get(name) if result.last else None
+    def read(result: Result) -> Any:
+        found = result.last.metrics.get(name) if result.last else None
+        if not isinstance(found, Value):
+            return None
+        return found.data if found.text == str(found.data) else found
+
+    return read
 
 
 def _last(name: str) -> Callable[[Result], Any]:
@@ -164,13 +170,16 @@ def _plain(key: str, column: _Column) -> tuple[Field, list[Any]]:
     exact: dict[int, str] = {}
     cells = column.read_values
     for row, data in enumerate(cells):
+        if isinstance(data, Value):
+            exact[row], data = data
+            cells[row] = data
         if type(data) is float and data - data == 0.0:
             continue
         if is_number(data) and not (isinstance(data, int) and abs(data) <= EXACT):
             amount = number(known(data))
             cells[row] = str(data) if amount is None else amount
             if amount is not None and isinstance(data, int):
-                exact[row] = str(data)
+                exact.setdefault(row, str(data))
     numeric = any(map(_is_amount, cells)) if column.kind in ("metric", "measured") else all(map(_is_amount, cells))
     quantity = QUANTITIES.get(column.label) if column.kind == "measured" else None
     return Field(key, column.label, column.kind, quantity, False, bool(cells) and numeric, (), exact), cells
