@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from runner.text.lines import lines
+
 _NETWORK = frozenset(
     (
         *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "virtiofs", "davfs"),
@@ -38,12 +40,12 @@ def file_system(folder: Path) -> FileSystem:
 
 def of_device(mounts: str, device: str) -> FileSystem:
     """The same, from the text of /proc/self/mountinfo and the device numbers `MAJOR:MINOR`."""
-    for line in mounts.splitlines():
+    for line in lines(mounts):
         words, _, rest = line.partition(" - ")
-        fields = words.split()
+        fields = words.split(" ")
         if len(fields) < 6 or fields[2] != device:
             continue
-        name, *more = rest.split()
+        name, *more = rest.split(" ")
         options = {*fields[5].split(","), *(more[1].split(",") if len(more) > 1 else ())}
         network = name in _NETWORK
         option = next((option for option in _LOCAL_LOCKS if option in options), None)

@@ -62,7 +62,12 @@ def test_every_metric_in_order(tmp_path: Path) -> None:
 def test_slow_metric_loses_no_other(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("acc=0.5\n" + "x" * 500_000)
     (tmp_path / "m.json").write_text('{"a": 1}')
-    metrics = {"slow": SLOW, "acc": RegexMetric("acc=(.*)"), "slow2": SLOW, "a": JsonMetric("m.json", "a")}
+    metrics: dict[str, Metric] = {
+        "slow": SLOW,
+        "acc": RegexMetric("acc=(.*)"),
+        "slow2": SLOW,
+        "a": JsonMetric("m.json", "a"),
+    }
     assert collect(metrics, tmp_path, seconds=1.5) == {
         "slow": Missing("not found within 1.5 s"),
         "acc": Value("0.5", 0.5),

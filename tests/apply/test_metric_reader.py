@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -147,11 +148,7 @@ def test_match_is_found_on_stderr(output: Path) -> None:
 
 def left_before(output: Path) -> Sources:
     """The sources of an attempt, with the files that are in its output folder before it begins."""
-    return Sources(**{**as_dict(sources(output)), "left": signatures({"m.json", "other.json"}, str(output))})
-
-
-def as_dict(found: Sources) -> dict[str, object]:
-    return {name: getattr(found, name) for name in ("output", "stdout", "stderr", "workdir")}
+    return replace(sources(output), left=signatures({"m.json", "other.json"}, str(output)))
 
 
 def test_file_of_an_earlier_attempt_is_not_read(output: Path) -> None:
@@ -179,9 +176,10 @@ def test_file_older_than_an_adopted_attempt_is_not_read(output: Path) -> None:
     file, metric = output / "m.json", JsonMetric("m.json", "a")
     file.write_text('{"a": 1}')
     changed = file.stat().st_ctime
-    of = as_dict(sources(output))
-    assert read_metric(metric, Sources(**of, since=changed + 1)) == Missing("`m.json` was left by an earlier attempt")  # type: ignore[arg-type]
-    assert read_metric(metric, Sources(**of, since=changed - 1)) == Value("1", 1)  # type: ignore[arg-type]
+    assert read_metric(metric, replace(sources(output), since=changed + 1)) == Missing(
+        "`m.json` was left by an earlier attempt"
+    )
+    assert read_metric(metric, replace(sources(output), since=changed - 1)) == Value("1", 1)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ MOUNTS = """\
 32 22 0:47 / /scratch rw,noatime - lustre mds@tcp:/scratch rw,flock
 33 22 0:48 / /fast rw,noatime - lustre mds@tcp:/fast rw,localflock
 34 22 0:49 / /ssh rw,relatime - fuse.sshfs me@there:/ rw,user_id=0
+36 22 0:51 / /a\u2028b\u00a0c rw,relatime - nfs4 server:/a rw,vers=4.2
 35 22 0:50 / /odd rw,relatime - ext4 /dev/vdb rw,nolock
 """
 
@@ -32,6 +33,7 @@ MOUNTS = """\
         ("0:48", "lustre", True, False),
         ("0:49", "fuse.sshfs", True, True),
         ("0:50", "ext4", False, True),
+        ("0:51", "nfs4", True, True),
         ("9:9", "unknown", False, True),
     ],
 )

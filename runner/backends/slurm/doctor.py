@@ -11,6 +11,7 @@ from runner.backends.slurm.cli import CommandRefused, Unreachable, call
 from runner.backends.slurm.options import job_environment
 from runner.errors import EnvironmentFailed
 from runner.state.mounts import file_system
+from runner.text.lines import lines
 
 _NO_PRELOAD = "each session starts its own interpreter; `pack` saves at least the start of a job for each"
 
@@ -48,7 +49,7 @@ async def _limits(environ: Mapping[str, str]) -> Finding:
     found = await _ask(environ, "limits", "scontrol", "show", "config")
     if found.failed:
         return found
-    pairs = (line.partition("=") for line in found.value.splitlines())
+    pairs = (line.partition("=") for line in lines(found.value))
     values = {name.strip(): value.strip() for name, _, value in pairs}
     wanted = ("MaxArraySize", "MaxJobCount", "MinJobAge")
     return Finding("limits", ", ".join(f"{name} {values.get(name, 'unknown')}" for name in wanted), None)
@@ -58,7 +59,7 @@ async def _partitions(environ: Mapping[str, str], wanted: str | None) -> Finding
     found = await _ask(environ, "partitions", "sinfo", "-h", "-o", "%P %a %D")
     if found.failed:
         return found
-    rows = [line.split() for line in found.value.splitlines()]
+    rows = [line.split() for line in lines(found.value)]
     text = ", ".join(f"{name} ({state}, {nodes} nodes)" for name, state, nodes in rows)
     if wanted is not None and wanted not in {name.rstrip("*") for name, _, _ in rows}:
         return Finding("partitions", text, f"the cluster has no partition `{wanted}`", failed=True)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from runner.backends.slurm.cli import CommandRefused, Controller, Outage, Unreachable
 from runner.backends.slurm.spool import JobArray
+from runner.text.lines import lines
 
 ACCOUNTING_SINCE = "now-60days"
 """How far back accounting is searched for an array."""
@@ -86,7 +87,7 @@ async def limits(controller: Controller, on_waiting: Callable[[str], None] | Non
         text = await controller.insist("scontrol", "show", "config", on_waiting=on_waiting)
     except CommandRefused:
         text = ""
-    pairs = (line.partition("=") for line in text.splitlines())
+    pairs = (line.partition("=") for line in lines(text))
     values = {name.strip(): value.strip() for name, equals, value in pairs if equals}
     return ClusterLimits(
         int(values.get("MaxArraySize") or 1001),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from runner.backends.base import FOR_MAX_PARALLEL
 from runner.backends.slurm.cli import Controller
+from runner.text.lines import lines
 
 _COLUMNS = (
     ("ArrayJobID", 16),
@@ -120,7 +121,7 @@ async def queued(controller: Controller, names: Iterable[str]) -> dict[str, dict
     command = ("squeue", "-h", "-r", "-t", "all", "-n", ",".join(names), "-O", columns)
     text = await controller.call(*command, variables=_UNIX_TIMES)
     found: dict[str, dict[TaskId, TaskRow]] = {}
-    for line in text.splitlines():
+    for line in lines(text):
         array, task, state, raw, began, host, reason, name = (word.strip() for word in line.split("|")[: len(_COLUMNS)])
         status = int(raw) if raw.isdigit() else 0
         row = TaskRow(
@@ -140,7 +141,7 @@ async def accounted(controller: Controller, arrays: Iterable[str]) -> dict[TaskI
     command = ("sacct", "-X", "-n", "-P", "-j", ",".join(arrays), "-o", "JobID,State,ExitCode,NodeList,Start")
     text = await controller.call(*command, seconds=120, variables=_UNIX_TIMES)
     found: dict[TaskId, TaskRow] = {}
-    for line in text.splitlines():
+    for line in lines(text):
         job, state, exit_code, host, began = line.split("|")
         array, _, task = job.partition("_")
         if not task:
