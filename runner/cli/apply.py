@@ -85,7 +85,7 @@ def command(
     selected session has succeeded, 1 if one has not.
     """
     sweep = override(
-        load_sweep(file), capacity=capacity, max_parallel=max_parallel, backend=backend, fail_fast=fail_fast
+        load_sweep(file, warn=True), capacity=capacity, max_parallel=max_parallel, backend=backend, fail_fast=fail_fast
     )
     planned = plan_sweep(sweep)
     require_detachable(planned, detach)

@@ -21,7 +21,8 @@ def state_option(function: F) -> F:
         "--state",
         metavar="DIR",
         type=click.Path(path_type=Path),
-        help="Keep state in DIR instead of `.runner/`.",
+        envvar="RUNNER_STATE",
+        help="Keep state in DIR instead of `.runner/`, or set RUNNER_STATE.",
     )(function)
 
 

@@ -70,7 +70,9 @@ def command(
     """Show for each session whether `apply` would run it, and why. Nothing is started or written, except with `--lock`."""
     if form != "text":
         machine_readable(form)
-    planned = plan_sweep(override(load_sweep(file), capacity=capacity, max_parallel=max_parallel, backend=backend))
+    planned = plan_sweep(
+        override(load_sweep(file, warn=True), capacity=capacity, max_parallel=max_parallel, backend=backend)
+    )
     selection = planned.selection(select)
     if frozen:
         require_as_locked(planned)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from runner.backends import BACKENDS, ENFORCES_MAX_PARALLEL, PROBLEMS
 from runner.cli.console import say
+from runner.config import input_warnings
 from runner.config.fields import BackendChoice, amount
 from runner.config.load import load
 from runner.config.names import KNOWN_RESOURCES
 from runner.config.sweep import REPEAT, Sweep
 from runner.config.yaml import read
-from runner.diagnostics import InvalidSweep, Problem, nearest, render
+from runner.diagnostics import InvalidSweep, Problem, in_file_order, nearest, render
 from runner.errors import InvalidInput
 from runner.model import Amount, Stop, Value
 from runner.plan.plan import Plan
@@ -50,11 +51,16 @@ class PlannedSweep:
         return InvalidInput("no session has all of the selected values", "`runner plan --all` shows the sessions")
 
 
-def load_sweep(file: str) -> Sweep:
-    """Read and check a sweep file, and show its warnings. Raises InvalidSweep with all of its problems."""
+def load_sweep(file: str, *, warn: bool = False) -> Sweep:
+    """Read and check a sweep file. Raises InvalidSweep with all of its problems.
+
+    warn: show its warnings, also about what is an input. Commands that run nothing and check nothing do not repeat them.
+    """
     source = read(file)
     sweep = load(source, Path(file).absolute().parent if file != "-" else Path.cwd())
-    show_warnings(sweep)
+    if warn:
+        sweep = replace(sweep, warnings=in_file_order([*sweep.warnings, *input_warnings.warnings(sweep)]))
+        show_warnings(sweep)
     return sweep
 
 

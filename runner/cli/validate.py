@@ -33,7 +33,7 @@ def command(file: str, form: str) -> int:
     if form != "text":
         machine_readable("json" if form == "json" else "raw")
     try:
-        sweep = override(load_sweep(file))
+        sweep = override(load_sweep(file, warn=True))
         capacity = Capacity(sweep.capacity, sweep.max_parallel)
         problems = [*check_fits(sweep, capacity.fits_ever, FILE_HINT), *check_shell_names(sweep, os.environ)]
         if problems:

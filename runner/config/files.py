@@ -12,6 +12,12 @@ from runner.config.sweep import Sweep
 from runner.config.yaml.nodes import ScalarNode
 from runner.errors import InvalidInput
 
+NOISE = frozenset(
+    ".DS_Store .git .gitattributes .gitignore .gitkeep .gitmodules .hg .idea .ipynb_checkpoints .keep .mypy_cache"  # noqa: SIM905
+    " .nox .pytest_cache .python-version .ruff_cache .runner .svn .tox .venv .vscode".split()
+)
+"""Hidden files and folders that no session reads."""
+
 
 def paths(sweep: Sweep) -> list[str]:
     """Return every input file once, sorted, relative to the sweep's folder, with `/`. Raises InvalidInput.
@@ -87,7 +93,9 @@ def walk(top: str, hidden: bool = False) -> Iterator[tuple[str, list[str], list[
         names[:] = [
             name
             for name in sorted(names)
-            if (hidden or not name.startswith(".")) and name != "__pycache__" and _identity(root, name) not in inside
+            if (name not in NOISE if hidden else not name.startswith("."))
+            and name != "__pycache__"
+            and _identity(root, name) not in inside
         ]
         above.update((os.path.join(root, name), inside) for name in names)
         yield root, names, files

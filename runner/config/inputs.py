@@ -24,7 +24,7 @@ from runner.config.sweep import Sweep
 from runner.errors import InvalidInput
 
 READS = 3
-"""How often a file is read that changes meanwhile."""
+"""How often a file is read that changes while it is read."""
 
 CLOCK_MARGIN = 2.0
 """Seconds by which the clocks of a node and of a file server may differ."""
@@ -170,7 +170,7 @@ class Inputs:
                 self._moved.append(_Move(self.moves, os.path.relpath(link, self.root), at))
 
     def _check_folders(self) -> Iterable[Change]:
-        """Look for new and removed files, where a folder has changed. A folder that changed is no change of an input."""
+        """Look for new and removed files, where a folder has changed. Other changes of a folder do not matter."""
         known = self._folders.items()
         if self._sweep is None or all(seen.settled and _seen(path, os.stat)[0] == seen[0] for path, seen in known):
             return

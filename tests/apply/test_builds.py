@@ -81,7 +81,7 @@ def test_a_copy_is_made_anew(plan: Plan, state: State) -> None:
 def test_files_that_changed_since_the_plan_are_not_built(plan: Plan, state: State, tmp_path: Path) -> None:
     """They would be built under the digest of what they were."""
     (tmp_path / "a.txt").write_text("two")
-    with pytest.raises(InputsChanged, match="`a.txt` changed since this apply read it; the next apply runs"):
+    with pytest.raises(InputsChanged, match=r"`a.txt` changed since this apply read it; the next apply runs"):
         builds(plan, state).attempt(first(plan))
     assert not Path(builds(plan, state).root(first(plan))).exists()
 

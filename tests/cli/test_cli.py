@@ -253,10 +253,31 @@ def test_init_writes_a_file_that_works_and_names_its_schema(run: Run, tmp_path: 
     first = (tmp_path / "sweep.yaml").read_text().splitlines()[0]
     named = first.removeprefix("# yaml-language-server: $schema=")
     assert json.loads((tmp_path / named).read_text())["$schema"].endswith("2020-12/schema")
-    assert run("validate").returncode == 0
+    assert run("validate").stderr == "sweep.yaml: valid, 5 sessions\n"
     assert run("apply").returncode == 0
     assert [row["metrics"] for row in rows(run)] == [{"y": x * x / 16} for x in range(5)]
     assert run("init").returncode == 2
+
+
+def test_runner_state_is_the_state_of_every_command(run: Run, sweep: Path, tmp_path: Path) -> None:
+    sweep.write_text("exec: [echo, $x]\nranges: {x: [1]}\n")
+    at = {"RUNNER_STATE": str(tmp_path / "scratch")}
+    assert run("apply", **at).returncode == 0
+    assert not (tmp_path / ".runner").exists()
+    for command in (["status"], ["results"], ["logs", "sweep.yaml", "x=1"], ["plan"], ["prune"]):
+        named = run(*command, "--state", str(tmp_path / "scratch"))
+        assert named.stdout == run(*command, **at).stdout != run(*command).stdout, command
+    assert run("plan", "--exit-code", "--state", str(tmp_path / "other"), **at).returncode == 10, "`--state` wins"
+
+
+def test_only_commands_that_start_or_check_show_warnings(run: Run, sweep: Path, tmp_path: Path) -> None:
+    sweep.write_text("exec: [python3, train.py, $x]\nranges: {x: [1]}\n")
+    (tmp_path / "train.py").write_text("")
+    for command in ("validate", "plan", "apply"):
+        assert run(command).stderr.count("`train.py` is not in `files`") == 1, command
+    for command in ("status", "results", "prune", "cancel"):
+        assert "warning" not in run(command).stderr, command
+    assert json.loads(run("validate", "--format", "json").stdout)[0]["severity"] == "warning"
 
 
 def test_closed_stdout_exits_0(run: Run, tmp_path: Path) -> None:
