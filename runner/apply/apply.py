@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 import trio
 
 import runner
+from runner import clock
 from runner.apply.attempts import AttemptFactory
 from runner.apply.builds import Builds
 from runner.apply.collector import Collector
@@ -203,7 +203,7 @@ class Apply:
 
     def _apply_started(self, to_run: int) -> ApplyStarted:
         return ApplyStarted(
-            at=time.time(),
+            at=clock.now(),
             sweep=self._sweep.name,
             total=self._plan.count,
             to_run=to_run,

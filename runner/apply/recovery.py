@@ -7,7 +7,6 @@ or cancelled; a local one is cancelled, if it still runs, and its attempt is rec
 from __future__ import annotations
 
 import enum
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import trio
 
+from runner import clock
 from runner.backends import BACKENDS
 from runner.backends.base import Backend
 from runner.errors import EnvironmentFailed
@@ -227,13 +227,13 @@ def _why_gone(machine: Machine | None, gone: bool) -> str | None:
 
 def _lost(left: Open, reason: Reason) -> Event:
     if isinstance(left, OpenBuild):
-        return BuildEnded(time.time(), left.build, Outcome.LOST, None, reason_text(reason), None)
+        return BuildEnded(clock.now(), left.build, Outcome.LOST, None, reason_text(reason), None)
     return _attempt_ended(left, AttemptEnd(outcome=Outcome.LOST, reason=reason))
 
 
 def _attempt_ended(left: OpenAttempt, end: AttemptEnd) -> AttemptEnded:
     return AttemptEnded(
-        at=time.time(),
+        at=clock.now(),
         session=left.session,
         attempt=left.number,
         outcome=end.outcome,

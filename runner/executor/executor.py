@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 
 import trio
 
 from runner.backends.base import Backend
+from runner.clock import now
 from runner.errors import InputsChanged
 from runner.events import ApplyEnded, ApplyInterrupted, ApplyWaiting, StopReached
 from runner.executor.attempt_runner import AttemptRunner
@@ -41,7 +41,7 @@ class Executor:
         policy: Policy,
         host: Host,
         builds: Builds | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = now,
     ) -> None:
         self._backend = backend
         self._capacity = capacity

@@ -7,11 +7,11 @@ submitted. Events that come close together share a transaction. After `commit`, 
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from runner import clock
 from runner.events import Event
 from runner.model import Outcome
 from runner.state import checksums, database
@@ -113,7 +113,7 @@ class Journal(Queries):
         self._rows.forget_rows()
 
     def _separate_copy(self) -> None:
-        lost = (time.time(), Outcome.LOST.value, "this state is a copy, made before it ended")
+        lost = (clock.now(), Outcome.LOST.value, "this state is a copy, made before it ended")
         self._connection.execute("UPDATE meta SET state = ?", (new_state_id(),))
         for table in ("attempts", "builds"):
             self._connection.execute(

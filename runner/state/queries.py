@@ -148,7 +148,7 @@ class Queries:
             self._one("INSERT INTO points SELECT point, n FROM sessions ORDER BY point, n")
         found = self._one(
             f"SELECT s.id, s.outcome, s.recipe FROM points p JOIN {_LAST} WHERE p.point = ? AND s.n = p.n"
-            " ORDER BY a.submitted DESC LIMIT 1",
+            " ORDER BY a.apply DESC LIMIT 1",
             bytes.fromhex(point),
         )
         if found is None:
@@ -284,8 +284,8 @@ class Queries:
                     yield stored_session(row, live)
 
     def applies(self) -> Iterator[ApplyRow]:
-        """All applies, the most recent first. The order of their rows is another one after a merge."""
-        order = "ORDER BY a.started DESC, a.n DESC"
+        """All applies, the last recorded one first. Those of a merged state count as recorded when it was merged."""
+        order = "ORDER BY a.n DESC"  # not by time: the clock may have been set
         rows = self._each(f"SELECT {APPLY_COLUMNS} FROM applies a JOIN recipes r ON r.n = a.recipe {order}")
         return map(apply_row, rows)
 
@@ -303,7 +303,7 @@ class Queries:
 
     def build_succeeded(self, build: str) -> bool:
         """True if the last attempt of this build succeeded."""
-        found = self._one("SELECT outcome FROM builds WHERE build = ? ORDER BY started DESC LIMIT 1", build)
+        found = self._one("SELECT outcome FROM builds WHERE build = ? ORDER BY apply DESC LIMIT 1", build)
         return found is not None and found[0] == Outcome.SUCCEEDED.value
 
     def _recipe(self, n: int) -> Recipe:

@@ -275,6 +275,22 @@ def test_builds(journal: Journal) -> None:
     assert not journal.build_succeeded("b1")
 
 
+def test_order_is_that_of_the_journal_when_the_clock_was_set_back(journal: Journal) -> None:
+    older, newer = A, session(1, OTHER_FILES)
+    record(journal, apply_started(at=1000.0), BuildStarted(1001.0, "b1", "make", "s-b1-x", "local"))
+    record(journal, BuildEnded(1002.0, "b1", Outcome.SUCCEEDED, 0, None, 1.0))
+    record(journal, submitted(older, at=1003.0), ended(older, at=1004.0), apply_ended(1005.0))
+    record(journal, apply_started(at=1.0, recipe=OTHER_FILES), BuildStarted(2.0, "b1", "make", "s-b1-y", "local"))
+    record(journal, BuildEnded(3.0, "b1", Outcome.FAILED, 2, None, 1.0))
+    record(journal, submitted(newer, at=4.0), ended(newer, Outcome.FAILED, at=5.0), apply_ended(6.0))
+    assert not journal.build_succeeded("b1")
+    assert [apply.number for apply in journal.applies()] == [2, 1]
+    assert [apply.number for apply in journal.last_applies()] == [2]
+    found = journal.nearest(older.point)
+    assert found is not None
+    assert found.id == newer.id
+
+
 def test_a_build_that_was_left_open_is_settled_by_a_later_apply(path: Path) -> None:
     with open_for_writing(path) as first:
         record(first, apply_started(), BuildStarted(2.0, "b1", "make", "s-b1-x", "slurm"))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import trio
 
+from runner import clock
 from runner.backends.backendai import api, collect, outcome
 from runner.backends.backendai.client import Client
 from runner.backends.backendai.console import has_end, has_lines
@@ -58,7 +58,7 @@ class BackendAIJob:
         await self._tracker.until(session, started)
         if self._started is None:
             info = session.info
-            at = (info.running_since if info else None) or time.time()
+            at = (info.running_since if info else None) or clock.now()
             self._started = Started(at, info.agent if info else None)
         await trio.lowlevel.checkpoint()
         return self._started

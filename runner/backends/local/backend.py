@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
@@ -14,6 +13,7 @@ from typing import Self
 
 import trio
 
+from runner import clock
 from runner.backends.base import Started
 from runner.backends.local import orphans
 from runner.backends.local.outcome import attempt_end
@@ -161,7 +161,7 @@ class LocalBackend:
     async def started(self, job: str, on_waiting: Callable[[str], None]) -> Started:
         await trio.lowlevel.checkpoint_if_cancelled()
         known = self._by_id.get(job)
-        return Started(known.at, self._host, known.cold) if known else Started(time.time(), self._host)
+        return Started(known.at, self._host, known.cold) if known else Started(clock.now(), self._host)
 
     async def wait(self, job: str) -> AttemptEnd:
         known = self._by_id.get(job)
@@ -264,7 +264,7 @@ class LocalBackend:
 
     def _end(self, job: _SubmittedJob, end: AttemptEnd) -> None:
         job.end = end
-        job.at = job.at or time.time()
+        job.at = job.at or clock.now()
         job.accepted.set()
         job.ended.set()
 

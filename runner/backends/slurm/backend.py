@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Self
 
 import trio
 
+from runner import clock
 from runner.backends.base import Started
 from runner.backends.slurm.arrays import JobArrays
 from runner.backends.slurm.cli import CONTROLLER_AWAY, Controller
@@ -104,7 +104,7 @@ class SlurmBackend:
         it = self._arrays.job(job)
         if it is None:
             await trio.lowlevel.checkpoint()
-            return Started(time.time(), None)
+            return Started(clock.now(), None)
         reported: str | None = None
 
         def begun() -> bool:
@@ -122,7 +122,7 @@ class SlurmBackend:
             record, row = it.record, it.facts.row
             at = record.began if record else row.began if row else None
             host = record.host if record else row.host if row else None
-            self._started[it] = Started(time.time() if at is None else at, host, self._cold(it))
+            self._started[it] = Started(clock.now() if at is None else at, host, self._cold(it))
         await trio.lowlevel.checkpoint()
         return self._started[it]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.clock import now
 from runner.events import (
     ApplyEnded,
     ApplyInterrupted,
@@ -57,7 +57,7 @@ class Progress:
         *,
         live: bool,
         verbose: bool = False,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = now,
     ) -> None:
         self.tracker = Tracker()
         self._out = out

@@ -12,13 +12,13 @@ An attempt without an end in the other journal is recorded as lost: its job is n
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from runner import clock
 from runner.model import Outcome
 
 _OPEN = "it had not ended when its state was merged into this one"
@@ -82,7 +82,7 @@ def attached(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
 
 def take_in(connection: sqlite3.Connection) -> Union:
     """Merge the attached journal within a transaction of the caller."""
-    union, now = Union(), time.time()
+    union, now = Union(), clock.now()
     for table in ("applies_there", "their_last", "twins"):
         connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
     (before,) = connection.execute("SELECT coalesce(max(n), 0) FROM main.applies").fetchone()
@@ -118,7 +118,7 @@ def _recipes_and_applies(connection: sqlite3.Connection) -> None:
     )
 
 
-_LAST_FIRST = "ORDER BY (to_run > 0 OR ended IS NULL) DESC, started DESC, n DESC"
+_LAST_FIRST = "ORDER BY (to_run > 0 OR ended IS NULL) DESC, n DESC"
 """The last apply that had sessions to run comes first; if none had, the last one."""
 
 _REMEMBER_OUR_LAST = f"""

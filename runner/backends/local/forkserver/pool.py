@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import select
 import signal
-from time import monotonic, time
+from time import monotonic
 
+from runner import clock
 from runner.backends.local import procfs
 from runner.backends.local.cgroups import UnusableError
 from runner.backends.local.forkserver.eligibility import UnfitError
@@ -191,7 +192,7 @@ class ForkServerPool:
 
     def _begun(self, fork: PendingFork, pid: int) -> None:
         fork.job.pid = pid
-        self._started(fork.job, time() - (monotonic() - fork.job.started))
+        self._started(fork.job, clock.now() - (monotonic() - fork.job.started))
         if fork.job.cancelled:
             self._jobs.terminate(fork.job, fork.job.grace)
 

@@ -7,8 +7,9 @@ if __name__ == "__main__":
     # Empty packages in place of the real ones, which import site-packages and cost 100 ms.
     here = __file__.rpartition("/")[0]
     local = here.rpartition("/")[0]
+    root = local.rpartition("/")[0].rpartition("/")[0]
     folders = {
-        "runner": "",
+        "runner": root,
         "runner.backends": "",
         "runner.backends.local": local,
         "runner.backends.local.forkserver": f"{local}/forkserver",

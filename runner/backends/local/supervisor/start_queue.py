@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from time import monotonic, time
+from time import monotonic
 
+from runner import clock
 from runner.backends.local.cgroups import UnusableError
 from runner.backends.local.protocol import Ended, Refused
 from runner.backends.local.supervisor.job import LocalJob
@@ -76,7 +77,7 @@ class StartQueue:
                 self._retry_at = monotonic() + RETRY_INTERVAL
                 return
             spawn = self._queue[0]
-            at = time()  # read before the monotonic clock, so that at + duration is never after the job's end
+            at = clock.now()  # read before the monotonic clock, so that at + duration is never after the job's end
             job = LocalJob(key=spawn.key, name=spawn.name, mem=spawn.mem, grace=spawn.grace, started=monotonic())
             try:
                 self._launch(job, spawn)
