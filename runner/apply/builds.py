@@ -44,7 +44,7 @@ class Builds:
         key = self._key(session)
         if key in self._ready:
             return None
-        if self._state.journal.build_succeeded(key) and self._state.build_folder(key).is_dir():
+        if self._state.journal.build_succeeded(key) and self._state.has_build(key):
             self._ready.add(key)
             return None
         return key

@@ -14,8 +14,9 @@ from runner.cli.options import state_option
 from runner.cli.sweeps import load_sweep
 from runner.config.sweep import Sweep
 from runner.errors import Damaged, EnvironmentFailed, InvalidInput
-from runner.state import FOLDER, State, component, locate, open_at, open_for_writing
+from runner.state import FOLDER, State, component, locate, open_for_writing
 from runner.state.merge.files import merge
+from runner.state.merge.foreign import open_foreign
 from runner.units import counted
 
 SWEEPS = (".yaml", ".yml", ".json")
@@ -45,6 +46,9 @@ def command(arguments: tuple[str, ...], state: Path | None) -> None:
             say(
                 f"`{folder}`: {counted(len(merged.sessions), 'new session')}, {counted(merged.copied, 'attempt')} copied"
             )
+            if left := merged.left_out:
+                what = "is not a plain file" if len(left) == 1 else f"and {len(left) - 1:,} more are not plain files"
+                say(f"warning: not copied from `{folder}`: `{left[0]}` {what}")
 
 
 @contextmanager
@@ -58,8 +62,7 @@ def _opened(sweep: Sweep, folder: Path, target: Path) -> Iterator[State]:
         raise InvalidInput(f"`{folder}` is the state to merge into", MEANT)
     with ExitStack() as stack:
         try:
-            state = stack.enter_context(open_at(place.absolute()))
-            assert state is not None
+            state = stack.enter_context(open_foreign(place.absolute()))
             last = state.journal.last_apply()
         except Damaged as error:
             hint = f"copy `{folder}` again, or merge the others without it"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from runner.errors import EnvironmentFailed
 from runner.reporters.html import bundle
 from runner.reporters.html.page import render
 from runner.reporters.html.report import read_report
+from runner.state.fs import replacing
 from runner.units import format_memory
 
 
@@ -51,23 +50,10 @@ def _write(path: Path, page: str) -> int:
     """Write the page atomically and return its size in bytes: a web server or an upload never sees a partial page."""
     data = page.encode()
     try:
-        _replace(path, data)
-    except OSError as error:  # its own text names the temporary file
+        with replacing(path) as file:
+            file.write(data)
+    except OSError as error:
         raise EnvironmentFailed(
             f"cannot write `{path}`: {error_text(error)}", "`-o FILE` writes it elsewhere"
         ) from error
     return len(data)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    with tempfile.NamedTemporaryFile("wb", dir=path.absolute().parent, prefix=".report-", delete=False) as file:
-        try:
-            file.write(data)
-            file.flush()
-            mask = os.umask(0)
-            os.umask(mask)
-            os.fchmod(file.fileno(), 0o666 & ~mask)
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise

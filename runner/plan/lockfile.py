@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any, TypeAlias
 from runner.errors import InvalidInput
 from runner.model import Session
 from runner.plan.plan import Plan
+from runner.state.fs import replacing_text
 
 VERSION = 1
 
@@ -139,23 +139,16 @@ def write(
     header: dict[str, Any] = {"version": VERSION, "sweep": plan.sweep.name, "count": plan.count}
     if plan.sweep.code is not None:
         header["code"] = plan.sweep.code
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write("{\n" + "".join(f"{_encode(key)}: {_encode(value)},\n" for key, value in header.items()))
-            file.write('"sessions": [\n')
-            # The comma is at the start of a line, so that sessions added at the end do not change the line before them.
-            for comma, (session, measured) in zip(
-                itertools.chain([""], itertools.repeat(",")), seconds(plan), strict=False
-            ):
-                duration = _duration(measured, before.get(int(session.point, 16)))
-                file.write(f"{comma}{_encode(entry(session, duration))}\n")
-            file.write("]}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing_text(path, errors="backslashreplace", flush=True) as file:
+        file.write("{\n" + "".join(f"{_encode(key)}: {_encode(value)},\n" for key, value in header.items()))
+        file.write('"sessions": [\n')
+        # The comma is at the start of a line, so that sessions added at the end do not change the line before them.
+        for comma, (session, measured) in zip(
+            itertools.chain([""], itertools.repeat(",")), seconds(plan), strict=False
+        ):
+            duration = _duration(measured, before.get(int(session.point, 16)))
+            file.write(f"{comma}{_encode(entry(session, duration))}\n")
+        file.write("]}\n")
 
 
 def difference(lock: Lock, plan: Plan) -> Difference:

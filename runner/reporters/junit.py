@@ -19,6 +19,7 @@ from runner.results.failures import cause_log, failure, last_lines
 from runner.results.rows import Result, results
 from runner.scalars import resolve
 from runner.state import State
+from runner.state.fs import replacing_text
 from runner.state.rows import AttemptRow
 from runner.text.escape import valid_xml
 from runner.text.sessions import variables
@@ -49,14 +50,9 @@ class Case(NamedTuple):
 
 def write(path: Path, plan: Plan, sessions: Callable[[], Iterable[Session]], state: State | None) -> None:
     """Write the results of these sessions of the plan, atomically. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            counts = Counter(Case(result, []).verdict for result in results(sessions(), state))
-            _document(file, plan, _cases(results(sessions(), state), state), counts, state)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing_text(path) as file:
+        counts = Counter(Case(result, []).verdict for result in results(sessions(), state))
+        _document(file, plan, _cases(results(sessions(), state), state), counts, state)
 
 
 def _cases(found: Iterable[Result], state: State | None) -> Iterator[Case]:

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from runner.events import ApplyEnded, AttemptEnded, AttemptStarted, Event, to_json
 from runner.state import State
+from runner.state.folders import open_file
 from runner.text.escape import printable_lines
 from runner.text.filters import Filter, filtered
 from runner.units import format_duration, format_memory
@@ -231,9 +232,9 @@ def _whole(path: Path) -> Iterator[bytes]:
 def _chunks(path: Path, offset: int) -> Iterator[bytes]:
     """The file from `offset`; nothing once the path belongs to another file: an empty log is reused by other attempts."""
     try:
-        with path.open("rb") as file:
+        with open(open_file(path), "rb") as file:
             file.seek(offset)
-            while (chunk := file.read(CHUNK)) and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            while (chunk := file.read(CHUNK)) and os.path.samestat(os.fstat(file.fileno()), path.lstat()):
                 yield chunk
     except FileNotFoundError:
         return

@@ -16,6 +16,7 @@ from runner.model import Outcome, Recipe, Session
 from runner.plan.builds import build_key
 from runner.reasons import exit_text
 from runner.state import State
+from runner.state.folders import open_file
 from runner.state.rows import AttemptRow
 from runner.text.escape import log_line
 from runner.units import counted
@@ -143,7 +144,7 @@ def last_lines(log: Path, count: int) -> list[str]:
     without text that a carriage return overwrote. Empty if the log is missing or has only blank lines in reach.
     """
     try:
-        with log.open("rb") as file:
+        with open(open_file(log), "rb") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - TAIL))
             text = file.read().decode(errors="replace")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
-import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO, TextIO
 
 from runner.errors import EnvironmentFailed
+from runner.state.folders import Folder
 
 FREE_SPACE = "free some space and run the same command again; nothing recorded is lost"
 OTHER_FOLDER = "choose a folder you can write to with `--state DIR`"
@@ -43,21 +45,38 @@ def guarded(path: Path | str) -> Iterator[None]:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link or a whole tree, if it exists, including folders without write permission."""
-    try:
-        if not stat.S_ISDIR(path.lstat().st_mode):
-            path.unlink()
-            return
-    except FileNotFoundError:
-        return
-    import shutil  # slow to import and rarely needed
+    """Remove a file, a link or a whole tree, if it exists. Raises OSError, also if its folder is a link."""
+    if os.path.lexists(path):
+        with Folder(path.parent) as folder:
+            folder.remove(path.name)
 
+
+@contextmanager
+def replacing(path: Path, *, flush: bool = False) -> Iterator[BinaryIO]:
+    """Write a file that takes the place of `path` after the body, with the mode of a new file; a reader sees one or the other.
+
+    `flush` brings it to the disk first. Raises OSError with `path`; then the file is as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.new")
     try:
-        shutil.rmtree(path)
-    except PermissionError:
-        path.chmod(stat.S_IRWXU)
-        for root, folders, _ in os.walk(path):
-            for name in folders:
-                if not os.path.islink(os.path.join(root, name)):
-                    os.chmod(os.path.join(root, name), stat.S_IRWXU)
-        shutil.rmtree(path)
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), "wb") as file:
+            yield file
+            if flush:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException as error:
+        with suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+@contextmanager
+def replacing_text(path: Path, *, errors: str = "strict", flush: bool = False) -> Iterator[TextIO]:
+    """The same for text in UTF-8."""
+    with replacing(path, flush=flush) as file:
+        text = io.TextIOWrapper(file, "utf-8", errors, newline="\n")
+        yield text
+        text.detach()

@@ -56,7 +56,7 @@ def hold(folder: Path, *, prove: bool = False) -> Iterator[None]:
     """
     path = folder / "lock"
     with guarded(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
         deadline = time.monotonic() + _RETRY_SECONDS
         while not _locked(descriptor, path, fcntl.LOCK_EX):
@@ -88,7 +88,7 @@ def holder(folder: Path) -> Holder | None:
     path = folder / "lock"
     with guarded(path):
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
         try:

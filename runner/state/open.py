@@ -13,6 +13,7 @@ from pathlib import Path
 
 from runner.errors import EnvironmentFailed
 from runner.state import journal, lock
+from runner.state.folders import require_real
 from runner.state.fs import guarded
 from runner.state.merge.staging import put_into_place
 from runner.state.mounts import file_system
@@ -42,10 +43,12 @@ def open_for_writing(beside: Path, name: str, directory: Path | None = None) -> 
     kind = file_system(folder)
     if kind.unlocked:
         raise EnvironmentFailed(f"cannot keep another runner out of `{folder}`: {kind.unlocked}", lock.ELSEWHERE)
+    require_own_files(folder)
     with lock.hold(folder, prove=kind.network):
         with guarded(folder):
             for part in PARTS:
                 (folder / part).mkdir(exist_ok=True)
+        require_own_files(folder)
         with journal.open_for_writing(folder / "journal.db", network=kind.network) as opened:
             opened.set_home(_home(folder))
             put_into_place(folder, opened)  # left by a merge that was killed
@@ -67,6 +70,7 @@ def open_for_reading(beside: Path, name: str, directory: Path | None = None) -> 
 @contextmanager
 def open_at(folder: Path) -> Iterator[State | None]:
     """The state in this folder, for reading."""
+    require_own_files(folder)
     opened = journal.open_for_reading(folder / "journal.db")
     if opened is None:
         yield None
@@ -87,6 +91,12 @@ def component(name: str) -> str:
         return safe
     digest = hashlib.sha256(encoded).hexdigest()[:16]
     return f"{os.fsdecode(encoded[: _LONGEST_NAME - 17]).encode('utf-8', 'ignore').decode()}-{digest}"
+
+
+def require_own_files(folder: Path) -> None:
+    """Raise EnvironmentFailed if a part of the state is not runner's own kind of file."""
+    journals = tuple(f"journal.db{suffix}" for suffix in ("", "-wal", "-shm", "-journal"))
+    require_real(folder, folders=(*PARTS, "jobs", "merge"), files=("lock", *journals))
 
 
 def _escaped(character: str) -> str:

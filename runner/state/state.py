@@ -21,6 +21,8 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
+import stat
 import time
 from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
@@ -30,12 +32,19 @@ from typing import NamedTuple
 
 from runner.state import lock
 from runner.state.file_pool import FilePool
-from runner.state.fs import guarded
+from runner.state.folders import Folder
+from runner.state.fs import guarded, replacing
 from runner.state.fs import remove as _remove
 from runner.state.journal import Journal
 
 MOST_NAMES = 50_000
 """File names that are held at once, some 6 MB."""
+
+_ID = re.compile("[0-9a-f]{16}")
+"""Sessions and builds are named by digests."""
+
+_LARGEST_REQUEST = 64 * 1024 * 1024
+"""Bytes of a request of `runner cancel`: more than three million ids."""
 
 PARTS = ("logs", "output", "params", "builds", "cancel")
 """The folders that every state has."""
@@ -103,8 +112,8 @@ class WrittenFiles:
         # access() first: most of them are not there, and an OSError costs five times as much.
         return (
             output if os.access(output, os.F_OK, follow_symlinks=False) and _holds_something(output) else None,
-            stdout if os.access(stdout, os.F_OK) and _size(stdout) else None,
-            stderr if os.access(stderr, os.F_OK) and _size(stderr) else None,
+            stdout if os.access(stdout, os.F_OK, follow_symlinks=False) and _size(stdout) else None,
+            stderr if os.access(stderr, os.F_OK, follow_symlinks=False) and _size(stderr) else None,
         )
 
 
@@ -160,7 +169,8 @@ class State:
                 _remove(Path(path))
             _write(path, params.encode("utf-8", "surrogatepass"))
             for log in (stdout, stderr):
-                self._pool.move_log(log)
+                if not self._pool.move_log(log):
+                    _remove_leftover(log)
         return places
 
     def tidy(self, session: str, attempt: int, *, drained: bool = False) -> None:
@@ -176,7 +186,7 @@ class State:
                     os.unlink(log)
         if not (pool and pool.keep_params(params)):
             with suppress(OSError):
-                _remove(Path(params))
+                _remove_leftover(params)
         if not (pool and pool.keep_output(output)):
             with suppress(OSError):
                 os.rmdir(output)
@@ -212,47 +222,55 @@ class State:
         name = f"{time.time_ns():020}-{os.urandom(4).hex()}"
         with guarded(folder):
             folder.mkdir(exist_ok=True)
-            temporary = folder / f".{name}"
-            temporary.write_text(text)
-            temporary.rename(folder / f"{name}.json")
+            with replacing(folder / f"{name}.json") as file:
+                file.write(text.encode())
 
     def take_cancel_requests(self) -> list[frozenset[str] | None]:
         """The requests since the last call, the oldest first. Cheap if there are none."""
-        folder = self.folder / "cancel"
-        with guarded(folder):
-            names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))
-            return [_take(folder / name) for name in names]
+        with guarded(self.folder), Folder(self.folder / "cancel") as folder:
+            names = sorted(name for name in folder.names() if name.endswith(".json") and not name.startswith("."))
+            return [request for name in names for request in _take(folder, name)]
 
     def logs(self) -> Iterator[Log]:
         """Every log on the disk, in no order."""
-        with guarded(self.folder), os.scandir(self._logs) as entries:
-            for entry in entries:
-                about = entry.stat(follow_symlinks=False)
-                yield Log(Path(entry.path), entry.name.partition(".")[0], about.st_size, about.st_mtime)
+        with guarded(self.folder), Folder(self._logs.rstrip("/")) as folder:
+            for name in folder.names():
+                session, _, rest = name.partition(".")
+                if _ID.fullmatch(session) and rest:
+                    about = folder.stat(name)
+                    yield Log(folder.path / name, session, about.st_size, about.st_mtime)
 
     def remove_logs(self, logs: Iterable[Log]) -> None:
-        with guarded(self.folder):
+        with guarded(self.folder), Folder(self._logs.rstrip("/")) as folder:
             for log in logs:
-                _remove(log.path)
+                folder.remove(log.path.name)
 
     def remove_sessions(self, sessions: Iterable[str]) -> None:
         """Remove the output folders and the logs of these sessions, not their rows in the journal."""
         gone = frozenset(sessions)
-        for session in gone:
-            with guarded(self.folder):
-                _remove(Path(self._output + session))
+        with guarded(self.folder), Folder(self._output.rstrip("/")) as outputs:
+            for session in gone:
+                outputs.remove(session)
         self.remove_logs(log for log in self.logs() if log.session in gone)
 
     def builds(self) -> frozenset[str]:
-        """The builds that have files on the disk."""
-        with guarded(self.folder):
-            return frozenset(name.partition(".")[0] for name in os.listdir(self.folder / "builds"))
+        """The builds that have files on the disk. Other files in their folder, such as `.DS_Store`, belong to no build."""
+        with guarded(self.folder), Folder(self.folder / "builds") as folder:
+            builds = (name.partition(".")[0] for name in folder.names())
+            return frozenset(build for build in builds if _ID.fullmatch(build))
 
     def remove_build(self, build: str) -> None:
         """Remove the folder and the logs of a build."""
-        with guarded(self.folder):
+        with guarded(self.folder), Folder(self.folder / "builds") as folder:
             for path in self._of_build(build):
-                _remove(path)
+                folder.remove(path.name)
+
+    def has_build(self, build: str) -> bool:
+        """Whether the folder of a build exists."""
+        try:
+            return stat.S_ISDIR(os.lstat(self.build_folder(build)).st_mode)
+        except OSError:
+            return False
 
     def build_size(self, build: str) -> int:
         """Bytes on the disk, with its logs."""
@@ -292,15 +310,26 @@ def _names(folders: Iterable[str], *, most: int) -> frozenset[str] | None:
 
 def _make_folder(path: Path) -> None:
     try:
-        path.mkdir(exist_ok=True)
-    except FileExistsError:
-        _remove(path)
         path.mkdir()
+    except FileExistsError:
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            _remove(path)
+            path.mkdir()
+
+
+def _remove_leftover(path: str) -> None:
+    """Remove what is in the way of a file, if anything is."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError:  # a folder
+        _remove(Path(path))
 
 
 def _write(path: str, content: bytes) -> None:
     """Replace the content of a file that no other process has open. It is not truncated first: ext4 would flush it."""
-    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         written = 0
         while written < len(content):  # a full disk takes a part, then raises
@@ -311,20 +340,31 @@ def _write(path: str, content: bytes) -> None:
         os.close(file)
 
 
-def _take(path: Path) -> frozenset[str] | None:
-    asked = json.loads(path.read_text())
-    path.unlink()
-    return None if asked is None else frozenset(asked)
+def _take(folder: Folder, name: str) -> list[frozenset[str] | None]:
+    """Remove a request, and return it if it is one: others may be able to write there."""
+    try:
+        with open(folder.open(name), "rb") as file:
+            asked = json.loads(file.read(_LARGEST_REQUEST))
+    except (OSError, ValueError, RecursionError):
+        asked = ()
+    folder.remove(name)
+    if asked is None:
+        return [None]
+    return [frozenset(asked)] if isinstance(asked, list) and all(isinstance(one, str) for one in asked) else []
 
 
 def _size(path: str) -> int | None:
+    """The size of a regular file, None for anything else."""
     try:
-        return os.stat(path).st_size
+        about = os.lstat(path)
     except OSError:
         return None
+    return about.st_size if stat.S_ISREG(about.st_mode) else None
 
 
 def _holds_something(folder: str) -> bool:
+    if os.path.islink(folder):
+        return False
     try:
         with os.scandir(folder) as entries:
             return next(entries, None) is not None

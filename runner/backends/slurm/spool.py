@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from runner.backends.slurm import batch_script
 from runner.model import Attempt
+from runner.state.fs import replacing_text
 
 VOID = ".void"
 """Suffix of the folder of an array that was withdrawn. Should Slurm start it all the same, its script finds nothing to run."""
@@ -202,9 +203,8 @@ def _load(path: Path) -> JobArray:
 
 
 def _write(path: Path, text: str) -> None:
-    new = path.with_name(path.name + ".new")
-    new.write_text(text)
-    new.rename(path)
+    with replacing_text(path) as file:
+        file.write(text)
 
 
 def _integer(text: str | None) -> int | None:

@@ -10,19 +10,21 @@ Build outputs are not copied, because they may depend on their path and machine.
 from __future__ import annotations
 
 import os
+import re
 import secrets
-import shutil
-import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from runner.errors import EnvironmentFailed
+from runner.state.folders import Folder
 from runner.state.fs import guarded
+from runner.state.merge.copying import Copier
 from runner.state.merge.journal import Union
 from runner.state.merge.staging import PARTS, STAGE, put_into_place
 from runner.state.state import State
 
 _SUFFIXES = (".out", ".err")
+_LOG = re.compile(r"([0-9a-f]{16})\.([1-9][0-9]{0,8})(\.out|\.err)")
 
 
 def merge(state: State, other: State) -> Union:
@@ -46,60 +48,54 @@ def merge(state: State, other: State) -> Union:
 
 def _gather(here: Path, there: Path, union: Union, stage: Path) -> None:
     """Copy files into the stage under their final names."""
-    for moved in union.moved:
-        for end in _SUFFIXES:
-            _copy(
-                here / "logs" / f"{moved.session}.{moved.before}{end}",
-                stage / "logs" / f"{moved.session}.{moved.after}{end}",
-            )
-            (stage / "logs" / f"{moved.session}.{moved.before}{end}").touch()  # an empty file removes the old log
-    for session, attempt, end in _logs(there):
-        number = union.number(session, attempt)
-        if number is not None:
-            _copy(there / "logs" / f"{session}.{attempt}{end}", stage / "logs" / f"{session}.{number}{end}")
-    for session in _names(there / "output"):
-        if _is_id(session) and union.takes_output(session):
-            _copy(there / "output" / session, stage / "output" / session)
-    for name in _names(there / "builds"):
-        if name.endswith(_SUFFIXES) and not (here / "builds" / name).exists():
-            _copy(there / "builds" / name, stage / "builds" / name)
+    with Folder(here) as ours:
+        copier = Copier(ours)
+        for moved in union.moved:
+            for end in _SUFFIXES:
+                old, new = (f"{moved.session}.{number}{end}" for number in (moved.before, moved.after))
+                with ours.folder("logs") as logs:
+                    copier.copy(logs, old, stage / "logs" / new)
+                (stage / "logs" / old).touch()  # an empty file removes the old log
+    with Folder(there) as theirs:
+        copier = Copier(theirs)
+        with _part(theirs, "logs") as logs:
+            for name, session, attempt, end in _logs(logs):
+                number = union.number(session, attempt)
+                if logs is not None and number is not None:
+                    copier.copy(logs, name, stage / "logs" / f"{session}.{number}{end}")
+        with _part(theirs, "output") as outputs:
+            for session in outputs.names() if outputs else ():
+                if outputs is not None and _is_id(session) and union.takes_output(session):
+                    copier.copy(outputs, session, stage / "output" / session)
+        with _part(theirs, "builds") as builds:
+            for name in builds.names() if builds else ():
+                if builds is not None and _is_build_log(name) and not os.path.lexists(here / "builds" / name):
+                    copier.copy(builds, name, stage / "builds" / name)
+        union.left_out = copier.left_out
 
 
-def _logs(folder: Path) -> Iterator[tuple[str, int, str]]:
-    """Session id, attempt number and suffix of each log."""
-    for name in _names(folder / "logs"):
-        session, _, rest = name.partition(".")
-        number, dot, end = rest.partition(".")
-        if _is_id(session) and number.isdecimal() and dot + end in _SUFFIXES:
-            yield session, int(number), dot + end
+@contextmanager
+def _part(state: Folder, name: str) -> Iterator[Folder | None]:
+    """A folder of a state. None if it is missing: archives may leave out empty folders."""
+    try:
+        folder = state.folder(name)
+    except FileNotFoundError:
+        yield None
+        return
+    with folder:
+        yield folder
+
+
+def _logs(folder: Folder | None) -> Iterator[tuple[str, str, int, str]]:
+    """Name, session id, attempt number and suffix of each log."""
+    for name in folder.names() if folder else ():
+        if found := _LOG.fullmatch(name):
+            yield name, found[1], int(found[2]), found[3]
 
 
 def _is_id(name: str) -> bool:
     return len(name) == 16 and all(character in "0123456789abcdef" for character in name)
 
 
-def _names(folder: Path) -> list[str]:
-    """The names in a folder. A missing folder counts as empty: archives may leave those out."""
-    try:
-        return os.listdir(folder)
-    except FileNotFoundError:
-        return []
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file or a whole tree, if it exists, with modes, times and symbolic links."""
-    try:
-        if source.is_dir() and not source.is_symlink():
-            shutil.copytree(source, target, symlinks=True, copy_function=_copy_file)
-        elif os.path.lexists(source):
-            _copy_file(str(source), str(target))
-    except shutil.Error as error:
-        path, _, fault = error.args[0][0]
-        raise EnvironmentFailed(f"cannot copy `{path}`: {fault}") from error
-
-
-def _copy_file(source: str, target: str) -> None:
-    """Copy a file or a link. Anything else, such as a pipe, is left out."""
-    mode = os.lstat(source).st_mode
-    if stat.S_ISREG(mode) or stat.S_ISLNK(mode):
-        shutil.copy2(source, target, follow_symlinks=False)
+def _is_build_log(name: str) -> bool:
+    return name.endswith(_SUFFIXES) and _is_id(name.partition(".")[0]) and name.count(".") == 1

@@ -47,6 +47,8 @@ class Union:
     """Attempts of this journal whose number changed."""
     copied: int = 0
     """The number of copied attempts."""
+    left_out: list[str] = field(default_factory=list)
+    """Paths in the other state of what is not a plain file or folder, and was not copied."""
 
     def number(self, session: str, there: int) -> int | None:
         """The number here of attempt `there` of the other journal; None if it was here before."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
+from runner.state.folders import open_file
 from runner.state.fs import guarded, remove
 from runner.state.journal import Journal
 
@@ -28,7 +30,8 @@ def put_into_place(folder: Path, journal: Journal) -> None:
                     if target.is_dir():
                         remove(target)
                     os.replace(stage / part / name, target)
-                    if target.is_file() and target.stat().st_size == 0:
+                    about = target.lstat()
+                    if stat.S_ISREG(about.st_mode) and about.st_size == 0:
                         target.unlink()
             (stage / "token").unlink()  # everything is in place: the rest is only to be removed
         remove(stage)
@@ -36,6 +39,7 @@ def put_into_place(folder: Path, journal: Journal) -> None:
 
 def _token(stage: Path) -> str:
     try:
-        return (stage / "token").read_text()
+        with open(open_file(stage / "token"), "rb") as file:
+            return file.read(100).decode(errors="replace")
     except FileNotFoundError:
         return ""

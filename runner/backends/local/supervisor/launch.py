@@ -86,7 +86,7 @@ def _enter(workdir: bytes) -> None:
 
 def _open(path: bytes) -> int:
     try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
     except OSError as error:
         if error.errno in _SHORTAGES:
             raise ShortageError(error.strerror) from None

@@ -37,7 +37,7 @@ def take_over(request: Request, mark: int) -> None:
             group.write(b"0")
     os.chdir(request.workdir)
     for number, path in ((1, request.stdout), (2, request.stderr)):
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
         os.dup2(file, number)
         os.close(file)
     for name, value in request.env.items():
