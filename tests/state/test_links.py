@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -74,7 +75,7 @@ def test_folder_that_becomes_a_link_under_a_live_apply(state: State, victim: Pat
     for act in (
         lambda: state.remove_sessions([A.id]),
         lambda: state.remove_logs(state.logs()),
-        lambda: [state.remove_build(build) for build in [*state.builds(), A.id]],
+        lambda: deque(map(state.remove_build, [*state.builds(), A.id])),
     ):
         with suppress(EnvironmentFailed):  # two of them do not touch this part
             act()

@@ -90,8 +90,8 @@ def _transcribe(theirs: Path, ours: Path, shown: Path) -> None:
             target.execute("PRAGMA synchronous = OFF")
             target.execute("BEGIN")
             target.execute("DELETE FROM meta")
-            for table, checks in values.TABLES.items():
-                names = [name for name in checks if name in columns.get(table, ())]
+            for table, present in columns.items():
+                names = [name for name in values.TABLES[table] if name in present]
                 rows = _rows(source, table, names, shown)
                 marks = ", ".join("?" * len(names))
                 target.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)
@@ -152,8 +152,6 @@ def _rows(
     connection: sqlite3.Connection, table: str, names: list[str], shown: Path
 ) -> Iterator[tuple[values.SqlValue, ...]]:
     """The rows of a table, each value checked. Raises Damaged."""
-    if not names:
-        return
     checks = [(name, values.TABLES[table][name]) for name in names]
     for row in connection.execute(f"SELECT {', '.join(names)} FROM {table}"):
         for (name, check), value in zip(checks, row, strict=True):

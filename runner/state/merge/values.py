@@ -143,7 +143,12 @@ _SECONDS = _number(1e12)
 _INTEGER = _integer(range(-(1 << 53), 1 << 53))
 
 TABLES: Mapping[str, Mapping[str, Check]] = {
-    "meta": {"state": _matches(re.compile("[0-9a-f]{12}")), "created": _TIME, "home": _optional(_name), "version": _optional(_name)},
+    "meta": {
+        "state": _matches(re.compile("[0-9a-f]{12}")),
+        "created": _TIME,
+        "home": _optional(_name),
+        "version": _optional(_name),
+    },
     "recipes": {
         "n": _integer(_ROW),
         "digest": _name,
