@@ -18,7 +18,7 @@ from runner.model import Session
 from runner.reporters import github
 from runner.reporters.streams import Writer
 from runner.results.columns import STATUSES
-from runner.results.failures import CAUSED, by_cause, cause_log, failure, last_lines
+from runner.results.failures import CAUSED, Tail, by_cause, cause_logs, failure, flat, tails
 from runner.results.rows import Result, result_rows, results
 from runner.state import State
 from runner.text.sessions import variables
@@ -84,7 +84,7 @@ def on_github(
             err.write_escaped(f"{line}\n")
         for cause in summary.causes[:MAX_GROUPS]:
             title = f"{cause.how}: {summary.names[cause.example.session]}"
-            err.write_escaped(github.group(title, summary.tails[cause.example.session], fold.token))
+            err.write_escaped(github.group(title, flat(summary.tails[cause.example.session]), fold.token))
         if len(summary.causes) > MAX_GROUPS:
             err.write(f"and {counted(len(summary.causes) - MAX_GROUPS, 'more cause')}\n")
         try:
@@ -112,8 +112,8 @@ class _ApplySummary:
         self.counts = ", ".join(shown) or "nothing to run"
         self.names: dict[str, str] = {}
         """The variables of each example, by session id."""
-        self.tails: dict[str, list[str]] = {}
-        """The last lines of each example's log, by session id."""
+        self.tails: dict[str, list[Tail]] = {}
+        """The last lines of each example's logs, by session id."""
         examples = {cause.example.session for cause in self.causes}
         for session in self._sessions() if examples else ():
             if session.id in examples:
@@ -126,14 +126,19 @@ class _ApplySummary:
     def _results(self) -> Iterator[Result]:
         return results(self._sessions(), self._state)
 
-    def _tail(self, session: Session) -> list[str]:
+    def _tail(self, session: Session) -> list[Tail]:
         row = self._state.journal.row(session.id)
         assert row is not None
-        return last_lines(cause_log(self._state, self._planned.plan.recipe, session, row), TAIL_LINES)
+        recipe = self._planned.plan.recipe
+        why = failure(self._state, recipe, session, row)
+        return tails(cause_logs(self._state, recipe, session, row), TAIL_LINES, why.line, why.stream)
 
     def annotations(self, environ: Mapping[str, str]) -> list[str]:
         source = self._planned.sweep.source.name
-        tails = {session: lines[-ANNOTATED_LINES:] for session, lines in self.tails.items()}
+        tails = {
+            session: flat([Tail(tail.stream, tail.lines[-ANNOTATED_LINES:]) for tail in parts])
+            for session, parts in self.tails.items()
+        }
         return github.cause_annotations(self.causes, self.names, tails, github.in_repository(source, environ))
 
     def markdown(self, size: int) -> str:
@@ -144,8 +149,14 @@ class _ApplySummary:
         sweep = self._planned.sweep
         shard = f", shard {self._choice.shard}" if self._choice.shard else ""
         columns = Columns(sweep.space.names, sweep.repeat > 1, tuple(sweep.metrics)).short
+        shown = {session: flat(parts) for session, parts in self.tails.items()}
         page = github_summary.JobSummary(
-            f"{sweep.name}{shard}", self.counts, self.causes, self.names, self.tails, columns
+            f"{sweep.name}{shard}",
+            self.counts,
+            self.causes,
+            self.names,
+            shown,
+            columns,
         )
         rows = result_rows(self._planned.plan.points(self._choice.select, self._choice.shard), self._state)
         return page.markdown(rows, github_summary.LARGEST - size)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 from runner.cli.states import sweep_of_apply
 from runner.cli.sweeps import PlannedSweep
 from runner.plan.builds import build_key
 from runner.reporters.progress.progress import LogLocator
 from runner.reporters.progress.tracker import CauseCount
-from runner.results.failures import attempt_log
+from runner.results.failures import Logs, attempt_logs
+from runner.results.verdict import Stream
 from runner.state import State
 from runner.state.rows import AttemptRow
 from runner.text.sessions import variables
@@ -23,9 +23,9 @@ def log_locator(planned: PlannedSweep, state: State, arguments: str) -> LogLocat
     """Return the functions that find logs. `arguments`: the sweep file and its `--state`, as arguments of `runner logs`."""
     recipe, backend = planned.plan.recipe, planned.sweep.backend.kind
     return LogLocator(
-        attempt=lambda session, attempt, began: attempt_log(state, recipe, session, attempt, backend, began=began),
+        attempt=lambda session, attempt, began: attempt_logs(state, recipe, session, attempt, backend, began=began),
         build=lambda build: build_log(state, build).stderr,
-        command=lambda cause: log_command(cause, arguments),
+        command=lambda cause, stream: log_command(cause, stream, arguments),
         describe=lambda session: _name(state, session),
     )
 
@@ -35,24 +35,18 @@ def _name(state: State, session: str) -> str:
     return variables(matching[0].params, matching[0].repeat) if matching else session
 
 
-def log_command(cause: CauseCount, arguments: str) -> str:
+def log_command(cause: CauseCount, stream: Stream, arguments: str) -> str:
     """Return the command that shows the whole log of the example of a cause."""
-    stream = "" if cause.log.suffix == ".out" else " --stderr"
-    return f"runner logs {arguments} {cause.example.session}{stream}"
+    return f"runner logs {arguments} {cause.example.session}{' --stderr' if stream == 'stderr' else ''}"
 
 
-class BuildLog(NamedTuple):
-    stdout: Path
-    stderr: Path
-
-
-def build_log(state: State, build: str) -> BuildLog:
+def build_log(state: State, build: str) -> Logs:
     """Return the paths of what a build wrote."""
     folder = state.build_folder(build)
-    return BuildLog(folder.with_suffix(".out"), folder.with_suffix(".err"))
+    return Logs(folder.with_suffix(".out"), folder.with_suffix(".err"))
 
 
-def build_log_of(state: State, attempt: AttemptRow, folder: Path) -> BuildLog | None:
+def build_log_of(state: State, attempt: AttemptRow, folder: Path) -> Logs | None:
     """Return the log of the failed build of an attempt; None if it did not fail, or if its build is no longer known.
 
     `folder` is the folder that relative paths of the sweep start from.

@@ -15,13 +15,13 @@ import trio
 from runner.apply.attempts import submitted_attempt
 from runner.backends import BACKENDS
 from runner.cli.console import say
-from runner.cli.log_paths import BuildLog, build_log_of
+from runner.cli.log_paths import build_log_of
 from runner.cli.options import state_option
 from runner.cli.states import open_sweep
 from runner.config.sweep import Sweep
 from runner.errors import InvalidInput
 from runner.reporters.streams import copy_from
-from runner.results.failures import last_lines
+from runner.results.failures import Logs, last_lines
 from runner.results.lookup import find
 from runner.state import State
 from runner.state.rows import AttemptRow, runs_on
@@ -70,7 +70,7 @@ def command(arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int
                 say(f"nothing on {'stderr' if stderr else 'stdout'}: the session wrote nothing, or its log was pruned")
 
 
-def _show_build(log: BuildLog, stderr: bool) -> None:
+def _show_build(log: Logs, stderr: bool) -> None:
     """Print the log of a build; its stderr too without `--stderr`, because it has the reason."""
     say("the session was not started because its build failed; the log of the build:\n")
     copy = _Copy()

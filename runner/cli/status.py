@@ -170,7 +170,7 @@ def _lines(found: dict[str, Any], now: Snapshot | None, arguments: str) -> Itera
         yield f"{idle:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)"
     if now is not None and now.tracker.causes:
         yield ""
-        yield from cause_lines(now.tracker.causes.values(), lambda cause: log_command(cause, arguments))
+        yield from cause_lines(now.tracker.causes.values(), lambda cause, stream: log_command(cause, stream, arguments))
 
 
 def _applied(apply: dict[str, Any], what: str) -> Iterator[str]:

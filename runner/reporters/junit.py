@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from runner.model import Outcome, Session, Status, Value
 from runner.plan.plan import Plan
-from runner.results.failures import cause_log, failure, last_lines
+from runner.results.failures import cause_logs, failure, last_lines, tails
 from runner.results.rows import Result, results
 from runner.scalars import resolve
 from runner.state import State
@@ -80,6 +80,8 @@ def _document(out: TextIO, plan: Plan, cases: Iterable[Case], counts: Counter[st
         out.write(f"</properties>\n<testcase{_attributes(name=_named(session), classname=name, time=seconds)}>\n")
         for _, element in sorted(_elements(plan, case, state), key=lambda one: _ORDER.index(one[0])):
             out.write(element)
+        for name, lines in _outputs(plan, case, state):
+            out.write(f"<{name}>{_text(lines)}</{name}>\n")
         out.write("</testcase>\n</testsuite>\n")
     out.write("</testsuites>\n")
 
@@ -101,7 +103,9 @@ def _elements(plan: Plan, case: Case, state: State | None) -> Iterator[tuple[str
         why = failure(state, plan.recipe, session, row)
         message = ": ".join(part for part in (row.reason, why.line) if part) or why.outcome.value
         attributes = _attributes(message=message, type=why.outcome.value)
-        tail = _text("\n".join(last_lines(cause_log(state, plan.recipe, session, row), TAIL_LINES)))
+        logs = cause_logs(state, plan.recipe, session, row)
+        ends = tails(logs, TAIL_LINES, why.line, why.stream)
+        tail = _text("\n".join(ends[0].lines if ends else ()))
         if case.verdict == "success":
             kind = f"flaky{suffix}"
         elif at == 0:
@@ -110,6 +114,16 @@ def _elements(plan: Plan, case: Case, state: State | None) -> Iterator[tuple[str
             kind = f"rerun{suffix}"
         inner = tail if kind in ("failure", "error") else f"<stackTrace>{tail}</stackTrace>"
         yield kind, f"<{kind}{attributes}>{inner}</{kind}>\n"
+
+
+def _outputs(plan: Plan, case: Case, state: State | None) -> Iterator[tuple[str, str]]:
+    """`system-out` and `system-err` of a session that did not succeed: the ends of the logs of its last attempt."""
+    if state is None or case.verdict not in ("failure", "error") or not case.attempts:
+        return
+    logs = cause_logs(state, plan.recipe, case.result.session, case.attempts[-1])
+    for name, log in (("system-out", logs.stdout), ("system-err", logs.stderr)):
+        if lines := last_lines(log, TAIL_LINES):
+            yield name, "\n".join(lines)
 
 
 def _properties(case: Case, repeated: bool) -> Iterator[tuple[str, str]]:

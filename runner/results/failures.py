@@ -1,7 +1,7 @@
-"""Failures grouped by cause, and the log that explains a failure.
+"""Failures grouped by cause, and the logs that explain a failure.
 
-Two failures have the same cause if their outcome, their exit code and the last line of their stderr are equal, apart from
-numbers. If nothing was written to stderr, the reason that the backend gave replaces that line.
+Two failures have the same cause if their outcome, their exit code and the line that explains them (`runner.results.verdict`)
+are equal, apart from numbers and random names. If nothing was written, the reason that the backend gave replaces that line.
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ from typing import NamedTuple, TypeAlias
 from runner.model import Outcome, Recipe, Session
 from runner.plan.builds import build_key
 from runner.reasons import exit_text
+from runner.results.verdict import Explained, Stream, explain
 from runner.state import State
 from runner.state.folders import open_file
 from runner.state.rows import AttemptRow
 from runner.text.escape import log_line
 from runner.units import counted
 
-TAIL = 8192
+TAIL = 16384
 """Bytes read from the end of a log to find its last lines."""
+
+SEARCHED = 200
+"""Lines at the end of each log that are searched for the one that explains a failure."""
 
 LONGEST_LINE = 400
 """Characters of a line that are shown."""
@@ -33,8 +37,19 @@ SHORTEST_ID = 8
 CAUSED = frozenset(Outcome) - {Outcome.SUCCEEDED, Outcome.CANCELLED}
 """The outcomes that have a cause. A cancelled session has none: its end was asked for."""
 
-SILENT = "nothing on stderr"
+SILENT = "no output"
 
+_TEMPORARY = re.compile(
+    r"\btmp(?:[a-z0-9_]{8}|[._-][A-Za-z0-9]{6,})(?![A-Za-z0-9_])"
+    r"|(?<=/tmp/)[\w.-]*?(?:[A-Z]|[0-9])[\w.-]*|(?<=/var/folders/)\S*?/T/[\w.-]+"
+)
+"""Names of temporary files: of Python's tempfile, `mktemp`, pytest, macOS."""
+
+_DATE = re.compile(
+    r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s+)?(?:[0-9]{1,2}\s+)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\s+"
+    r"[0-9]{1,4}\b|\b(?:AM|PM)\b"
+)
+_UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b[0-9a-f]{32}\b", re.I)
 _NUMBER = re.compile(
     rf"0x[0-9a-f]+|(?<![0-9a-z])(?=[a-f]*[0-9])[0-9a-f]{{{SHORTEST_ID},}}(?![0-9a-z])|[0-9]+(?:[.,:][0-9]+)*(?:e[-+]?[0-9]+)?",
     re.I,
@@ -53,7 +68,23 @@ class Failure(NamedTuple):
     reason: str | None
     """The backend's reason, if it gave one."""
     line: str | None
-    """The last line of its log, None if it wrote nothing."""
+    """The line of its logs that says why, None if it wrote nothing."""
+    stream: Stream = "stderr"
+    """Where that line is."""
+
+
+class Logs(NamedTuple):
+    """The paths of what an attempt wrote, or of what the build wrote that kept it from starting."""
+
+    stdout: Path
+    stderr: Path
+
+
+class Tail(NamedTuple):
+    """The end of one stream."""
+
+    stream: Stream
+    lines: list[str]
 
 
 Key: TypeAlias = tuple[Outcome, int | None, str]
@@ -130,13 +161,10 @@ def headline_of(sizes: Sequence[tuple[Outcome, int]]) -> str:
 
 
 def without_numbers(line: str) -> str:
-    """The line with a placeholder for every number, address, digest and progress bar."""
-    return _SPACE.sub(" ", _BAR.sub("…", _NUMBER.sub("#", line))).strip()
-
-
-def last_line(log: Path) -> str | None:
-    """The last line of a log that is not blank, without control characters; None if there is none."""
-    return next((line for line in reversed(last_lines(log, 100)) if line.strip()), None)
+    """The line with a placeholder for every number, address, digest, UUID, date, temporary name and progress bar."""
+    for pattern in (_UUID, _DATE, _TEMPORARY, _NUMBER):
+        line = pattern.sub("#", line)
+    return _SPACE.sub(" ", _BAR.sub("…", line)).strip()
 
 
 def last_lines(log: Path, count: int) -> list[str]:
@@ -157,23 +185,54 @@ def last_lines(log: Path, count: int) -> list[str]:
     return shown if any(shown) else []
 
 
-def cause_log(state: State, recipe: Recipe, session: Session, row: AttemptRow) -> Path:
-    """The log that explains why an attempt failed, see `attempt_log`."""
-    return attempt_log(state, recipe, session, row.number, row.backend, began=row.started is not None)
+def cause_logs(state: State, recipe: Recipe, session: Session, row: AttemptRow) -> Logs:
+    """The logs that explain why an attempt failed, see `attempt_logs`."""
+    return attempt_logs(state, recipe, session, row.number, row.backend, began=row.started is not None)
 
 
-def attempt_log(state: State, recipe: Recipe, session: Session, attempt: int, backend: str, *, began: bool) -> Path:
-    """The stderr of an attempt, or its stdout if it wrote nothing to stderr.
-
-    If its command never `began` and it needs a build, this is the stderr of the build.
-    """
+def attempt_logs(state: State, recipe: Recipe, session: Session, attempt: int, backend: str, *, began: bool) -> Logs:
+    """The logs of an attempt; those of its build if its command never `began` and it needs one."""
     if not began and session.build is not None:
-        return state.build_folder(build_key(session, recipe, backend)).with_suffix(".err")
+        folder = state.build_folder(build_key(session, recipe, backend))
+        return Logs(folder.with_suffix(".out"), folder.with_suffix(".err"))
     paths = state.paths(session.id, attempt)
-    return paths.stderr if state.kept(session.id, attempt).stderr else paths.stdout
+    return Logs(Path(paths.stdout), Path(paths.stderr))
+
+
+def explained(logs: Logs) -> Explained | None:
+    """The line of the logs that says why an attempt failed; None if it wrote nothing."""
+    return explain(last_lines(logs.stderr, SEARCHED), last_lines(logs.stdout, SEARCHED))
+
+
+def tails(logs: Logs, count: int, line: str | None = None, stream: Stream = "stderr") -> list[Tail]:
+    """The last lines of each stream that has any, up to `count`: the stream of the explaining `line` first, and that line
+    before the others if it is further up.
+    """
+    found = [
+        Tail("stderr", last_lines(logs.stderr, count)),
+        Tail("stdout", last_lines(logs.stdout, count)),
+    ]
+    if stream == "stdout":
+        found.reverse()
+    first = found[0].lines
+    if line is not None and first and not any(line in shown for shown in first):
+        found[0] = Tail(stream, [line, "…", *first[-count + 2 :]] if count > 2 else [line])
+    return [Tail(tail.stream, tail.lines[_leading_blank(tail.lines) :]) for tail in found if any(tail.lines)]
+
+
+def flat(parts: Sequence[Tail]) -> list[str]:
+    """The lines of the tails, each below the name of its stream if there is more than one."""
+    if len(parts) == 1:
+        return parts[0].lines
+    return [text for tail in parts for text in (f"{tail.stream}:", *(f"  {line}" for line in tail.lines))]
+
+
+def _leading_blank(lines: Sequence[str]) -> int:
+    return next((at for at, line in enumerate(lines) if line.strip()), 0)
 
 
 def failure(state: State, recipe: Recipe, session: Session, row: AttemptRow) -> Failure:
-    """An attempt that did not succeed, with the last line of the log that explains it."""
-    line = last_line(cause_log(state, recipe, session, row))
-    return Failure(session.id, row.number, row.outcome or Outcome.LOST, row.exit_code, row.reason, line)
+    """An attempt that did not succeed, with the line that explains it."""
+    found = explained(cause_logs(state, recipe, session, row))
+    line, stream = found or (None, "stderr")
+    return Failure(session.id, row.number, row.outcome or Outcome.LOST, row.exit_code, row.reason, line, stream)

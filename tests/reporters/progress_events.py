@@ -10,6 +10,7 @@ from runner.events import AttemptEnded, AttemptStarted, AttemptWaiting, Event
 from runner.model import Outcome, Session, Value
 from runner.reporters.progress.progress import LogLocator, Progress
 from runner.reporters.progress.tracker import Tracker
+from runner.results.failures import Logs
 from tests import facts
 
 GIB = 1024**3
@@ -96,7 +97,9 @@ class FakeOutput:
 
 
 NO_LOGS = LogLocator(
-    attempt=lambda *_: Path("/nowhere"), build=lambda _: Path("/nowhere"), command=lambda cause: "runner logs"
+    attempt=lambda *_: Logs(Path("/nowhere"), Path("/nowhere")),
+    build=lambda _: Path("/nowhere"),
+    command=lambda *_: "runner logs",
 )
 
 

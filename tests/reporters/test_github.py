@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -177,7 +178,7 @@ def test_apply_annotates_causes_and_writes_summary(tmp_path: Path) -> None:
     assert [one.name for one in found] == ["group", "endgroup", "error", "error", *["group", "endgroup"] * 2]
     annotation = found[2]
     assert annotation.properties["file"] == f"{tmp_path.name}/sweep.yaml"
-    assert annotation.properties["title"] == "2 failed (exit code 3):   ::warning::lr 0.1 is nan"
+    assert annotation.properties["title"] == "2 failed (exit code 3): ##[error]x"
     assert annotation.text.startswith("for example lr=0.1 code=3 (")
     text = (tmp_path / "summary.md").read_text()
     assert text.startswith("earlier text\n## sweep\n")
@@ -193,6 +194,36 @@ def test_step_log_folds_at_most_ten_causes(tmp_path: Path) -> None:
     log = runner(tmp_path, "apply", GITHUB_ACTIONS="true").stderr
     assert sum(one.name == "group" for one in commands(log)) == 1 + 10
     assert log.endswith("\nand 2 more causes\n")
+
+
+def test_failure_on_stdout_is_shown_beside_warnings_on_stderr(tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text(
+        "exec: \"echo 'FAILED test_x - AssertionError'; echo DeprecationWarning >&2; exit 1 # $c\"\nranges: {c: 'range:3'}\n"
+    )
+    place = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    done = runner(tmp_path, "apply", "--junit", "junit.xml", **place)
+    (annotation,) = (one for one in commands(done.stderr) if one.name == "error")
+    assert annotation.properties["title"] == "3 failed (exit code 1): FAILED test_x - AssertionError"
+    assert annotation.text.split("\n")[-4:] == [
+        *("stdout:", "  FAILED test_x - AssertionError", "stderr:", "  DeprecationWarning")
+    ]
+    assert "  see: runner logs sweep.yaml " in done.stderr
+    summary = (tmp_path / "summary.md").read_text()
+    report = runner(tmp_path, "report", "-o", "report.html")
+    assert report.returncode == 0
+    for text in (summary, (tmp_path / "report.html").read_text()):
+        assert "FAILED test_x - AssertionError" in text
+        assert "DeprecationWarning" in text
+    document = ElementTree.parse(tmp_path / "junit.xml")
+    assert {one.text for one in document.iterfind(".//system-out")} == {"FAILED test_x - AssertionError"}
+    assert {one.text for one in document.iterfind(".//system-err")} == {"DeprecationWarning"}
+    assert {one.get("message") for one in document.iterfind(".//failure")} == {
+        "exit code 1: FAILED test_x - AssertionError"
+    }
+    seen = [line.split() for line in done.stderr.splitlines() if line.startswith("  see: ")]
+    assert [line[4:] for line in seen] == [[seen[0][4]], [seen[0][4], "--stderr"]]
+    assert runner(tmp_path, *seen[0][2:]).stdout == "FAILED test_x - AssertionError\n"
+    assert runner(tmp_path, *seen[1][2:]).stdout == "DeprecationWarning\n"
 
 
 def test_no_commands_outside_workflow_or_in_jsonl(tmp_path: Path) -> None:

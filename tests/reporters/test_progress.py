@@ -95,7 +95,7 @@ def test_end_lists_failures_by_cause() -> None:
         "370 failed, 2 timed-out, 2 causes",
         "",
         "370 failed (exit code 1), such as model=x lr=0.1:",
-        "    nothing on stderr",
+        "    no output",
         "",
         "2 timed-out (after 9s), such as model=x lr=0.1",
     ]

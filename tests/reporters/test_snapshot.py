@@ -121,11 +121,13 @@ def test_lines_of_ended_apply(tmp_path: Path, plan: Plan) -> None:
         "30 succeeded, 10 failed in 1m 40s",
         "in use: cpu 50%; no resource was a bottleneck",
     ]
-    lines = list(cause_lines(found.tracker.causes.values(), lambda kind: f"logs {kind.example.session}"))
+    lines = list(
+        cause_lines(found.tracker.causes.values(), lambda kind, stream: f"logs {kind.example.session} {stream}")
+    )
     assert lines[0] == "10 failed, 1 cause"
     assert lines[2] == "10 failed (exit code 1), such as x=0:"
     assert lines[3] == "    boom 0"
-    assert lines[4] == f"  see: logs {next(iter(plan)).id}"
+    assert lines[4] == f"  see: logs {next(iter(plan)).id} stderr"
 
 
 def test_status_repeats_summary_of_apply(tmp_path: Path) -> None:

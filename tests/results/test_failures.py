@@ -7,7 +7,18 @@ from pathlib import Path
 import pytest
 
 from runner.model import Outcome
-from runner.results.failures import TAIL, Failure, by_cause, headline, last_line, last_lines, without_numbers
+from runner.results.failures import (
+    TAIL,
+    Failure,
+    Logs,
+    by_cause,
+    explained,
+    flat,
+    headline,
+    last_lines,
+    tails,
+    without_numbers,
+)
 
 
 def failure(number: int, line: str | None, outcome: Outcome = Outcome.FAILED, code: int | None = 1) -> Failure:
@@ -26,6 +37,16 @@ def failure(number: int, line: str | None, outcome: Outcome = Outcome.FAILED, co
         ("[#####.....] 50%", "[#######...] 70%"),
         ("[====>     ] 50%", "[==========] 100%"),
         ("a  b", "a b"),
+        ("no 3f2504e0-abcd-41d3-9a0c-abcdefabcdef", "no 00000000-0000-4000-8000-00000000beef"),
+        ("token deadbeefdeadbeefdeadbeefdeadbeef gone", "token 0123456789abcdef0123456789abcdef gone"),
+        ("cannot write /tmp/tmpab12cd_x/a", "cannot write /tmp/tmpzzzzzzzz/a"),
+        ("cannot write /scratch/tmp.AbCdEfGhIj", "cannot write /scratch/tmp.zZ09zZ09zZ"),
+        ("no /tmp/build-XyZ12/a.c", "no /tmp/build-aBc99/a.c"),
+        ("/var/folders/ab/cd_1/T/tmp1/x: gone", "/var/folders/xy/zz_9/T/tmp2/x: gone"),
+        ("Mon Nov 30 20:27:44 2026: gone", "Tue Dec 1 03:00:00 2026: gone"),
+        ("30 Nov 2026 9:15 AM: gone", "1 Jan 2027 11:00 PM: gone"),
+        ("2026-11-30T12:00:01.123Z gone", "2027-01-01T00:00:00Z gone"),
+        ("[pid 1234] gone", "[pid 99] gone"),
     ],
 )
 def test_numbers_do_not_distinguish_causes(one: str, other: str) -> None:
@@ -39,6 +60,9 @@ def test_numbers_do_not_distinguish_causes(one: str, other: str) -> None:
         ("cannot open a", "cannot open b"),
         ("facade", "decade"),
         ("accessed", "defaced"),
+        ("no module named sklearn.LinearRegression", "no module named sklearn.LogisticRegression"),
+        ("cannot open /tmp/data/a.csv", "cannot open /tmp/other/a.csv"),
+        ("May fail", "Maybe"),
     ],
 )
 def test_words_distinguish_causes(one: str, other: str) -> None:
@@ -66,8 +90,8 @@ def test_most_frequent_cause_comes_first() -> None:
     ("code", "reason", "line", "title"),
     [
         (1, "exit code 1", "boom", "failed (exit code 1): boom"),
-        (1, "exit code 1", None, "failed (exit code 1): nothing on stderr"),
-        (1, None, None, "failed (exit code 1): nothing on stderr"),
+        (1, "exit code 1", None, "failed (exit code 1): no output"),
+        (1, None, None, "failed (exit code 1): no output"),
         (137, "killed by SIGKILL", None, "failed (killed by SIGKILL)"),
         (137, "killed by SIGKILL", "boom", "failed (killed by SIGKILL): boom"),
         (None, "after 9s", None, "failed (after 9s)"),
@@ -107,7 +131,8 @@ def test_reason_distinguishes_causes_without_a_line() -> None:
 )
 def test_last_line_is_what_a_terminal_shows(tmp_path: Path, text: bytes, line: str | None) -> None:
     (tmp_path / "log").write_bytes(text)
-    assert last_line(tmp_path / "log") == line
+    found = explained(Logs(tmp_path / "missing", tmp_path / "log"))
+    assert (found and found.line) == line
 
 
 def test_last_lines_are_whole(tmp_path: Path) -> None:
@@ -117,4 +142,20 @@ def test_last_lines_are_whole(tmp_path: Path) -> None:
     assert last_lines(tmp_path / "missing", 2) == []
     (tmp_path / "blank").write_text("\n \n\t\n")
     assert last_lines(tmp_path / "blank", 2) == []
-    assert last_line(tmp_path) is None
+    assert explained(Logs(tmp_path, tmp_path)) is None
+
+
+def test_tails_have_both_streams_the_explaining_one_first(tmp_path: Path) -> None:
+    logs = Logs(tmp_path / "out", tmp_path / "err")
+    logs.stdout.write_text("\n\nFAILED test_x - AssertionError\n" + "".join(f"{at}\n" for at in range(9)))
+    assert flat(tails(logs, 3)) == ["6", "7", "8"]
+    logs.stderr.write_text("DeprecationWarning\n")
+    found = explained(logs)
+    assert found == ("FAILED test_x - AssertionError", "stdout")
+    assert flat(tails(logs, 3, *found)) == [
+        *("stdout:", "  FAILED test_x - AssertionError", "  …", "  8", "stderr:", "  DeprecationWarning")
+    ]
+    assert tails(logs, 9, "6", "stdout") == [
+        ("stdout", [str(at) for at in range(9)]),
+        ("stderr", ["DeprecationWarning"]),
+    ]

@@ -11,7 +11,7 @@ from pathlib import Path
 from runner.model import Outcome, Resources
 from runner.plan.plan import Plan
 from runner.reporters.html.dataset import Dataset, DatasetBuilder
-from runner.results.failures import CAUSED, Cause, Failure, by_cause, cause_log, last_line, last_lines
+from runner.results.failures import CAUSED, Cause, Failure, Logs, Tail, by_cause, cause_logs, explained, tails
 from runner.results.rows import results
 from runner.state import State
 from runner.state.rows import ApplyRow, AttemptRow
@@ -32,10 +32,8 @@ class CauseDetails:
     """A cause of failures, as the report shows it."""
 
     cause: Cause
-    tail: Sequence[str]
-    """The last lines of the example's log."""
-    on_stderr: bool
-    """Whether that log is its stderr, else its stdout."""
+    tails: Sequence[Tail]
+    """The last lines of the example's logs."""
     names: Sequence[str]
     """The variables of each session."""
 
@@ -94,7 +92,7 @@ def read_report(
     counts: Counter[str] = Counter()
     failures: list[Failure] = []
     names: dict[str, str] = {}
-    logs: dict[str, Path] = {}
+    logs: dict[str, Logs] = {}
     rows: dict[str, int] = {}
     resources: dict[str, Resources] = {}
     for row, result in enumerate(results(plan, state)):
@@ -107,9 +105,9 @@ def read_report(
             if row < MOST_ROWS:
                 rows[session.id] = row
         if state is not None and last is not None and result.status in CAUSED:
-            log = logs[session.id] = cause_log(state, plan.recipe, session, last)
+            found = explained(logs.setdefault(session.id, cause_logs(state, plan.recipe, session, last)))
             end = (Outcome(result.status), last.exit_code, last.reason)
-            failures.append(Failure(session.id, last.number, *end, last_line(log)))
+            failures.append(Failure(session.id, last.number, *end, *(found or (None, "stderr"))))
             names[session.id] = variables(session.params, session.repeat)
     return ReportData(
         name=sweep.name,
@@ -132,10 +130,10 @@ def read_report(
     )
 
 
-def _details(cause: Cause, logs: Mapping[str, Path], names: Mapping[str, str]) -> CauseDetails:
-    log = logs[cause.example.session]
+def _details(cause: Cause, logs: Mapping[str, Logs], names: Mapping[str, str]) -> CauseDetails:
+    example = cause.example
     sessions = [names[failure.session] for failure in cause.failures]
-    return CauseDetails(cause, last_lines(log, TAIL_LINES), log.suffix == ".err", sessions)
+    return CauseDetails(cause, tails(logs[example.session], TAIL_LINES, example.line, example.stream), sessions)
 
 
 def _attempts(state: State, choices: Iterable[Sequence[ApplyRow]]) -> list[AttemptRow]:

@@ -14,7 +14,7 @@ from runner.reporters.html.report import CauseDetails, ReportData
 from runner.reporters.html.theme import SYMBOL
 from runner.results.aggregate import Summary
 from runner.results.columns import apart, in_quantity, number
-from runner.results.failures import SILENT, headline
+from runner.results.failures import SILENT, flat, headline
 from runner.state.rows import together
 from runner.units import counted, format_duration, format_memory
 
@@ -183,25 +183,30 @@ def _card(at: int, details: CauseDetails, report: ReportData) -> Markup:
         if len(details.names) > MOST_NAMES
         else ""
     )
-    option = " --stderr" if details.on_stderr else ""
+    streams = [tail.stream for tail in details.tails] or ["stderr"]
+    options = ["" if stream == "stdout" else " --stderr" for stream in streams]
     return tag(
         "article",
         title,
         tag("p", cause.text, class_="cause") if cause.text else "",
         tag("p", f"Example: attempt {cause.example.attempt} of ", tag("code", details.names[0])),
         _tail(details),
-        tag("p", tag("code", f"{report.command('logs')} {cause.example.session}{option}", class_="command")),
+        *(
+            tag("p", tag("code", f"{report.command('logs')} {cause.example.session}{option}", class_="command"))
+            for option in options
+        ),
         tag("button", f"Show {counted(len(cause.failures), 'session')} in the table", type="button", data_cause=at),
         tag("details", tag("summary", counted(len(details.names), "session")), tag("ul", *names), more),
     )
 
 
 def _tail(details: CauseDetails) -> Markup:
-    if list(details.tail) == [details.cause.text] or details.cause.text == SILENT:
+    text = flat(details.tails)
+    if text == [details.cause.text] or details.cause.text == SILENT:
         return Markup("")
-    if not details.tail:
+    if not text:
         return tag("p", "Its log is empty.")
-    return tag("pre", "\n".join(details.tail), tabindex="0", role="region", aria_label="last lines of its log")
+    return tag("pre", "\n".join(text), tabindex="0", role="region", aria_label="last lines of its log")
 
 
 def provenance(report: ReportData) -> Markup:

@@ -23,10 +23,20 @@ from runner.events import (
 from runner.model import Outcome, Session
 from runner.reporters.progress.output import Output
 from runner.reporters.progress.plain import PlainDisplay
-from runner.reporters.progress.summary import TAIL_LINES, cause_lines, ended_lines
-from runner.reporters.progress.tracker import CauseCount, RunningAttempt, Tracker
+from runner.reporters.progress.summary import TAIL_LINES, LogCommand, cause_lines, ended_lines
+from runner.reporters.progress.tracker import RunningAttempt, Tracker
 from runner.reporters.progress.wording import describe, end_line
-from runner.results.failures import CAUSED, Failure, explanation, how, key, last_line, last_lines, without_numbers
+from runner.results.failures import (
+    CAUSED,
+    Failure,
+    Logs,
+    explained,
+    explanation,
+    how,
+    key,
+    last_lines,
+    without_numbers,
+)
 from runner.text.escape import printable
 
 
@@ -34,11 +44,11 @@ from runner.text.escape import printable
 class LogLocator:
     """Finds logs and describes sessions."""
 
-    attempt: Callable[[Session, int, bool], Path]
-    """The log that shows why an attempt failed, by its number and whether its command ever started."""
+    attempt: Callable[[Session, int, bool], Logs]
+    """The logs that show why an attempt failed, by its number and whether its command ever started."""
     build: Callable[[str], Path]
     """The stderr of a build."""
-    command: Callable[[CauseCount], str] | None = None
+    command: LogCommand | None = None
     """The command that shows a log. Without it, the end has no list of failures and no use of the capacity."""
     describe: Callable[[str], str] = str
     """The variables of a session that an earlier apply submitted, by its id."""
@@ -66,7 +76,7 @@ class Progress:
         self._clock = clock
         self._written: set[str] = set()
         """Texts that are written once, without their numbers."""
-        self._retrying: dict[str, tuple[Failure, Session, Path]] = {}
+        self._retrying: dict[str, tuple[Failure, Session, Logs]] = {}
         """Failures of sessions that wait for another attempt; they count if it does not come."""
         self._plain = PlainDisplay(out.write, self.tracker)
         self._live = None
@@ -127,8 +137,8 @@ class Progress:
         """
         self.hide()
         tracker = self.tracker
-        for failure, session, log in self._retrying.values():
-            tracker.add_failure(failure, session, log)
+        for failure, session, logs in self._retrying.values():
+            tracker.add_failure(failure, session, logs)
         running = len(tracker.running)
         not_run = max(0, ended.not_run - running)
         counts = {"not_run": not_run, "left_running": running, "left": left, "elsewhere": elsewhere}
@@ -152,15 +162,15 @@ class Progress:
             self._write(end_line(event, describe(attempt.session), None), style)
 
     def _failed(self, event: AttemptEnded, attempt: RunningAttempt) -> None:
-        log = self._logs.attempt(attempt.session, event.attempt, attempt.started is not None)
-        last = last_line(log)
-        failure = Failure(event.session, event.attempt, event.outcome, event.exit_code, event.reason, last)
+        logs = self._logs.attempt(attempt.session, event.attempt, attempt.started is not None)
+        line, stream = explained(logs) or (None, "stderr")
+        failure = Failure(event.session, event.attempt, event.outcome, event.exit_code, event.reason, line, stream)
         again = event.retry_in is not None
         if again:
-            self._retrying[event.session] = (failure, attempt.session, log)
+            self._retrying[event.session] = (failure, attempt.session, logs)
         else:
-            self.tracker.add_failure(failure, attempt.session, log)
-        text, style = end_line(event, describe(attempt.session), last), "yellow" if again else "red"
+            self.tracker.add_failure(failure, attempt.session, logs)
+        text, style = end_line(event, describe(attempt.session), line), "yellow" if again else "red"
         if self._verbose:
             self._write(text, style)
         else:

@@ -11,7 +11,7 @@ from runner.plan.plan import Plan
 from runner.reporters.progress.summary import ended_lines
 from runner.reporters.progress.tracker import Tracker
 from runner.reporters.progress.wording import in_use, summary_line
-from runner.results.failures import CAUSED, cause_log, failure
+from runner.results.failures import CAUSED, cause_logs, failure
 from runner.results.overview import Overview, overview
 from runner.results.rows import Result
 from runner.state import State
@@ -98,7 +98,7 @@ def _add_failure(result: Result, plan: Plan, state: State, tracker: Tracker) -> 
     session, last = result.session, result.last
     if last is not None and result.status in CAUSED:
         found = failure(state, plan.recipe, session, last)
-        tracker.add_failure(found, session, cause_log(state, plan.recipe, session, last))
+        tracker.add_failure(found, session, cause_logs(state, plan.recipe, session, last))
 
 
 def _average_usage(applies: Sequence[ApplyRow]) -> Usage:

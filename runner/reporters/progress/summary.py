@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeAlias
 
 from runner.model import Outcome, Usage
 from runner.reporters.progress.tracker import CauseCount
 from runner.reporters.progress.wording import describe, usage_line
-from runner.results.failures import explanation, headline_of, how, last_lines
+from runner.results.failures import explanation, flat, headline_of, how, tails
+from runner.results.verdict import Stream
 from runner.units import counted, format_duration
 
 MOST_CAUSES = 10
 TAIL_LINES = 5
+
+LogCommand: TypeAlias = Callable[[CauseCount, Stream], str]
+"""Returns the command that shows a log of the example of a cause."""
 
 LEAST_USAGE_SECONDS = 1.0
 """Shorter applies have no line about their use of the capacity."""
@@ -50,8 +55,8 @@ def ended_lines(outcomes: Mapping[Outcome, int], seconds: float, usage: Usage | 
         yield usage_line(usage)
 
 
-def cause_lines(causes: Iterable[CauseCount], command: Callable[[CauseCount], str]) -> Iterator[str]:
-    """Failures by cause, the most frequent first: the count, an example's last lines, and `command`, which shows its log.
+def cause_lines(causes: Iterable[CauseCount], command: LogCommand) -> Iterator[str]:
+    """Failures by cause, the most frequent first: the count, an example's last lines, and the commands that show its logs.
 
     Yields nothing without failures.
     """
@@ -61,14 +66,14 @@ def cause_lines(causes: Iterable[CauseCount], command: Callable[[CauseCount], st
     yield headline_of([(cause.example.outcome, cause.count) for cause in ordered])
     for cause in ordered[:MOST_CAUSES]:
         yield ""
-        lines = last_lines(cause.log, TAIL_LINES)
-        shown = lines or list(filter(None, [explanation(cause.example)]))
+        ends = tails(cause.logs, TAIL_LINES, cause.example.line, cause.example.stream)
+        shown = flat(ends) or list(filter(None, [explanation(cause.example)]))
         end = how(cause.example.outcome, cause.example.exit_code, cause.example.reason)
         name = describe(cause.session)
         yield f"{cause.count:,} {end}, such as {name}{':' if shown else ''}" if cause.count > 1 else f"{end}: {name}"
         yield from (f"    {line}" for line in shown)
-        if lines:
-            yield f"  see: {command(cause)}"
+        for tail in ends:
+            yield f"  see: {command(cause, tail.stream)}"
     if len(ordered) > MOST_CAUSES:
         yield ""
         yield f"and {counted(len(ordered) - MOST_CAUSES, 'more cause')}: `runner report` shows them all"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 from runner.events import (
     ApplyInterrupted,
@@ -23,7 +22,7 @@ from runner.events import (
 )
 from runner.executor.capacity import Capacity, Lease
 from runner.model import Outcome, Resources, Session
-from runner.results.failures import Failure, Key, key
+from runner.results.failures import Failure, Key, Logs, key
 
 
 @dataclass(slots=True)
@@ -46,8 +45,8 @@ class CauseCount:
     example: Failure
     session: Session
     """The example's session."""
-    log: Path
-    """The log that shows why the example failed."""
+    logs: Logs
+    """The logs that show why the example failed."""
     count: int = 0
 
 
@@ -162,11 +161,11 @@ class Tracker:
         self.retries += count
         self._run_seconds += seconds
 
-    def add_failure(self, failure: Failure, session: Session, log: Path) -> None:
+    def add_failure(self, failure: Failure, session: Session, logs: Logs) -> None:
         """Count a failure to its cause."""
         cause = self.causes.get(key(failure))
         if cause is None or session.index < cause.session.index:
-            cause = self.causes[key(failure)] = CauseCount(failure, session, log, cause.count if cause else 0)
+            cause = self.causes[key(failure)] = CauseCount(failure, session, logs, cause.count if cause else 0)
         cause.count += 1
 
     def elapsed(self, now: float) -> float:
