@@ -146,6 +146,7 @@ warnings.warn('shown')
 warnings.warn('here', DeprecationWarning)
 print(warnings.filters[0])
 """,
+    "compiler warns": "x = 1\nif x is 1: print('one')",
     "signals": """
 import signal
 for number in sorted(signal.valid_signals()):

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import ast
 import os
+import signal
 import sys
 from pathlib import Path
 
 import pytest
+import trio
+import trio.testing
 
 from runner.backends.base import Backend
+from runner.model import Attempt
 from runner.reasons import describe
 from tests.backends.local.test_memory import MIB
-from tests.contract import AheadContract, Site
+from tests.contract import AheadContract, Site, ignore
 from tests.forkserver_site import fork_site, module, outputs, python, run_all
-from tests.local_host import children, lives
+from tests.local_host import children, lives, parent
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sessions are forked on Linux only")
@@ -147,6 +151,34 @@ def test_environment_keeps_a_value_that_an_import_sets_again(tmp_path: Path) -> 
     code = "import os; print(os.environ['X'], flush=True); os.system('echo $X')"
     attempts = [site.attempt(python(code), f"one-{value}", X=value, **env) for value in "ab"]
     assert outputs(site, attempts) == ["a\na\n"] * 2
+
+
+def test_more_requests_than_the_socket_takes(tmp_path: Path) -> None:
+    site = fork_site(tmp_path)
+    code = python("import os; print(len(os.environ['LONG']))")
+    attempts = [site.attempt(code, f"one-{n}", LONG="x" * 50_000) for n in range(20)]
+
+    async def body(backend: Backend) -> list[str | None]:
+        first = await backend.submit(site.attempt(site.sleeping, "first"))
+        server = parent(first)
+        os.kill(server, signal.SIGSTOP)
+        cold: list[str | None] = []
+
+        async def run(attempt: Attempt) -> None:
+            job = await backend.submit(attempt)
+            cold.append((await backend.started(job, ignore)).cold)
+            await backend.wait(job)
+
+        async with trio.open_nursery() as nursery:
+            for attempt in attempts:
+                nursery.start_soon(run, attempt)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            os.kill(server, signal.SIGCONT)
+        await backend.cancel(first, 0)
+        return cold
+
+    assert site.run(body) == [None] * 20
+    assert {site.stdout(attempt) for attempt in attempts} == {"50000\n"}
 
 
 def test_server_ends_with_the_backend(tmp_path: Path) -> None:

@@ -37,7 +37,16 @@ BEFORE_3_11 = subprocess.run([PYTHON, "-P", "-c", ""], check=False, stderr=subpr
 
 COLD = {
     *(["option for a safe path", "safe path beside a preloaded name"] if BEFORE_3_11 else []),
-    "script hides a preloaded module",
+    *(
+        "syntax error",
+        "indentation error",
+        "bad coding",
+        "null byte",
+        "code with a syntax error",
+        "code with surrogates",
+    ),
+    *("script is missing", "script is a folder", "script is a folder without a program", "script is an archive"),
+    *("script hides a preloaded module", "module that is preloaded"),
     "developing",
     "unknown option",
     "no code",
@@ -88,7 +97,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_script(folder: Path, name: str) -> None:
     (folder / "prog.py").write_text(SCRIPTS[name])
-    assert compare(folder, name, ("prog.py", "one", "two words"), {}) is None
+    assert (compare(folder, name, ("prog.py", "one", "two words"), {}) is not None) is (name in COLD)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

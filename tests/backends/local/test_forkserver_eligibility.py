@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.backends.local.forkserver.eligibility import UnfitError, parse
+from runner.backends.local.forkserver.eligibility import parse
 from runner.backends.local.forkserver.server.preload import is_gpu
 from runner.backends.local.forkserver.server.program import shadowed
+from runner.backends.local.forkserver.server.protocol import UnfitError
 from runner.model import Outcome
 from runner.reasons import describe
 from tests.forkserver_site import fork_site, module, outputs, python, run_all
@@ -131,7 +132,20 @@ def test_names_that_shadow_a_module(tmp_path: Path) -> None:
     assert shadowed(folder + "/nowhere", preloaded) is None
 
 
-def test_code_that_is_not_valid_is_reported_by_the_session(tmp_path: Path) -> None:
-    site = fork_site(tmp_path)
-    [end], [cold] = run_all(site, [site.attempt(python("x = ("))])
-    assert (end.exit_status, cold) == (1, None)
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("-c", "x = ("), "its program cannot be compiled: SyntaxError"),
+        (("-m", "json.tool"), "`json.tool` is one of the modules that are imported already"),
+        (("nowhere.py",), "`{folder}/nowhere.py` is not a file that can be read"),
+        (("stdin",), "`{folder}/stdin` is not a file that can be read"),
+        (("-c", "pass", "x" * 130_000, "x" * 130_000), "its arguments and environment are too long"),
+    ],
+)
+def test_program_that_starts_cold(tmp_path: Path, words: tuple[str, ...], reason: str) -> None:
+    """The server serves the next one."""
+    (tmp_path / "stdin").symlink_to("/dev/stdin")
+    site = fork_site(tmp_path, "json.tool")
+    attempts = [site.attempt((sys.executable, *words), "first"), site.attempt(python("pass"), "second")]
+    _, cold = run_all(site, attempts)
+    assert cold == [reason.format(folder=tmp_path), None]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from runner.backends.local.forkserver.server.protocol import UnfitError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,10 +23,6 @@ _COLD_VARIABLES = (
     *(b"PYTHONTRACEMALLOC", b"PYTHONPERFSUPPORT", b"COVERAGE_PROCESS_START"),
 )
 """Variables with which an interpreter traces or reports what it does from its start to its end."""
-
-
-class UnfitError(Exception):
-    """A session cannot be forked; the message is shown to the user."""
 
 
 def parse(command: list[bytes]) -> tuple[tuple[bytes, ...], bytes, int]:

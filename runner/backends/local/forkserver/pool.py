@@ -14,8 +14,7 @@ from time import monotonic
 from runner import clock
 from runner.backends.local import procfs
 from runner.backends.local.cgroups import UnusableError
-from runner.backends.local.forkserver.eligibility import UnfitError
-from runner.backends.local.forkserver.server.protocol import COLD, ENDED, READY, STARTED, UNFIT
+from runner.backends.local.forkserver.server.protocol import COLD, ENDED, READY, STARTED, UNFIT, UnfitError
 from runner.backends.local.forkserver.server_process import ForkServer, PendingFork
 from runner.backends.local.protocol import Ended, NotForked, Refused, never_started
 from runner.backends.local.supervisor.launch import LaunchError, ShortageError, StreamError
@@ -76,9 +75,6 @@ class ForkServerPool:
 
     def take(self, spawn: Spawn) -> None:
         """Fork an attempt from a server that has its modules, or have it started cold."""
-        if not procfs.LINUX:
-            self._cold(spawn, "sessions are forked on Linux only")
-            return
         try:
             self._waiting.append(PendingFork(spawn, self._queue.environ, monotonic()))
         except UnfitError as reason:

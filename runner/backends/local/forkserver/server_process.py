@@ -7,8 +7,17 @@ import os
 import signal
 from _socket import AF_UNIX, SOCK_SEQPACKET, socketpair  # `socket` would add 3 ms to the start of every apply
 
-from runner.backends.local.forkserver.eligibility import UnfitError, parse, startup_variables
-from runner.backends.local.forkserver.server.protocol import MARK, MARK_SIZE, MAX_PACKET, Request, decode, encode
+from runner.backends.local import procfs
+from runner.backends.local.forkserver.eligibility import parse, startup_variables
+from runner.backends.local.forkserver.server.protocol import (
+    MARK,
+    MARK_SIZE,
+    MAX_PACKET,
+    Request,
+    UnfitError,
+    decode,
+    encode,
+)
 from runner.backends.local.supervisor.job import LocalJob
 from runner.backends.local.supervisor.launch import launch
 
@@ -26,6 +35,8 @@ class PendingFork:
 
     def __init__(self, spawn: Spawn, base: dict[bytes, bytes], now: float) -> None:
         assert isinstance(spawn.command, list)
+        if not procfs.LINUX:
+            raise UnfitError("sessions are forked on Linux only")
         self.spawn = spawn
         self.key = spawn.key
         self.env = {**base, **spawn.env}

@@ -23,6 +23,6 @@ if __name__ == "__main__":
     from runner.backends.local.forkserver.server.shutdown import finish
 
     _modules = sys.argv[1].split(",") if sys.argv[1] else []
-    _request, _code, _imported = serve(_modules, _builtin, int(sys.argv[2]), int(sys.argv[3]))
+    _request, _program, _imported = serve(_modules, _builtin, int(sys.argv[2]), int(sys.argv[3]))
     # Only a forked child gets here: it is a session now.
-    finish(run(_request, _code), _imported)
+    finish(run(_request, _program), _imported)

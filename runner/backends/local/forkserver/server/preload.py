@@ -8,6 +8,8 @@ import sys
 import time
 import warnings
 
+from runner.backends.local.forkserver.server.protocol import UnfitError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,10 +18,6 @@ _THREAD_EXIT_TIMEOUT = 0.5
 """Seconds that a thread may take to end once it was asked to."""
 
 _GPU_DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/")
-
-
-class UnfitError(Exception):
-    """No session can be forked from this process; the message is shown to the user."""
 
 
 def preload(modules: list[str]) -> list[bytes]:

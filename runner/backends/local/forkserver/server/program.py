@@ -1,4 +1,4 @@
-"""What the server finds out about a program before it forks: its code, and the modules that it would not see."""
+"""What the server finds out about a program before it forks: its code, and why it has to start cold."""
 
 from __future__ import annotations
 
@@ -8,52 +8,67 @@ import warnings
 from functools import lru_cache
 from importlib.machinery import all_suffixes
 
+from runner.backends.local.forkserver.server.protocol import Request, UnfitError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import CodeType
 
-    from runner.backends.local.forkserver.server.protocol import Request
-
 SEARCHES_FOLDER = not (sys.flags.isolated or getattr(sys.flags, "safe_path", False))
 """Whether this interpreter searches the folder of a program for modules."""
 
 
-def script(request: Request) -> str:
-    """Return the absolute path of a script, as in its `__file__`."""
-    return os.path.join(os.path.realpath(os.fsdecode(request.workdir)), os.fsdecode(request.command[request.at]))
+class Program:
+    """Raises UnfitError if it has to start cold. `preloaded` are the imported top-level modules and their files.
 
+    word: the code, the name of the module, or the path of the script
+    folder: where its imports are searched for first
+    code: compiled; None for a module
+    warnings: what the compiler has warned of
+    """
 
-def folder(request: Request) -> str:
-    """Return the folder in which the program's imports are searched for first."""
-    if request.mode:
-        return os.path.realpath(os.fsdecode(request.workdir))
-    return os.path.dirname(os.path.realpath(script(request)))
-
-
-def code(request: Request) -> CodeType | None:
-    """Return the compiled program; None for `-m`, and for what is not source, or not valid, or makes the compiler warn."""
-    try:
+    def __init__(self, request: Request, preloaded: Mapping[str, str]) -> None:
+        self.word = os.fsdecode(request.command[request.at])
+        self.folder = os.path.realpath(os.fsdecode(request.workdir))
+        self.code: CodeType | None = None
+        self.warnings: list[warnings.WarningMessage] = []
         if request.mode == b"-c":
-            return _compile("<string>", os.fsdecode(request.command[request.at]))
-        if not request.mode and os.path.isfile(script(request)):
-            with open(script(request), "rb") as file:
-                return _compile(script(request), file.read())
-    except Exception:  # the new interpreter reports it
+            self.code, self.warnings = _compile("<string>", self.word)
+        elif request.mode == b"-m":
+            module = sys.modules.get(self.word)
+            if module and not hasattr(module, "__path__"):  # runpy would warn of that
+                raise UnfitError(f"`{self.word}` is one of the modules that are imported already")
+        else:
+            self.word = os.path.join(self.folder, self.word)
+            self.folder = os.path.dirname(os.path.realpath(self.word))
+            self.code, self.warnings = _compile(self.word, _read(self.word))
+        if name := shadowed(self.folder, preloaded):
+            raise UnfitError(f"`{self.folder}` has a module `{name}`, which would be shadowed by the preloaded one")
+
+
+def _read(script: str) -> bytes:
+    try:
+        if os.path.isfile(script):  # a pipe would be empty afterwards
+            with open(script, "rb") as file:
+                return file.read()
+    except OSError:
         pass
-    return None
+    raise UnfitError(f"`{script}` is not a file that can be read")
 
 
 @lru_cache(maxsize=64)
-def _compile(path: str, source: str | bytes) -> CodeType | None:
-    """Compile once for all children that run the same source."""
+def _compile(path: str, source: str | bytes) -> tuple[CodeType, list[warnings.WarningMessage]]:
+    """Compile once for all children that run the same source. Raises UnfitError."""
     with warnings.catch_warnings(record=True) as shown:
-        made = compile(source, path, "exec", dont_inherit=True)
-    return None if shown else made
+        try:
+            return compile(source, path, "exec", dont_inherit=True), shown
+        except Exception as error:
+            raise UnfitError(f"its program cannot be compiled: {type(error).__name__}") from None
 
 
 def shadowed(folder: str, preloaded: Mapping[str, str]) -> str | None:
-    """Return the first module in `folder` that a fork would not see, since a preloaded one (name to file) has its name."""
+    """Return the first module in `folder` that a fork would not see, since a preloaded one has its name."""
     try:
         names = {entry.partition(".")[0] for entry in os.listdir(folder)} & preloaded.keys()
     except OSError:  # the program reports it

@@ -47,6 +47,10 @@ cgroup: the file through which a process joins a memory group, or None
 """
 
 
+class UnfitError(Exception):
+    """A session, or none at all, can be forked; the message is shown to the user."""
+
+
 def encode(message: tuple[Any, ...]) -> bytes:
     """Return the message as a packet."""
     return marshal.dumps(tuple(message), _MARSHAL_VERSION)

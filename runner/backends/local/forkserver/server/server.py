@@ -10,13 +10,13 @@ import signal
 import sys
 import weakref
 
-from runner.backends.local.forkserver.server import program, protocol
-from runner.backends.local.forkserver.server.preload import UnfitError, preload
+from runner.backends.local.forkserver.server import protocol
+from runner.backends.local.forkserver.server.preload import preload
+from runner.backends.local.forkserver.server.program import Program
 from runner.backends.local.forkserver.server.session import take_over
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType
     from typing import Any
 
     from runner.backends.local.forkserver.server.protocol import Request
@@ -29,11 +29,11 @@ IMPORT_TIMEOUT = 600
 
 def serve(
     modules: list[str], builtin: frozenset[str], stream: int, supervisor: int
-) -> tuple[Request, CodeType | None, frozenset[str]]:
+) -> tuple[Request, Program, frozenset[str]]:
     """Serve until the supervisor closes its end of `stream` or dies; either ends this process.
 
-    Returns only in a forked child: its request; its program, if it could be compiled; and the names of the modules that are
-    not its own. `builtin` are the names of the modules that an interpreter has imported without us.
+    Returns only in a forked child: its request, its program, and the names of the modules that are not its own. `builtin` are
+    the names of the modules that an interpreter has imported without us.
     """
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # an import may never return
@@ -45,7 +45,7 @@ def serve(
     signal.alarm(IMPORT_TIMEOUT)
     try:
         variables = preload(modules)
-    except UnfitError as reason:
+    except protocol.UnfitError as reason:
         os.write(stream, protocol.encode((protocol.UNFIT, str(reason))))
         os._exit(0)
     signal.alarm(0)
@@ -73,7 +73,7 @@ class _Server:
         self._keys: dict[int, int] = {}  # of children, by pid
         self._wakeup = os.pipe()
 
-    def run(self) -> tuple[Request, CodeType | None]:
+    def run(self) -> tuple[Request, Program]:
         """Fork a child for each request. Returns in the children only."""
         for file in self._wakeup:
             os.set_blocking(file, False)
@@ -89,26 +89,16 @@ class _Server:
                 if not packet:
                     os._exit(0)
                 request = protocol.Request(*protocol.decode(packet))
-                code = program.code(request)
-                if self._fork(request):
+                try:
+                    program = Program(request, self._preloaded)
+                    pid = os.fork()
+                except (protocol.UnfitError, OSError) as reason:
+                    self.report(protocol.COLD, request.key, str(reason))
+                    continue
+                if not pid:
                     self._become(request)
-                    return request, code
-
-    def _fork(self, request: Request) -> bool:
-        """Return True in the child; reports why if the session has to start cold."""
-        folder = program.folder(request)
-        if module := program.shadowed(folder, self._preloaded):
-            reason = f"`{folder}` has a module `{module}`, which would be shadowed by the preloaded one"
-            self.report(protocol.COLD, request.key, reason)
-            return False
-        try:
-            pid = os.fork()
-        except OSError as error:
-            self.report(protocol.COLD, request.key, f"no process could be forked: {error.strerror}")
-            return False
-        if pid:
-            self._keys[pid] = request.key
-        return not pid
+                    return request, program
+                self._keys[pid] = request.key
 
     def _become(self, request: Request) -> None:
         """In the child: leave everything of the server behind and report the start, or why there is none."""

@@ -1,8 +1,4 @@
-"""In a forked child: take the place of a new interpreter, and run the program in `__main__` as the interpreter does.
-
-What is not a plain source file, or cannot be compiled, is left to a new interpreter in the same process, which reports errors
-in its own words.
-"""
+"""In a forked child: take the place of a new interpreter, and run the program in `__main__` as the interpreter does."""
 
 from __future__ import annotations
 
@@ -12,19 +8,19 @@ import os
 import runpy
 import signal
 import sys
+import warnings
 from importlib.machinery import BuiltinImporter, SourceFileLoader
 from types import ModuleType
 
 if sys.version_info >= (3, 13):
     import linecache
 
-from runner.backends.local.forkserver.server.program import SEARCHES_FOLDER, folder
+from runner.backends.local.forkserver.server.program import SEARCHES_FOLDER, Program
 from runner.backends.local.forkserver.server.protocol import MARK, MARK_SIZE, Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType
-    from typing import Any, NoReturn
+    from typing import Any
 
 
 def take_over(request: Request, mark: int) -> None:
@@ -50,7 +46,8 @@ def take_over(request: Request, mark: int) -> None:
     ctypes.memmove(mark, request.env[MARK].ljust(MARK_SIZE, b"\0"), MARK_SIZE)
     words = list(map(os.fsdecode, request.command))
     sys.argv = [os.fsdecode(request.mode) or words[request.at], *words[request.at + 1 :]]
-    sys.orig_argv = words
+    if hasattr(sys, "orig_argv"):
+        sys.orig_argv = words
     _reseed()
 
 
@@ -68,15 +65,15 @@ def _reseed() -> None:
         process.current_process().authkey = os.urandom(32)
 
 
-def run(request: Request, code: CodeType | None) -> int:
+def run(request: Request, program: Program) -> int:
     """Run the program. Returns the exit status, or minus the number of the signal by which the process has to die."""
-    main = sys.modules["__main__"] = ModuleType("__main__")
     raised = None
     try:
-        if request.mode == b"-m":
-            runpy._run_module_as_main(_prepare_module(request, vars(main)))  # type: ignore[attr-defined]
+        _prepare_main(request, program)
+        if program.code:
+            exec(program.code, vars(sys.modules["__main__"]))
         else:
-            exec(_prepare_code(request, code, vars(main)), vars(main))
+            runpy._run_module_as_main(program.word)  # type: ignore[attr-defined]
     except BaseException as error:
         raised = error  # handled below, so that what a hook raises has no context
     if raised is None:
@@ -85,45 +82,24 @@ def run(request: Request, code: CodeType | None) -> int:
     return _exit_status(raised.code) if isinstance(raised, SystemExit) else _uncaught(raised)
 
 
-def _prepare_module(request: Request, scope: dict[str, Any]) -> str:
-    """Set `sys.path` and the names of a scope for `-m`; return the module's name."""
-    name = os.fsdecode(request.command[request.at])
-    if name in sys.modules and not hasattr(
-        sys.modules[name], "__path__"
-    ):  # runpy would warn that it is imported already
-        _start_interpreter(request)
-    _prepare(scope, BuiltinImporter, os.getcwd())
-    return name
-
-
-def _prepare_code(request: Request, code: CodeType | None, scope: dict[str, Any]) -> CodeType:
-    """Set `sys.path` and the names of a scope for a script or `-c`; return its code."""
-    if code is None:
-        _start_interpreter(request)
-    if request.mode:
-        _prepare(scope, BuiltinImporter, "")
-        if sys.version_info >= (3, 13):  # tracebacks show the lines of the code
-            key = code if hasattr(linecache, "_interactive_cache") else "<string>"
-            linecache._register_code(key, os.fsdecode(request.command[request.at]) + "\n", "<string>")
-    else:
-        _prepare(scope, SourceFileLoader("__main__", code.co_filename), folder(request))
-        scope.update(__file__=code.co_filename, __cached__=None)
-    return code
-
-
-def _prepare(scope: dict[str, Any], loader: object, folder: str) -> None:
-    scope["__loader__"] = loader
+def _prepare_main(request: Request, program: Program) -> None:
+    """Set `__main__`, the names in it, and `sys.path`; show what the compiler warned of."""
+    main: Any = ModuleType("__main__")
+    sys.modules["__main__"] = main
     if sys.version_info < (3, 14):
-        scope["__annotations__"] = {}
-    scope["__builtins__"] = builtins
+        main.__annotations__ = {}
+    main.__builtins__ = builtins
+    main.__loader__ = BuiltinImporter
+    if program.code and not request.mode:
+        main.__loader__ = SourceFileLoader("__main__", program.word)
+        main.__file__, main.__cached__ = program.word, None
     if SEARCHES_FOLDER:
-        sys.path.insert(0, folder)
-
-
-def _start_interpreter(request: Request) -> NoReturn:
-    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(ignored, signal.SIG_DFL)
-    os.execve(sys.executable, request.command, os.environb)
+        sys.path.insert(0, "" if request.mode == b"-c" else program.folder)
+    if request.mode == b"-c" and sys.version_info >= (3, 13):  # tracebacks show the lines of the code
+        key = program.code if hasattr(linecache, "_interactive_cache") else "<string>"
+        linecache._register_code(key, program.word + "\n", "<string>")
+    for shown in program.warnings:
+        warnings.showwarning(shown.message, shown.category, shown.filename, shown.lineno)
 
 
 def _exit_status(code: object) -> int:
