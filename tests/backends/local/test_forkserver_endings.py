@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from runner.backends.base import Backend
 from runner.backends.local import orphans
@@ -179,6 +180,29 @@ def test_cancel_before_the_start(tmp_path: Path) -> None:
                 nursery.start_soon(backend.submit, attempt)
                 await until(lambda: (tmp_path / "importing").exists())
                 scope.cancel()
+
+    site.run(body)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGCONT, signal.SIGKILL])
+def test_cancel_after_the_request(tmp_path: Path, ending: signal.Signals) -> None:
+    """The server, which is stopped, goes on or dies: it does not begin, or is ended at once."""
+    site = fork_site(tmp_path)
+    attempt = site.attempt(python("import time; time.sleep(0.1); open('ran', 'w')"), "cancelled")
+
+    async def body(backend: Backend) -> None:
+        first = await backend.submit(site.attempt(site.sleeping, "first"))
+        server = parent(first)
+        os.kill(server, signal.SIGSTOP)
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(backend.submit, attempt)
+                await trio.testing.wait_all_tasks_blocked(0.05)
+                scope.cancel()
+        os.kill(server, ending)
+        await backend.wait(await backend.submit(site.attempt(python("import time; time.sleep(0.5)"), "after")))
+        await backend.cancel(first, 0)
 
     site.run(body)
     assert not (tmp_path / "ran").exists()
