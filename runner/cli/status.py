@@ -107,7 +107,7 @@ def _session(session: Session) -> dict[str, Any]:
 def _running(result: Result) -> dict[str, Any]:
     assert result.last is not None
     last = result.last
-    started, waiting = last.started, last.reason if last.started is None else None
+    started, waiting = last.started, last.reason
     if result.again is not None and last.outcome is not None:
         started, waiting = None, f"{how(last.outcome, last.exit_code, last.reason)}, again at {iso(result.again)}"
     return {

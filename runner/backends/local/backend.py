@@ -18,7 +18,8 @@ from runner.backends.base import Started
 from runner.backends.local import orphans
 from runner.backends.local.outcome import attempt_end
 from runner.backends.local.procfs import MARK
-from runner.backends.local.protocol import Cancel, Configure, Crashed, Ended, NotForked, Refused, Spawn, Spawned
+from runner.backends.local.protocol import Cancel, Configure, Crashed, Ended, NotForked, Refused, Spawn, Spawned, Stuck
+from runner.backends.local.supervisor.termination import Obstacle
 from runner.backends.local.supervisor_client import SupervisorClient
 from runner.errors import EnvironmentFailed
 from runner.model import Attempt, AttemptEnd, Cause, Outcome, Reason
@@ -43,6 +44,7 @@ class _SubmittedJob:
         "key",
         "mem",
         "name",
+        "on_waiting",
         "pid",
         "refused",
     )
@@ -54,6 +56,8 @@ class _SubmittedJob:
         """The attempt's."""
         self.mem = mem
         """The memory limit in bytes."""
+        self.on_waiting: Callable[[str], None] | None = None
+        """Called with the reason why it does not end."""
         self.id = f"unstarted:{key}"
         """The job's id: the leader's pid once there is one."""
         self.pid: int | None = None
@@ -101,6 +105,7 @@ class LocalBackend:
         self._traceback: str | None = None
         self._death: str | None = None  # how the supervisor died
         self._supervisor_gone = trio.Event()
+        self._closing = False
 
     async def __aenter__(self) -> Self:
         self._client = SupervisorClient()
@@ -112,6 +117,7 @@ class LocalBackend:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closing = True
         for job in self._running():
             self._client.send(Cancel(key=job.key, grace=0.0))
         self._client.hang_up()
@@ -129,6 +135,7 @@ class LocalBackend:
             if self._death is not None:
                 raise EnvironmentFailed(self._death)
             job = self._spawn(attempt)
+            job.on_waiting = on_waiting
         try:
             await job.accepted.wait()
         except trio.Cancelled:
@@ -147,7 +154,7 @@ class LocalBackend:
     async def find(self, name: str, job: str | None = None, started: float | None = None) -> str | None:
         if known := self._by_name.get(name):
             return known.id
-        leader = int(job) if job and job.isdigit() and started and orphans.leads(int(job), started) else None
+        leader = int(job) if job and job.isdigit() and started and orphans.leads(int(job), started, name) else None
         pid = orphans.find(name, leader)
         if pid is None:
             return None
@@ -188,7 +195,7 @@ class LocalBackend:
         known = self._by_id.get(job)
         if known is None:
             if job in self._orphaned:
-                await orphans.end(dict([self._orphaned[job]]), grace)
+                await orphans.end(dict([self._orphaned[job]]), grace, _refuse)
             return
         if known.end is None:
             self._client.send(Cancel(key=known.key, grace=grace))
@@ -246,7 +253,7 @@ class LocalBackend:
         with trio.CancelScope(shield=True):
             await self._clean_up()
 
-    def _on_message(self, job: _SubmittedJob, message: Spawned | Ended | Refused | NotForked) -> None:
+    def _on_message(self, job: _SubmittedJob, message: Spawned | Ended | Refused | NotForked | Stuck) -> None:
         match message:
             case Spawned():
                 job.pid, job.at = message.pid, message.at
@@ -261,6 +268,12 @@ class LocalBackend:
                 self._end(job, AttemptEnd(outcome=Outcome.REJECTED, reason=Reason(Cause.REFUSED, message.reason)))
             case NotForked():
                 job.cold = message.reason
+            case Stuck():
+                self._say_stuck(job, message.reason)
+
+    def _say_stuck(self, job: _SubmittedJob, reason: str) -> None:
+        if job.on_waiting is not None:
+            job.on_waiting(f"the session cannot be ended: {reason}")
 
     def _end(self, job: _SubmittedJob, end: AttemptEnd) -> None:
         job.end = end
@@ -273,13 +286,34 @@ class LocalBackend:
         left = self._running()
         how = await self._client.close()
         self._death = f"the supervisor process died ({self._traceback or how})"
-        await orphans.end({job.name: job.pid for job in left}, 0.0)
+        said: set[str] = set()
+
+        def say_once(obstacle: Obstacle) -> None:
+            if self._closing:
+                raise EnvironmentFailed(obstacle.text)
+            if obstacle.text not in said:
+                said.add(obstacle.text)
+                for job in left:
+                    self._say_stuck(job, obstacle.text)
+
+        try:
+            await orphans.end({job.name: job.pid for job in left}, 0.0, say_once)
+        except EnvironmentFailed:  # the caller has left the jobs already; they stay open in the journal
+            left = []
         for job in left:
             if not job.accepted.is_set():
                 job.refused = self._death
             reason = Reason(Cause.SUPERVISOR_DIED, "the supervisor process died")
             self._end(job, AttemptEnd(outcome=Outcome.LOST, reason=reason))
         self._supervisor_gone.set()
+
+
+def _refuse(obstacle: Obstacle) -> None:
+    """Raise EnvironmentFailed for what an earlier runner has left."""
+    raise EnvironmentFailed(
+        f"what an earlier apply has started still runs: {obstacle.text}",
+        f"end it, such as with `sudo kill -KILL {obstacle.pid}`, or wait for its end; then run the same command again",
+    )
 
 
 def _shape(attempt: Attempt) -> int:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import monotonic
 
 import trio
 
 from runner.backends.local import cgroups, procfs
 from runner.backends.local.procfs import Process
-from runner.backends.local.supervisor.termination import Termination
+from runner.backends.local.supervisor.termination import Obstacle, Termination
 
 POLL_INTERVAL = 0.1
 """Seconds between two looks for the end of a job."""
@@ -23,22 +23,33 @@ POLL_INTERVAL = 0.1
 CLOCK_TOLERANCE = 2.0
 """Seconds by which a process's start may differ from the recorded start of its job: the clock may have been adjusted since."""
 
+_TICKS = os.sysconf("SC_CLK_TCK")
+
 REMOVAL_TRIES, REMOVAL_INTERVAL = 50, 0.01
 """How often, and after how many seconds, to try again to remove a cgroup that the kernel holds."""
 
 
-def leads(pid: int, started: float) -> bool:
-    """True if `pid` is the leader of the job that started then (Unix time): alive, of this user, in a session of its own.
+def leads(pid: int, started: float, name: str) -> bool:
+    """True if the session of the process `pid` is the one of the job that started then (Unix time).
 
-    Linux only: the start in the process table counts from the boot.
+    Without that process: if all that is left there runs as another user, such as what `sudo` has started. It could not be ended
+    with the job, and has to be known. Linux only: the start in the process table counts from the boot.
     """
-    row = procfs.process(pid)
-    if not procfs.LINUX or row is None or not row.alive or row.sid != pid:
+    if not procfs.LINUX:
         return False
     boot = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-    row_started = boot + row.start / os.sysconf("SC_CLK_TCK")
+    earliest = started - CLOCK_TOLERANCE
+    leader = procfs.process(pid)
+    if leader is not None and leader.alive:
+        on_time = earliest <= boot + leader.start / _TICKS <= started + CLOCK_TOLERANCE
+        return on_time and leader.sid == pid and (procfs.is_hidden(pid) or procfs.mark(pid) in (name, None))
+    rows = [row for row in procfs.snapshot().values() if row.sid == pid and row.alive]
+    return bool(rows) and all(earliest <= boot + row.start / _TICKS and _is_foreign(row.pid) for row in rows)
+
+
+def _is_foreign(pid: int) -> bool:
     try:
-        return abs(row_started - started) <= CLOCK_TOLERANCE and os.stat(f"/proc/{pid}").st_uid == os.geteuid()
+        return procfs.is_hidden(pid) and os.stat(f"/proc/{pid}").st_uid != os.geteuid()
     except FileNotFoundError:
         return False
 
@@ -57,15 +68,18 @@ async def gone(name: str, leader: int | None) -> None:
         await trio.sleep(POLL_INTERVAL)
 
 
-async def end(jobs: Mapping[str, int | None], grace: float) -> None:
-    """End the process trees of these jobs and remove their cgroups.
+async def end(jobs: Mapping[str, int | None], grace: float, on_stuck: Callable[[Obstacle], None]) -> None:
+    """End the process trees of these jobs and remove their cgroups. Raises what `on_stuck` raises.
 
+    on_stuck: called again and again while a process that should have been killed lives on, with the reason.
     `jobs` maps a name to the pid of the leader, if that is known and cannot belong to another process by now.
     """
     if not jobs:
         return
     termination = Termination(monotonic(), grace)
-    while (pause := termination.step(monotonic(), _members(jobs))) is not None:  # noqa: ASYNC110
+    while (pause := termination.step(monotonic(), _members(jobs))) is not None:
+        if termination.stuck is not None:
+            on_stuck(termination.stuck)
         await trio.sleep(pause)
     for groups in cgroups.possible():
         for name in jobs:

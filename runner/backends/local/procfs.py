@@ -177,6 +177,23 @@ def settled_mark(pid: int) -> str | None:
     return mark(pid)
 
 
+def is_hidden(pid: int) -> bool:
+    """True if the process exists and its environment may not be read: it runs as another user, or protects itself."""
+    try:
+        os.close(os.open(f"/proc/{pid}/environ", os.O_RDONLY))
+    except PermissionError:
+        return True
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return False
+
+
+def program(pid: int) -> str:
+    """The name of its program for a message: ` (sudo)`; empty if that is unknown."""
+    name = (read(f"/proc/{pid}/comm") or b"").strip().decode(errors="backslashreplace") if LINUX else ""
+    return f" ({''.join(char if char.isprintable() else '?' for char in name)})" if name else ""
+
+
 def descendants(table: Table, root: int) -> Table:
     """The processes below `root`, without `root` itself."""
     below = {root: True}

@@ -146,6 +146,14 @@ def never_started(key: int) -> Ended:
 
 
 @_message
+class Stuck:
+    """The attempt should have been killed, but a process of it lives on."""
+
+    key: int
+    reason: str
+
+
+@_message
 class Crashed:
     """The supervisor has a bug; it ends every job, and itself."""
 

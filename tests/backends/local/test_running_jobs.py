@@ -19,7 +19,7 @@ def reports() -> list[Ended]:
 
 @pytest.fixture
 def jobs(reports: list[Ended]) -> RunningJobs:
-    return RunningJobs(MemoryLimits(), reports.append)
+    return RunningJobs(MemoryLimits(), reports.append, pytest.fail)
 
 
 def end(jobs: RunningJobs, seconds: float) -> None:

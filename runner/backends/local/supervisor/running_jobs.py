@@ -6,7 +6,7 @@ import os
 from time import monotonic
 
 from runner.backends.local import procfs
-from runner.backends.local.protocol import Ended
+from runner.backends.local.protocol import Ended, Stuck
 from runner.backends.local.supervisor.memory_limits import SAMPLE_INTERVAL
 from runner.backends.local.supervisor.peak_memory import PeakFloor
 from runner.backends.local.supervisor.process_tree import ProcessTrees
@@ -36,10 +36,11 @@ STOP_WINDOW = 5.0
 class RunningJobs:
     """Watches each job until its leader was reaped and no process of its tree is left, then calls `conclude`."""
 
-    def __init__(self, limits: MemoryLimits, conclude: Callable[[Ended], None]) -> None:
+    def __init__(self, limits: MemoryLimits, conclude: Callable[[Ended], None], stuck: Callable[[Stuck], None]) -> None:
         self.trees = ProcessTrees(limits)
         self._limits = limits
         self._conclude = conclude
+        self._stuck = stuck
         self._peak_floor = PeakFloor()
         self._jobs: dict[int, LocalJob] = {}  # by key, as the two below
         self._terminating: dict[int, LocalJob] = {}
@@ -157,7 +158,10 @@ class RunningJobs:
     def _step(self, job: LocalJob, members: list[Process]) -> None:
         assert job.termination
         now = monotonic()
+        before = job.termination.stuck
         pause = job.termination.step(now, members)
+        if job.termination.stuck not in (None, before):
+            self._stuck(Stuck(key=job.key, reason=job.termination.stuck.text))
         if pause is not None:
             job.check_at = now + pause
         elif job.code is None:

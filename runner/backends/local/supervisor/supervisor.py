@@ -37,7 +37,7 @@ class Supervisor:
         self._stop_signals = stop_signals
         self._limits = MemoryLimits()
         self._admission = Admission(self._admit)
-        self._jobs = RunningJobs(self._limits, self._conclude)
+        self._jobs = RunningJobs(self._limits, self._conclude, self.channel.send)
         self._queue = StartQueue(
             channel=self.channel,
             limits=self._limits,
@@ -63,7 +63,8 @@ class Supervisor:
         self._poll.register(signals, select.POLLIN)
         self._poll.register(self.channel.stream, select.POLLIN)
         while self.channel.open or self._jobs or self._pool.busy:
-            for file, _ in self._poll.poll(self._timeout()):
+            ready = [file for file, _ in self._poll.poll(self._timeout())]
+            for file in sorted(ready, key=signals.__ne__):  # a job that is submitted after a signal begins after it
                 if file == signals:
                     if any(number in self._stop_signals for number in os.read(signals, 4096)):
                         self._jobs.stop_signal()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import namedtuple
 
-from runner.backends.local.procfs import Process, process
+from runner.backends.local.procfs import Process, process, program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,14 @@ ENOUGH_AFTER_FORKS = 12
 """The same for a tree that forked while it was killed: a look at the process table can miss a process that forks fast."""
 
 
+STUCK_AFTER, STUCK_PAUSE = 2.0, 1.0
+"""Seconds from SIGKILL until what still lives is reported; seconds between two steps from then on."""
+
+
+Obstacle = namedtuple("Obstacle", "pid text")
+"""A process that cannot be killed, and why, for people."""
+
+
 class Termination:
     """A state machine that the owner of the tree steps: each step gets the living members, and signals them.
 
@@ -34,6 +43,8 @@ class Termination:
         self._pause = SHORTEST
         self._empty_looks = 0
         self._enough = ENOUGH
+        self.stuck: Obstacle | None = None
+        """Why the members live on although they should have been killed; None if there is no such trouble."""
 
     def shorten_grace(self, now: float, grace: float) -> None:
         """Send SIGKILL at the latest `grace` seconds from now. Never lengthens the grace."""
@@ -46,9 +57,11 @@ class Termination:
             return None if self._empty_looks >= self._enough else SHORTEST
         self._empty_looks = 0
         killing = now >= self._kill_at
+        refused = []
         for member in members:
             if killing:
-                send(member, signal.SIGKILL)
+                if not send(member, signal.SIGKILL):
+                    refused.append(member)
                 continue
             if (member.pid, member.start) not in self._signalled:
                 self._signalled.add((member.pid, member.start))
@@ -62,24 +75,43 @@ class Termination:
             self._enough = ENOUGH_AFTER_FORKS
         self._pause = SHORTEST if changing else min(2 * self._pause, LONGEST)
         self._members = pids
+        if killing and (len(refused) == len(members) or now >= self._kill_at + STUCK_AFTER):
+            self.stuck = _obstacle(min(refused or members, key=lambda member: member.pid), bool(refused))
+            return STUCK_PAUSE
         return self._pause if killing else min(self._pause, self._kill_at - now)
 
 
-def send(target: Process, signum: int) -> None:
-    """Signal exactly this process, never another one that got its pid since. Does nothing if that is not possible."""
+def _obstacle(member: Process, refused: bool) -> Obstacle:
+    trouble = "may not be signalled, it runs as another user" if refused else "does not end after SIGKILL"
+    return Obstacle(member.pid, f"process {member.pid}{program(member.pid)} {trouble}")
+
+
+def send(target: Process, signum: int) -> bool:
+    """Signal exactly this process, never another one that got its pid since. False if that is not permitted."""
     try:
         pidfd = _open_pidfd(target)
         if pidfd is None:
             os.kill(target.pid, signum)
-            return
+            return True
         try:
             current = process(target.pid)
             if current and current.start == target.start:
                 signal.pidfd_send_signal(pidfd, signum)
         finally:
             os.close(pidfd)
-    except (ProcessLookupError, PermissionError):  # it has ended, or its pid belongs to another user's process
-        pass
+    except ProcessLookupError:  # it has ended
+        return True
+    except PermissionError:
+        return not _still_lives(target)
+    return True
+
+
+def _still_lives(target: Process) -> bool:
+    try:
+        current = process(target.pid)
+    except OSError:  # no free descriptor
+        return True
+    return current is not None and current.start == target.start and current.alive
 
 
 def _open_pidfd(target: Process) -> int | None:
