@@ -49,7 +49,9 @@ def assert_whole(journal: Journal) -> None:
     assert applies[-1].interrupted is not None
     (recipe,) = {apply.recipe.digest for apply in applies}
     assert [found.count for found in journal.succeeded(recipe)] == [4]
-    metrics = [metric_values(row.metrics) for _, row in journal.latest(journal.orphans(lambda _: False, live=False)) if row]
+    metrics = [
+        metric_values(row.metrics) for _, row in journal.latest(journal.orphans(lambda _: False, live=False)) if row
+    ]
     assert metrics.count({"loss": 0.25, "acc": 0.5}) == 2
     assert journal.last_applies() == applies[:1]
     assert len(journal.open_attempts()) == 2

@@ -6,7 +6,7 @@ from time import monotonic
 
 import pytest
 
-from runner.backends.local.protocol import Ended
+from runner.backends.local.protocol import Ended, Stuck
 from runner.backends.local.supervisor.job import LocalJob
 from runner.backends.local.supervisor.memory_limits import MemoryLimits
 from runner.backends.local.supervisor.running_jobs import LONGEST_HELD, RunningJobs
@@ -19,7 +19,10 @@ def reports() -> list[Ended]:
 
 @pytest.fixture
 def jobs(reports: list[Ended]) -> RunningJobs:
-    return RunningJobs(MemoryLimits(), reports.append, pytest.fail)
+    def stuck(message: Stuck) -> None:
+        pytest.fail(message.reason)
+
+    return RunningJobs(MemoryLimits(), reports.append, stuck)
 
 
 def end(jobs: RunningJobs, seconds: float) -> None:

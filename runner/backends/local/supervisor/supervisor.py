@@ -35,6 +35,7 @@ class Supervisor:
     def __init__(self, stream: int, stop_signals: list[signal.Signals]) -> None:
         self.channel = Channel(stream)
         self._stop_signals = stop_signals
+        self._stop_signalled = False
         self._limits = MemoryLimits()
         self._admission = Admission(self._admit)
         self._jobs = RunningJobs(self._limits, self._conclude, self.channel.send)
@@ -63,11 +64,11 @@ class Supervisor:
         self._poll.register(signals, select.POLLIN)
         self._poll.register(self.channel.stream, select.POLLIN)
         while self.channel.open or self._jobs or self._pool.busy:
-            ready = [file for file, _ in self._poll.poll(self._timeout())]
-            for file in sorted(ready, key=signals.__ne__):  # a job that is submitted after a signal begins after it
+            ready = self._poll.poll(self._timeout())
+            self._heed_stop_signal()  # first: a job that is submitted after a signal begins after it
+            for file, _ in ready:
                 if file == signals:
-                    if any(number in self._stop_signals for number in os.read(signals, 4096)):
-                        self._jobs.stop_signal()
+                    os.read(signals, 4096)
                     self._reap()
                 elif file == self.channel.stream:
                     self._read_messages()
@@ -90,14 +91,23 @@ class Supervisor:
         self._limits.delete_undeleted()
 
     def _wake_up_on_signals(self) -> int:
-        """A descriptor with the numbers of the signals that come: SIGCHLD, and those that are to stop runner."""
+        """A descriptor that is readable after SIGCHLD and after a signal that is to stop runner."""
         read_end, write_end = os.pipe()
         os.set_blocking(read_end, False)
         os.set_blocking(write_end, False)
         signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
-        for number in (signal.SIGCHLD, *self._stop_signals):
-            signal.signal(number, lambda *_: None)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in self._stop_signals:
+            signal.signal(number, self._on_stop_signal)
         return read_end
+
+    def _on_stop_signal(self, *_: object) -> None:
+        self._stop_signalled = True
+
+    def _heed_stop_signal(self) -> None:
+        if self._stop_signalled:
+            self._stop_signalled = False
+            self._jobs.stop_signal()
 
     def _timeout(self) -> float | None:
         """Milliseconds until something is due; None if only events matter."""
