@@ -1,4 +1,4 @@
-"""Nothing below a state is followed through a link, whoever put it there."""
+"""Nothing below a state is followed through a link."""
 
 from __future__ import annotations
 

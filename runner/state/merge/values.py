@@ -1,6 +1,6 @@
 """What runner writes into each column of a journal, to check one that somebody else may have written.
 
-Whatever passes can be read by every command: texts are UTF-8, numbers are finite, JSON has the shape that its reader expects.
+A value that passes can be read by every command: texts are UTF-8, numbers are finite, JSON has the shape that its reader expects.
 """
 
 from __future__ import annotations
