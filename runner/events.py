@@ -34,6 +34,8 @@ class ApplyStarted:
     dirty: bool | None
     text: str
     recipe: Recipe
+    file: str | None = None
+    """The sweep file, relative to the folder of the state; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ Event: TypeAlias = (
 
 Emit: TypeAlias = Callable[[Event], None]
 
-_LEFT_OUT = frozenset(("text", "recipe", "point"))
+_LEFT_OUT = frozenset(("text", "recipe", "point", "file"))
 """Fields that are stored in the journal, but are too long for a line of JSON."""
 
 

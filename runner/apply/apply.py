@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -218,7 +219,15 @@ class Apply:
             dirty=self._provenance.dirty,
             text=self._sweep.source.text,
             recipe=self._plan.recipe,
+            file=self._file_from_state(),
         )
+
+    def _file_from_state(self) -> str | None:
+        """The sweep file relative to the state, so that both can be moved together."""
+        name = self._sweep.source.name
+        if name.startswith("<"):
+            return None
+        return os.path.relpath(self._sweep.folder / os.path.basename(name), self._state.folder)
 
 
 async def _refresh_log(backend: Backend, executor: Executor) -> None:

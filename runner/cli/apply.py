@@ -14,6 +14,7 @@ import click
 from runner.apply.apply import Applied, Apply, Audience
 from runner.apply.provenance import gather
 from runner.apply.selection import Choice
+from runner.cli import other_states
 from runner.cli.capacity import capacity_of, require_fit
 from runner.cli.console import say
 from runner.cli.display import Display
@@ -29,7 +30,7 @@ from runner.errors import InvalidInput
 from runner.reporters.progress.output import supports_redraw
 from runner.reporters.progress.progress import Progress
 from runner.reporters.streams import EventLines
-from runner.state import State, open_for_writing
+from runner.state import State, open_for_reading, open_for_writing
 from runner.units import counted
 
 
@@ -94,6 +95,9 @@ def command(
         require_as_locked(planned)
     choice = Choice(only, fresh, ignore_files, planned.selection(select), shard_of(planned, shard))
     arguments = shlex.join([file, *(["--state", str(state)] if state else [])])
+    with open_for_reading(sweep.folder, sweep.name, state) as known:
+        other_states.warn(planned, state, known)
+    other_states.remember(sweep, state)
 
     def watch(opened: State, outlets: Outlets) -> Display:
         out = outlets.err

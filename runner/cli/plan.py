@@ -12,6 +12,7 @@ from typing import Any, Literal
 import click
 
 from runner.apply.selection import Choice, History, Planned
+from runner.cli import other_states
 from runner.cli.capacity import capacity_of, require_fit
 from runner.cli.console import machine_readable
 from runner.cli.lock_options import frozen_option, require_as_locked, shard_of, shard_option, write_lock
@@ -92,6 +93,7 @@ def command(
         return 0
     choice = Choice(only, fresh, ignore_files, selection, part)
     with open_for_reading(planned.sweep.folder, planned.sweep.name, state) as opened:
+        other_states.warn(planned, state, opened)
         journal = opened.journal if opened else None
         live = bool(opened and opened.holder)
         history = History(journal, planned.plan.recipe, live=live, ignore_files=ignore_files)

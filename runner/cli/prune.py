@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 
 from runner.apply.recovery import LOCAL, end_leftovers, holders
+from runner.cli import other_states
+from runner.cli.console import say
 from runner.cli.options import state_option, sweep_argument
 from runner.cli.sweeps import PlannedSweep, load_sweep, plan_sweep
 from runner.errors import InvalidInput
@@ -82,18 +84,44 @@ def _find(planned: PlannedSweep, state: State, orphans: bool, age: float | None)
 
 
 def _orphaned(planned: PlannedSweep, state: State) -> tuple[list[str], list[str]]:
-    """Return the ids of sessions and builds that the plan does not have, without those that may still run."""
-    known, used = set(), set()
-    for session in planned.plan:
-        known.add(int(session.id, 16))
-        if session.build is not None:
-            used.add(build_key(session, planned.plan.recipe, planned.sweep.backend.kind))
+    """Return the ids of sessions and builds that no plan has, without those that may still run.
+
+    What another sweep file with the same state has, or has run last, is its own to remove.
+    """
+    others = other_states.sharing(planned.sweep, state)
+    plans = [other for other in others if isinstance(other, PlannedSweep)]
+    own, used = _used(planned)
+    theirs = set()
+    for other in plans:
+        sessions, builds = _used(other)
+        theirs |= sessions
+        used |= builds
+    paths = [other_states.path_of(other) for other in others]
+    texts = [text for text in state.journal.files() if Path(os.path.normpath(state.folder / text)) in paths]
+    theirs |= {int(session, 16) for session in state.journal.last_run_by(texts)}
     held = state.holder is not None
     running = {attempt.session for attempt in state.journal.open_attempts() if held or attempt.backend != LOCAL}
     building = {build.build for build in state.journal.open_builds() if held or build.backend != LOCAL}
-    orphans = state.journal.orphans(known.__contains__, live=False)
-    sessions = [stored.id for stored in orphans if stored.id not in running]
-    return sessions, sorted(state.builds() - used - building)
+    orphans = [it.id for it in state.journal.orphans(own.__contains__, live=False) if it.id not in running]
+    unneeded = [session for session in orphans if int(session, 16) not in theirs]
+    if kept := len(orphans) - len(unneeded):
+        names = " and ".join(f"`{other_states.shown(path)}`" for path in paths)
+        say(
+            f"keeping {counted(kept, 'session')} of {names}, which {'has' if len(paths) == 1 else 'have'} the same state"
+        )
+    if len(plans) < len(others):  # the builds of a file that is invalid now are unknown
+        return unneeded, []
+    return unneeded, sorted(state.builds() - used - building)
+
+
+def _used(planned: PlannedSweep) -> tuple[set[int], set[str]]:
+    """Return the sessions, as integers, and the builds of a plan."""
+    sessions, builds = set(), set()
+    for session in planned.plan:
+        sessions.add(int(session.id, 16))
+        if session.build is not None:
+            builds.add(build_key(session, planned.plan.recipe, planned.sweep.backend.kind))
+    return sessions, builds
 
 
 def _age(text: str) -> float:

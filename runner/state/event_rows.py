@@ -115,13 +115,13 @@ class EventRows:
         )
         cursor = self._connection.execute(
             "INSERT INTO applies (started, sweep, total, to_run, backend, capacity, max_parallel,"
-            " host, boot, pids, user, pid, version, revision, dirty, text, recipe)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " host, boot, pids, user, pid, version, revision, dirty, text, recipe, file)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(event.at, _text(event.sweep), event.total, event.to_run, event.backend, capacity),
                 *(event.max_parallel, _text(event.host), machine.boot, machine.pids),
                 *(_text(event.user), event.pid, event.version),
-                *(event.commit, event.dirty, _text(event.text), self._recipe),
+                *(event.commit, event.dirty, _text(event.text), self._recipe, _text(event.file)),
             ),
         )
         self._apply = cursor.lastrowid or 0

@@ -33,6 +33,7 @@ def _to_4(connection: sqlite3.Connection) -> None:
     _add(connection, "meta", "version TEXT")
     for table in checksums.COLUMNS:
         _add(connection, table, "crc INTEGER")
+    _add(connection, "applies", "file TEXT")
 
 
 STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {2: _to_3, 3: _to_4}

@@ -301,6 +301,27 @@ class Queries:
         applies = [apply for apply in every if apply.to_run or apply.ended is None] or every
         return [apply for apply in applies if apply.number in joined] if len(joined) > 1 else applies[:1]
 
+    def files(self) -> list[str]:
+        """The sweep files that were applied, relative to the folder of the state."""
+        return [file for (file,) in self._each("SELECT DISTINCT file FROM applies WHERE file IS NOT NULL")]
+
+    def last_run_by(self, files: Collection[str]) -> set[str]:
+        """The sessions whose last attempt belongs to an apply of these sweep files."""
+        rows = self._each(
+            f"SELECT s.id FROM {_LAST} JOIN applies p ON p.n = a.apply WHERE p.file IN ({','.join('?' * len(files))})",
+            *files,
+        )
+        return {row[0].hex() for row in rows}
+
+    def known(self, ids: Iterable[str]) -> int:
+        """How many of these sessions have an attempt."""
+        total = 0
+        for batch in _batched(iter(ids), _BATCH):
+            marks = ",".join("?" * len(batch))
+            query = f"SELECT count(*) FROM sessions WHERE id IN ({marks})"
+            total += (self._one(query, *map(bytes.fromhex, batch)) or (0,))[0]
+        return total
+
     def build_succeeded(self, build: str) -> bool:
         """True if the last attempt of this build succeeded."""
         found = self._one("SELECT outcome FROM builds WHERE build = ? ORDER BY apply DESC LIMIT 1", build)

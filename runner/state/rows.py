@@ -182,19 +182,20 @@ class ApplyRow:
     outcomes: Mapping[Outcome, int]
     not_run: int | None
     usage: Usage | None
+    file: str | None
 
 
 APPLY_COLUMNS = """
     a.n, a.started, a.ended, a.sweep, a.total, a.to_run, a.backend, a.capacity, a.max_parallel, a.host,
     a.user, a.pid, a.version, a.revision, a.dirty, a.text, r.parts, r.digest, r.sans_files, a.stopped,
-    a.interrupted, a.outcomes, a.not_run, a.usage"""
+    a.interrupted, a.outcomes, a.not_run, a.usage, a.file"""
 
 
 def apply_row(row: tuple[Any, ...]) -> ApplyRow:
     """From the values of APPLY_COLUMNS."""
     (number, started, ended, sweep, total, to_run, backend, capacity, max_parallel) = row[:9]
     (host, user, pid, version, commit, dirty, text, parts, digest, sans_files) = row[9:19]
-    (stopped, interrupted, outcomes, not_run, usage) = row[19:]
+    (stopped, interrupted, outcomes, not_run, usage, file) = row[19:]
     return ApplyRow(
         number=number,
         started=started,
@@ -218,6 +219,7 @@ def apply_row(row: tuple[Any, ...]) -> ApplyRow:
         outcomes={Outcome(outcome): count for outcome, count in json.loads(outcomes or "{}").items()},
         not_run=not_run,
         usage=Usage(**json.loads(usage)) if usage else None,
+        file=file,
     )
 
 
