@@ -15,22 +15,32 @@ import runner
 from runner.backends import FINDINGS
 from runner.backends.base import Finding
 from runner.cli.console import machine_readable
+from runner.cli.journals import check_states
 from runner.cli.sweeps import load_sweep
 from runner.config.sweep import Sweep
 from runner.errors import EnvironmentFailed, InvalidInput
-from runner.state import locate
+from runner.state import FOLDER, locate
 
 
 @click.command("doctor")
 @click.argument("file", metavar="[SWEEP.YAML]", required=False)
 @click.option("--backend", metavar="NAME", help="Check this backend too. [default: the file's]")
 @click.option("--image", metavar="IMAGE", help="Ask the backend about this image. [default: the file's]")
+@click.option(
+    "--state",
+    is_flag=False,
+    flag_value=FOLDER,
+    metavar="[DIR]",
+    help="Check the journals in DIR, `.runner` by default. A damaged one is replaced by what can be read of it, and kept.",
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(file: str | None, backend: str | None, image: str | None, form: str) -> int:
+def command(file: str | None, backend: str | None, image: str | None, state: str | None, form: str) -> int:
     """Show the resources of this machine, the limits that are enforced on it, and whether a backend can be used.
 
     Exit 3 if it cannot be used.
     """
+    if state is not None:
+        return _show(check_states(Path(state)), form)
     sweep = load_sweep(file) if file is not None else None
     kind = backend or (sweep.backend.kind if sweep else "local")
     if kind not in FINDINGS:
@@ -41,6 +51,11 @@ def command(file: str | None, backend: str | None, image: str | None, form: str)
         Finding("sqlite", sqlite3.sqlite_version, None),
         *FINDINGS[kind](options, os.environ, image or _image(sweep), _folder(sweep)),
     ]
+    return _show(findings, form)
+
+
+def _show(findings: list[Finding], form: str) -> int:
+    """Print findings, and return the exit code."""
     code = EnvironmentFailed.exit_code if any(finding.failed for finding in findings) else 0
     if form == "json":
         machine_readable("json")

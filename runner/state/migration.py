@@ -25,7 +25,7 @@ OLDEST = 2
 def _to_3(connection: sqlite3.Connection) -> None:
     _add(connection, "applies", "usage TEXT")
     connection.execute("CREATE TABLE IF NOT EXISTS merges (token TEXT NOT NULL)")  # a merge by version 2 made it
-    connection.execute("CREATE TABLE joined (apply INTEGER PRIMARY KEY)")
+    connection.execute("CREATE TABLE IF NOT EXISTS joined (apply INTEGER PRIMARY KEY)")
 
 
 def _to_4(connection: sqlite3.Connection) -> None:
@@ -37,7 +37,7 @@ def _to_4(connection: sqlite3.Connection) -> None:
 
 
 STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {2: _to_3, 3: _to_4}
-"""By the version that a step starts from."""
+"""By the version that a step starts from. A step adds what is not there, so that doing it twice changes nothing."""
 
 
 def in_place(connection: sqlite3.Connection, path: Path, version: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 from pathlib import Path
 from typing import NoReturn
@@ -20,7 +21,7 @@ def explain(error: sqlite3.Error, path: Path) -> NoReturn:
     # If the disk is too full for the shared memory file, SQLite only reports an I/O error.
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
         raise EnvironmentFailed(f"the disk is full: cannot write `{path}`", FREE_SPACE) from error
-    if code == sqlite3.SQLITE_CANTOPEN and path.is_dir():
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) and path.is_dir():
         hint = "move it away, or choose another folder with `--state DIR`"
         raise EnvironmentFailed(f"`{path}` is a folder, not a journal", hint) from error
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
@@ -32,15 +33,19 @@ def explain(error: sqlite3.Error, path: Path) -> NoReturn:
             f"`{path}` is locked by another program", "close it and run the command again"
         ) from error
     if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS):
-        hint = "check the disk, or choose another one with `--state DIR`; nothing recorded is lost"
+        hint = (
+            "check the disk, then run the same command again: outcomes of the last half minute may not have reached"
+            " a disk that fails, and their sessions run again"
+        )
         raise EnvironmentFailed(f"cannot read or write `{path}`: {error}", hint) from error
     raise error
 
 
 def damaged(path: Path, fault: str) -> Damaged:
+    """The exception for a damaged journal, with what can be done."""
     return Damaged(
         f"`{path}` is damaged: {fault}",
-        f"move it away to start again; `sqlite3 {path.name} .recover` may save what it holds",
+        f"`runner doctor --state {shlex.quote(str(path.parent))}` makes a new journal of what can be read, and keeps this one",
     )
 
 

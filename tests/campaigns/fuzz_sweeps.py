@@ -11,31 +11,21 @@ import argparse
 import os
 import random
 import shutil
-import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 from runner.cli.main import run
+from tests.campaigns.in_process import Hang, limited, redirected
 from tests.campaigns.mutations import mutated
 from tests.paths import ROOT, TESTS
-
-SECONDS = 20.0
-"""How long a command may take for one file."""
 
 MOST_PLANNED = 2000
 """A plan with more sessions is only counted."""
 
 EXPECTED = (0, 2)
-
-
-class Hang(BaseException):
-    """A command took longer than SECONDS. Not an Exception, which the command line would report as a bug."""
 
 
 @dataclass
@@ -93,7 +83,7 @@ def _run(arguments: list[str], text: str, found: Found) -> tuple[int | None, str
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         code: int | None = None
         try:
-            with _redirected(out.fileno(), err.fileno()), _limited():
+            with redirected(out.fileno(), err.fileno()), limited():
                 code = run(arguments)
             what = f"exit {code}"
         except Hang:
@@ -107,38 +97,6 @@ def _run(arguments: list[str], text: str, found: Found) -> tuple[int | None, str
         if code not in EXPECTED or "Traceback" in said:
             found.faults.append((" ".join(arguments), f"{what}\n{said}", text))
         return code, out.read().decode("utf-8", "replace")
-
-
-@contextmanager
-def _redirected(out: int, err: int) -> Iterator[None]:
-    """Send file descriptors 1 and 2 elsewhere, and restore `sys.stdout`, which the command line replaces."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    before, streams = (os.dup(1), os.dup(2)), (sys.stdout, sys.stderr)
-    os.dup2(out, 1)
-    os.dup2(err, 2)
-    sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # not the stream of pytest
-    try:
-        yield
-    finally:
-        sys.stdout, sys.stderr = streams
-        for number, descriptor in enumerate(before, start=1):
-            os.dup2(descriptor, number)
-            os.close(descriptor)
-
-
-@contextmanager
-def _limited() -> Iterator[None]:
-    def hang(_: int, __: FrameType | None) -> None:
-        raise Hang
-
-    before = signal.signal(signal.SIGALRM, hang)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def main() -> int:

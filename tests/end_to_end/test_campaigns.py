@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.campaigns import fuzz_journals
 from tests.campaigns.kills import kill_at_calls, kill_at_random
 
 pytestmark = pytest.mark.skipif(
@@ -23,3 +24,9 @@ def test_kills_at_chosen_calls_lose_and_repeat_nothing() -> None:
 def test_kills_of_runner_and_supervisor_lose_and_repeat_nothing() -> None:
     counts = kill_at_random(6, seed=20261130)
     assert counts.wrong == 0, counts.notes
+
+
+def test_flipped_bits_in_a_journal_are_no_bug() -> None:
+    found = fuzz_journals.campaign(15, seed=20261130)
+    assert found.faults == []
+    assert found.codes.total() == 15 * (len(fuzz_journals.COMMANDS) + 2)
