@@ -15,7 +15,7 @@ import pytest
 from runner.errors import Damaged, EnvironmentFailed
 from runner.model import Outcome
 from runner.state import State, checksums, open_at
-from runner.state.merge import foreign
+from runner.state.merge import foreign, values
 from runner.state.merge.copying import DEEPEST
 from runner.state.merge.files import merge
 from runner.state.merge.foreign import open_foreign
@@ -51,7 +51,12 @@ VALUES = (
     *("attempts.outcome = 'pwned'", "sessions.outcome = 'pwned'", "attempts.outcome = 1"),
     *("sessions.id = x'00ff'", "sessions.id = 'text'", "sessions.id = 7", "sessions.point = x''"),
     *("attempts.metrics = '[1'", "attempts.metrics = '[1]'", "attempts.metrics = '{\"a\": NaN}'"),
-    *("attempts.metrics = '{\"a\": 1e999}'", "attempts.metrics = '{\"a\": [1]}'", "attempts.metrics = x'7b7d'"),
+    *(
+        "attempts.metrics = '{\"a\": 1e999}'",
+        "attempts.metrics = '{\"a\": [1]}'",
+        'attempts.metrics = \'{"a": {"missing": 1}}\'',
+        "attempts.metrics = x'7b7d'",
+    ),
     f"attempts.metrics = '{{\"a\": {'9' * 5000}}}'",
     f"attempts.metrics = '{'[' * 100_000}'",
     *("attempts.started = 9e999", "attempts.started = -9e999", "attempts.started = 'x'", "attempts.started = 1e300"),
@@ -74,6 +79,7 @@ VALUES = (
     *('applies.capacity = \'{"cpu": "1/0"}\'', "applies.outcomes = '{\"pwned\": 1}'", "applies.usage = '{}'"),
     *("applies.started = 9e999", "applies.recipe = 99", "applies.sweep = x'00'", "applies.dirty = 7"),
     *("recipes.parts = '[]'", "recipes.parts = '{\"files\": [1]}'", 'recipes.parts = \'{"files": {"a": 1}}\''),
+    'attempts.metrics = \'{"a": {"missing": 1}}\'',
     *("meta.state = '../../x'", "meta.created = 9e999"),
 )
 
@@ -85,6 +91,22 @@ def test_value_that_runner_does_not_write_is_refused(theirs: Path, value: str) -
     with pytest.raises(Damaged):
         merged(theirs)
     assert outcomes(theirs.parent / "ours", A) == []
+
+
+def test_every_column_of_the_journal_has_a_check(theirs: Path) -> None:
+    """A new column needs one in `merge.values`."""
+    with closing(sqlite3.connect(theirs / "journal.db")) as connection:
+        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        columns = {table: {row[1] for row in connection.execute(f"PRAGMA table_info({table})")} for table in tables}
+    assert columns == {table: set(checks) for table, checks in values.TABLES.items()}
+
+
+@pytest.mark.parametrize(
+    "metrics", ['{"a": 1.5}', '{"a": ["1.10", 1.1]}', '{"a": {"missing": "x"}}', '{"a": {"unread": "x"}, "b": null}']
+)
+def test_every_form_of_a_metric_is_merged(theirs: Path, metrics: str) -> None:
+    change(theirs, f"UPDATE attempts SET metrics = '{metrics}'")
+    merged(theirs)
 
 
 @pytest.mark.parametrize("name", ["../../../x", "0123456789abcdeg", "", "0123456789ABCDEF"])

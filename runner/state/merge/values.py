@@ -84,6 +84,17 @@ def _scalar(data: Any) -> bool:
     return data is None or isinstance(data, str | bool | int) or _finite(data)
 
 
+def _metric(data: Any) -> bool:
+    """As `scalars.metric_data` writes it."""
+    if isinstance(data, dict):
+        return len(data) == 1 and all(
+            key in ("missing", "unread") and isinstance(why, str) for key, why in data.items()
+        )
+    if isinstance(data, list):
+        return len(data) == 2 and isinstance(data[0], str) and _scalar(data[1])
+    return _scalar(data)
+
+
 def _finite(data: Any) -> bool:
     return isinstance(data, int | float) and not isinstance(data, bool) and math.isfinite(data)
 
@@ -231,7 +242,7 @@ TABLES: Mapping[str, Mapping[str, Check]] = {
         "duration": _optional(_SECONDS),
         "cpu_time": _optional(_SECONDS),
         "max_rss": _optional(_integer(_COUNT)),
-        "metrics": _optional(_json(_mapping_of(_scalar))),
+        "metrics": _optional(_json(_mapping_of(_metric))),
         "retry_at": _optional(_TIME),
         "crc": _optional(_integer(range(1 << 32))),
     },
