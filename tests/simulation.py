@@ -185,6 +185,8 @@ class Apply:
         self.inputs_changed = "`x` changed"
         return replace(end, outcome=Outcome.STALE, reason=Reason(Cause.INPUTS, "`x` changed while it ran"))
 
+    async def mask_logs(self, attempt: Attempt) -> None: ...
+
     async def collect(self, attempt: Attempt, end: AttemptEnd) -> Metrics:
         if seconds := self.collecting(index_of(attempt.session)):
             await trio.sleep(seconds)

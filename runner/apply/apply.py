@@ -18,13 +18,15 @@ from runner.apply.collector import Collector
 from runner.apply.event_log import EventLog
 from runner.apply.host import ApplyHost
 from runner.apply.input_check import InputCheck
+from runner.apply.masking import Masking
 from runner.apply.provenance import Provenance
 from runner.apply.recovery import LOCAL, recover
 from runner.apply.selection import Choice, History, Selection
 from runner.apply.signals import watch_signals, watch_stops
 from runner.backends import BACKENDS, UPLOADS
 from runner.backends.base import Backend
-from runner.errors import EnvironmentFailed, InvalidInput
+from runner.diagnostics import InvalidSweep
+from runner.errors import EnvironmentFailed
 from runner.events import ApplyEnded, ApplyStarted, Event
 from runner.executor.capacity import Capacity
 from runner.executor.executor import Executor
@@ -101,8 +103,9 @@ class Apply:
         self._audience = audience
         self._environ = dict(environ)
         self._detach = detach
-        self._events = EventLog(state.journal, audience.consumers)
         secrets = _secrets(plan, environ)
+        self._masking = Masking(state, secrets, whole_logs=plan.sweep.mask_logs)
+        self._events = EventLog(state.journal, audience.consumers, self._masking)
         self._builds = Builds(self._sweep, plan.recipe, state, secrets)
         self._attempts = AttemptFactory(
             self._sweep,
@@ -152,6 +155,7 @@ class Apply:
                 inputs=InputCheck(self._plan.inputs if self._sweep.build is None and kind not in UPLOADS else None),
                 state=self._state,
                 collector=collector,
+                masking=self._masking,
                 fresh=self._choice.fresh,
             )
             executor = Executor(
@@ -246,10 +250,6 @@ async def _refresh_log(backend: Backend, executor: Executor) -> None:
 
 
 def _secrets(plan: Plan, environ: Mapping[str, str]) -> dict[str, str]:
-    missing = [name for name in plan.sweep.secrets if name not in environ]
-    if missing:
-        raise InvalidInput(
-            f"secret `{missing[0]}` is not set in the environment",
-            f"set it where runner starts: `export {missing[0]}=…`",
-        )
-    return {name: environ[name] for name in plan.sweep.secrets}
+    if problems := list(plan.sweep.secrets.problems(environ, needed=True)):
+        raise InvalidSweep(plan.sweep.source, problems)
+    return plan.sweep.secrets.known(environ)

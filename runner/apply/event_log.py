@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from runner.apply.masking import Masking
 from runner.events import Event
 from runner.state.journal import Journal
 
@@ -11,14 +12,16 @@ from runner.state.journal import Journal
 class EventLog:
     """Writes events to the journal, and hands them to `consumers` once they are committed."""
 
-    def __init__(self, journal: Journal, consumers: Sequence[Callable[[Event], None]]) -> None:
+    def __init__(self, journal: Journal, consumers: Sequence[Callable[[Event], None]], masking: Masking) -> None:
         self._journal = journal
+        self._masking = masking
         self._consumers = list(consumers)
         self._uncommitted: list[Event] = []
 
     def emit(self, event: Event) -> None:
         """Write an event. It is not durable yet. If that fails, no uncommitted event is displayed."""
         try:
+            event = self._masking.event(event)
             self._journal.note(event)
         except BaseException:
             self._uncommitted.clear()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import trio
+
 from runner.apply.attempts import AttemptFactory, params_json
 from runner.apply.collector import Collector
 from runner.apply.event_log import EventLog
 from runner.apply.input_check import InputCheck
+from runner.apply.masking import Masking
 from runner.apply.metric_reader import Signature, Sources, signatures
 from runner.events import Event
 from runner.model import Attempt, AttemptEnd, Metrics, Session
@@ -23,6 +26,7 @@ class ApplyHost:
         inputs: InputCheck,
         state: State,
         collector: Collector,
+        masking: Masking,
         fresh: bool,
     ) -> None:
         self._events = events
@@ -30,6 +34,7 @@ class ApplyHost:
         self._inputs = inputs
         self._state = state
         self._collector = collector
+        self._masking = masking
         self._fresh = fresh
         self._left: dict[tuple[str, int], dict[str, Signature]] = {}
         """The metrics files that were there before an attempt, by session and number."""
@@ -69,3 +74,6 @@ class ApplyHost:
             since = next((row.submitted for row in attempts if row.number == attempt.number), None)
         paths = (attempt.output, attempt.stdout, attempt.stderr, attempt.workdir)
         return await self._collector.collect(Sources(*paths, left, since))
+
+    async def mask_logs(self, attempt: Attempt) -> None:
+        await trio.to_thread.run_sync(self._masking.logs, attempt.stdout, attempt.stderr)

@@ -11,7 +11,7 @@ import os
 import select
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal, TextIO, TypeAlias
 
 from runner.text import workflow
@@ -53,13 +53,34 @@ class _Text(io.TextIOWrapper):
         return super().write(self.escape(text))
 
 
+_mask: Escape = printable_lines
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Mask these values in all text for people from now on; in GitHub Actions tell it to do so in the whole log of the job."""
+    from runner.text.masks import Masks, maskable
+
+    global _mask
+    found = list(secrets)
+    masks = Masks(found)
+    if masks:
+        _mask = lambda text: printable_lines(masks.text(text))  # noqa: E731
+    if workflow.in_workflow(os.environ):
+        for part in dict.fromkeys(part for secret in found for part in maskable(secret) if "\n" not in part):
+            say_command(workflow.add_mask(part))
+
+
 def for_people() -> Escape:
     """Return the function that escapes text for a terminal, and in GitHub Actions for the log of the job."""
-    return _inert_lines if workflow.in_workflow(os.environ) else printable_lines
+    return _inert_lines if workflow.in_workflow(os.environ) else _masked_lines
+
+
+def _masked_lines(text: str) -> str:
+    return _mask(text)  # which may be known later than the stream
 
 
 def _inert_lines(text: str) -> str:
-    return workflow.inert(printable_lines(text))
+    return workflow.inert(_mask(text))
 
 
 def for_json() -> Escape:

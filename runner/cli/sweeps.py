@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.backends import BACKENDS, ENFORCES_MAX_PARALLEL, PROBLEMS
-from runner.cli.console import say
+from runner.cli.console import hide, say
 from runner.config import input_warnings
 from runner.config.fields import BackendChoice, amount
 from runner.config.load import load
@@ -58,8 +59,10 @@ def load_sweep(file: str, *, warn: bool = False) -> Sweep:
     """
     source = read(file)
     sweep = load(source, Path(file).absolute().parent if file != "-" else Path.cwd())
+    hide(sweep.secrets.known(os.environ).values())
     if warn:
-        sweep = replace(sweep, warnings=in_file_order([*sweep.warnings, *input_warnings.warnings(sweep)]))
+        found = [*sweep.warnings, *input_warnings.warnings(sweep), *sweep.secrets.warnings(os.environ)]
+        sweep = replace(sweep, warnings=in_file_order(found))
         show_warnings(sweep)
     return sweep
 

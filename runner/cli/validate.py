@@ -36,6 +36,7 @@ def command(file: str, form: str) -> int:
         sweep = override(load_sweep(file, warn=True))
         capacity = Capacity(sweep.capacity, sweep.max_parallel)
         problems = [*check_fits(sweep, capacity.fits_ever, FILE_HINT), *check_shell_names(sweep, os.environ)]
+        problems += sweep.secrets.problems(os.environ, needed=False)
         if problems:
             raise InvalidSweep(sweep.source, problems)
     except InvalidSweep as error:

@@ -16,6 +16,7 @@ from runner.config.shell_checks import check_shell
 from runner.config.sweep import REPEAT, Sweep
 from runner.diagnostics import Problem
 from runner.model import Resources, Value
+from runner.text.escape import printable
 from runner.text.shorten import excerpt
 from runner.units import UnitError
 
@@ -34,6 +35,9 @@ def check_values(sweep: Sweep) -> Iterator[Problem]:
         is_folder = (sweep.folder / missing.value.text).is_dir()
         fault = f"no file in `{missing.value.text}`" if is_folder else f"no such file: `{missing.value.text}`"
         yield Problem(fault, missing.span, f"`files` are relative to `{sweep.folder}`")
+    for named in files.secrets(sweep):
+        fault = f"`{printable(named.value.text)}` is in `files` and in `secrets`"
+        yield Problem(fault, named.span, "remove it from `files`, which are uploaded, and whose digests are stored")
     yield from _python(sweep)
     if sweep.build is not None:
         for outside in files.outside(sweep):

@@ -23,9 +23,11 @@ def paths(sweep: Sweep) -> list[str]:
     """Return every input file once, sorted, relative to the sweep's folder, with `/`. Raises InvalidInput.
 
     An entry is a path or a pattern (`*`, `?`, `[…]`, `**`); a folder means all files below it, also behind links. Hidden
-    files, `__pycache__` and a state folder of runner are left out unless their full path is given.
+    files, `__pycache__` and a state folder of runner are left out unless their full path is given; the file of `secrets` always.
     """
-    return sorted({path for node in sweep.files for path in expand(sweep.folder, node.value.text)})
+    found = {path for node in sweep.files for path in expand(sweep.folder, node.value.text)}
+    secret = sweep.secrets.path
+    return sorted(path for path in found if secret is None or not _is_same(sweep.folder / path, secret))
 
 
 def missing(sweep: Sweep) -> Iterator[ScalarNode]:
@@ -106,6 +108,16 @@ def _below(top: Path, folder: Path, hidden: bool) -> Iterator[str]:
         for name in names:
             if (hidden or not name.startswith(".")) and os.path.isfile(os.path.join(root, name)):
                 yield _relative(os.path.join(root, name), folder)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def secrets(sweep: Sweep) -> Iterator[ScalarNode]:
+    """Return the entries that name the file of `secrets`."""
+    path = sweep.secrets.path
+    return (node for node in sweep.files if path is not None and _is_same(sweep.folder / node.value.text, path))
 
 
 def _identity(root: str, name: str) -> tuple[int, int] | None:

@@ -11,6 +11,7 @@ from runner.config.combinations import Combinations
 from runner.config.fields import scalar
 from runner.config.names import check_names
 from runner.config.report import Report
+from runner.config.secrets import Secrets
 from runner.config.sweep import Sweep
 from runner.config.templates import Templates
 from runner.config.whole_params import reads_params
@@ -52,7 +53,9 @@ def _read(report: Report, folder: Path) -> Sweep:
     space = combinations.space(axes)
     for warning in exec_list.warnings(fields.texts(get("exec"))):
         report.add(warning)
-    check_names(report, env.keys(), resources.keys(), known)
+    secrets = Secrets.of(get("secrets"), folder)
+    mask_logs = scalar(get("mask_logs"))
+    check_names(report, secrets.nodes, env.keys(), resources.keys(), known)
     code, name = scalar(get("code")), scalar(get("name"))
     return Sweep(
         source=report.source,
@@ -67,7 +70,8 @@ def _read(report: Report, folder: Path) -> Sweep:
         workdir=workdir,
         image=image,
         env=env,
-        secrets=tuple(node.value.text for node in fields.texts(get("secrets"))),
+        secrets=secrets,
+        mask_logs=mask_logs is not None and mask_logs.value.data is True,
         resources=resources,
         space=space,
         sample=fields.sample(get("sample")),

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 
 from runner.config import fields
 from runner.config.report import Report
 from runner.config.reserved import TAKEN
+from runner.config.yaml.nodes import ScalarNode
 from runner.diagnostics import did_you_mean
 
 KNOWN_RESOURCES = ("cpu", "mem", "gpu")
 RESOURCE_ALIASES = {"memory": "mem", "ram": "mem", "cores": "cpu", "cpus_per_task": "cpu"}
 
 
-def check_names(report: Report, env: Set[str], resources: Set[str], variables: Set[str]) -> None:
+def check_names(
+    report: Report, secrets: Iterable[ScalarNode], env: Set[str], resources: Set[str], variables: Set[str]
+) -> None:
     """Report names that are reserved, given twice, or resources without a limit."""
-    for secret in fields.texts(report.document.get("secrets")):
+    for secret in secrets:
         if secret.value.text in env:
             report.error(f"`{secret.value.text}` is in `env` and in `secrets`", secret.span, "remove one of them")
     for key, _ in fields.entries(report.document.get("env")):

@@ -44,13 +44,14 @@ def check_shell(sweep: Sweep) -> Iterator[Problem]:
 
 def check_shell_names(sweep: Sweep, environ: Mapping[str, str]) -> Iterator[Problem]:
     """Problems that depend on the environment of the caller: names that nothing defines, variables that are exported."""
+    secrets = frozenset(sweep.secrets.names())
     for placed, script in _scripts(sweep):
         for name in script.names:
-            if name in sweep.secrets or (name in environ and name not in SHELL_VARIABLES and not _same(sweep, name)):
+            if name in secrets or (name in environ and name not in SHELL_VARIABLES and not _same(sweep, name)):
                 yield _collision(sweep, placed, name, "exported")
         # What a container or a node exports is not known here.
         elsewhere = sweep.backend.kind != "local"
-        defined = {*sweep.env, *sweep.secrets, *environ, *SHELL_VARIABLES}
+        defined = {*sweep.env, *secrets, *environ, *SHELL_VARIABLES}
         for found in script.undefined(defined):
             if not found.name.startswith(_SET_BY_RUNNER) and not (elsewhere and found.name.isupper()):
                 yield _undefined(sweep, placed, found)

@@ -9,6 +9,7 @@ from pathlib import Path
 from runner.config.fields import BackendChoice, Placed, Sample
 from runner.config.metrics import Metric
 from runner.config.python_program import Python
+from runner.config.secrets import Secrets
 from runner.config.yaml.nodes import MappingNode, ScalarNode
 from runner.diagnostics import Problem, Source
 from runner.model import Amount, Policy
@@ -34,7 +35,8 @@ class Sweep:
     workdir: Placed | None
     image: Placed | None
     env: Mapping[str, Placed]
-    secrets: tuple[str, ...]
+    secrets: Secrets
+    mask_logs: bool
     resources: Mapping[str, Placed]
     space: Space
     sample: Sample | None

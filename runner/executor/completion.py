@@ -44,6 +44,8 @@ class Completion:
                 end = await self._host.verified(runner.attempt, end, began, adopted=entry.adopt is not None)
             if end.outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
                 metrics = await self._host.collect(runner.attempt, end)
+            if runner.attempt.secrets:
+                await self._host.mask_logs(runner.attempt)
         pause = None
         charged = not restart(end, entry.restarts)
         if may_retry():

@@ -50,6 +50,10 @@ class Host(Protocol):
         """The metrics of an attempt that succeeded or failed; empty if the sweep has none."""
         ...
 
+    async def mask_logs(self, attempt: Attempt) -> None:
+        """Mask the secrets of an ended attempt in its logs, if the sweep says so."""
+        ...
+
 
 class Builds(Protocol):
     """The builds that sessions need before they run."""

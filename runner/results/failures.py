@@ -17,13 +17,10 @@ from runner.plan.builds import build_key
 from runner.reasons import exit_text
 from runner.results.verdict import Explained, Stream, explain
 from runner.state import State
-from runner.state.folders import open_file
 from runner.state.rows import AttemptRow
+from runner.state.tails import read_tail
 from runner.text.escape import log_line
 from runner.units import counted
-
-TAIL = 16384
-"""Bytes read from the end of a log to find its last lines."""
 
 SEARCHED = 200
 """Lines at the end of each log that are searched for the one that explains a failure."""
@@ -169,17 +166,16 @@ def without_numbers(line: str) -> str:
 
 def last_lines(log: Path, count: int) -> list[str]:
     """Up to `count` lines from the end of a log, as a terminal shows them: without colours and other control characters, and
-    without text that a carriage return overwrote. Empty if the log is missing or has only blank lines in reach.
+    without text that a carriage return overwrote. Secrets are masked. Empty if the log is missing or has only blank lines in
+    reach.
     """
     try:
-        with open(open_file(log), "rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - TAIL))
-            text = file.read().decode(errors="replace")
+        content, complete = read_tail(log)
     except OSError:
         return []
+    text = content.decode(errors="replace")
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
-    if size > TAIL and len(lines) > 1:
+    if not complete and len(lines) > 1:
         del lines[0]  # its beginning was not read
     shown = [log_line(line)[:LONGEST_LINE].rstrip() for line in lines[-count:]]
     return shown if any(shown) else []

@@ -8,7 +8,6 @@ import pytest
 
 from runner.model import Outcome
 from runner.results.failures import (
-    TAIL,
     Failure,
     Logs,
     by_cause,
@@ -19,6 +18,7 @@ from runner.results.failures import (
     tails,
     without_numbers,
 )
+from runner.state.tails import TAIL
 
 
 def failure(number: int, line: str | None, outcome: Outcome = Outcome.FAILED, code: int | None = 1) -> Failure:
