@@ -195,12 +195,18 @@ def test_cancel_after_the_request(tmp_path: Path, ending: signal.Signals) -> Non
         first = await backend.submit(site.attempt(site.sleeping, "first"))
         server = parent(first)
         os.kill(server, signal.SIGSTOP)
-        with trio.CancelScope() as scope:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(backend.submit, attempt)
-                await trio.testing.wait_all_tasks_blocked(0.05)
-                scope.cancel()
-        os.kill(server, ending)
+
+        async def go_on() -> None:
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            os.kill(server, ending)
+
+        async with trio.open_nursery() as outside:
+            with trio.CancelScope() as scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(backend.submit, attempt)
+                    await trio.testing.wait_all_tasks_blocked(0.05)
+                    outside.start_soon(go_on)
+                    scope.cancel()
         await backend.wait(await backend.submit(site.attempt(python("import time; time.sleep(0.5)"), "after")))
         await backend.cancel(first, 0)
 
