@@ -147,7 +147,15 @@ def test_sessions_go_on_when_their_server_is_killed(tmp_path: Path) -> None:
     assert one.max_rss is not None
 
 
-def test_session_starts_cold_when_its_server_is_killed_during_the_import(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("signum", "reason"),
+    [
+        (signal.SIGKILL, "the interpreter that imports `slow` died (killed by SIGKILL)"),
+        (signal.SIGALRM, "to import `slow` takes more than 600 seconds"),
+    ],
+)
+def test_server_killed_during_the_import(tmp_path: Path, signum: signal.Signals, reason: str) -> None:
+    """The session starts cold. The alarm of the server itself is what ends an import that takes too long."""
     env = module(tmp_path, "slow", f"{WRITE_PID}; import time\ntime.sleep(1000)")
     site = fork_site(tmp_path, "slow")
     attempt = site.attempt(site.failing, **env)
@@ -161,11 +169,11 @@ def test_session_starts_cold_when_its_server_is_killed_during_the_import(tmp_pat
         async with trio.open_nursery() as nursery:
             nursery.start_soon(submit)
             await until(lambda: pids(tmp_path, 1))
-            os.kill(pids(tmp_path, 1)[0], signal.SIGKILL)
+            os.kill(pids(tmp_path, 1)[0], signum)
         return await backend.wait(jobs[0]), (await backend.started(jobs[0], ignore)).cold
 
     end, cold = site.run(body)
-    assert (end.exit_status, cold) == (3, "the interpreter that imports `slow` died (killed by SIGKILL)")
+    assert (end.exit_status, cold) == (3, reason)
 
 
 def test_cancel_before_the_start(tmp_path: Path) -> None:

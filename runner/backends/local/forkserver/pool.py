@@ -14,7 +14,15 @@ from time import monotonic
 from runner import clock
 from runner.backends.local import procfs
 from runner.backends.local.cgroups import UnusableError
-from runner.backends.local.forkserver.server.protocol import COLD, ENDED, READY, STARTED, UNFIT, UnfitError
+from runner.backends.local.forkserver.server.protocol import (
+    COLD,
+    ENDED,
+    IMPORT_TIMEOUT,
+    READY,
+    STARTED,
+    UNFIT,
+    UnfitError,
+)
 from runner.backends.local.forkserver.server_process import ForkServer, PendingFork
 from runner.backends.local.protocol import Ended, NotForked, Refused, never_started
 from runner.backends.local.supervisor.launch import LaunchError, ShortageError, StreamError
@@ -103,17 +111,23 @@ class ForkServerPool:
         if not self._waiting or not self._channel.up_to_date():
             return
         waiting, self._waiting = self._waiting, []
-        for fork in waiting:
+        for number, fork in enumerate(waiting):
             try:
                 if not self._send(fork):
                     self._waiting.append(fork)
+            except BlockingIOError:  # the reports of what this server was asked for are a reason to try again
+                self._waiting += waiting[number:]
+                return
             except UnfitError as reason:
                 self._cold(fork.spawn, str(reason))
             except UnusableError as fault:
                 self._conclude(Refused(key=fork.key, reason=str(fault)))
 
     def _send(self, fork: PendingFork) -> bool:
-        """Return whether it was sent to a server. Raises UnfitError if it has to start cold."""
+        """Return whether it was sent to a server; False if none is ready.
+
+        Raises UnfitError if it has to start cold, and BlockingIOError if its server takes no more at present.
+        """
         if fork.kind in self._unfit:
             raise UnfitError(self._unfit[fork.kind])
         server = next((server for server in self._servers.values() if server.serves(fork)), None)
@@ -124,13 +138,12 @@ class ForkServerPool:
             return False
         fork.job.started = monotonic()
         cgroup = self._limits.prepare(fork.job)
-        sent = False
         try:
-            sent = server.send(fork, cgroup)
-        finally:
-            if not sent:
-                self._limits.abandon(fork.job)
-        return sent
+            server.send(fork, cgroup)
+        except (BlockingIOError, UnfitError):
+            self._limits.abandon(fork.job)
+            raise
+        return True
 
     def _launch(self, fork: PendingFork) -> None:
         if len(self._servers) >= MAX_SERVERS:
@@ -213,10 +226,13 @@ class ForkServerPool:
         self._poll.unregister(server.fileno())
         del self._servers[server.fileno()]
         self._jobs.trees.fork_servers.discard(server.pid)
-        how = _how(server.reap())
+        status = server.reap()
+        how = _how(status)
         if server.variables is None:
-            modules = ", ".join(f"`{os.fsdecode(module)}`" for module in server.kind[2])
-            self._unfit.setdefault(server.kind, f"the interpreter that imports {modules} died ({how})")
+            modules = ", ".join(f"`{os.fsdecode(module)}`" for module in server.modules)
+            late = f"to import {modules} takes more than {IMPORT_TIMEOUT} seconds"
+            died = f"the interpreter that imports {modules} died ({how})"
+            self._unfit.setdefault(server.kind, late if status == signal.SIGALRM else died)
         for fork in server.pending.values():
             job = fork.job
             if not job.pid:

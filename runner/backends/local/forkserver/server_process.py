@@ -9,15 +9,7 @@ from _socket import AF_UNIX, SOCK_SEQPACKET, socketpair  # `socket` would add 3 
 
 from runner.backends.local import procfs
 from runner.backends.local.forkserver.eligibility import parse, startup_variables
-from runner.backends.local.forkserver.server.protocol import (
-    MARK,
-    MARK_SIZE,
-    MAX_PACKET,
-    Request,
-    UnfitError,
-    decode,
-    encode,
-)
+from runner.backends.local.forkserver.server import protocol
 from runner.backends.local.supervisor.job import LocalJob
 from runner.backends.local.supervisor.launch import launch
 
@@ -36,7 +28,7 @@ class PendingFork:
     def __init__(self, spawn: Spawn, base: dict[bytes, bytes], now: float) -> None:
         assert isinstance(spawn.command, list)
         if not procfs.LINUX:
-            raise UnfitError("sessions are forked on Linux only")
+            raise protocol.UnfitError("sessions are forked on Linux only")
         self.spawn = spawn
         self.key = spawn.key
         self.env = {**base, **spawn.env}
@@ -44,8 +36,8 @@ class PendingFork:
         self.options, self.mode, self.at = parse(spawn.command)
         interpreter = spawn.command[0]
         self.interpreter = os.path.join(spawn.workdir, interpreter) if b"/" in interpreter else interpreter
-        if len(self.env[MARK]) >= MARK_SIZE:
-            raise UnfitError(f"its name is longer than {MARK_SIZE - 1} bytes")
+        if len(self.env[protocol.MARK]) >= protocol.MARK_SIZE:
+            raise protocol.UnfitError(f"its name is longer than {protocol.MARK_SIZE - 1} bytes")
         self.modules = tuple(spawn.preload or ())
         self.kind = (self.interpreter, self.options, self.modules, startup_variables(self.env))
         """Equal for sessions that one server could fork."""
@@ -58,13 +50,17 @@ class ForkServer:
 
     def __init__(self, first: PendingFork) -> None:
         self.kind = first.kind
+        self.modules = first.modules
         self.variables: list[bytes] | None = None
         """Names that its modules have looked up or set in the environment; None until it is ready."""
         self.pending: dict[int, PendingFork] = {}
         """The forks that it was asked for, by key, until they end."""
         self.status: int | None = None
         """Its wait status, None until the supervisor has reaped it."""
-        self._env = {**first.env, MARK: b"-" * MARK_SIZE}  # each session writes its own mark over this one
+        self._env = {
+            **first.env,
+            protocol.MARK: b"-" * protocol.MARK_SIZE,
+        }  # each session writes its own mark over this one
         self._socket, other = socketpair(AF_UNIX, SOCK_SEQPACKET)
         with_socket = (str(number).encode() for number in (other.fileno(), os.getpid()))
         command = [first.interpreter, *first.options, _PROGRAM, b",".join(first.modules), *with_socket]
@@ -88,15 +84,15 @@ class ForkServer:
             self._env.get(name) == fork.env.get(name) for name in self.variables or ()
         )
 
-    def send(self, fork: PendingFork, cgroup: str | None) -> bool:
-        """Ask it to fork a session that joins this memory group; False if it does not take more at present.
+    def send(self, fork: PendingFork, cgroup: str | None) -> None:
+        """Ask it to fork a session that joins this memory group.
 
-        Raises UnfitError if the request is too long.
+        Raises BlockingIOError if it takes no more requests at present, and UnfitError if this one is too long.
         """
         spawn = fork.spawn
         changed: dict[bytes, bytes | None] = dict.fromkeys(self._env.keys() - fork.env.keys())
         changed.update(fork.env.items() - self._env.items())
-        request = Request(
+        request = protocol.Request(
             key=fork.key,
             mode=fork.mode,
             at=fork.at,
@@ -108,21 +104,20 @@ class ForkServer:
             cgroup=cgroup,
         )
         try:
-            self._socket.send(encode(request))
+            self._socket.send(protocol.encode(request))
         except BlockingIOError:
-            return False
+            raise
         except OSError as error:
             if error.errno == errno.EMSGSIZE:
-                raise UnfitError("its arguments and environment are too long") from None
+                raise protocol.UnfitError("its arguments and environment are too long") from None
         self.pending[fork.key] = fork  # if it is dead, the end of its reports says so
-        return True
 
     def receive(self) -> tuple[list[tuple[Any, ...]], bool]:
         """Return the new reports of it and its children, and whether they were the last."""
         reports: list[tuple[Any, ...]] = []
         try:
-            while packet := self._socket.recv(MAX_PACKET):
-                reports.append(decode(packet))
+            while packet := self._socket.recv(protocol.MAX_PACKET):
+                reports.append(protocol.decode(packet))
         except BlockingIOError:
             return reports, False
         except ConnectionError:  # it died with requests unread

@@ -27,6 +27,9 @@ MARK = b"RUNNER_JOB"
 MARK_SIZE = 256
 """Bytes that a server reserves in its own environment for the mark of a session and a NUL."""
 
+IMPORT_TIMEOUT = 600
+"""Seconds that the imports may take; then SIGALRM ends the server."""
+
 MAX_PACKET = 1 << 20
 """Bytes; the kernel's limit is the size of the socket's buffer, some 200 kB."""
 
@@ -48,7 +51,7 @@ cgroup: the file through which a process joins a memory group, or None
 
 
 class UnfitError(Exception):
-    """A session, or none at all, can be forked; the message is shown to the user."""
+    """A session has to start cold, or every one of a server; the message is shown to the user."""
 
 
 def encode(message: tuple[Any, ...]) -> bytes:

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 _PR_SET_PDEATHSIG = 1
 
-IMPORT_TIMEOUT = 600
-"""Seconds that the imports may take; then SIGALRM ends the server."""
-
 
 def serve(
     modules: list[str], builtin: frozenset[str], stream: int, supervisor: int
@@ -35,27 +32,16 @@ def serve(
     Returns only in a forked child: its request, its program, and the names of the modules that are not its own. `builtin` are
     the names of the modules that an interpreter has imported without us.
     """
-    libc = ctypes.CDLL(None)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # an import may never return
-    if os.getppid() != supervisor:
-        os._exit(0)
+    mark = _tie_to(supervisor)
     os.set_inheritable(stream, False)
-    libc.getenv.restype = ctypes.c_void_p
-    mark: int = libc.getenv(protocol.MARK)
-    signal.alarm(IMPORT_TIMEOUT)
+    signal.alarm(protocol.IMPORT_TIMEOUT)
     try:
         variables = preload(modules)
     except protocol.UnfitError as reason:
         os.write(stream, protocol.encode((protocol.UNFIT, str(reason))))
         os._exit(0)
     signal.alarm(0)
-    for output in (sys.stdout, sys.stderr):
-        output.flush()
-    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
-        finalizer.atexit = False  # torch has some thousand: more than half of the time of a session
-    for name in [name for name in sys.modules if name.partition(".")[0] == "runner"]:
-        del sys.modules[name]  # a program may have its own module `runner`
-    imported = frozenset(sys.modules)
+    imported = _share_modules()
     top_level = {name.partition(".")[0] for name in imported} - builtin
     preloaded = {name: getattr(sys.modules.get(name), "__file__", None) or "" for name in top_level}
     server = _Server(stream, mark, preloaded)
@@ -63,6 +49,27 @@ def serve(
     gc.freeze()  # a collection in a child does not write to the memory that it shares
     server.report(protocol.READY, variables)
     return (*server.run(), imported)
+
+
+def _tie_to(supervisor: int) -> int:
+    """Have this process die with its parent; return the address of the value of the mark in its environment."""
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # an import may never return
+    if os.getppid() != supervisor:
+        os._exit(0)
+    libc.getenv.restype = ctypes.c_void_p
+    return int(libc.getenv(protocol.MARK))
+
+
+def _share_modules() -> frozenset[str]:
+    """Leave the imported modules as a child needs them; return their names."""
+    for output in (sys.stdout, sys.stderr):
+        output.flush()
+    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        finalizer.atexit = False  # torch has some thousand: more than half of the time of a session
+    for name in [name for name in sys.modules if name.partition(".")[0] == "runner"]:
+        del sys.modules[name]  # a program may have its own module `runner`
+    return frozenset(sys.modules)
 
 
 class _Server:
