@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import tempfile
 import time
@@ -16,7 +17,7 @@ from runner.apply.attempts import submitted_attempt
 from runner.backends import BACKENDS
 from runner.cli.console import say
 from runner.cli.log_paths import build_log_of
-from runner.cli.options import state_option
+from runner.cli.options import is_session, state_option
 from runner.cli.states import open_sweep
 from runner.config.sweep import Sweep
 from runner.errors import InvalidInput
@@ -46,6 +47,13 @@ def command(arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int
     """
     if len(arguments) > 2:
         raise InvalidInput("one session at a time", "write `runner logs sweep.yaml SESSION`")
+    if (
+        len(arguments) == 1
+        and not is_session(arguments[0])
+        and (Path(arguments[0]).suffix or Path(arguments[0]).exists())
+    ):
+        ids = f"the ids are in `runner results {shlex.quote(arguments[0])}`"
+        raise InvalidInput("missing argument `SESSION`", f"{ids}: `runner logs {shlex.quote(arguments[0])} ID`")
     file, session = arguments if len(arguments) == 2 else ("sweep.yaml", arguments[0])
     with open_sweep(file, state) as (planned, opened):
         session_id = find(session, planned.plan, opened)

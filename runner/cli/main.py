@@ -68,30 +68,31 @@ def _call(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
-        report(_as_problem(error))
+        report(_as_problem(error), arguments)
         return EXIT_INVALID
     except click.Abort:
         raise KeyboardInterrupt from None
     except RunnerError as error:
-        report(error)
+        report(error, arguments)
         return error.exit_code
     except OSError as error:
         place = "" if error.filename is None else f"`{os.fsdecode(error.filename)}`: "
-        report(EnvironmentFailed(f"{place}{error_text(error)}"))
+        report(EnvironmentFailed(f"{place}{error_text(error)}"), arguments)
         return EXIT_ENVIRONMENT
     except Exception as error:
         return _bug(error)
 
 
-def report(error: RunnerError) -> None:
-    """Show a failure: the problems of a file at their places, or one message with its hint."""
+def report(error: RunnerError, arguments: Sequence[str]) -> None:
+    """Show a failure of a command line: the problems of a file at their places, or one message with its hint."""
     from runner.diagnostics import InvalidSweep, render
     from runner.units import counted
 
     if isinstance(error, InvalidSweep):
         count = sum(problem.severity == "error" for problem in error.problems)
+        nothing = "; nothing was started" if _starts(arguments) else ""
         say(render(error.source, error.problems))
-        say(f"\n{counted(count, 'problem')} in `{printable(error.source.name)}`; nothing was started")
+        say(f"\n{counted(count, 'problem')} in `{printable(error.source.name)}`{nothing}")
         annotate(error.source, error.problems)
         return
     lines = [printable(error.message), *map(printable, error.details)]
@@ -99,6 +100,11 @@ def report(error: RunnerError) -> None:
     say("\n".join([f"error: {lines[0]}", *lines[1:], *hint]))
     if workflow.in_workflow(os.environ):
         say_command(workflow.command("error", "\n".join([*lines, *hint[1:]]), title="runner"))
+
+
+def _starts(arguments: Sequence[str]) -> bool:
+    """Whether the command is one that starts sessions."""
+    return next((word for word in arguments if not word.startswith("-")), None) in ("apply", "run")
 
 
 def annotate(source: Source, problems: Iterable[Problem]) -> None:

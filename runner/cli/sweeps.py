@@ -12,10 +12,10 @@ from runner.cli.console import hide, say
 from runner.config import input_warnings
 from runner.config.fields import BackendChoice, amount
 from runner.config.load import load
-from runner.config.names import KNOWN_RESOURCES
+from runner.config.names import KNOWN_RESOURCES, RESOURCE_ALIASES
 from runner.config.sweep import REPEAT, Sweep
 from runner.config.yaml import read
-from runner.diagnostics import InvalidSweep, Problem, in_file_order, nearest, render
+from runner.diagnostics import InvalidSweep, Problem, did_you_mean, in_file_order, nearest, render
 from runner.errors import InvalidInput
 from runner.model import Amount, Stop, Value
 from runner.plan.plan import Plan
@@ -86,7 +86,9 @@ def override(
 ) -> Sweep:
     """Return the sweep with the options of the command line in place of the keys of the file."""
     if capacity is not None:
-        sweep = replace(sweep, capacity={**sweep.capacity, **parse_capacity(capacity)})
+        sweep = replace(
+            sweep, capacity={**sweep.capacity, **parse_capacity(capacity, [*sweep.resources, *sweep.capacity])}
+        )
     if max_parallel is not None:
         sweep = replace(sweep, max_parallel=max_parallel)
     if backend is not None and backend != sweep.backend.kind:
@@ -105,8 +107,9 @@ def _delegate_max_parallel(sweep: Sweep) -> Sweep:
     return replace(sweep, max_parallel=None, backend=replace(choice, options={**choice.options, "max_parallel": limit}))
 
 
-def parse_capacity(text: str) -> dict[str, Amount]:
-    """`cpu=8,mem=16g`. Raises InvalidInput."""
+def parse_capacity(text: str, resources: Iterable[str] = ()) -> dict[str, Amount]:
+    """`cpu=8,mem=16g`; `resources` are those of the file, besides cpu, mem and gpu. Raises InvalidInput."""
+    known = tuple(dict.fromkeys((*KNOWN_RESOURCES, *resources)))
     found: dict[str, Amount] = {}
     for part in text.split(","):
         name, equals, value = (word.strip() for word in part.partition("="))
@@ -117,8 +120,11 @@ def parse_capacity(text: str) -> dict[str, Amount]:
             raise InvalidInput(message, "write `--capacity cpu=8,mem=16g`")
         if name in found:
             raise InvalidInput(f"`--capacity` names `{name}` twice")
-        if (near := nearest(name, KNOWN_RESOURCES)) and near != name:
-            raise InvalidInput(f"unknown resource `{name}` in `--capacity`", f"did you mean `{near}`?")
+        if name not in known:
+            hint = (
+                did_you_mean(name, known, RESOURCE_ALIASES) or f"choose from {', '.join(f'`{one}`' for one in known)}"
+            )
+            raise InvalidInput(f"unknown resource `{name}` in `--capacity`", hint)
         try:
             found[name] = amount(name, Value(value, value))
         except UnitError as error:

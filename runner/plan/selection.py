@@ -61,11 +61,16 @@ def quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def unquoted(text: str) -> str | None:
+    """Return the value of a text in double quotes; None for any other text."""
+    if len(text) < 2 or not text.startswith('"') or not text.endswith('"'):
+        return None
+    return _ESCAPED.sub(r"\1", text[1:-1])
+
+
 def _value(text: str) -> Value:
-    if len(text) > 1 and text.startswith('"') and text.endswith('"'):
-        inner = _ESCAPED.sub(r"\1", text[1:-1])
-        return Value(inner, resolve(inner))
-    return Value(text, resolve(text))
+    inner = unquoted(text)
+    return Value(text, resolve(text)) if inner is None else Value(inner, resolve(inner))
 
 
 def _known(name: str, known: list[str]) -> str:

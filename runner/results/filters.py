@@ -10,6 +10,7 @@ from typing import Generic
 from runner.diagnostics import nearest
 from runner.errors import InvalidInput
 from runner.model import Value
+from runner.plan.selection import unquoted
 from runner.results.columns import QUANTITIES, Column, T, number
 from runner.scalars import equal, is_number, resolve
 from runner.units import UnitError, parse_duration, parse_memory
@@ -47,15 +48,19 @@ class Condition(Generic[T]):
 
 
 def parse_condition(text: str, find: Find[T]) -> Condition[T]:
-    """`loss<0.3`, `status!=succeeded`, `duration>1m`, `loss=` (missing). Raises InvalidInput."""
+    """`loss<0.3`, `status!=succeeded`, `duration>1m`, `loss=` (missing), `x="a,b"`. Raises InvalidInput."""
     found = _CONDITION.match(text)
     if found is None:
         raise InvalidInput(f"`{text}` is not a condition", OPERATORS)
     column = find(found["name"])
     value, ordered = found["value"], found["operator"][0] in "<>"
+    inner = _unquoted(value)
     if value[:1] in ("<", ">", "=") and (ordered or column.numeric or is_number(resolve(value.lstrip("<>= ")))):
         raise InvalidInput(f"`{text}` is not a condition", OPERATORS)
-    _require_one(text, value, find)
+    if inner is None:
+        _require_one(text, value, find)
+    else:
+        value = inner
     if ordered and not value:
         raise InvalidInput(
             f"`{text}` has no value to compare with", f"`--where {found['name']}=` selects missing values"
@@ -66,6 +71,11 @@ def parse_condition(text: str, find: Find[T]) -> Condition[T]:
     if ordered and column.numeric and number(bound) is None:
         raise InvalidInput(f"`{text}`: `{value}` is not a number", "write a number, such as `--where 'loss<0.3'`")
     return Condition(column, found["operator"], bound)
+
+
+def _unquoted(value: str) -> str | None:
+    """The value of a text in single or double quotes, as in `--select`; None for any other."""
+    return value[1:-1] if re.fullmatch("'.*'", value, re.S) else unquoted(value)
 
 
 def _require_one(text: str, value: str, find: Find[T]) -> None:

@@ -370,6 +370,20 @@ def test_fresh_empties_output_folder_but_not_before_retries(run: Run, tmp_path: 
         ("aply", "no such command `aply`", "did you mean `apply`?"),
         ("apply --onyl new", "unknown option `--onyl`", "did you mean `--only`?"),
         ("logs", "missing argument `SESSION`", "`runner logs --help` shows the available options"),
+        (
+            "logs sweep.yaml",
+            "missing argument `SESSION`",
+            "the ids are in `runner results sweep.yaml`: `runner logs sweep.yaml ID`",
+        ),
+        ("plan --capacity cpus=4", "unknown resource `cpus` in `--capacity`", "did you mean `cpu`?"),
+        ("plan --capacity memory=4g", "unknown resource `memory` in `--capacity`", "did you mean `mem`?"),
+        (
+            "plan --capacity gpu=1,licens=0",
+            "unknown resource `licens` in `--capacity`",
+            "choose from `cpu`, `mem`, `gpu`",
+        ),
+        ("prune --logs-older-than 30", "`30` in `--logs-older-than` has no unit", "write `30d` for days"),
+        ("results --where q=1 --where x", "no column `q`", None),
         ("results --pivot x", "option `--pivot` requires 3 arguments", "write `--pivot ROW COL METRIC`"),
         ("plan --select x=1 --select x=2", "no session has both `x=1` and `x=2`", None),
         ("plan --capacity gpu=100000000", "a capacity of 100,000,000 `gpu` is more", None),
@@ -388,6 +402,20 @@ def test_usage_error_has_message_and_hint(
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {fault}")
     assert hint is None or done.stderr.endswith(f"\n\nhint: {hint}\n")
+
+
+def test_capacity_takes_the_resources_of_the_file(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: ['true']\nresources: {license: 1}\ncapacity: {license: 1, disk: 3}\n")
+    assert run("plan", "--capacity", "license=2,disk=1").returncode == 0
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "results", "status", "report", "logs", "apply", "run"])
+def test_nothing_was_started_is_said_by_what_starts_sessions(run: Run, tmp_path: Path, command: str) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: 3\n")
+    arguments = {"logs": ["sweep.yaml", "x=1"], "run": ["--exec", "echo $x", "--exec-range", "x=range:0"]}
+    done = run(command, *arguments.get(command, []))
+    assert done.returncode == 2
+    assert ("nothing was started" in done.stderr) == (command in ("apply", "run"))
 
 
 def test_os_error_exits_3(run: Run, tmp_path: Path) -> None:

@@ -440,6 +440,20 @@ def test_text_with_comma_and_equals_is_one_condition() -> None:
     assert condition(Value("a, b=c and d=e", "a, b=c and d=e"))
 
 
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("x='1'", Value("1", 1)),
+        ('x="6:20,5:20"', Value("6:20,5:20", "6:20,5:20")),
+        ('x="a,x=b"', Value("a,x=b", "a,x=b")),
+        ('x = "a and x=b"', Value("a and x=b", "a and x=b")),
+        ("x='a\"b'", Value('a"b', 'a"b')),
+    ],
+)
+def test_value_of_a_condition_may_be_quoted(text: str, cell: Value) -> None:
+    assert parse_condition(text, lambda name: find(name, [CELL]))(cell)
+
+
 def test_metrics_have_six_digits_in_text_and_all_in_csv() -> None:
     columns = Columns([], False, ["loss", "steps"])
     metrics = {name: metric_from(data) for name, data in (("loss", 0.039398183641064205), ("steps", 12345678))}
