@@ -34,7 +34,8 @@ def _checked(state: Path) -> Finding:
     except RunnerError as error:
         return Finding(place, error.message, error.hint, failed=True)
     if checked.salvaged is None:
-        return Finding(place, "the journal is sound", None)
+        older = ", but older than what a runner that died has recorded: those sessions run again"
+        return Finding(place, f"the journal is sound{older if checked.misses_wal else ''}", None)
     kept = checked.salvaged.kept
     saved = f"{counted(kept['sessions'], 'session')} and {counted(kept['attempts'], 'attempt')} were saved"
     lost = f"{counted(checked.salvaged.lost, 'row')} could not be read"

@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.errors import Damaged
+from runner.errors import Damaged, EnvironmentFailed
 from runner.state import damage, database, lock
 from runner.state.salvage import Salvaged, salvage
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """fault: the first fault, None if the journal is sound. salvaged: what was saved of a damaged one."""
+    """The result of a check.
 
+    misses_wal: whether what a dead runner has recorded last is missing. fault: the first fault, None if the journal is sound.
+    salvaged: what was saved of a damaged one.
+    """
+
+    misses_wal: bool = False
     fault: str | None = None
     salvaged: Salvaged | None = None
 
@@ -21,9 +26,12 @@ class Checked:
 def check(folder: Path) -> Checked:
     """Check the journal of the state in `folder`. Raises EnvironmentFailed, also if the state is held."""
     path = folder / "journal.db"
-    with lock.hold(folder):
+    with lock.hold(folder) as held:
+        missing = held.wal and path.exists() and not path.with_name("journal.db-wal").exists()
         fault = _fault(path)
-        return Checked() if fault is None else Checked(fault, salvage(path))
+        checked = Checked(missing) if fault is None else Checked(missing, fault, salvage(path))
+        held.wal = False
+        return checked
 
 
 def _fault(path: Path) -> str | None:
@@ -32,7 +40,7 @@ def _fault(path: Path) -> str | None:
     except Damaged as error:
         return error.message.partition(": ")[2] or error.message
     if connection is None:
-        return "it is not there"
+        raise EnvironmentFailed(f"`{path}` is missing", "put it back, or move its folder away to start again")
     try:
         return next(iter(damage.faults(connection)), None)
     finally:

@@ -56,8 +56,8 @@ def of_row(table: str, changed: Mapping[str, str] | None = None) -> str:
 
 
 def assignments(table: str, *columns: str) -> str:
-    """The part of an UPDATE that sets these columns to the parameters ?1, ?2, … and the checksum to that of the new row."""
-    changed = {column: f"?{number}" for number, column in enumerate(columns, 1)}
+    """The part of an UPDATE that sets these columns to parameters of their names, and the checksum to that of the new row."""
+    changed = {column: f":{column}" for column in columns}
     return ", ".join([*(f"{column} = {value}" for column, value in changed.items()), f"crc = {of_row(table, changed)}"])
 
 

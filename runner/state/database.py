@@ -21,14 +21,18 @@ from runner.state.schema import APPLICATION_ID, VERSION, beside, create
 from runner.state.sqlite_errors import explain
 
 
-def for_writing(path: Path, *, network: bool = False) -> sqlite3.Connection:
+def for_writing(path: Path, *, network: bool = False, lock: Path | None = None) -> sqlite3.Connection:
     """Open the journal, or create it; an older version is migrated. The caller is its one writer. Raises EnvironmentFailed.
 
-    On a `network` file system it uses a rollback journal, so that readers on other hosts see it consistent.
+    On a `network` file system it uses a rollback journal, so that readers on other hosts see it consistent. If `lock` is not
+    the file that the last writer held, no other process may have the journal open: it may be a writer whose lock was removed.
     """
     with guarded(path):
+        held = str(lock.stat().st_ino) if lock is not None and lock.exists() and not network else None
         if not path.exists():
             create(path)
+        elif held is not None:
+            _require_alone(path, held)
     connection = _connect(path, "mode=rw")
     try:
         # With exclusive locking SQLite recovers a WAL that is still there without shared memory.
@@ -45,6 +49,8 @@ def for_writing(path: Path, *, network: bool = False) -> sqlite3.Connection:
         checksums.install(connection)
         if version < VERSION:
             migration.in_place(connection, path, version)
+        if held is not None:
+            connection.execute("UPDATE meta SET lock = ? WHERE lock IS NOT ?", (held, held))
     except sqlite3.Error as error:
         connection.close()
         explain(error, path)
@@ -52,6 +58,26 @@ def for_writing(path: Path, *, network: bool = False) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _require_alone(path: Path, held: str) -> None:
+    """Raise EnvironmentFailed if the lock file is another one than at the last time, and another process uses the journal."""
+    try:
+        with closing(_connect(path, "mode=ro")) as connection:
+            if connection.execute("SELECT lock FROM meta").fetchone() == (held,):
+                return
+        with closing(_connect(path, "mode=rw")) as probe:
+            probe.execute("PRAGMA busy_timeout = 250")  # a reader is gone by then
+            # With exclusive locking, set before anything is read, SQLite admits no other connection.
+            probe.execute("PRAGMA locking_mode = EXCLUSIVE")
+            probe.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return  # an older version, or damage: what opens the journal says so
+        raise EnvironmentFailed(
+            f"another process uses `{path}`, and the lock that it holds was removed or replaced",
+            f"wait until it ends; `fuser {path}` shows its process id",
+        ) from error
 
 
 def for_reading(path: Path) -> sqlite3.Connection | None:

@@ -78,11 +78,15 @@ class EventRows:
             case BuildEnded():
                 self._connection.execute(
                     f"UPDATE builds SET {_END_BUILD}"
-                    " WHERE build = ?6 AND outcome IS NULL",  # perhaps one that an earlier apply has begun
-                    (
-                        *(event.at, event.outcome.value, event.exit_code, _text(event.reason), event.duration),
-                        event.build,
-                    ),
+                    " WHERE build = :build AND outcome IS NULL",  # perhaps one that an earlier apply has begun
+                    {
+                        "ended": event.at,
+                        "outcome": event.outcome.value,
+                        "exit_code": event.exit_code,
+                        "reason": _text(event.reason),
+                        "duration": event.duration,
+                        "build": event.build,
+                    },
                 )
             case ApplyStarted():
                 self._apply_started(event)
@@ -158,20 +162,27 @@ class EventRows:
         return cursor.lastrowid or 0
 
     def _ended(self, event: AttemptEnded) -> None:
-        outcome, row = event.outcome.value, self._row_of(event.session)
+        row = self._row_of(event.session)
         metrics = {name: metric_data(metric) for name, metric in event.metrics.items()}
-        retry_at = None if event.retry_in is None else event.at + event.retry_in
+        values = {
+            "ended": event.at,
+            "outcome": event.outcome.value,
+            "exit_code": event.exit_code,
+            "reason": _text(event.reason),
+            "duration": event.duration,
+            "cpu_time": event.cpu_time,
+            "max_rss": event.max_rss,
+            "metrics": _encode(metrics) if metrics else None,
+            "retry_at": None if event.retry_in is None else event.at + event.retry_in,
+            "session": row,
+            "number": event.attempt,
+        }
         cursor = self._connection.execute(
-            f"UPDATE attempts SET {_END_ATTEMPT} WHERE session = ?10 AND number = ?11",
-            (
-                *(event.at, outcome, event.exit_code, _text(event.reason), event.duration, event.cpu_time),
-                *(event.max_rss, _encode(metrics) if metrics else None, retry_at),
-                *(row, event.attempt),
-            ),
+            f"UPDATE attempts SET {_END_ATTEMPT} WHERE session = :session AND number = :number", values
         )
         self._require_one(cursor, event.session, event.attempt)
         self._connection.execute(
-            f"UPDATE sessions SET {_END_SESSION} WHERE n = ?2 AND attempts = ?3", (outcome, row, event.attempt)
+            f"UPDATE sessions SET {_END_SESSION} WHERE n = :session AND attempts = :number", values
         )
         self._rows.pop(event.session, None)
 

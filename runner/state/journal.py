@@ -17,16 +17,18 @@ from runner.model import Outcome
 from runner.state import checksums, database
 from runner.state.event_rows import EventRows
 from runner.state.merge.journal import Union, attached, take_in
+from runner.state.presence import Presence
 from runner.state.queries import Queries
-from runner.state.schema import new_state_id
+from runner.state.schema import beside, new_state_id
 from runner.state.sqlite_errors import explain
 
 
 class Journal(Queries):
     """An open journal. Only the holder of the state's lock opens it for writing."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, presence: Presence | None = None) -> None:
         super().__init__(connection, path)
+        self.presence = presence or Presence(())
         self._rows = EventRows(connection)
 
     def record(self, event: Event) -> None:
@@ -50,7 +52,7 @@ class Journal(Queries):
             raise
 
     def commit(self) -> None:
-        """Commit all events noted since the last call. Raises EnvironmentFailed; then none of them is recorded."""
+        """Commit all events noted since the last call. Raises EnvironmentFailed; then none of them counts as recorded."""
         if not self._connection.in_transaction:
             return
         try:
@@ -58,6 +60,7 @@ class Journal(Queries):
         except sqlite3.Error as error:
             self._roll_back()
             explain(error, self._path)
+        self.presence.require()
 
     def forget(self, sessions: Iterable[str]) -> None:
         """Delete sessions and their attempts, all or none, and release the disk space. Applies and recipes stay.
@@ -73,6 +76,7 @@ class Journal(Queries):
                     )
             # As a script: `execute` would stop after the first page.
             self._connection.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
+            self.presence.shrunk()
         except sqlite3.Error as error:
             explain(error, self._path)
         self._rows.forget_rows()
@@ -131,6 +135,7 @@ class Journal(Queries):
         except BaseException:
             self._roll_back()
             raise
+        self.presence.require()
 
     def _roll_back(self) -> None:
         # After a disk error SQLite has already rolled back.
@@ -140,8 +145,13 @@ class Journal(Queries):
 
 
 def open_for_writing(path: Path, *, network: bool = False) -> Journal:
-    """Open or create the journal. The caller holds the state's lock. Raises EnvironmentFailed."""
-    return Journal(database.for_writing(path, network=network), path)
+    """Open or create the journal. The caller holds the state's lock. Raises EnvironmentFailed.
+
+    From then on each commit raises EnvironmentFailed if a file of the journal, or the lock, is no longer there.
+    """
+    lock = path.with_name("lock")
+    connection = database.for_writing(path, network=network, lock=lock)
+    return Journal(connection, path, Presence([path, *(beside(path, suffix) for suffix in ("-wal", "-shm")), lock]))
 
 
 def open_for_reading(path: Path) -> Journal | None:

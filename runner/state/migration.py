@@ -31,6 +31,7 @@ def _to_3(connection: sqlite3.Connection) -> None:
 def _to_4(connection: sqlite3.Connection) -> None:
     _add(connection, "attempts", "retry_at REAL")  # the first journals of version 3 do not have it
     _add(connection, "meta", "version TEXT")
+    _add(connection, "meta", "lock TEXT")
     for table in checksums.COLUMNS:
         _add(connection, table, "crc INTEGER")
     _add(connection, "applies", "file TEXT")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,12 +45,15 @@ def open_for_writing(beside: Path, name: str, directory: Path | None = None) -> 
     if kind.unlocked:
         raise EnvironmentFailed(f"cannot keep another runner out of `{folder}`: {kind.unlocked}", lock.ELSEWHERE)
     require_own_files(folder)
-    with lock.hold(folder, prove=kind.network):
+    with lock.hold(folder, prove=kind.network) as held:
+        require_journal(folder, misses_wal=held.wal)
         with guarded(folder):
             for part in PARTS:
                 (folder / part).mkdir(exist_ok=True)
         require_own_files(folder)
         with journal.open_for_writing(folder / "journal.db", network=kind.network) as opened:
+            held.wal = not kind.network
+            opened.presence.restore_with(folder / "lock", held.renew)
             opened.set_home(_home(folder))
             put_into_place(folder, opened)  # left by a merge that was killed
             state = State(folder, opened)
@@ -58,6 +62,7 @@ def open_for_writing(beside: Path, name: str, directory: Path | None = None) -> 
                 yield state
             finally:
                 state.clear_pool()
+                held.wal = False  # closing the journal empties the WAL
 
 
 @contextmanager
@@ -71,12 +76,38 @@ def open_for_reading(beside: Path, name: str, directory: Path | None = None) -> 
 def open_at(folder: Path) -> Iterator[State | None]:
     """The state in this folder, for reading."""
     require_own_files(folder)
+    require_journal(folder, misses_wal=not (folder / "journal.db-wal").exists() and lock.misses_wal(folder))
     opened = journal.open_for_reading(folder / "journal.db")
     if opened is None:
         yield None
     else:
         with opened:
             yield State(folder, opened)
+
+
+def require_journal(folder: Path, *, misses_wal: bool) -> None:
+    """Raise EnvironmentFailed if the journal or its WAL was removed from the state: what it has recorded would be forgotten."""
+    path = folder / "journal.db"
+    if not path.exists():
+        left = next((part for part in ("logs", "output", "builds") if _holds_something(folder / part)), None)
+        if left is not None or misses_wal:
+            raise EnvironmentFailed(
+                f"`{path}` is missing" + (f", but there are files in `{left}`" if left else ""),
+                f"put it back; to start again, move `{folder}` away",
+            )
+    elif misses_wal and not (folder / "journal.db-wal").exists():
+        raise EnvironmentFailed(
+            f"`{path}-wal` is missing: a runner that died has recorded outcomes in it",
+            f"put it back; `runner doctor --state {shlex.quote(str(folder))}` lets you go on without them",
+        )
+
+
+def _holds_something(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False
 
 
 def component(name: str) -> str:

@@ -30,7 +30,7 @@ APPLICATION_ID = 0x72756E72
 # sessions are read from some 40 MB. `n` counts up, so that rows are appended everywhere but in the unique index on `id`.
 # `crc` is the checksum of the other columns (checksums.py), NULL in a row that still changes.
 TABLES = """
-CREATE TABLE meta (state TEXT NOT NULL, created REAL NOT NULL, home TEXT, version TEXT);
+CREATE TABLE meta (state TEXT NOT NULL, created REAL NOT NULL, home TEXT, version TEXT, lock TEXT);
 CREATE TABLE recipes (
     n INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, sans_files TEXT NOT NULL, parts TEXT NOT NULL, crc INTEGER
 );

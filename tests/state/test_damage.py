@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +18,8 @@ from runner.state.check import check
 from runner.state.journal import Journal, open_for_reading, open_for_writing
 from runner.state.lock import hold
 from tests.facts import apply_ended, apply_started, ended, session, started, submitted
+from tests.paths import ROOT
+from tests.processes import HANG
 from tests.state.samples import SAMPLES, restore
 
 SESSIONS = [session(number) for number in range(60)]
@@ -262,3 +266,10 @@ def test_second_damage_is_kept_beside_the_first(path: Path) -> None:
 def test_state_in_use_is_not_checked(path: Path) -> None:
     with hold(path.parent), pytest.raises(EnvironmentFailed, match="holds the state"):
         check(path.parent)
+
+
+def test_flipped_bits_in_a_journal_are_no_bug() -> None:
+    command = [sys.executable, "-m", "tests.campaigns.fuzz_journals", "--count", "3", "--seed", "20261130"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=4 * HANG)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("3 journals, 33 commands:")
