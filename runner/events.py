@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -36,6 +36,8 @@ class ApplyStarted:
     recipe: Recipe
     file: str | None = None
     """The sweep file, relative to the folder of the state; None if there is none."""
+    definitions: Mapping[str, str] = field(default_factory=dict)
+    """The digests of the definitions of the metrics, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,16 @@ class AttemptEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsCollected:
+    """The metrics of an attempt that an earlier apply has recorded, collected again: some had another definition."""
+
+    at: float
+    session: str
+    attempt: int
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
 class StopReached:
     """The limit on failures is reached, or inputs have changed: nothing more is started, what runs continues."""
 
@@ -179,6 +191,7 @@ Event: TypeAlias = (
     | AttemptStarted
     | AttemptAdopted
     | AttemptEnded
+    | MetricsCollected
     | StopReached
     | ApplyInterrupted
     | ApplyWaiting
@@ -187,7 +200,7 @@ Event: TypeAlias = (
 
 Emit: TypeAlias = Callable[[Event], None]
 
-_LEFT_OUT = frozenset(("text", "recipe", "point", "file"))
+_LEFT_OUT = frozenset(("text", "recipe", "point", "file", "definitions"))
 """Fields that are stored in the journal, but are too long for a line of JSON."""
 
 
@@ -195,7 +208,7 @@ def to_json(event: Event) -> dict[str, Any]:
     """The event as `schemas/events.schema.json` describes it: its name in kebab case, times in ISO 8601 UTC."""
     name = re.sub(r"(?<!^)(?=[A-Z])", "-", type(event).__name__).lower()
     data = {field.name: _plain(getattr(event, field.name)) for field in fields(event) if field.name not in _LEFT_OUT}
-    if isinstance(event, AttemptEnded):
+    if isinstance(event, AttemptEnded | MetricsCollected):
         data |= {"metrics": metric_values(event.metrics), "missing": missing_reasons(event.metrics)}
     return {"event": name, **data, "at": iso(event.at)}
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runner.config.metrics import digests
 from runner.events import ApplyStarted, AttemptEnded, AttemptStarted, AttemptSubmitted
 from runner.model import Outcome, Resources, Scalar, Session, Usage
 from runner.plan.plan import Plan
@@ -47,7 +48,19 @@ def record_apply(
         text, recipe = plan.sweep.source.text, plan.recipe
         limits = {"cpu": slots} if capacity is None else capacity
         about = (limits, None, host, "ada", 4711, "0.1.0", "c0ffee" * 6, True)
-        record(ApplyStarted(begin, plan.sweep.name, plan.count, plan.count, "local", *about, text, recipe))
+        record(
+            ApplyStarted(
+                begin,
+                plan.sweep.name,
+                plan.count,
+                plan.count,
+                "local",
+                *about,
+                text,
+                recipe,
+                digests(plan.sweep.metrics),
+            )
+        )
         free = [begin] * slots
         outcomes: dict[Outcome, int] = {}
         for session in plan:

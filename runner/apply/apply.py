@@ -20,11 +20,13 @@ from runner.apply.host import ApplyHost
 from runner.apply.input_check import InputCheck
 from runner.apply.masking import Masking
 from runner.apply.provenance import Provenance
+from runner.apply.recollection import recollect
 from runner.apply.recovery import LOCAL, recover
 from runner.apply.selection import Choice, History, Selection
 from runner.apply.signals import watch_signals, watch_stops
 from runner.backends import BACKENDS, UPLOADS
 from runner.backends.base import Backend
+from runner.config.metrics import digests
 from runner.diagnostics import InvalidSweep
 from runner.errors import EnvironmentFailed
 from runner.events import ApplyEnded, ApplyStarted, Event
@@ -127,6 +129,7 @@ class Apply:
         )
         self._signal: int | None = None
         self._recovery = trio.CancelScope()
+        self._recollection = trio.CancelScope()
 
     def run(self) -> Applied:
         """Run what is selected. Raises EnvironmentFailed; what was recorded until then is kept."""
@@ -179,7 +182,10 @@ class Apply:
                     adopted = recovered.adopted
                 if self._plan.count == 1 and kind != LOCAL:
                     nursery.start_soon(_refresh_log, backend, executor)
-                ended = await executor.run(self._selection.planned(to_run, adopted), to_run, self._detach)
+                async with trio.open_nursery() as work:
+                    if not self._choice.fresh:  # outputs are emptied
+                        work.start_soon(self._recollect, collector)
+                    ended = await executor.run(self._selection.planned(to_run, adopted), to_run, self._detach)
                 nursery.cancel_scope.cancel()
         return ended
 
@@ -187,14 +193,21 @@ class Apply:
         def interrupt(number: int, name: str) -> None:
             self._signal = self._signal or number
             executor.interrupt(name)
+            self._recollection.cancel()  # the next apply continues
             self._recovery.cancel()  # attempts without a recorded end stay open in the journal
 
         return interrupt
+
+    async def _recollect(self, collector: Collector) -> None:
+        with self._recollection:
+            folder, record = str(self._sweep.folder), self._events.record
+            await recollect(self._state, self._sweep.metrics, collector, folder, record)
 
     async def _watch_cancel_requests(self, executor: Executor) -> None:
         while True:
             for request in self._state.take_cancel_requests():
                 if request is None:
+                    self._recollection.cancel()
                     executor.interrupt("cancelled by `runner cancel`")
                 else:
                     executor.cancel(request)
@@ -224,6 +237,7 @@ class Apply:
             text=self._sweep.source.text,
             recipe=self._plan.recipe,
             file=self._file_from_state(),
+            definitions=digests(self._sweep.metrics),
         )
 
     def _file_from_state(self) -> str | None:

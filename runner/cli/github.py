@@ -158,7 +158,9 @@ class _ApplySummary:
             shown,
             columns,
         )
-        rows = result_rows(self._planned.plan.points(self._choice.select, self._choice.shard), self._state)
+        rows = result_rows(
+            self._planned.plan.points(self._choice.select, self._choice.shard), self._state, sweep.metrics
+        )
         return page.markdown(rows, github_summary.LARGEST - size)
 
 

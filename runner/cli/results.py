@@ -17,8 +17,10 @@ from runner.cli.options import select_option, state_option, sweep_argument
 from runner.cli.sweeps import load_sweep, plan_sweep
 from runner.diagnostics import nearest
 from runner.errors import InvalidInput
+from runner.model import Outcome
 from runner.results import tables
 from runner.results.aggregate import AGGREGATES, for_people, group, group_columns, groups_json, parse_aggregates
+from runner.results.collected import MissingMetrics
 from runner.results.columns import Column, Columns, Row, T, find
 from runner.results.filters import in_order, parse_condition, parse_order
 from runner.results.pivot import pivot
@@ -89,9 +91,11 @@ def command(
     with open_for_reading(planned.sweep.folder, planned.sweep.name, state) as opened:
         if junit:
             write_junit(junit, planned, Choice(select=selection), opened)
-        every = result_rows(planned.plan.points(selection), opened)
+        every = result_rows(planned.plan.points(selection), opened, planned.sweep.metrics)
         if selection is not None:
             every = _require_some(every, planned.nothing_selected(selection))
+        missing = MissingMetrics()
+        every = _count_missing(every, missing)
         rows = (row for row in every if all(condition(row) for condition in conditions)) if conditions else every
         rows = _report_empty(rows)
         if over:
@@ -100,6 +104,16 @@ def command(
             _groups(rows, columns, group_by, agg, sort, form)
         else:
             _sessions(rows, columns, sort, form)
+        for line in missing.lines():
+            say(line)
+
+
+def _count_missing(rows: Iterator[Row], missing: MissingMetrics) -> Iterator[Row]:
+    """Return the rows. What succeeded sessions lack is added to `missing`."""
+    for row in rows:
+        if row.status == Outcome.SUCCEEDED:
+            missing.add(row.metrics)
+        yield row
 
 
 def _sessions(rows: Iterator[Row], columns: Columns, sort: Sequence[str], form: str) -> None:

@@ -23,6 +23,7 @@ from runner.events import iso
 from runner.model import Session, Status
 from runner.reporters.progress.snapshot import Snapshot, take_snapshot
 from runner.reporters.progress.summary import cause_lines
+from runner.results.collected import MissingMetrics
 from runner.results.columns import STATUSES
 from runner.results.failures import CAUSED, how
 from runner.results.overview import Overview, overview
@@ -71,7 +72,7 @@ def _show(planned: PlannedSweep, state: State | None, watch: bool, arguments: st
         follow(lambda: take_snapshot(planned.plan, state, causes=False))
     seen = overview(planned.plan, state) if state else _without_state(planned)
     snapshot = take_snapshot(planned.plan, state, seen=seen) if state else None
-    for line in _lines(_gather(planned, state, seen), snapshot, arguments):
+    for line in _lines(_gather(planned, state, seen), snapshot, seen.missing, arguments):
         click.echo(printable(line))
 
 
@@ -95,6 +96,7 @@ def _gather(planned: PlannedSweep, state: State | None, seen: Overview) -> dict[
         "merged": applies if len(applies) > 1 else [],
         "running": [_running(result) for result in seen.unfinished if result.status == Status.RUNNING],
         "failed": [_failed(result, state) for result in seen.unfinished if result.status in CAUSED],
+        "missing": seen.missing.to_json(),
         "orphaned": seen.orphaned,
         "orphaned_running": [{"id": one.session, "job": one.job, "backend": one.backend} for one in strays],
     }
@@ -144,7 +146,7 @@ def _apply(apply: ApplyRow) -> dict[str, Any]:
     }
 
 
-def _lines(found: dict[str, Any], now: Snapshot | None, arguments: str) -> Iterator[str]:
+def _lines(found: dict[str, Any], now: Snapshot | None, missing: MissingMetrics, arguments: str) -> Iterator[str]:
     """Yield the lines of the text format: counts, the progress or the end of the last apply, failures by cause."""
     counts = ", ".join(f"{count:,} {status}" for status, count in found["counts"].items())
     yield f"{found['sweep']}: {counted(found['total'], 'session')} ({counts})"
@@ -168,6 +170,7 @@ def _lines(found: dict[str, Any], now: Snapshot | None, arguments: str) -> Itera
         yield f"  orphaned  {row['id']}  runs as {row['job']} at {row['backend']}; `runner apply` ends it"
     if idle := found["orphaned"] - len(found["orphaned_running"]):
         yield f"{idle:,} orphaned: in the state, but no longer in the file (`runner prune` removes them)"
+    yield from missing.lines()
     if now is not None and now.tracker.causes:
         yield ""
         yield from cause_lines(now.tracker.causes.values(), lambda cause, stream: log_command(cause, stream, arguments))

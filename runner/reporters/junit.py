@@ -52,7 +52,7 @@ def write(path: Path, plan: Plan, sessions: Callable[[], Iterable[Session]], sta
     """Write the results of these sessions of the plan, atomically. Raises OSError."""
     with replacing_text(path) as file:
         counts = Counter(Case(result, []).verdict for result in results(sessions(), state))
-        _document(file, plan, _cases(results(sessions(), state), state), counts, state)
+        _document(file, plan, _cases(results(sessions(), state, plan.sweep.metrics), state), counts, state)
 
 
 def _cases(found: Iterable[Result], state: State | None) -> Iterator[Case]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from runner.model import Outcome, Status
 from runner.plan.plan import Plan
+from runner.results.collected import Definitions, MissingMetrics
 from runner.results.rows import Result, results
 from runner.state import State
 from runner.state.rows import Succeeded
@@ -22,6 +23,8 @@ class Overview:
     """The sessions that have succeeded, summed up for each apply."""
     unfinished: list[Result] = field(default_factory=list)
     """The sessions that were attempted and have not succeeded, in the order of the plan."""
+    missing: MissingMetrics = field(default_factory=MissingMetrics)
+    """What the succeeded sessions lack."""
     orphaned: int = 0
     """Sessions in the journal that the plan does not have."""
 
@@ -46,9 +49,13 @@ def _from_journal(plan: Plan, state: State) -> Overview:
         ids = {session.id for session in unfinished}
         sessions = (session for session in plan.sessions(among=points) if session.id in ids)
         found.unfinished = list(results(sessions, state))
+    definitions = Definitions(plan.sweep.metrics)
+    for stored, of in state.journal.without_metrics(plan.recipe.digest, definitions.text):
+        found.missing.add_missing(definitions.metrics(stored, of))
     succeeded = sum(group.count for group in found.succeeded)
     found.counts.update(result.status for result in found.unfinished)
     found.counts[Outcome.SUCCEEDED] = succeeded
+    found.missing.sessions = succeeded
     found.counts[Status.NEW] = plan.count - succeeded - len(unfinished)
     found.orphaned = state.journal.count() - succeeded - len(unfinished)
     return found
@@ -57,12 +64,13 @@ def _from_journal(plan: Plan, state: State) -> Overview:
 def _from_plan(plan: Plan, state: State) -> Overview:
     found = Overview()
     groups: dict[int, Succeeded] = {}
-    for result in results(plan, state):
+    for result in results(plan, state, plan.sweep.metrics):
         found.counts[result.status] += 1
         last = result.last
         if last is None:
             continue
         if result.status == Outcome.SUCCEEDED:
+            found.missing.add(last.metrics)
             group = groups.get(last.apply, Succeeded(last.apply, 0, 0.0, None))
             starts = [start for start in (group.first_start, last.started) if start is not None]
             seconds = group.seconds + (last.duration or 0.0)

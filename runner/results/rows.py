@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from runner.config.metrics import Metric
 from runner.events import iso
 from runner.model import Metrics, Outcome, Session, Status, Value, metric_values, missing_reasons
+from runner.results.collected import Definitions
 from runner.state import State
 from runner.state.rows import AttemptRow, runs_on
-from runner.state.rows import metrics as metrics_of
 
 
 class SessionPoint(Protocol):
@@ -37,11 +38,15 @@ class Result(NamedTuple):
     """Unix time at which the live apply retries the session, if it does."""
 
 
-def results(sessions: Iterable[Session], state: State | None) -> Iterator[Result]:
+def results(
+    sessions: Iterable[Session], state: State | None, metrics: Mapping[str, Metric] | None = None
+) -> Iterator[Result]:
     """Each session with its last attempt and status, in their order. Holds a few hundred sessions at a time.
 
     An attempt without an end is `running` while the state is held or its cluster has the job, else `lost`: that is what the
     next apply records. A session that the live apply is about to retry is `running`.
+
+    metrics: a value of another definition than here is left out; None: as it is stored.
     """
     if state is None:
         for session in sessions:
@@ -49,7 +54,10 @@ def results(sessions: Iterable[Session], state: State | None) -> Iterator[Result
         return
     live = state.holder is not None
     retrying = state.journal.retrying() if live else None
+    definitions = None if metrics is None else Definitions(metrics)
     for session, last in state.journal.latest(sessions):
+        if last is not None and definitions is not None:
+            last = last._replace(metrics=definitions.present(last.metrics, last.definitions))
         if last is None:
             yield Result(session, None, Status.NEW.value)
         elif retrying is not None and last.retry_at is not None and last.apply == retrying:
@@ -119,10 +127,12 @@ class ResultRow(NamedTuple):
 
 _COLUMNS = """
     a.outcome, a.exit_code, a.reason, a.number, a.backend, a.job, a.host, a.started, a.duration, a.cpu_time, a.max_rss,
-    a.metrics, a.retry_at, a.apply"""
+    a.metrics, a.retry_at, a.apply, a.definitions"""
 
 
-def result_rows(sessions: Iterable[SessionPoint], state: State | None) -> Iterator[ResultRow]:
+def result_rows(
+    sessions: Iterable[SessionPoint], state: State | None, metrics: Mapping[str, Metric]
+) -> Iterator[ResultRow]:
     """The row of each session, in their order, with the statuses of `results`. Holds a few hundred sessions at a time."""
     if state is None:
         for session in sessions:
@@ -131,13 +141,14 @@ def result_rows(sessions: Iterable[SessionPoint], state: State | None) -> Iterat
     live = state.holder is not None
     retrying = state.journal.retrying() if live else None
     # A live apply writes files while its rows are read, so a list of their names would be out of date.
+    definitions = Definitions(metrics)
     files = state.written_files(listed=not live)
     for session, row in state.journal.latest_columns(sessions, _COLUMNS):
         if row is None:
             yield _new(session)
             continue
-        outcome, exit_code, reason, number, backend, job, host, started, duration, cpu_time, max_rss, metrics = row[:12]
-        retry_at, apply = row[12:14]
+        outcome, exit_code, reason, number, backend, job, host, started, duration, cpu_time, max_rss, stored = row[:12]
+        retry_at, apply, of = row[12:15]
         if outcome is None:
             outcome = _without_end(backend, job, live)
         elif retrying is not None and retry_at is not None and apply == retrying:
@@ -145,7 +156,7 @@ def result_rows(sessions: Iterable[SessionPoint], state: State | None) -> Iterat
         output, stdout, stderr = files.of(session.id, number)
         began = None if started is None else iso(started)
         cells = (session.index, session.id, session.params, session.repeat, outcome, exit_code, reason, number, backend)
-        files_and_metrics = (output, stdout, stderr, metrics_of(metrics))
+        files_and_metrics = (output, stdout, stderr, definitions.metrics(stored, of))
         yield ResultRow._make((*cells, job, host, began, duration, cpu_time, max_rss, *files_and_metrics))
 
 

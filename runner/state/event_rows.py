@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, assert_never
 
@@ -21,18 +22,23 @@ from runner.events import (
     BuildEnded,
     BuildStarted,
     Event,
+    MetricsCollected,
     StopReached,
 )
+from runner.model import Metrics, Missing
 from runner.scalars import metric_data
 from runner.state.checksums import assignments, checksum, of_row
 from runner.state.host import here
+from runner.state.rows import attempt_definitions, definitions_text
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 _END_ATTEMPT = assignments(
     "attempts",
-    *("ended", "outcome", "exit_code", "reason", "duration", "cpu_time", "max_rss", "metrics", "retry_at"),
+    *("ended", "outcome", "exit_code", "reason", "duration", "cpu_time", "max_rss"),
+    *("metrics", "retry_at", "definitions"),
 )
+_COLLECTED = assignments("attempts", "metrics", "definitions")
 _END_BUILD = assignments("builds", "ended", "outcome", "exit_code", "reason", "duration")
 _END_SESSION = assignments("sessions", "outcome")
 
@@ -44,6 +50,7 @@ class EventRows:
         self._connection = connection
         self._apply = 0
         self._recipe = 0
+        self._definitions: Mapping[str, str] = {}
         self._rows: dict[str, int] = {}
         """Row numbers of the sessions with an open attempt."""
 
@@ -69,6 +76,8 @@ class EventRows:
                 self._update(columns, event.session, event.attempt, *values)
             case AttemptEnded():
                 self._ended(event)
+            case MetricsCollected():
+                self._collected(event)
             case BuildStarted():
                 self._connection.execute(
                     "INSERT OR REPLACE INTO builds (build, apply, command, name, backend, started)"
@@ -119,16 +128,18 @@ class EventRows:
         )
         cursor = self._connection.execute(
             "INSERT INTO applies (started, sweep, total, to_run, backend, capacity, max_parallel,"
-            " host, boot, pids, user, pid, version, revision, dirty, text, recipe, file)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " host, boot, pids, user, pid, version, revision, dirty, text, recipe, file, definitions)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(event.at, _text(event.sweep), event.total, event.to_run, event.backend, capacity),
                 *(event.max_parallel, _text(event.host), machine.boot, machine.pids),
                 *(_text(event.user), event.pid, event.version),
                 *(event.commit, event.dirty, _text(event.text), self._recipe, _text(event.file)),
+                definitions_text(event.definitions),
             ),
         )
         self._apply = cursor.lastrowid or 0
+        self._definitions = event.definitions
         self._seal_apply()
         if event.to_run:
             self._connection.execute("DELETE FROM joined")
@@ -163,7 +174,7 @@ class EventRows:
 
     def _ended(self, event: AttemptEnded) -> None:
         row = self._row_of(event.session)
-        metrics = {name: metric_data(metric) for name, metric in event.metrics.items()}
+        metrics, definitions = self._stored(event.metrics)
         values = {
             "ended": event.at,
             "outcome": event.outcome.value,
@@ -172,8 +183,9 @@ class EventRows:
             "duration": event.duration,
             "cpu_time": event.cpu_time,
             "max_rss": event.max_rss,
-            "metrics": _encode(metrics) if metrics else None,
+            "metrics": metrics,
             "retry_at": None if event.retry_in is None else event.at + event.retry_in,
+            "definitions": definitions,
             "session": row,
             "number": event.attempt,
         }
@@ -185,6 +197,24 @@ class EventRows:
             f"UPDATE sessions SET {_END_SESSION} WHERE n = :session AND attempts = :number", values
         )
         self._rows.pop(event.session, None)
+
+    def _collected(self, event: MetricsCollected) -> None:
+        metrics, definitions = self._stored(event.metrics)
+        row = self._row_of(event.session)
+        values = {"metrics": metrics, "definitions": definitions, "session": row, "number": event.attempt}
+        cursor = self._connection.execute(
+            f"UPDATE attempts SET {_COLLECTED} WHERE session = :session AND number = :number", values
+        )
+        self._require_one(cursor, event.session, event.attempt)
+        self._rows.pop(event.session, None)
+
+    def _stored(self, metrics: Metrics) -> tuple[str | None, str]:
+        """The columns `metrics` and `definitions`. If one could not be read, the apply has no
+        definitions, see `Queries.outdated`."""
+        if any(isinstance(metric, Missing) and metric.unread for metric in metrics.values()):
+            self._update_apply("definitions = ?", None)
+        data = {name: metric_data(metric) for name, metric in metrics.items()}
+        return _encode(data) if data else None, attempt_definitions(metrics, self._definitions)
 
     def _update(self, columns: str, session: str, attempt: int, *values: Any) -> None:
         cursor = self._connection.execute(

@@ -99,6 +99,19 @@ class Journal(Queries):
             explain(error, self._path)
         self.__dict__.pop("state_id", None)
 
+    def all_collected(self, definitions: str) -> None:
+        """Note, for the next `commit`, that all metrics are of these definitions: `outdated` has nothing to look for."""
+        if self._one("SELECT 1 FROM applies WHERE definitions IS NOT ? LIMIT 1", definitions) is None:
+            return
+        crc = checksums.of_row("applies", {"definitions": "?1"})
+        try:
+            if not self._connection.in_transaction:
+                self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(f"UPDATE applies SET definitions = ?1, crc = {crc}", (definitions,))
+        except sqlite3.Error as error:
+            self._roll_back()
+            explain(error, self._path)
+
     @contextmanager
     def merging(self, theirs: Path, token: str) -> Iterator[Union]:
         """Merge the journal at `theirs`, which no other process uses, in one transaction around the body.

@@ -35,6 +35,8 @@ def _to_4(connection: sqlite3.Connection) -> None:
     for table in checksums.COLUMNS:
         _add(connection, table, "crc INTEGER")
     _add(connection, "applies", "file TEXT")
+    for table in ("attempts", "applies"):
+        _add(connection, table, "definitions TEXT")
 
 
 STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {2: _to_3, 3: _to_4}

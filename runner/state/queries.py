@@ -197,6 +197,27 @@ class Queries:
         )
         return [attempt_row(row) for row in rows]
 
+    def outdated(self, definitions: str) -> list[AttemptRow]:
+        """The last attempts that succeeded and may have metrics of other definitions than these (see `definitions_text`)."""
+        if self._one("SELECT 1 FROM applies WHERE definitions IS NOT ? LIMIT 1", definitions) is None:
+            return []
+        rows = self._each(
+            f"SELECT {ATTEMPT_COLUMNS} FROM {_LAST} WHERE s.outcome = ? AND a.definitions IS NOT ? ORDER BY s.n",
+            Outcome.SUCCEEDED.value,
+            definitions,
+        )
+        return [attempt_row(row) for row in rows]
+
+    def without_metrics(self, recipe: str, definitions: str) -> Iterator[tuple[Any, ...]]:
+        """The columns `metrics` and `definitions` of the succeeded sessions of a recipe that may lack a metric."""
+        return self._each(
+            f"SELECT a.metrics, a.definitions FROM {_LAST} WHERE s.recipe = (SELECT n FROM recipes WHERE digest = ?)"
+            " AND s.outcome = ? AND (a.definitions IS NOT ? OR instr(a.metrics, ':{') OR instr(a.metrics, ':null'))",
+            recipe,
+            Outcome.SUCCEEDED.value,
+            definitions,
+        )
+
     def latest(self, sessions: Iterable[S]) -> Iterator[tuple[S, AttemptRow | None]]:
         """Each session with its last attempt, None if it has none, in the given order. Holds 500 of them at a time."""
         for session, row in self.latest_columns(sessions, ATTEMPT_COLUMNS):

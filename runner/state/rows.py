@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from runner.model import STATUS_AFTER, Amount, Metrics, Outcome, Recipe, Resources, Status, Usage, Value
+from runner.model import STATUS_AFTER, Amount, Metrics, Missing, Outcome, Recipe, Resources, Status, Usage, Value
 from runner.scalars import metric_from
 from runner.state.host import Machine
 
@@ -40,11 +40,13 @@ class AttemptRow(NamedTuple):
     max_rss: int | None
     metrics: Metrics
     retry_at: float | None = None
+    definitions: str | None = None
+    """The digests of the definitions of `metrics`, as `attempt_definitions` makes them; None before version 4."""
 
 
 ATTEMPT_COLUMNS = """
     s.id, a.number, a.apply, a.name, a.backend, a.job, a.host, a.devices, a.submitted, a.started, a.ended,
-    a.outcome, a.exit_code, a.reason, a.duration, a.cpu_time, a.max_rss, a.metrics, a.retry_at"""
+    a.outcome, a.exit_code, a.reason, a.duration, a.cpu_time, a.max_rss, a.metrics, a.retry_at, a.definitions"""
 
 _OUTCOMES: Mapping[str | None, Outcome | None] = {
     None: None,
@@ -58,11 +60,33 @@ def attempt_row(row: tuple[Any, ...]) -> AttemptRow:
     values[0] = row[0].hex()
     values[7] = tuple(json.loads(row[7])) if row[7] else ()
     values[11] = _OUTCOMES[row[11]]
-    values[17] = metrics(row[17])
+    values[17] = metrics_of(row[17])
     return AttemptRow._make(values)
 
 
-def metrics(stored: str | None) -> Metrics:
+def definitions_text(digests: Mapping[str, str]) -> str:
+    """The digests of definitions, in the order of their names, with spaces between them."""
+    return " ".join(digests[name] for name in sorted(digests))
+
+
+def attempt_definitions(metrics: Metrics, digests: Mapping[str, str]) -> str:
+    """The same for the metrics of an attempt; `-` for one that could not be read."""
+    unread = {name for name, metric in metrics.items() if isinstance(metric, Missing) and metric.unread}
+    return definitions_text({name: "-" if name in unread else digests.get(name, "-") for name in metrics})
+
+
+def outdated(metrics: Metrics, definitions: str | None, digests: Mapping[str, str]) -> frozenset[str]:
+    """The metrics that an attempt lacks, or has by other definitions than those with these digests.
+
+    What an earlier version has recorded counts as of the present definition.
+    """
+    if definitions is None:
+        return frozenset(digests.keys() - metrics.keys())
+    stored = dict(zip(sorted(metrics), definitions.split(), strict=False))
+    return frozenset(name for name, digest in digests.items() if stored.get(name) != digest)
+
+
+def metrics_of(stored: str | None) -> Metrics:
     """From the column `metrics`."""
     return {name: metric_from(data) for name, data in json.loads(stored).items()} if stored else {}
 

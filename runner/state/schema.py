@@ -28,6 +28,7 @@ APPLICATION_ID = 0x72756E72
 # `user_version`, `application_id` and `meta.version` stay where they are in every version: an older runner reads them.
 # Session ids and points are stored as 8 bytes. `sessions` is narrow and `texts` wide, so that the statuses of a million
 # sessions are read from some 40 MB. `n` counts up, so that rows are appended everywhere but in the unique index on `id`.
+# `definitions` has the digests of the definitions of the metrics (rows.py), NULL in rows of before version 4.
 # `crc` is the checksum of the other columns (checksums.py), NULL in a row that still changes.
 TABLES = """
 CREATE TABLE meta (state TEXT NOT NULL, created REAL NOT NULL, home TEXT, version TEXT, lock TEXT);
@@ -39,7 +40,7 @@ CREATE TABLE applies (
     to_run INTEGER NOT NULL, backend TEXT NOT NULL, capacity TEXT NOT NULL, max_parallel INTEGER,
     host TEXT NOT NULL, boot TEXT, pids TEXT, user TEXT NOT NULL, pid INTEGER NOT NULL, version TEXT NOT NULL,
     revision TEXT, dirty INTEGER, text TEXT NOT NULL, recipe INTEGER NOT NULL, stopped TEXT, interrupted TEXT, outcomes TEXT,
-    not_run INTEGER, usage TEXT, crc INTEGER, file TEXT
+    not_run INTEGER, usage TEXT, crc INTEGER, file TEXT, definitions TEXT
 );
 CREATE TABLE builds (
     build TEXT, apply INTEGER, command TEXT NOT NULL, name TEXT NOT NULL, backend TEXT NOT NULL,
@@ -57,7 +58,7 @@ CREATE TABLE attempts (
     session INTEGER, number INTEGER, apply INTEGER NOT NULL, name TEXT NOT NULL, backend TEXT NOT NULL,
     job TEXT, host TEXT, devices TEXT, submitted REAL NOT NULL, started REAL, ended REAL, outcome TEXT,
     exit_code INTEGER, reason TEXT, duration REAL, cpu_time REAL, max_rss INTEGER, metrics TEXT,
-    retry_at REAL, crc INTEGER, PRIMARY KEY (session, number)
+    retry_at REAL, crc INTEGER, definitions TEXT, PRIMARY KEY (session, number)
 ) WITHOUT ROWID;
 CREATE TABLE merges (token TEXT NOT NULL);
 CREATE TABLE joined (apply INTEGER PRIMARY KEY);

@@ -86,9 +86,11 @@ def test_rows_are_found_in_any_order_of_the_sessions(tmp_path: Path, plan: Plan)
     shuffled = random.Random(1).sample(sessions, len(sessions))
     with open_for_reading(tmp_path, "s") as state:
         assert state is not None
-        rows = {row.id: row for row in result_rows(plan.points(), state)}
-        assert [row.id for row in result_rows(shuffled, state)] == [session.id for session in shuffled]
-        assert {row.id: row for row in result_rows(shuffled, state)} == rows
+        rows = {row.id: row for row in result_rows(plan.points(), state, plan.sweep.metrics)}
+        assert [row.id for row in result_rows(shuffled, state, plan.sweep.metrics)] == [
+            session.id for session in shuffled
+        ]
+        assert {row.id: row for row in result_rows(shuffled, state, plan.sweep.metrics)} == rows
         assert {row.id: row for row in (result_row(result, state) for result in results(plan, state))} == rows
 
 
@@ -98,6 +100,6 @@ def test_csv_cells_are_the_texts_of_all_columns(tmp_path: Path) -> None:
     record_apply(plan, tmp_path, lambda session: replace(Ending(), metrics={"loss": 0.5, "flag": True}))
     columns = Columns(plan.sweep.space.names, True, ("loss", "flag"))
     with open_for_reading(tmp_path, "s") as state:
-        for row in result_rows(plan.points(), state):
+        for row in result_rows(plan.points(), state, plan.sweep.metrics):
             texts = ["" if cell is None else str(cell) for cell in columns.csv_cells(row)]
             assert texts == [column.of(row).text for column in columns.every]

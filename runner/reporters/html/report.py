@@ -11,6 +11,7 @@ from pathlib import Path
 from runner.model import Outcome, Resources
 from runner.plan.plan import Plan
 from runner.reporters.html.dataset import Dataset, DatasetBuilder
+from runner.results.collected import MissingMetrics
 from runner.results.failures import CAUSED, Cause, Failure, Logs, Tail, by_cause, cause_logs, explained, tails
 from runner.results.rows import results
 from runner.state import State
@@ -58,6 +59,8 @@ class ReportData:
     counts: Mapping[str, int]
     """Sessions by status."""
     causes: Sequence[CauseDetails]
+    missing: MissingMetrics
+    """The metrics that succeeded sessions lack."""
     applies: Sequence[ApplyRow]
     """The newest first."""
     last: Sequence[ApplyRow]
@@ -90,14 +93,17 @@ def read_report(
     shown = {attempt.session for attempt in attempts}
     builder = DatasetBuilder(sweep.space.names, tuple(sweep.metrics), repeated=sweep.repeat > 1)
     counts: Counter[str] = Counter()
+    missing = MissingMetrics()
     failures: list[Failure] = []
     names: dict[str, str] = {}
     logs: dict[str, Logs] = {}
     rows: dict[str, int] = {}
     resources: dict[str, Resources] = {}
-    for row, result in enumerate(results(plan, state)):
+    for row, result in enumerate(results(plan, state, sweep.metrics)):
         session, last = result.session, result.last
         counts[result.status] += 1
+        if last is not None and result.status == Outcome.SUCCEEDED:
+            missing.add(last.metrics)
         if row < MOST_ROWS:
             builder.add(result)
         if session.id in shown:
@@ -119,6 +125,7 @@ def read_report(
         total=plan.count,
         counts=counts,
         causes=[_details(cause, logs, names) for cause in by_cause(failures)],
+        missing=missing,
         applies=applies,
         last=last_applies,
         attempts=attempts,

@@ -64,11 +64,12 @@ def overview(report: ReportData) -> Markup:
             "max_rss of the largest session",
         ),
     ]
+    notes = [tag("p", line) for line in report.missing.lines()]
     shown = [
         tag("div", tag("dt", name), tag("dd", tag("b", big), tag("small", small)), class_="tile")
         for name, big, small in tiles
     ]
-    return joined(tag("dl", *shown, class_="tiles"), _metrics(report.dataset))
+    return joined(tag("dl", *shown, class_="tiles"), _metrics(report.dataset), *notes)
 
 
 def _last_tile(report: ReportData) -> tuple[str, str, str]:

@@ -18,14 +18,16 @@ from runner.events import (
     BuildEnded,
     BuildStarted,
     Event,
+    MetricsCollected,
     StopReached,
 )
-from runner.model import Outcome, Session
+from runner.model import Outcome, Session, missing_reasons
 from runner.reporters.progress.output import Output
 from runner.reporters.progress.plain import PlainDisplay
 from runner.reporters.progress.summary import TAIL_LINES, LogCommand, cause_lines, ended_lines
 from runner.reporters.progress.tracker import RunningAttempt, Tracker
 from runner.reporters.progress.wording import describe, end_line
+from runner.results.collected import MissingMetrics
 from runner.results.failures import (
     CAUSED,
     Failure,
@@ -38,6 +40,7 @@ from runner.results.failures import (
     without_numbers,
 )
 from runner.text.escape import printable
+from runner.units import counted
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,9 @@ class Progress:
         """Texts that are written once, without their numbers."""
         self._retrying: dict[str, tuple[Failure, Session, Logs]] = {}
         """Failures of sessions that wait for another attempt; they count if it does not come."""
+        self._missing = MissingMetrics()
+        self._collected_again = 0
+        """Sessions of earlier applies."""
         self._plain = PlainDisplay(out.write, self.tracker)
         self._live = None
         if live:
@@ -98,6 +104,8 @@ class Progress:
                 self._write_once(f"waiting: {printable(event.reason)}")
             case AttemptStarted() if event.cold is not None:
                 self._write_once(f"started cold: {printable(event.cold)}")
+            case MetricsCollected():
+                self._collected_again += 1
             case BuildStarted():
                 self._write_some(f"building: {printable(event.command)}", "building", "builds started")
             case BuildEnded() if event.outcome is not Outcome.SUCCEEDED:
@@ -144,6 +152,9 @@ class Progress:
         counts = {"not_run": not_run, "left_running": running, "left": left, "elsewhere": elsewhere}
         usage = ended.usage if self._logs.command else None
         lines = list(ended_lines(ended.outcomes, tracker.elapsed(ended.at), usage, **counts))
+        if self._collected_again:
+            lines.append(f"collected metrics again: {counted(self._collected_again, 'session')}")
+        lines += self._missing.lines()
         if self._logs.command is not None and tracker.causes:
             lines += ["", *cause_lines(tracker.causes.values(), self._logs.command)]
         else:
@@ -152,6 +163,10 @@ class Progress:
 
     def _ended(self, event: AttemptEnded, attempt: RunningAttempt | None) -> None:
         outcome = event.outcome
+        if outcome is Outcome.SUCCEEDED:
+            self._missing.add(event.metrics)
+            for name, reason in missing_reasons(event.metrics).items():
+                self._write_once(f"warning: `{name}` is missing: {reason}")
         if attempt is None:
             text = end_line(event, self._logs.describe(event.session), None)
             self._write_some(text, ("recovery", outcome), f"{outcome}, submitted by an earlier apply")
