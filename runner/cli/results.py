@@ -95,9 +95,8 @@ def command(
         if selection is not None:
             every = _require_some(every, planned.nothing_selected(selection))
         missing = MissingMetrics()
-        every = _count_missing(every, missing)
         rows = (row for row in every if all(condition(row) for condition in conditions)) if conditions else every
-        rows = _report_empty(rows)
+        rows = _report_empty(_count_missing(rows, missing))
         if over:
             _pivot(rows, columns, over, agg, sort, form)
         elif group_by:
