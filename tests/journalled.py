@@ -58,7 +58,7 @@ def record_apply(
                 *about,
                 text,
                 recipe,
-                digests(plan.sweep.metrics),
+                definitions=digests(plan.sweep.metrics),
             )
         )
         free = [begin] * slots

@@ -8,7 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner.apply.metric_reader import MAX_TEXT_LENGTH
-from runner.events import ApplyInterrupted, AttemptEnded, AttemptWaiting, BuildEnded, Event, StopReached
+from runner.events import (
+    ApplyInterrupted,
+    AttemptEnded,
+    AttemptWaiting,
+    BuildEnded,
+    Event,
+    MetricsCollected,
+    StopReached,
+)
 from runner.model import Missing, Outcome, Value
 from runner.state import State
 from runner.state.tails import mask_log, mask_tail
@@ -36,6 +44,8 @@ class Masking:
                 self._logs([paths.stdout, paths.stderr], event.outcome)
                 metrics = {name: self._metric(metric) for name, metric in event.metrics.items()}
                 return replace(event, reason=self._text(event.reason), metrics=metrics)
+            case MetricsCollected():
+                return replace(event, metrics={name: self._metric(metric) for name, metric in event.metrics.items()})
             case BuildEnded():
                 folder = self._state.build_folder(event.build)
                 self._logs([folder.with_suffix(".out"), folder.with_suffix(".err")], event.outcome)
