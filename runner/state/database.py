@@ -117,9 +117,13 @@ def _for_reading(path: Path, mode: str) -> sqlite3.Connection:
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     try:
-        return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None, timeout=30)
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None, timeout=30)
+        # Others may be able to write there: no function of the schema runs, and a corrupt page is an error.
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA cell_size_check = ON")
     except sqlite3.Error as error:
         explain(error, path)
+    return connection
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:

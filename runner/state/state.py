@@ -2,7 +2,7 @@
 
     .runner/NAME/           beside the sweep file; `--state DIR` replaces `.runner` by DIR
         journal.db  lock
-        logs/ID.N.out .err  the output of attempt N; removed if empty
+        logs/ID.N.out .err  the output of attempt N; removed if empty. With `.masked`: its end, without secrets (tails.py)
         output/ID/          the session's output folder, kept over its attempts; removed if empty
         params/ID.json      the session's variables, while it runs
         builds/DIGEST/      one for each distinct build; its logs are DIGEST.out and DIGEST.err
@@ -36,6 +36,7 @@ from runner.state.folders import Folder
 from runner.state.fs import guarded, replacing
 from runner.state.fs import remove as _remove
 from runner.state.journal import Journal
+from runner.state.tails import SUFFIX
 
 MOST_NAMES = 50_000
 """File names that are held at once, some 6 MB."""
@@ -279,7 +280,8 @@ class State:
 
     def _of_build(self, build: str) -> list[Path]:
         folder = self.build_folder(build)
-        return [folder, *(folder.with_suffix(suffix) for suffix in (".new", ".out", ".err"))]
+        logs = [folder.with_suffix(suffix) for suffix in (".out", ".err")]
+        return [folder, folder.with_suffix(".new"), *logs, *(Path(f"{log}{SUFFIX}") for log in logs)]
 
     def output_size(self, session: str) -> int:
         """Bytes on the disk."""

@@ -23,8 +23,8 @@ from runner.state.merge.journal import Union
 from runner.state.merge.staging import PARTS, STAGE, put_into_place
 from runner.state.state import State
 
-_SUFFIXES = (".out", ".err")
-_LOG = re.compile(r"([0-9a-f]{16})\.([1-9][0-9]{0,8})(\.out|\.err)")
+_SUFFIXES = (".out", ".err", ".out.masked", ".err.masked")
+_LOG = re.compile(r"([0-9a-f]{16})\.([1-9][0-9]{0,8})((?:\.out|\.err)(?:\.masked)?)")
 
 
 def merge(state: State, other: State) -> Union:
@@ -98,4 +98,5 @@ def _is_id(name: str) -> bool:
 
 
 def _is_build_log(name: str) -> bool:
-    return name.endswith(_SUFFIXES) and _is_id(name.partition(".")[0]) and name.count(".") == 1
+    build, dot, suffix = name.partition(".")
+    return _is_id(build) and dot + suffix in _SUFFIXES

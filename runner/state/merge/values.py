@@ -192,6 +192,7 @@ TABLES: Mapping[str, Mapping[str, Check]] = {
         "outcomes": _optional(_json(_counts)),
         "not_run": _optional(_integer(_COUNT)),
         "usage": _optional(_json(_usage)),
+        "file": _optional(_name),
         "crc": _optional(_integer(range(1 << 32))),
     },
     "builds": {
