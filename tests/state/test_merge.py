@@ -131,7 +131,7 @@ def test_shards_become_one_state(tmp_path: Path) -> None:
     assert_sound(tmp_path / "all", A, B, C)
     with open_at(tmp_path / "all") as state:
         assert state is not None
-        assert [apply.recipe for apply in state.journal.applies()] == [OTHER, RECIPE]
+        assert [apply.recipe for apply in state.journal.applies()] == [RECIPE, OTHER]  # as they were merged
         applies = {apply.number: apply.started for apply in state.journal.applies()}
         assert [applies[row.apply] for row in state.journal.attempts(B.id)] == [1, 1]
         (stored,) = state.journal.sessions_matching(B.id, live=False)

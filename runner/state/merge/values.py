@@ -159,6 +159,7 @@ TABLES: Mapping[str, Mapping[str, Check]] = {
         "created": _TIME,
         "home": _optional(_name),
         "version": _optional(_name),
+        "lock": _optional(_name),
     },
     "recipes": {
         "n": _integer(_ROW),
