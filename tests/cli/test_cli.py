@@ -150,7 +150,7 @@ def test_results_in_every_format(run: Run, sweep: Path) -> None:
     (new, failed, _) = rows(run)
     assert set(failed) == {
         *("index", "id", "repeat", "params", "status", "exit_code", "reason", "attempts", "backend", "job"),
-        *("host", "started", "duration", "cpu_time", "max_rss", "metrics", "output", "stdout", "stderr"),
+        *("host", "started", "duration", "cpu_time", "max_rss", "metrics", "missing", "output", "stdout", "stderr"),
     }
     assert (new["status"], new["attempts"], new["stdout"]) == ("new", 0, None)
     assert (failed["status"], failed["exit_code"], failed["backend"]) == ("failed", 3, "local")
