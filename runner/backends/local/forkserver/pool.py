@@ -14,17 +14,9 @@ from time import monotonic
 from runner import clock
 from runner.backends.local import procfs
 from runner.backends.local.cgroups import UnusableError
-from runner.backends.local.forkserver.server.protocol import (
-    COLD,
-    ENDED,
-    IMPORT_TIMEOUT,
-    READY,
-    STARTED,
-    UNFIT,
-    UnfitError,
-)
+from runner.backends.local.forkserver.server import protocol
 from runner.backends.local.forkserver.server_process import ForkServer, PendingFork
-from runner.backends.local.protocol import Ended, NotForked, Refused, never_started
+from runner.backends.local.protocol import Ended, NotForked, never_started
 from runner.backends.local.supervisor.launch import LaunchError, ShortageError, StreamError
 
 TYPE_CHECKING = False
@@ -59,7 +51,7 @@ class ForkServerPool:
         queue: StartQueue,
         poll: select.poll,
         started: Callable[[LocalJob, float], None],
-        conclude: Callable[[Ended | Refused], None],
+        conclude: Callable[[Ended], None],
     ) -> None:
         self._channel = channel
         self._limits = limits
@@ -85,7 +77,7 @@ class ForkServerPool:
         """Fork an attempt from a server that has its modules, or have it started cold."""
         try:
             self._waiting.append(PendingFork(spawn, self._queue.environ, monotonic()))
-        except UnfitError as reason:
+        except protocol.UnfitError as reason:
             self._cold(spawn, str(reason))
 
     def cancel(self, key: int, grace: float) -> None:
@@ -118,10 +110,8 @@ class ForkServerPool:
             except BlockingIOError:  # the reports of what this server was asked for are a reason to try again
                 self._waiting += waiting[number:]
                 return
-            except UnfitError as reason:
+            except (protocol.UnfitError, UnusableError) as reason:
                 self._cold(fork.spawn, str(reason))
-            except UnusableError as fault:
-                self._conclude(Refused(key=fork.key, reason=str(fault)))
 
     def _send(self, fork: PendingFork) -> bool:
         """Return whether it was sent to a server; False if none is ready.
@@ -129,7 +119,7 @@ class ForkServerPool:
         Raises UnfitError if it has to start cold, and BlockingIOError if its server takes no more at present.
         """
         if fork.kind in self._unfit:
-            raise UnfitError(self._unfit[fork.kind])
+            raise protocol.UnfitError(self._unfit[fork.kind])
         server = next((server for server in self._servers.values() if server.serves(fork)), None)
         if server is None:
             self._launch(fork)
@@ -140,18 +130,18 @@ class ForkServerPool:
         cgroup = self._limits.prepare(fork.job)
         try:
             server.send(fork, cgroup)
-        except (BlockingIOError, UnfitError):
+        except (BlockingIOError, protocol.UnfitError):
             self._limits.abandon(fork.job)
             raise
         return True
 
     def _launch(self, fork: PendingFork) -> None:
         if len(self._servers) >= MAX_SERVERS:
-            raise UnfitError(f"the limit of {MAX_SERVERS} preloaded interpreters is reached")
+            raise protocol.UnfitError(f"the limit of {MAX_SERVERS} preloaded interpreters is reached")
         try:
             server = ForkServer(fork)
         except (LaunchError, StreamError, ShortageError) as fault:
-            raise UnfitError(f"its interpreter cannot be started: {fault}") from None
+            raise protocol.UnfitError(f"its interpreter cannot be started: {fault}") from None
         self._servers[server.fileno()] = server
         self._poll.register(server.fileno(), select.POLLIN)
         self._jobs.trees.fork_servers.add(server.pid)
@@ -181,17 +171,17 @@ class ForkServerPool:
         return False
 
     def _handle(self, server: ForkServer, kind: int, *report: Any) -> None:
-        if kind == READY:
+        if kind == protocol.READY:
             [server.variables] = report
-        elif kind == UNFIT:
+        elif kind == protocol.UNFIT:
             [self._unfit[server.kind]] = report
-        elif kind == STARTED:
+        elif kind == protocol.STARTED:
             key, pid = report
             self._begun(server.pending[key], pid)
-        elif kind == COLD:
+        elif kind == protocol.COLD:
             key, reason = report
             self._not_begun(server.pending.pop(key), reason)
-        elif kind == ENDED:
+        elif kind == protocol.ENDED:
             key, *end = report
             if fork := server.pending.pop(key, None):
                 if fork.job.pid:
@@ -230,7 +220,7 @@ class ForkServerPool:
         how = _how(status)
         if server.variables is None:
             modules = ", ".join(f"`{os.fsdecode(module)}`" for module in server.modules)
-            late = f"to import {modules} takes more than {IMPORT_TIMEOUT} seconds"
+            late = f"to import {modules} takes more than {protocol.IMPORT_TIMEOUT} seconds"
             died = f"the interpreter that imports {modules} died ({how})"
             self._unfit.setdefault(server.kind, late if status == signal.SIGALRM else died)
         for fork in server.pending.values():
