@@ -6,13 +6,21 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import assert_never
 
 from runner.apply.metric_reader import MAX_TEXT_LENGTH
 from runner.events import (
+    ApplyEnded,
     ApplyInterrupted,
+    ApplyStarted,
+    AttemptAccepted,
+    AttemptAdopted,
     AttemptEnded,
+    AttemptStarted,
+    AttemptSubmitted,
     AttemptWaiting,
     BuildEnded,
+    BuildStarted,
     Event,
     MetricsCollected,
     StopReached,
@@ -52,8 +60,14 @@ class Masking:
                 return replace(event, reason=self._text(event.reason))
             case AttemptWaiting() | StopReached() | ApplyInterrupted():
                 return replace(event, reason=self._masks.text(event.reason))
-            case _:
+            case AttemptStarted():
+                return replace(event, cold=self._text(event.cold))
+            case ApplyStarted() | ApplyEnded() | BuildStarted():
                 return event
+            case AttemptSubmitted() | AttemptAccepted() | AttemptAdopted():
+                return event
+            case _:
+                assert_never(event)
 
     def logs(self, *paths: str) -> None:
         """Mask whole logs, if the sweep says so. Takes a second for some 10 MB."""

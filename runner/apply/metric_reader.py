@@ -209,7 +209,7 @@ def _last_in(pattern: re.Pattern[str], block: str) -> re.Match[str] | None:
 def _blocks_backwards(path: str) -> Iterator[str]:
     """Yield the lines of a file in blocks of about a MiB, the last block first; longer lines are cut. Lines end at `\\n`."""
     try:
-        descriptor = _open_regular(path)
+        descriptor = _open_regular(path, os.O_NOFOLLOW)  # others may be able to write to the folder of logs
     except (FileNotFoundError, _NotRegular):
         return
     with open(descriptor, "rb") as file:
@@ -231,9 +231,9 @@ class _NotRegular(Exception):
     """The file is a folder, a FIFO or a device."""
 
 
-def _open_regular(path: str) -> int:
+def _open_regular(path: str, flags: int = 0) -> int:
     # Opening a FIFO without a writer would block.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise _NotRegular

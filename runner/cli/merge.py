@@ -58,6 +58,9 @@ def _opened(sweep: Sweep, folder: Path, target: Path) -> Iterator[State]:
     place = next((place for place in names if (place / "journal.db").exists()), None)
     if place is None:
         raise InvalidInput(f"no state of sweep `{sweep.name}` in `{folder}`", MEANT)
+    below = [path for path in (folder / FOLDER, place) if path != folder]
+    if link := next((path for path in below if path.is_symlink()), None):
+        raise InvalidInput(f"`{link}` is a symbolic link", f"to merge what it points to: `{os.path.realpath(link)}`")
     if target.is_dir() and os.path.samefile(place, target):
         raise InvalidInput(f"`{folder}` is the state to merge into", MEANT)
     with ExitStack() as stack:

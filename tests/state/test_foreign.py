@@ -6,6 +6,8 @@ import os
 import socket
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -253,6 +255,15 @@ def test_state_with_a_link_in_place_of_a_part_is_refused(theirs: Path, part: str
     (theirs / part).symlink_to(elsewhere)
     with pytest.raises(EnvironmentFailed, match="symbolic link"):
         merged(theirs)
+
+
+def test_link_in_the_folder_of_somebody_else_is_not_followed(theirs: Path, tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text("name: theirs\nexec: [echo, hi]\n")
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job" / "theirs").symlink_to(theirs)
+    command = [sys.executable, "-m", "runner", "merge", "sweep.yaml", "job"]
+    refused = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (refused.returncode, "symbolic link" in refused.stderr) == (2, True)
 
 
 def test_modes_and_owner_are_those_of_new_files(theirs: Path) -> None:

@@ -28,6 +28,7 @@ LONGEST_NAME = 10_000
 
 _ROW = range(1, 1 << 53)
 _COUNT = range(1 << 53)
+_DIGESTS = re.compile("[0-9a-f -]*")
 _BUILD = re.compile("[0-9a-f]{16}")
 
 
@@ -49,6 +50,11 @@ def _text(value: SqlValue) -> bool:
 
 def _name(value: SqlValue) -> bool:
     return isinstance(value, str) and len(value) <= LONGEST_NAME
+
+
+def plain(value: SqlValue) -> bool:
+    """Any value but an infinite number: the check of a column that has none of its own."""
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _matches(pattern: re.Pattern[str]) -> Check:
@@ -194,6 +200,7 @@ TABLES: Mapping[str, Mapping[str, Check]] = {
         "not_run": _optional(_integer(_COUNT)),
         "usage": _optional(_json(_usage)),
         "file": _optional(_name),
+        "definitions": _optional(_matches(_DIGESTS)),
         "crc": _optional(_integer(range(1 << 32))),
     },
     "builds": {
@@ -246,6 +253,7 @@ TABLES: Mapping[str, Mapping[str, Check]] = {
         "max_rss": _optional(_integer(_COUNT)),
         "metrics": _optional(_json(_mapping_of(_metric))),
         "retry_at": _optional(_TIME),
+        "definitions": _optional(_matches(_DIGESTS)),
         "crc": _optional(_integer(range(1 << 32))),
     },
     "merges": {"token": _name},
