@@ -13,6 +13,7 @@ from runner.events import (
     ApplyEnded,
     ApplyInterrupted,
     ApplyStarted,
+    ApplyWaiting,
     AttemptAccepted,
     AttemptAdopted,
     AttemptEnded,
@@ -58,7 +59,7 @@ class Masking:
                 folder = self._state.build_folder(event.build)
                 self._logs([folder.with_suffix(".out"), folder.with_suffix(".err")], event.outcome)
                 return replace(event, reason=self._text(event.reason))
-            case AttemptWaiting() | StopReached() | ApplyInterrupted():
+            case AttemptWaiting() | ApplyWaiting() | StopReached() | ApplyInterrupted():
                 return replace(event, reason=self._masks.text(event.reason))
             case AttemptStarted():
                 return replace(event, cold=self._text(event.cold))
