@@ -59,7 +59,9 @@ class Masking:
                 folder = self._state.build_folder(event.build)
                 self._logs([folder.with_suffix(".out"), folder.with_suffix(".err")], event.outcome)
                 return replace(event, reason=self._text(event.reason))
-            case AttemptWaiting() | ApplyWaiting() | StopReached() | ApplyInterrupted():
+            case ApplyWaiting():
+                return replace(event, reason=self._text(event.reason))
+            case AttemptWaiting() | StopReached() | ApplyInterrupted():
                 return replace(event, reason=self._masks.text(event.reason))
             case AttemptStarted():
                 return replace(event, cold=self._text(event.cold))
