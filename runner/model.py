@@ -194,6 +194,8 @@ class Cause(enum.StrEnum):
     """The build that it needs failed."""
     INPUTS = "inputs"
     """Its inputs were not those of its id."""
+    LEFT_BEHIND = "left-behind"
+    """It has succeeded, but processes that it left running were ended."""
     RUNNER_DIED = "runner-died"
     SUPERVISOR_DIED = "supervisor-died"
     NODE_FAILED = "node-failed"

@@ -6,6 +6,8 @@ import signal
 
 from runner.model import AttemptEnd, Cause, Reason
 
+LEFT_BEHIND = "the processes that it left running were ended"
+
 
 def describe(end: AttemptEnd) -> str | None:
     """Why it ended so, without a full stop; None where the outcome says all: it succeeded, or nothing more is known."""
@@ -30,6 +32,8 @@ def reason_text(reason: Reason) -> str:
             return detail or "ended on request"
         case Cause.BUILD:
             return f"build failed: {detail}"
+        case Cause.LEFT_BEHIND:
+            return LEFT_BEHIND
         case Cause.RUNNER_DIED:
             return f"runner died before it ended; {detail}"
         case _:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from runner.apply.metric_reader import Sources
 from runner.apply.metrics_worker import TOO_SLOW
+from runner.backends.local.procfs import MARK
 from runner.config.metrics import JsonMetric, Metric, plain
 from runner.model import Metrics, Missing, Value
 from runner.scalars import metric_from
@@ -140,6 +142,7 @@ class Collector:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
+            env={**os.environ, MARK: "metrics"},  # not an orphan of a session
         )
 
     async def _end(self) -> None:

@@ -15,7 +15,7 @@ import trio
 
 from runner import clock
 from runner.backends.base import Started
-from runner.backends.local import orphans
+from runner.backends.local import orphans, procfs
 from runner.backends.local.outcome import attempt_end
 from runner.backends.local.procfs import MARK
 from runner.backends.local.protocol import Cancel, Configure, Crashed, Ended, NotForked, Refused, Spawn, Spawned, Stuck
@@ -106,8 +106,12 @@ class LocalBackend:
         self._death: str | None = None  # how the supervisor died
         self._supervisor_gone = trio.Event()
         self._closing = False
+        self._adopts = False
+        self._children: frozenset[int] = frozenset()
 
     async def __aenter__(self) -> Self:
+        self._adopts = procfs.become_subreaper()  # of what a supervisor leaves that dies
+        self._children = procfs.own_children() if self._adopts else frozenset()
         self._client = SupervisorClient()
         self._client.send(Configure(environ=_encoded(self._environ), memory_method=self._memory_method))
         # A nursery of our own would wrap exceptions of the caller's block into an exception group.
@@ -128,6 +132,8 @@ class LocalBackend:
             if not self._supervisor_gone.is_set():
                 self._client.kill()
                 await self._supervisor_gone.wait()
+        if self._adopts:
+            procfs.become_subreaper(False)
 
     async def submit(self, attempt: Attempt, on_waiting: Callable[[str], None] | None = None) -> str:
         job = self._by_name.get(attempt.name)
@@ -298,6 +304,8 @@ class LocalBackend:
 
         try:
             await orphans.end({job.name: job.pid for job in left}, 0.0, say_once)
+            if self._adopts:
+                await orphans.end_adopted(self._children, say_once)
         except EnvironmentFailed:  # the caller has left the jobs already; they stay open in the journal
             left = []
         for job in left:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from time import monotonic
 
 import trio
@@ -87,6 +88,30 @@ async def end(jobs: Mapping[str, int | None], grace: float, on_stuck: Callable[[
                 if groups.remove(groups.path(name)):
                     break
                 await trio.sleep(REMOVAL_INTERVAL)
+
+
+async def end_adopted(before: frozenset[int], on_stuck: Callable[[Obstacle], None]) -> None:
+    """End what has become a child of this process since it had the children `before`: orphans of a supervisor that died.
+
+    What has a mark is left alone: it belongs to a job that is known, or is a process of runner's own.
+    """
+    termination = Termination(monotonic(), 0.0)
+    adopted: set[int] = set()
+    while True:
+        table = procfs.snapshot()
+        for child in procfs.own_children() - before - adopted:
+            if child in table and table[child].alive and procfs.settled_mark(child) is None:
+                adopted.add(child)
+        below = [row for pid in adopted for row in (table.get(pid), *procfs.descendants(table, pid).values()) if row]
+        pause = termination.step(monotonic(), [row for row in below if row.alive])
+        for pid in procfs.own_children() - before:  # subprocess.Popen does not mind if it is its process
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)  # noqa: ASYNC222 (does not block)
+        if pause is None:
+            return
+        if termination.stuck is not None:
+            on_stuck(termination.stuck)
+        await trio.sleep(pause)
 
 
 def _members(jobs: Mapping[str, int | None]) -> list[Process]:

@@ -35,6 +35,8 @@ def _outcome(ended: Ended) -> Outcome:
 def _reason(ended: Ended, mem: int | None) -> Reason | None:
     if ended.out_of_memory and not ended.cancelled:
         return Reason(Cause.MEMORY, limit=mem or 0, used=ended.max_rss or 0)
+    if ended.left_behind and not (ended.cancelled or ended.code):
+        return Reason(Cause.LEFT_BEHIND)
     if ended.reason is None:
         return None
     return Reason(Cause.REQUEST if ended.cancelled else Cause.NOT_STARTED, ended.reason)

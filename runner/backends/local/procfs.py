@@ -233,11 +233,20 @@ def owners(table: Table, known: Mapping[int, str], names: Callable[[int], str | 
     return {pid: job for pid, job in found.items() if job}
 
 
-def become_subreaper() -> bool:
-    """Make the orphans among this process's descendants its own children (prctl(2), Linux only). True if that worked."""
-    import ctypes  # only the supervisor needs it: it costs 2 ms
+def become_subreaper(adopt: bool = True) -> bool:
+    """Make orphans among this process's descendants its own children (prctl(2), Linux only), or stop that. True if it worked."""
+    import ctypes  # costs 2 ms
 
-    return LINUX and ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+    return LINUX and ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0) == 0
+
+
+def own_children() -> frozenset[int]:
+    """The pids of the children of this process, of all its threads. Linux only."""
+    threads = os.listdir("/proc/self/task")
+    lists = [read(f"/proc/self/task/{thread}/children") for thread in threads]
+    if None in lists:  # a kernel without CONFIG_PROC_CHILDREN
+        return frozenset(row.pid for row in snapshot().values() if row.ppid == os.getpid())
+    return frozenset(int(pid) for pids in lists for pid in (pids or b"").split())
 
 
 class Children:

@@ -130,6 +130,8 @@ class Ended:
     cancelled: bool = False
     """True if Cancel ended the leader."""
     out_of_memory: bool = False
+    left_behind: bool = False
+    """True if processes that the leader left running were ended."""
     duration: float | None = None
     """Seconds."""
     cpu_time: float | None = None

@@ -22,6 +22,7 @@ from runner.events import (
     StopReached,
 )
 from runner.model import Outcome, Session, missing_reasons
+from runner.reasons import LEFT_BEHIND
 from runner.reporters.progress.output import Output
 from runner.reporters.progress.plain import PlainDisplay
 from runner.reporters.progress.summary import TAIL_LINES, LogCommand, cause_lines, ended_lines
@@ -172,6 +173,9 @@ class Progress:
             self._write_some(text, ("recovery", outcome), f"{outcome}, submitted by an earlier apply")
         elif outcome in CAUSED:
             self._failed(event, attempt)
+        elif event.reason == LEFT_BEHIND:
+            text = f"{end_line(event, describe(attempt.session), None)} (`wait` in a shell string waits for them)"
+            self._write_some(text, LEFT_BEHIND, f"{outcome} ({LEFT_BEHIND})", "yellow")
         elif self._verbose:
             style = "" if outcome is Outcome.SUCCEEDED else "yellow"
             self._write(end_line(event, describe(attempt.session), None), style)

@@ -15,6 +15,7 @@ from runner.backends.base import Backend
 from runner.backends.local import cgroups
 from runner.backends.local.backend import LocalBackend
 from runner.backends.local.cgroups import UnusableError, open_v1
+from runner.backends.local.supervisor.memory_limits import SAMPLE_INTERVAL
 from runner.errors import EnvironmentFailed
 from runner.model import Attempt, AttemptEnd, Outcome
 from runner.reasons import describe
@@ -49,6 +50,26 @@ def limited(site: Site, command: Command, mem: int = 100 * MIB) -> Attempt:
 
 def groups_of(attempt: Attempt) -> list[str]:
     return [path for groups in cgroups.possible() if os.path.exists(path := groups.path(attempt.name))]
+
+
+def test_orphan_of_an_unknown_job_counts_for_none(tmp_path: Path) -> None:
+    """It could belong to either job when it appeared; the one that has no limit ends, the other one did nothing."""
+    site = Site(lambda: LocalBackend(os.environ, memory_method="sampling"), tmp_path)
+    hidden = f'{sys.executable} -c \'open("pids", "w").write("1"); {HOG}\''
+
+    async def body(backend: Backend) -> AttemptEnd:
+        other = replace(
+            limited(site, "while [ ! -e go ]; do sleep 0.02; done", 50 * MIB), name=unique("other", tmp_path)
+        )
+        job = await backend.submit(other)
+        await backend.wait(
+            await backend.submit(site.attempt(f"(setsid env -i {hidden} &) ; while [ ! -s pids ]; do :; done"))
+        )
+        await trio.sleep(2.5 * SAMPLE_INTERVAL)
+        (tmp_path / "go").touch()
+        return await backend.wait(job)
+
+    assert site.run(body).outcome is Outcome.SUCCEEDED
 
 
 def test_job_above_its_limit_is_out_of_memory(site: Site) -> None:

@@ -16,9 +16,11 @@ import trio
 
 from runner.backends.base import Backend
 from runner.backends.local.backend import LocalBackend
+from runner.backends.local.procfs import MARK
 from runner.model import AttemptEnd, Outcome
+from runner.reasons import describe
 from tests.contract import PATIENCE, Site, unique, until
-from tests.local_host import lives, marked, pids
+from tests.local_host import children, lives, marked, parent, pids
 from tests.paths import ROOT, TESTS
 
 SAY = "echo $$ >> pids"
@@ -124,7 +126,22 @@ def test_end_of_the_leader_ends_the_tree(site: Site, tmp_path: Path, tree: Tree)
         assert not [pid for pid in pids(tmp_path, 1) if lives(pid)]
         return ended
 
-    assert site.run(body).outcome is Outcome.SUCCEEDED
+    end = site.run(body)
+    assert end.outcome is Outcome.SUCCEEDED
+    # One without its mark belongs to the only job there is.
+    assert describe(end) == "the processes that it left running were ended"
+
+
+def test_process_that_is_about_to_end_was_not_left_running(site: Site) -> None:
+    """Python's resource tracker, say, ends a moment after its program."""
+    program = (
+        "import subprocess, sys\n"
+        "code = 'import os, signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.close(1); sys.stdin.read()'\n"
+        "child = subprocess.Popen([sys.executable, '-c', code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)\n"
+        "child.stdout.read()\n"
+    )
+    end = site.end_of(site.attempt((sys.executable, "-c", program)))
+    assert (end.outcome, describe(end)) == (Outcome.SUCCEEDED, None)
 
 
 def test_orphan_has_the_grace_to_handle_sigterm(site: Site) -> None:
@@ -288,6 +305,29 @@ def test_jobs_of_a_killed_runner_and_supervisor_are_found(site: Site, tmp_path: 
 
 def name(folder: Path) -> str:
     return unique("host-0", folder)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere orphans go to the system's first process")
+@pytest.mark.parametrize("leader", ["exec sleep 1000", "while [ ! -s pids ]; do :; done"], ids=["runs", "has ended"])
+def test_death_of_the_supervisor_leaves_no_orphan_behind(site: Site, tmp_path: Path, leader: str) -> None:
+    """Not even one that nothing shows the owner of: it becomes a child of runner. What runner has started itself lives on."""
+    hidden = f"(setsid env -i sh -c '{SAY}; setsid sleep 1000 & sleep 1000' &) ; {leader}"
+
+    async def body(backend: Backend) -> None:
+        keeper = await backend.submit(replace(site.attempt("sleep 1000"), name=unique("keeper", tmp_path)))
+        await backend.submit(site.attempt(hidden))
+        await until(lambda: pids(tmp_path, 1))
+        [orphan] = pids(tmp_path, 1)
+        await until(lambda: len(children(orphan)) == 2)
+        below = children(orphan)
+        with subprocess.Popen(["sleep", "1000"], env={**os.environ, MARK: "metrics"}) as own:  # noqa: ASYNC220
+            os.kill(parent(keeper), signal.SIGKILL)
+            assert (await backend.wait(keeper)).outcome is Outcome.LOST
+            assert not [pid for pid in (orphan, *below) if lives(pid)]
+            assert own.poll() is None
+            own.kill()
+
+    site.run(body)
 
 
 def test_cancel_of_an_unknown_pid_does_nothing(site: Site, tmp_path: Path) -> None:

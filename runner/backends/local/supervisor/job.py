@@ -18,6 +18,7 @@ class LocalJob:
         "forked",
         "grace",
         "key",
+        "left_behind",
         "lost",
         "max_rss",
         "mem",
@@ -62,6 +63,8 @@ class LocalJob:
         """True once the tree was over its memory limit."""
         self.cancelled = False
         """True if the backend asked for the end before the leader had ended by itself."""
+        self.left_behind = False
+        """True once a process that the leader left running was ended."""
         self.termination: Termination | None = None
         """Not None once the tree is being ended."""
         self.check_at = 0.0

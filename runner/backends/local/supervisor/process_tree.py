@@ -26,20 +26,31 @@ class ProcessTrees:
         self._jobs: dict[int, LocalJob] = {}  # by key
         self._leaders: dict[int, LocalJob] = {}  # by pid
         self._orphans: dict[int, set[int]] = {}  # pid to the keys of the jobs that could own it
+        self.doubtful: set[int] = set()
+        """Orphans of which more than one job could be the owner when they appeared."""
         self._children = procfs.Children()
 
     def add(self, job: LocalJob) -> None:
         """The job's leader runs."""
         self._jobs[job.key] = self._leaders[job.pid] = job
-        self._orphans.pop(job.pid, None)  # its fork server may have died before its pid was reported
+        self._forget(job.pid)  # its fork server may have died before its pid was reported
 
     def reaped(self, pid: int) -> LocalJob | None:
         """A child was reaped: the job whose leader it was, None if it was an orphan."""
         job = self._leaders.get(pid)
         if job and job.code is None:
             return job
-        self._orphans.pop(pid, None)
+        self._forget(pid)
         return None
+
+    def owner(self, orphan: int) -> LocalJob | None:
+        """The job that the orphan of this pid certainly belongs to."""
+        keys = self._orphans.get(orphan, set())
+        return self._jobs[next(iter(keys))] if len(keys) == 1 and orphan not in self.doubtful else None
+
+    def _forget(self, pid: int) -> None:
+        self._orphans.pop(pid, None)
+        self.doubtful.discard(pid)
 
     def remove(self, job: LocalJob) -> None:
         """The job has ended: no orphan belongs to it any more."""
@@ -65,6 +76,8 @@ class ProcessTrees:
                 continue
             owner = self._owner(orphan)
             self._orphans[pid] = {owner.key} if owner else set(self._jobs)
+            if len(self._orphans[pid]) > 1:
+                self.doubtful.add(pid)
             if not self._jobs:
                 send(orphan, signal.SIGKILL)
 
@@ -82,15 +95,15 @@ class ProcessTrees:
         """True if no unattributed orphan process could belong to `job`, which has no members."""
         return procfs.LINUX and not any(job.key in keys for keys in self._orphans.values())
 
-    def members(self) -> dict[str, list[Process]]:
-        """The living processes of each job, by the job's name."""
+    def members(self, *, certain: bool = False) -> dict[str, list[Process]]:
+        """The living processes of each job, by the job's name. `certain`: without doubtful orphans and what is below them."""
         table = procfs.snapshot()
         if procfs.LINUX:  # elsewhere the processes that a leader left behind are not descendants of the supervisor
             table = procfs.descendants(table, os.getpid())
         names = {job.name for job in self._jobs.values()}
         known = {pid: job.name for pid, job in self._leaders.items()}
         for pid, keys in self._orphans.items():
-            if len(keys) == 1:
+            if len(keys) == 1 and not (certain and pid in self.doubtful):
                 known[pid] = self._jobs[next(iter(keys))].name
         for job in self._jobs.values():
             known.update(dict.fromkeys(self._limits.pids(job), job.name))

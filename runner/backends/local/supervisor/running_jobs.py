@@ -29,6 +29,9 @@ REAP_INTERVAL = 0.001
 HELD_SHARE, LONGEST_HELD = 0.01, 0.05
 """The end of a job is held back for this share of its duration, and at most for so many seconds: see `stop_signal`."""
 
+LEFT_SECONDS = 0.5
+"""A process that outlives its leader by so many seconds was left running; a shorter one was about to end."""
+
 STOP_WINDOW = 5.0
 """Seconds after a stop signal in which runner, which got it, too, asks for the end of every job."""
 
@@ -95,7 +98,12 @@ class RunningJobs:
         for key in list(self._held):
             self._finish(self._jobs[key])
 
-    def orphan_reaped(self) -> None:
+    def orphan_reaped(self, owner: LocalJob | None, status: int) -> None:
+        """An orphan of this job, if that is known, has ended with this wait status."""
+        if owner is not None and os.WIFSIGNALED(status):
+            self._note_left_behind(owner)
+
+    def orphans_reaped(self) -> None:
         """The end of an orphan may be the end of a tree that is being ended: check these at once."""
         for job in self._terminating.values():
             job.check_at = 0.0
@@ -148,7 +156,9 @@ class RunningJobs:
         members = self.trees.members() if step or not self._limits.uses_cgroups else {}
         if sample:
             self._sample_at = now + SAMPLE_INTERVAL
-            for job in self._limits.exceeded(self._limited.values(), members):
+            # The memory of an orphan that another job may have left counts for none.
+            measured = self.trees.members(certain=True) if members and self.trees.doubtful else members
+            for job in self._limits.exceeded(self._limited.values(), measured):
                 job.out_of_memory = True
                 self.terminate(job, 0)
         for job in list(self._terminating.values()) if step else ():
@@ -158,6 +168,8 @@ class RunningJobs:
     def _step(self, job: LocalJob, members: list[Process]) -> None:
         assert job.termination
         now = monotonic()
+        if members and job.code is not None and now >= job.started + job.duration + LEFT_SECONDS:
+            self._note_left_behind(job)
         before = job.termination.stuck
         pause = job.termination.step(now, members)
         if job.termination.stuck not in (None, before):
@@ -168,6 +180,10 @@ class RunningJobs:
             job.check_at = now + REAP_INTERVAL
         else:
             self._finish(job)
+
+    def _note_left_behind(self, job: LocalJob) -> None:
+        """A process of it was ended by a signal, or outlives the leader."""
+        job.left_behind = job.code is not None and job.termination is not None
 
     def _finish(self, job: LocalJob) -> None:
         """No process of the job is left: report how it ended, and forget it."""
@@ -191,6 +207,7 @@ class RunningJobs:
                 lost=job.lost,
                 cancelled=job.cancelled or stopped,
                 out_of_memory=job.out_of_memory,
+                left_behind=job.left_behind,
                 duration=job.duration,
                 cpu_time=job.cpu_time,
                 max_rss=peak or None,

@@ -166,6 +166,7 @@ class Supervisor:
                 break
             if not pid:
                 break
+            owner = self._jobs.trees.owner(pid)
             job = self._jobs.trees.reaped(pid)
             if job is None and self._pool:
                 if self._pool.exited(pid, status):
@@ -174,6 +175,7 @@ class Supervisor:
                 job = self._jobs.trees.reaped(pid)
             if job is None:
                 orphans = True
+                self._jobs.orphan_reaped(owner, status)
                 continue
             max_rss = usage.ru_maxrss * 1024 if procfs.LINUX else usage.ru_maxrss
             self._jobs.leader_reaped(job, status, usage.ru_utime + usage.ru_stime, max_rss)
@@ -185,7 +187,7 @@ class Supervisor:
         for job in ended:
             self._jobs.leader_ended(job)
         if orphans:
-            self._jobs.orphan_reaped()
+            self._jobs.orphans_reaped()
 
     def _cancel(self, key: int, grace: float) -> None:
         self._reap()  # a job that has ended by itself does not count as cancelled
