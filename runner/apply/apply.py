@@ -17,7 +17,8 @@ from runner.apply.builds import Builds
 from runner.apply.collector import Collector
 from runner.apply.event_log import EventLog
 from runner.apply.host import ApplyHost
-from runner.apply.input_check import InputCheck
+from runner.apply.input_check import InputCheck, stop_reason
+from runner.apply.leftover_inputs import LeftoverInputs
 from runner.apply.masking import Masking
 from runner.apply.provenance import Provenance
 from runner.apply.recollection import recollect
@@ -26,6 +27,8 @@ from runner.apply.selection import Choice, History, Selection
 from runner.apply.signals import watch_signals, watch_stops
 from runner.backends import BACKENDS, UPLOADS
 from runner.backends.base import Backend
+from runner.config import snapshots
+from runner.config.inputs import Change, Inputs
 from runner.config.metrics import digests
 from runner.diagnostics import InvalidSweep
 from runner.errors import EnvironmentFailed
@@ -36,6 +39,7 @@ from runner.executor.shutdown import plain_error
 from runner.model import Outcome
 from runner.plan.plan import Plan
 from runner.state import State
+from runner.state.snapshots import ContentDiffers, Interrupted
 
 CANCEL_POLL = 1.0
 """Seconds between two looks for a request of `runner cancel`."""
@@ -127,6 +131,7 @@ class Apply:
             elsewhere={attempt.session for attempt in attempts if attempt.backend not in (LOCAL, kind)},
             adoptable={attempt.session for attempt in attempts if attempt.backend == kind != LOCAL},
         )
+        self._inputs = InputCheck(queued=kind != LOCAL)
         self._signal: int | None = None
         self._recovery = trio.CancelScope()
         self._recollection = trio.CancelScope()
@@ -155,7 +160,7 @@ class Apply:
             host = ApplyHost(
                 events=self._events,
                 attempts=self._attempts,
-                inputs=InputCheck(self._plan.inputs if self._sweep.build is None and kind not in UPLOADS else None),
+                inputs=self._inputs,
                 state=self._state,
                 collector=collector,
                 masking=self._masking,
@@ -175,10 +180,18 @@ class Apply:
                 nursery.start_soon(self._watch_cancel_requests, executor)
                 nursery.start_soon(self._tick)
                 self._events.record(self._apply_started(to_run))
+                await self._prepare_inputs(to_run)
                 adopted: dict[str, str] = {}
                 with self._recovery:
                     grace = self._sweep.policy.grace
-                    recovered = await recover(self._state, backend, grace, self._events.record, self._selection.in_plan)
+                    recovered = await recover(
+                        self._state,
+                        backend,
+                        grace,
+                        self._events.record,
+                        self._selection.in_plan,
+                        verified=LeftoverInputs(self._plan, self._state).verified,
+                    )
                     adopted = recovered.adopted
                 if self._plan.count == 1 and kind != LOCAL:
                     nursery.start_soon(_refresh_log, backend, executor)
@@ -188,6 +201,32 @@ class Apply:
                     ended = await executor.run(self._selection.planned(to_run, adopted), to_run, self._detach)
                 nursery.cancel_scope.cancel()
         return ended
+
+    async def _prepare_inputs(self, to_run: int) -> None:
+        """Have the inputs checked that the sessions will read, after copying them if they run in a snapshot."""
+        kind, inputs = self._sweep.backend.kind, self._plan.inputs
+        if self._sweep.build is not None or kind in UPLOADS or inputs is None:
+            return
+        if not snapshots.wanted(self._sweep, kind, uploads=False):
+            self._inputs.watch(inputs)
+            return
+        folder = self._state.snapshots.path_of(inputs.digests)
+        if to_run:
+            stop = self._stopped
+            try:
+                await trio.to_thread.run_sync(self._state.snapshots.make, self._sweep.folder, inputs.digests, stop)
+            except ContentDiffers as error:
+                self._inputs.refuse(stop_reason(Change(error.path, "changed")))
+                return
+            except Interrupted:
+                return
+            if (change := await trio.to_thread.run_sync(inputs.check)) is not None:
+                self._inputs.refuse(stop_reason(change))
+        self._attempts.folder = folder
+        self._inputs.watch(Inputs.of_copy(folder, inputs.digests, verified=bool(to_run)))
+
+    def _stopped(self) -> bool:
+        return self._signal is not None
 
     def _on_signal(self, executor: Executor) -> Callable[[int, str], None]:
         def interrupt(number: int, name: str) -> None:

@@ -48,6 +48,8 @@ class AttemptFactory:
         self._secrets = secrets
         remote = sweep.backend.kind != "local"
         self._inherited = {} if remote else dict(environ)  # os.environ encodes each name that is looked up
+        self.folder = sweep.folder
+        """Where sessions without a build run."""
         self._digests = digests if remote else {}
 
     def make(
@@ -60,7 +62,7 @@ class AttemptFactory:
     ) -> Attempt:
         """Attempt `number` at the session, with these devices."""
         sweep = self._sweep
-        root = self._builds.root(session)
+        root = str(self.folder) if session.build is None else self._builds.root(session)
         stdout, stderr, output, params_file = self._state.paths(session.id, number)
         env = {
             **thread_counts(session, self._inherited),

@@ -23,14 +23,30 @@ SHARE = 0.1
 
 
 class InputCheck:
-    """inputs: what the attempts of this apply read; None if they read private copies, which nothing else changes."""
+    """Until `watch` or `refuse` is called, nothing is checked: the attempts read private copies, which nothing else changes.
 
-    def __init__(self, inputs: Inputs | None) -> None:
-        self._inputs = inputs if inputs is not None and inputs.size else None
-        self._inline = inputs is not None and inputs.size <= INLINE and inputs.bytes <= INLINE_BYTES
+    queued: whether attempts may wait at the backend. Then a change between their submission and their beginning, taken back by
+    then, does not count; by the times of files, which are as good as the clocks are.
+    """
+
+    def __init__(self, *, queued: bool) -> None:
+        self._queued = queued
+        self._inputs: Inputs | None = None
+        self._refusal: str | None = None
+        self._inline = True
         self._begun = 0
         self._checking = trio.Lock()
         self._next_start = 0.0
+
+    def watch(self, inputs: Inputs) -> None:
+        """Check these inputs: what the attempts of this apply read."""
+        if inputs.size:
+            self._inputs = inputs
+            self._inline = inputs.size <= INLINE and inputs.bytes <= INLINE_BYTES
+
+    def refuse(self, reason: str) -> None:
+        """Let no attempt start."""
+        self._refusal = reason
 
     @property
     def moves(self) -> int:
@@ -38,8 +54,8 @@ class InputCheck:
 
     async def before_start(self) -> str | None:
         """Why no attempt may start under the ids of the plan; None if nothing has changed, as of just now."""
-        if self._inputs is None:
-            return None
+        if self._inputs is None or self._refusal is not None:
+            return self._refusal
         if self._inputs.change is None and time.monotonic() >= self._next_start:
             begin = time.monotonic()
             await self._check()
@@ -53,12 +69,8 @@ class InputCheck:
         if self._inputs is None:
             return end
         await self._check()
-        change = self._inputs.verdict(since, began)
-        if change is None:
-            return end
-        how = describe(end)
-        reason = f"{change} while it ran{f'; {how}' if how else ''}"
-        return replace(end, outcome=Outcome.STALE, reason=Reason(Cause.INPUTS, reason))
+        change = self._inputs.verdict(since, began if self._queued else None)
+        return end if change is None else stale(end, change)
 
     async def _check(self) -> None:
         """Return after a check that began after this call."""
@@ -71,6 +83,13 @@ class InputCheck:
             if self._begun == arrived:  # else one began while this call waited, and has ended
                 self._begun += 1
                 await trio.to_thread.run_sync(self._inputs.check)
+
+
+def stale(end: AttemptEnd, change: Change) -> AttemptEnd:
+    """The end of an attempt that may have read what has changed."""
+    how = describe(end)
+    reason = f"{change} while it ran{f'; {how}' if how else ''}"
+    return replace(end, outcome=Outcome.STALE, reason=Reason(Cause.INPUTS, reason))
 
 
 def stop_reason(change: Change) -> str:

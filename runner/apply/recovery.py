@@ -69,6 +69,9 @@ class Recovered:
     ended: list[Open] = field(default_factory=list)
 
 
+Verified: TypeAlias = Callable[[OpenAttempt, AttemptEnd, float | None], AttemptEnd]
+"""The end of an attempt as it counts, given the Unix time at which it began: `stale` if its inputs may have been others."""
+
 Wanted: TypeAlias = Callable[[frozenset[str]], frozenset[str]]
 """Of the sessions with a job that can be adopted, those whose job is adopted."""
 
@@ -84,7 +87,14 @@ def decide(found: Found, wanted: frozenset[str]) -> Action:
 
 
 async def recover(
-    state: State, backend: Backend, grace: float, record: Emit, wanted: Wanted = frozenset, *, gone: bool = False
+    state: State,
+    backend: Backend,
+    grace: float,
+    record: Emit,
+    wanted: Wanted = frozenset,
+    *,
+    verified: Verified,
+    gone: bool = False,
 ) -> Recovered:
     """Adopt the `wanted` jobs, cancel all others, and `record` how they ended.
 
@@ -122,7 +132,8 @@ async def recover(
                     assert it.job is not None
                     recovered.adopted[it.open.session] = it.job
                 else:
-                    nursery.start_soon(_end, state, backends.get(it.open.backend), it, action, grace, record, recovered)
+                    at = backends.get(it.open.backend)
+                    nursery.start_soon(_end, state, at, it, action, grace, record, verified, recovered)
     return recovered
 
 
@@ -133,6 +144,7 @@ async def _end(
     action: Action,
     grace: float,
     record: Emit,
+    verified: Verified,
     recovered: Recovered,
 ) -> None:
     """Carry out any action but ADOPT."""
@@ -144,7 +156,11 @@ async def _end(
         assert backend is not None
         assert found.job is not None
         assert isinstance(left, OpenAttempt)
-        record(_attempt_ended(left, await backend.wait(found.job)))
+        end = await backend.wait(found.job)
+        began = left.started
+        if began is None:
+            began = (await backend.started(found.job, lambda reason: None)).at
+        record(_attempt_ended(left, verified(left, end, began)))
     else:
         how = found.gone or ("it no longer ran" if found.job is None else "it still ran, and was ended")
         record(_lost(left, Reason(Cause.RUNNER_DIED, how)))
@@ -175,6 +191,7 @@ def end_leftovers(
     grace: float,
     sessions: frozenset[str] = frozenset(),
     *,
+    verified: Verified,
     gone: bool = False,
 ) -> int:
     """End what was left at these backends (options by name), outside of an apply. Returns how many ends were recorded.
@@ -189,7 +206,9 @@ def end_leftovers(
         ended = 0
         for kind, options in backends.items():
             async with BACKENDS[kind](options, environ, state.jobs(kind)) as backend:
-                recovered = await recover(state, backend, grace, state.journal.record, kept, gone=gone)
+                recovered = await recover(
+                    state, backend, grace, state.journal.record, kept, verified=verified, gone=gone
+                )
                 ended += len(recovered.ended)
         return ended
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from runner.apply.leftover_inputs import LeftoverInputs
 from runner.apply.recovery import LOCAL, end_leftovers, holders
 from runner.backends import BACKENDS
 from runner.cli.console import say
@@ -106,7 +107,15 @@ def _end_leftovers(
         at: dict[str, Mapping[str, Any]] = {kind: {} for kind in sorted(holders(held) & set(BACKENDS))}
         if sweep.backend.kind in at or sweep.backend.kind != LOCAL:
             at[sweep.backend.kind] = sweep.backend.options
-        ended = end_leftovers(held, at, os.environ, sweep.policy.grace, ids, gone=gone)
+        ended = end_leftovers(
+            held,
+            at,
+            os.environ,
+            sweep.policy.grace,
+            ids,
+            verified=LeftoverInputs(planned.plan, held).verified,
+            gone=gone,
+        )
     recorded = f"{counted(ended, 'left-over job')} ended or recorded as lost"
     if not was_live:
         say(f"`runner apply` is not running; {recorded if ended else 'no job is left over'}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from runner.apply.leftover_inputs import LeftoverInputs
 from runner.apply.recovery import LOCAL, end_leftovers, holders
 from runner.cli import other_states
 from runner.cli.console import say
@@ -17,6 +18,7 @@ from runner.cli.sweeps import PlannedSweep, load_sweep, plan_sweep
 from runner.errors import InvalidInput
 from runner.plan.builds import build_key
 from runner.state import Log, State, open_for_reading, open_for_writing
+from runner.state.snapshots import digest_of
 from runner.units import UnitError, counted, format_memory, parse_duration
 
 
@@ -44,12 +46,14 @@ def command(file: str, orphans: bool, logs_older_than: str | None, yes: bool, st
             return
     with open_for_writing(planned.sweep.folder, planned.sweep.name, state) as held:
         if LOCAL in holders(held):  # running sessions must stay in the journal
-            end_leftovers(held, {LOCAL: {}}, os.environ, planned.sweep.policy.grace)
+            verified = LeftoverInputs(planned.plan, held).verified
+            end_leftovers(held, {LOCAL: {}}, os.environ, planned.sweep.policy.grace, verified=verified)
         unneeded = _find(planned, held, orphans, age)
         held.remove_logs(unneeded.logs)
         held.remove_sessions(unneeded.sessions)
         for build in unneeded.builds:
             held.remove_build(build)
+        held.remove_snapshots(unneeded.snapshots)
         held.journal.forget(unneeded.sessions)
         click.echo(f"removed {unneeded}")
 
@@ -62,6 +66,7 @@ class Unneeded:
     """Ids of orphaned sessions."""
     logs: list[Log]
     builds: list[str]
+    snapshots: list[str]
     size: int
     """Bytes that are freed, without the journal."""
 
@@ -69,22 +74,25 @@ class Unneeded:
         parts = [counted(len(self.sessions), "orphaned session"), counted(len(self.logs), "log")]
         if self.builds:
             parts.append(counted(len(self.builds), "build"))
+        if self.snapshots:
+            parts.append(counted(len(self.snapshots), "snapshot"))
         return ", ".join([*parts, format_memory(self.size)])
 
 
 def _find(planned: PlannedSweep, state: State, orphans: bool, age: float | None) -> Unneeded:
-    sessions, builds = _orphaned(planned, state) if orphans or age is None else ([], [])
+    sessions, builds, snapshots = _orphaned(planned, state) if orphans or age is None else ([], [], [])
     orphaned = frozenset(sessions)
     logs = [
         log for log in state.logs() if log.session in orphaned or (age is not None and log.modified < time.time() - age)
     ]
     size = sum(log.size for log in logs)
     size += sum(map(state.output_size, sessions)) + sum(map(state.build_size, builds))
-    return Unneeded(sessions, logs, builds, size)
+    size += sum(map(state.snapshots.size, snapshots))
+    return Unneeded(sessions, logs, builds, snapshots, size)
 
 
-def _orphaned(planned: PlannedSweep, state: State) -> tuple[list[str], list[str]]:
-    """Return the ids of sessions and builds that no plan has, without those that may still run.
+def _orphaned(planned: PlannedSweep, state: State) -> tuple[list[str], list[str], list[str]]:
+    """Return the ids of sessions, builds and snapshots that no plan has, without those that may still run.
 
     What another sweep file with the same state has, or has run last, is its own to remove.
     """
@@ -109,9 +117,13 @@ def _orphaned(planned: PlannedSweep, state: State) -> tuple[list[str], list[str]
         say(
             f"keeping {counted(kept, 'session')} of {names}, which {'has' if len(paths) == 1 else 'have'} the same state"
         )
-    if len(plans) < len(others):  # the builds of a file that is invalid now are unknown
-        return unneeded, []
-    return unneeded, sorted(state.builds() - used - building)
+    if len(plans) < len(others):  # what a file uses that is invalid now is unknown
+        return unneeded, [], []
+    recipes = [plan.plan.recipe for plan in (planned, *plans)]
+    open_now = (state.journal.apply_of(attempt.session, attempt.number) for attempt in state.journal.open_attempts())
+    recipes += [apply.recipe for apply in open_now if apply is not None]
+    snapshots = state.snapshots.all() - {digest_of(recipe.parts.get("files", {})) for recipe in recipes}
+    return unneeded, sorted(state.builds() - used - building), sorted(snapshots)
 
 
 def _used(planned: PlannedSweep) -> tuple[set[int], set[str]]:

@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 
-from runner.config import files
+from runner.config import files, snapshots
 from runner.config.fields import Placed, amount
 from runner.config.shell_checks import check_shell
 from runner.config.sweep import REPEAT, Sweep
@@ -39,6 +39,8 @@ def check_values(sweep: Sweep) -> Iterator[Problem]:
         fault = f"`{printable(named.value.text)}` is in `files` and in `secrets`"
         yield Problem(fault, named.span, "remove it from `files`, which are uploaded, and whose digests are stored")
     yield from _python(sweep)
+    if sweep.snapshot:
+        yield from snapshots.problems(sweep)
     if sweep.build is not None:
         for outside in files.outside(sweep):
             yield Problem(

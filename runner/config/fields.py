@@ -72,6 +72,11 @@ def integer(node: Node | None) -> int | None:
     return found.value.data if found and isinstance(found.value.data, int) else None
 
 
+def boolean(node: Node | None) -> bool | None:
+    found = scalar(node)
+    return found.value.data if found and isinstance(found.value.data, bool) else None
+
+
 def sample(node: Node | None) -> Sample | None:
     found = {key.value.text: integer(value) for key, value in entries(node)}
     size = found.get("size")

@@ -5,8 +5,10 @@ belongs to what was read. A check compares signatures, one `stat` a file, and re
 git does, it does not trust the signature of a file that was written just before it was taken: the next write might not
 change it.
 
-A file whose signature has moved may have had another content in between, even if it has the old one again: `git checkout`
-forth and back. So `check` counts, and `verdict` says of one attempt whether that may have happened while it ran.
+A file with another inode or mtime may have had another content in between, even if it has the old one again: `git checkout`
+forth and back. So `check` counts these moves, and `verdict` says of one attempt whether one may have happened while it ran.
+Where only the ctime has moved, it was `chmod` or `ln`, as in `chmod +x run.sh && ./run.sh`, if mode, owner or links show that or
+if the folder has not changed; else the file may have been moved away and back.
 """
 
 from __future__ import annotations
@@ -34,6 +36,8 @@ TICK, COARSE_TICK = 0.02, 2.0
 
 Signature: TypeAlias = tuple[int, int, int, int, int]
 
+Attributes: TypeAlias = tuple[int, int, int, int]
+
 
 class Change(NamedTuple):
     """An input that is not what the ids were made from.
@@ -50,7 +54,10 @@ class Change(NamedTuple):
 
 
 class _Move(NamedTuple):
-    """A signature that moved. at: Unix time of the last change that it shows, or of the check if the content differed."""
+    """A file that was written to or replaced.
+
+    at: Unix time of the last change that it shows; if the content differed, of the check.
+    """
 
     number: int
     path: str
@@ -63,11 +70,13 @@ class _Seen(NamedTuple):
     signature: None if it did not exist.
     settled: whether a later write certainly changes the signature.
     same: whether its content was that of the digest.
+    attributes: mode, links, owner, group.
     """
 
     signature: Signature | None
     settled: bool
     same: bool = True
+    attributes: Attributes = (0, 0, 0, 0)
 
 
 class Inputs:
@@ -75,7 +84,7 @@ class Inputs:
 
     digests: SHA-256 in hex digits, by path.
     change: the first change that the last check has found, None if there was none.
-    moves: how often a check has found that a signature moved.
+    moves: how often a check has found that a file was written to or replaced.
     """
 
     def __init__(self, root: Path, digests: Mapping[str, str], seen: Mapping[str, _Seen], sweep: Sweep | None) -> None:
@@ -88,7 +97,9 @@ class Inputs:
         self._full = {path: os.path.join(root, path) for path in digests}
         self._links = {link: _seen(link, os.lstat) for link in _links(root, digests)}
         self._folders: dict[str, _Seen] = {} if sweep is None else _folders(sweep)
+        self._parents = {os.path.dirname(full): 0 for full in self._full.values()}
         self._moved: list[_Move] = []
+        self._look_at_parents()
 
     @classmethod
     def read(cls, sweep: Sweep) -> Inputs:
@@ -100,9 +111,12 @@ class Inputs:
         return cls(sweep.folder, digests, seen, sweep)
 
     @classmethod
-    def of_copy(cls, root: Path, digests: Mapping[str, str]) -> Inputs:
-        """Inputs that were copied to `root` just now, and verified. Raises OSError."""
-        return cls(root, digests, {path: _seen(os.path.join(root, path), os.stat) for path in digests}, None)
+    def of_copy(cls, root: Path, digests: Mapping[str, str], *, verified: bool) -> Inputs:
+        """Inputs that are in a copy below `root`. verified: that their content is that of the digests was just found."""
+        seen = {path: _seen(os.path.join(root, path), os.stat) for path in digests}
+        if not verified:
+            seen = {path: now._replace(settled=False) for path, now in seen.items()}
+        return cls(root, digests, seen, None)
 
     @property
     def size(self) -> int:
@@ -118,6 +132,7 @@ class Inputs:
         """Compare the files with what was read. Returns `change`, and counts what has moved."""
         changes = [*self._check_files(), *self._check_folders()]
         self._check_links()
+        self._look_at_parents()
         self.change = changes[0] if changes else None
         return self.change
 
@@ -154,11 +169,23 @@ class Inputs:
 
     def _note(self, path: str, now: _Seen) -> _Seen:
         known, self._seen[path] = self._seen[path], now
-        if (known.signature, known.same) != (now.signature, now.same):
+        if known.same != now.same or self._may_have_been_written(path, known, now):
             self.moves += 1
             at = now.signature[4] / 1e9 if now.same and now.signature is not None else time.time()
             self._moved.append(_Move(self.moves, path, at))
         return now
+
+    def _may_have_been_written(self, path: str, known: _Seen, now: _Seen) -> bool:
+        if known.signature is None or now.signature is None or known.signature[:4] != now.signature[:4]:
+            return known.signature != now.signature
+        if known.signature == now.signature or known.attributes != now.attributes:
+            return False
+        parent = os.path.dirname(self._full[path])
+        return self._parents[parent] != _mtime(parent)
+
+    def _look_at_parents(self) -> None:
+        for parent in self._parents:
+            self._parents[parent] = _mtime(parent)
 
     def _check_links(self) -> None:
         for link, known in self._links.items():
@@ -198,7 +225,7 @@ def _read(full: str, path: str) -> tuple[str, _Seen]:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
                 now = time.time()
                 if _signature(os.fstat(file.fileno())) == _signature(before):
-                    return digest, _Seen(_signature(before), _settled(before, now))
+                    return digest, _Seen(_signature(before), _settled(before, now), attributes=_attributes(before))
     except OSError as error:
         raise InvalidInput(f"cannot read `{path}`: {error.strerror}") from error
     raise InvalidInput(f"`{path}` changes while it is read", "wait until it is written, or leave it out of `files`")
@@ -206,6 +233,17 @@ def _read(full: str, path: str) -> tuple[str, _Seen]:
 
 def _signature(about: os.stat_result) -> Signature:
     return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
+
+
+def _attributes(about: os.stat_result) -> Attributes:
+    return about.st_mode, about.st_nlink, about.st_uid, about.st_gid
+
+
+def _mtime(folder: str) -> int:
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _settled(about: os.stat_result, now: float) -> bool:
@@ -219,7 +257,7 @@ def _seen(path: str, look: Callable[[str], os.stat_result]) -> _Seen:
         about = look(path)
     except OSError:
         return _Seen(None, settled=True)
-    return _Seen(_signature(about), _settled(about, now))
+    return _Seen(_signature(about), _settled(about, now), attributes=_attributes(about))
 
 
 def _folders(sweep: Sweep) -> dict[str, _Seen]:

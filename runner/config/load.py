@@ -82,5 +82,6 @@ def _read(report: Report, folder: Path) -> Sweep:
         metrics=fields.metrics(get("metrics"), report),
         backend=fields.backend(get("backend"), folder),
         python=fields.python(get("python")),
+        snapshot=fields.boolean(get("snapshot")),
         warnings=(),
     )

@@ -47,6 +47,7 @@ class Sweep:
     metrics: Mapping[str, Metric]
     backend: BackendChoice
     python: Python | None
+    snapshot: bool | None
     warnings: tuple[Problem, ...]
 
     def templates(self) -> Iterable[Placed]:

@@ -80,3 +80,15 @@ def replacing_text(path: Path, *, errors: str = "strict", flush: bool = False) -
         text = io.TextIOWrapper(file, "utf-8", errors, newline="\n")
         yield text
         text.detach()
+
+
+def disk_usage(path: str) -> int:
+    """Bytes that a file or a tree takes. Files that disappear or cannot be read count 0."""
+    try:
+        total = os.lstat(path).st_blocks * 512
+        if os.path.isdir(path) and not os.path.islink(path):
+            with os.scandir(path) as entries:
+                total += sum(disk_usage(entry.path) for entry in entries)
+    except OSError:
+        return 0
+    return total

@@ -127,7 +127,7 @@ def component(name: str) -> str:
 def require_own_files(folder: Path) -> None:
     """Raise EnvironmentFailed if a part of the state is not runner's own kind of file."""
     journals = tuple(f"journal.db{suffix}" for suffix in ("", "-wal", "-shm", "-journal"))
-    require_real(folder, folders=(*PARTS, "jobs", "merge"), files=("lock", *journals))
+    require_real(folder, folders=(*PARTS, "inputs", "jobs", "merge"), files=("lock", *journals))
 
 
 def _escaped(character: str) -> str:

@@ -352,6 +352,16 @@ class Queries:
             total += (self._one(query, *map(bytes.fromhex, batch)) or (0,))[0]
         return total
 
+    def apply_of(self, session: str, attempt: int) -> ApplyRow | None:
+        """The apply that an attempt belongs to."""
+        found = self._one(
+            f"SELECT {APPLY_COLUMNS} FROM sessions s JOIN attempts t ON t.session = s.n AND t.number = ?"
+            " JOIN applies a ON a.n = t.apply JOIN recipes r ON r.n = s.recipe WHERE s.id = ?",
+            attempt,
+            bytes.fromhex(session),
+        )
+        return apply_row(found) if found else None
+
     def build_succeeded(self, build: str) -> bool:
         """True if the last attempt of this build succeeded."""
         found = self._one("SELECT outcome FROM builds WHERE build = ? ORDER BY apply DESC LIMIT 1", build)

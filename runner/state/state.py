@@ -6,6 +6,7 @@
         output/ID/          the session's output folder, kept over its attempts; removed if empty
         params/ID.json      the session's variables, while it runs
         builds/DIGEST/      one for each distinct build; its logs are DIGEST.out and DIGEST.err
+        inputs/DIGEST/      a read-only copy of `files`, in which sessions run
         cancel/             requests of `runner cancel` to a live apply
         jobs/BACKEND/       files of a backend about its jobs, until all of them have ended
         merge/              files that `runner merge` has staged
@@ -33,9 +34,11 @@ from typing import NamedTuple
 from runner.state import lock
 from runner.state.file_pool import FilePool
 from runner.state.folders import Folder
+from runner.state.fs import disk_usage as _usage
 from runner.state.fs import guarded, replacing
 from runner.state.fs import remove as _remove
 from runner.state.journal import Journal
+from runner.state.snapshots import Snapshots
 from runner.state.tails import SUFFIX
 
 MOST_NAMES = 50_000
@@ -132,6 +135,7 @@ class State:
         self._output = f"{folder}/output/"
         self._params = f"{folder}/params/"
         self._pool = FilePool()
+        self.snapshots = Snapshots(folder / "inputs")
 
     @property
     def holder(self) -> lock.Holder | None:
@@ -266,6 +270,12 @@ class State:
             for path in self._of_build(build):
                 folder.remove(path.name)
 
+    def remove_snapshots(self, digests: Iterable[str]) -> None:
+        """Remove copies of `files`, by their digests."""
+        with guarded(self.folder):
+            for digest in digests:
+                self.snapshots.remove(digest)
+
     def has_build(self, build: str) -> bool:
         """Whether the folder of a build exists."""
         try:
@@ -289,12 +299,12 @@ class State:
             return _usage(self._output + session)
 
     def disk_usage(self) -> dict[str, int]:
-        """Bytes on the disk of each part of the state: `journal`, `logs`, `output`, `builds`."""
+        """Bytes on the disk of each part of the state: `journal`, `logs`, `output`, `builds`, `inputs`."""
         with guarded(self.folder):
             databases = sum(_usage(str(path)) for path in self.folder.glob("journal.db*"))
             return {
                 "journal": databases,
-                **{part: _usage(str(self.folder / part)) for part in ("logs", "output", "builds")},
+                **{part: _usage(str(self.folder / part)) for part in ("logs", "output", "builds", "inputs")},
             }
 
 
@@ -374,15 +384,3 @@ def _holds_something(folder: str) -> bool:
         return False
     except OSError:  # not a folder, or not readable
         return True
-
-
-def _usage(path: str) -> int:
-    """Bytes that a file or a tree takes. Files that disappear or cannot be read count 0."""
-    try:
-        total = os.lstat(path).st_blocks * 512
-        if os.path.isdir(path) and not os.path.islink(path):
-            with os.scandir(path) as entries:
-                total += sum(_usage(entry.path) for entry in entries)
-    except OSError:
-        return 0
-    return total

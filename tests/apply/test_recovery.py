@@ -74,7 +74,7 @@ def recovered(
             state.journal.record(event)
             events.append(event)
 
-        done = await recover(state, backend, 3.0, emit, wanted)
+        done = await recover(state, backend, 3.0, emit, wanted, verified=lambda left, end, began: end)
         found.append((done, [each.attempt.name for each in cluster.alive], trio.current_time() - began))
 
     simulate(main)

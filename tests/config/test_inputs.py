@@ -111,6 +111,30 @@ def test_edit_seen_and_taken_back_counts_as_long_as_it_was_seen(folder: Path, lo
     assert inputs.verdict(inputs.moves, time.time()) is None
 
 
+def test_other_mode_or_another_hard_link_is_no_change(folder: Path, load_text: LoadText) -> None:
+    """`chmod +x run.sh && ./run.sh` is what many sessions begin with."""
+    inputs = read(load_text, "[a.py]")
+    before = inputs.moves
+    (folder / "a.py").chmod(0o755)
+    (folder / "output").write_text("")
+    assert inputs.check() is None
+    (folder / "a.py").chmod(0o755)  # changes the ctime again
+    assert inputs.check() is None
+    os.link(folder / "a.py", folder / "b.py")
+    assert inputs.check() is None
+    assert inputs.verdict(before, LONG_AGO) is None
+
+
+def test_file_that_was_moved_away_and_back_counts(folder: Path, load_text: LoadText) -> None:
+    inputs = read(load_text, "[a.py]")
+    before = inputs.moves
+    (folder / "a.py").rename(folder / "kept")
+    (folder / "a.py").write_text("other")
+    (folder / "kept").replace(folder / "a.py")
+    assert inputs.check() is None
+    assert inputs.verdict(before, LONG_AGO) is not None
+
+
 def test_link_that_led_elsewhere_counts(folder: Path, load_text: LoadText) -> None:
     (folder / "now").symlink_to("data")
     inputs = read(load_text, "[now]")

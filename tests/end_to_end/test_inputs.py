@@ -6,6 +6,7 @@ The sessions change their inputs themselves, where the time of the change matter
 from __future__ import annotations
 
 import json
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,66 @@ def test_build_of_other_content_starts_nothing_more(folder: Folder) -> None:
     assert done.returncode == 1
     assert "stopping: `a` changed since this apply read it" in done.stderr
     assert "1 succeeded, 1 not run" in done.stderr, "the first one ran in a private copy of the old content"
+
+
+def test_snapshot_gives_every_session_the_content_of_its_id(folder: Folder) -> None:
+    """The first session edits the original; the second one still reads the copy, and both have succeeded."""
+    command = "cat data >$RUNNER_OUTPUT_DIR/seen; echo 2 >../../../../data"
+    text = f"exec: '{command}'\nfiles: [data]\nrepeat: 2\nmax_parallel: 1\nsnapshot: true\n"
+    folder.write(sweep__yaml=text, data="1\n")
+    assert folder("apply").returncode == 0
+    seen = [path.read_text() for path in folder.path.glob(".runner/sweep/output/*/seen")]
+    assert seen == ["1\n", "1\n"]
+    assert "2 to run" in folder("plan").stdout
+    folder.write(data="1\n")
+    assert folder("plan", "--exit-code").returncode == 0
+
+
+def test_snapshot_is_read_only_and_shared_and_leads_to_what_is_no_input(folder: Folder) -> None:
+    (folder.path / "lib").mkdir()
+    folder.write(sweep__yaml="exec: [sh, lib/job.sh]\nfiles: [lib/job.sh]\nrepeat: 3\nsnapshot: true\n", big="big")
+    (folder.path / "lib/job.sh").write_text("cat big lib/more\n")
+    (folder.path / "lib/more").write_text("more")
+    assert folder("apply").returncode == 0
+    [snapshot] = (folder.path / ".runner/sweep/inputs").iterdir()
+    assert stat.S_IMODE((snapshot / "lib/job.sh").lstat().st_mode) & 0o222 == 0
+    assert stat.S_IMODE(snapshot.stat().st_mode) & 0o222 == 0
+    assert {(row["exit_code"], Path(row["stdout"]).read_text()) for row in folder.results()} == {(0, "bigmore")}
+
+
+def test_session_that_changes_its_snapshot_is_stale(folder: Folder) -> None:
+    """Root may write to a read-only file, and any owner may make it writable."""
+    text = "exec: 'chmod +w . data; echo 2 >data'\nfiles: [data]\nrepeat: 2\nmax_parallel: 1\nsnapshot: true\n"
+    folder.write(sweep__yaml=text, data="1")
+    assert "1 stale, 1 not run" in folder("apply").stderr
+    folder.write(sweep__yaml=text.replace("chmod +w . data; echo 2 >data", "cat data"))
+    assert folder("apply").returncode == 0, "another recipe, but the same snapshot: it was made again"
+
+
+def test_prune_removes_snapshots_that_no_session_uses(folder: Folder) -> None:
+    folder.write(sweep__yaml="exec: [cat, data]\nfiles: [data]\nsnapshot: true\n", data="1")
+    folder("apply")
+    folder.write(data="2")
+    folder("apply")
+    inputs = folder.path / ".runner/sweep/inputs"
+    assert len(list(inputs.iterdir())) == 2
+    assert "1 snapshot" in folder("prune", "--yes").stdout
+    [kept] = inputs.iterdir()
+    assert (kept / "data").read_text() == "2"
+
+
+def test_edit_before_the_snapshot_is_made_starts_nothing(folder: Folder) -> None:
+    """The apply reads its inputs before it opens the state; the edit comes in between."""
+    folder.write(sweep__yaml="exec: [cat, data]\nfiles: [data]\nsnapshot: true\n", data="1")
+    program = (
+        "import sys, runner.cli.apply as it\nfrom runner.__main__ import main\nplan = it.plan_sweep\n"
+        "def late(sweep):\n    planned = plan(sweep)\n    open('data', 'w').write('2')\n    return planned\n"
+        "it.plan_sweep = late\nsys.argv[1:] = ['apply']\nsys.exit(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder.path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "stopping: `data` changed since this apply read it" in done.stderr
+    assert folder.results()[0]["status"] == "new"
 
 
 def test_stale_counts_as_new_for_only(folder: Folder) -> None:
