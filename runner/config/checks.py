@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from runner.config import files, snapshots
 from runner.config.fields import Placed, amount
 from runner.config.shell_checks import check_shell
+from runner.config.shell_pitfalls import check_pitfalls
 from runner.config.sweep import REPEAT, Sweep
 from runner.diagnostics import Problem
 from runner.model import Resources, Value
@@ -27,6 +28,7 @@ LONGEST_ARGUMENT = 128 * 1024
 def check_values(sweep: Sweep) -> Iterator[Problem]:
     """Yield the problems of the values. Templates with unknown variables are left out: they have been reported."""
     yield from check_shell(sweep)
+    yield from check_pitfalls(sweep)
     yield from _too_long(sweep)
     for name, placed in sweep.resources.items():
         if _known(sweep, placed):

@@ -26,7 +26,7 @@ Quoting: TypeAlias = Literal["none", "single", "double", "here-document", "comme
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _EXPANSION = re.compile(rf"\\.|\$(?:\$|(?P<bare>{_NAME})|\{{[#!]?(?P<braced>{_NAME})(?P<rest>[^}}]?))", re.S)
 _PROCESS_ID_AND_NAME = re.compile(rf"(?<!\\)\$\$(\{{?{_NAME}|\()")
-_REGION = re.compile(
+QUOTED_REGION = re.compile(
     r"""
     \\.
   | (?P<comment> (?<![^\s;&|(]) \# [^\n]* )
@@ -163,7 +163,7 @@ class _Regions:
         self._starts: list[int] = []
         self._ends: list[int] = []
         self._kinds: list[Quoting] = []
-        for found in _REGION.finditer(text):
+        for found in QUOTED_REGION.finditer(text):
             if found["comment"] is not None:
                 self._add(found.span("comment"), "comment")
             elif found["single"] is not None:
