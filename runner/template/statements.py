@@ -1,4 +1,4 @@
-"""The statements of a shell string, as far as they can be told without a parser: what runs after what, joined by what.
+"""The statements of a shell string, as far as a pattern finds them: what runs after what, joined by what.
 
 Quoted text, comments, here-documents and substitutions are blanked first, so that their content is not taken for
 commands. A text with a function or a `case` is not looked at: what a parser is needed for has no statements here.
