@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import sqlite3
 import struct
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import closing, contextmanager
-from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from runner.model import Outcome, Recipe, Status
-from runner.state import damage
+from runner.model import Outcome, Status
+from runner.state.apply_queries import ApplyQueries
 from runner.state.checksums import checksum
 from runner.state.rows import (
-    APPLY_COLUMNS,
     ATTEMPT_COLUMNS,
     MACHINE_COLUMNS,
     STORED_COLUMNS,
-    ApplyRow,
     AttemptRow,
     Earlier,
     OpenAttempt,
-    OpenBuild,
     StoredSession,
     Succeeded,
-    apply_row,
     attempt_row,
     machine,
     status_after,
     stored_session,
 )
-from runner.state.sqlite_errors import damaged, explain
+from runner.state.sqlite_errors import damaged
 
 _BATCH = 500
 """Sessions looked up by one statement: below every build's limit on variables."""
@@ -53,7 +45,7 @@ class Identified(Protocol):
 S = TypeVar("S", bound=Identified)
 
 
-class Queries:
+class Queries(ApplyQueries):
     """Read queries on one open journal. Ids are 16 hex digits, or int where a million may be held at once.
 
     `live`: the state is held; only then is an attempt without an end running. Every method raises EnvironmentFailed if the
@@ -61,39 +53,8 @@ class Queries:
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
-        self._recipes: dict[int, Recipe] = {}
+        super().__init__(connection, path)
         self._has_points = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the journal. If the body failed because the journal is damaged, raise that instead of its error."""
-        with closing(self._connection):
-            if (found := damage.of(error, self._connection, self._path)) is not None:
-                raise found from error
-
-    @cached_property
-    def state_id(self) -> str:
-        """12 random hex digits, unique to this state; a copy gets new ones."""
-        (state,) = self._one("SELECT state FROM meta") or ("",)
-        return str(state)
-
-    def copy_to(self, path: Path) -> None:
-        """Write the journal's present content to another file."""
-        try:
-            with closing(sqlite3.connect(path)) as copy:
-                self._connection.backup(copy)
-        except sqlite3.Error as error:
-            explain(error, self._path)
-
-    def has_merged(self, token: str) -> bool:
-        """True if the last merge had this token."""
-        return self._one("SELECT 1 FROM merges WHERE token = ?", token) is not None
 
     @property
     def empty(self) -> bool:
@@ -117,18 +78,6 @@ class Queries:
             found.update((int.from_bytes(row[0], "big"), Status.RUNNING) for row in self._each(again, apply))
         return found
 
-    def retrying(self) -> int | None:
-        """The number of the last apply if it may still retry sessions; None if it was stopped or has ended."""
-        found = self._one("SELECT n, ended, stopped, interrupted FROM applies ORDER BY n DESC LIMIT 1")
-        return found[0] if found and found[1:] == (None, None, None) else None
-
-    def retries(self, apply: int) -> tuple[int, float]:
-        """The number of attempts of an apply that are followed by a retry, done or due, and the seconds that they ran."""
-        found = self._one(
-            "SELECT count(*), total(duration) FROM attempts WHERE apply = ? AND retry_at IS NOT NULL", apply
-        )
-        return found or (0, 0.0)
-
     def next_attempt(self, session: str) -> int:
         found = self._one("SELECT attempts FROM sessions WHERE id = ?", bytes.fromhex(session))
         return 1 + (found[0] if found else 0)
@@ -137,13 +86,6 @@ class Queries:
         columns = f"s.id, a.number, a.name, a.backend, a.job, a.submitted, a.started, {MACHINE_COLUMNS}"
         rows = self._each(f"SELECT {columns} FROM {_LAST} LEFT JOIN applies p ON p.n = a.apply WHERE s.outcome IS NULL")
         return [OpenAttempt(row[0].hex(), *(*row[1:7], machine(row[7:]))) for row in rows]
-
-    def open_builds(self) -> list[OpenBuild]:
-        rows = self._each(
-            f"SELECT b.build, b.name, b.backend, {MACHINE_COLUMNS} FROM builds b LEFT JOIN applies p ON p.n = b.apply"
-            " WHERE b.outcome IS NULL"
-        )
-        return [OpenBuild(*(*row[:3], machine(row[3:]))) for row in rows]
 
     def nearest(self, point: str) -> Earlier | None:
         """The most recently attempted session with the variables of this point, under any recipe.
@@ -243,30 +185,10 @@ class Queries:
                 found.update([(row[-2], row) for row in rows])
             yield from zip(batch, map(found.get, ids), strict=True)
 
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """Let all queries of the body see the journal as it is at the first of them, without later commits."""
-        if self._connection.in_transaction:
-            yield
-            return
-        self._one("BEGIN")
-        try:
-            yield
-        finally:
-            self._one("COMMIT")
-
     def count(self) -> int:
         """How many sessions have an attempt."""
         found = self._one("SELECT count(*) FROM sessions")
         return found[0] if found else 0
-
-    def applied_only(self, recipe: str, text: str) -> bool:
-        """True if every apply with the recipe of this digest was of a sweep file with exactly this text.
-
-        A session is only recorded by an apply of its recipe. So the plan of that file then has every session of the recipe.
-        """
-        other = "SELECT 1 FROM applies a JOIN recipes r ON r.n = a.recipe WHERE r.digest = ? AND a.text != ? LIMIT 1"
-        return self._one(other, recipe, text) is None
 
     def succeeded(self, recipe: str) -> list[Succeeded]:
         """The sessions of the recipe with this digest that have succeeded, by the apply in which they did."""
@@ -313,28 +235,6 @@ class Queries:
                 if row is not None:
                     yield stored_session(row, live)
 
-    def applies(self) -> Iterator[ApplyRow]:
-        """All applies, the last recorded one first. Those of a merged state count as recorded when it was merged."""
-        order = "ORDER BY a.n DESC"  # not by time: the clock may have been set
-        rows = self._each(f"SELECT {APPLY_COLUMNS} FROM applies a JOIN recipes r ON r.n = a.recipe {order}")
-        return map(apply_row, rows)
-
-    def last_apply(self) -> ApplyRow | None:
-        return next(self.applies(), None)
-
-    def last_applies(self) -> list[ApplyRow]:
-        """The last apply that had sessions to run, or the last one if none had. After a merge: that of each merged state, the
-        most recent first.
-        """
-        joined = {apply for (apply,) in self._each("SELECT apply FROM joined")}
-        every = list(self.applies())
-        applies = [apply for apply in every if apply.to_run or apply.ended is None] or every
-        return [apply for apply in applies if apply.number in joined] if len(joined) > 1 else applies[:1]
-
-    def files(self) -> list[str]:
-        """The sweep files that were applied, relative to the folder of the state."""
-        return [file for (file,) in self._each("SELECT DISTINCT file FROM applies WHERE file IS NOT NULL")]
-
     def last_run_by(self, files: Collection[str]) -> set[str]:
         """The sessions whose last attempt belongs to an apply of these sweep files."""
         rows = self._each(
@@ -351,41 +251,6 @@ class Queries:
             query = f"SELECT count(*) FROM sessions WHERE id IN ({marks})"
             total += (self._one(query, *map(bytes.fromhex, batch)) or (0,))[0]
         return total
-
-    def apply_of(self, session: str, attempt: int) -> ApplyRow | None:
-        """The apply that an attempt belongs to."""
-        found = self._one(
-            f"SELECT {APPLY_COLUMNS} FROM sessions s JOIN attempts t ON t.session = s.n AND t.number = ?"
-            " JOIN applies a ON a.n = t.apply JOIN recipes r ON r.n = s.recipe WHERE s.id = ?",
-            attempt,
-            bytes.fromhex(session),
-        )
-        return apply_row(found) if found else None
-
-    def build_succeeded(self, build: str) -> bool:
-        """True if the last attempt of this build succeeded."""
-        found = self._one("SELECT outcome FROM builds WHERE build = ? ORDER BY apply DESC LIMIT 1", build)
-        return found is not None and found[0] == Outcome.SUCCEEDED.value
-
-    def _recipe(self, n: int) -> Recipe:
-        if n not in self._recipes:
-            found = self._one("SELECT parts, digest, sans_files FROM recipes WHERE n = ?", n)
-            parts, digest, sans_files = found or ("{}", "", "")
-            self._recipes[n] = Recipe(json.loads(parts), digest, sans_files)
-        return self._recipes[n]
-
-    def _one(self, sql: str, *values: Any) -> tuple[Any, ...] | None:
-        try:
-            row: tuple[Any, ...] | None = self._connection.execute(sql, values).fetchone()
-        except sqlite3.Error as error:
-            explain(error, self._path)
-        return row
-
-    def _each(self, sql: str, *values: Any) -> Iterator[tuple[Any, ...]]:
-        try:
-            yield from self._connection.execute(sql, values)
-        except sqlite3.Error as error:
-            explain(error, self._path)
 
 
 def _batched(items: Iterator[Any], size: int) -> Iterator[list[Any]]:

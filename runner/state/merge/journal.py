@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from runner import clock
 from runner.model import Outcome
+from runner.state.merge.applies import columns_but, qualified, take_in_applies, update_last_applies
 
 _OPEN = "it had not ended when its state was merged into this one"
 
@@ -88,8 +89,8 @@ def take_in(connection: sqlite3.Connection) -> Union:
     for table in ("applies_there", "their_last", "twins"):
         connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
     (before,) = connection.execute("SELECT coalesce(max(n), 0) FROM main.applies").fetchone()
-    _recipes_and_applies(connection)
-    _last_applies(connection, before)
+    take_in_applies(connection)
+    update_last_applies(connection, before)
     _builds(connection, now)
     _new_sessions(connection, union, now)
     _copy_ends(connection, union)
@@ -98,72 +99,14 @@ def take_in(connection: sqlite3.Connection) -> Union:
     return union
 
 
-def _recipes_and_applies(connection: sqlite3.Connection) -> None:
-    connection.execute(
-        "INSERT OR IGNORE INTO recipes (digest, sans_files, parts) SELECT digest, sans_files, parts FROM theirs.recipes"
-    )
-    same = "m.started = a.started AND m.host = a.host AND m.pid = a.pid"
-    columns = _columns(connection, "applies", ("n", "recipe", "crc"))
-    connection.execute(
-        f"INSERT INTO applies ({', '.join(columns)}, recipe) SELECT {_of('a', columns)}, r.n FROM theirs.applies a"
-        " JOIN theirs.recipes t ON t.n = a.recipe JOIN main.recipes r ON r.digest = t.digest"
-        f" WHERE NOT EXISTS (SELECT 1 FROM main.applies m WHERE {same}) ORDER BY a.n"
-    )
-    connection.execute(
-        "CREATE TEMP TABLE applies_there AS SELECT a.n AS there, m.n AS here FROM theirs.applies a"
-        f" JOIN main.applies m ON {same}"
-    )
-    ends = ("ended", "stopped", "interrupted", "outcomes", "not_run", "usage")
-    connection.execute(
-        f"UPDATE applies AS m SET {', '.join(f'{end} = a.{end}' for end in ends)}, crc = NULL FROM theirs.applies a"
-        f" WHERE {same} AND m.ended IS NULL AND a.ended IS NOT NULL"
-    )
-
-
-_LAST_FIRST = "ORDER BY (to_run > 0 OR ended IS NULL) DESC, n DESC"
-"""The last apply that had sessions to run comes first; if none had, the last one."""
-
-_REMEMBER_OUR_LAST = f"""
-    WITH our_last AS (SELECT n FROM main.applies WHERE n <= :before {_LAST_FIRST} LIMIT 1)
-    INSERT INTO main.joined SELECT n FROM our_last WHERE NOT EXISTS (SELECT 1 FROM main.joined)"""
-
-_THEIR_LAST = f"""
-    CREATE TEMP TABLE their_last AS
-    WITH
-        merged AS (SELECT apply FROM theirs.joined),
-        own AS (SELECT n AS apply FROM theirs.applies {_LAST_FIRST} LIMIT 1)
-    SELECT apply FROM merged UNION ALL SELECT apply FROM own WHERE NOT EXISTS (SELECT 1 FROM merged)"""
-
-_DROP_CONTINUED = """
-    DELETE FROM main.joined
-    WHERE apply IN (SELECT here FROM applies_there WHERE there NOT IN (SELECT apply FROM their_last))"""
-
-_ADD_THEIR_LAST = """
-    INSERT OR IGNORE INTO main.joined
-    SELECT here FROM applies_there WHERE there IN (SELECT apply FROM their_last) AND here > :before"""
-
-
-def _last_applies(connection: sqlite3.Connection, before: int) -> None:
-    """Update `joined`: the last apply of every merged state. `before` is the number of our last apply before the merge.
-
-    1. If `joined` is empty, this state was not merged yet: it gets our own last apply.
-    2. An apply that both states have, but that is not the last one there, was continued there: it is removed.
-    3. Their last applies are added, unless they were here before: then they are in `joined` or were continued here.
-    """
-    connection.execute(_REMEMBER_OUR_LAST, {"before": before})
-    connection.execute(_THEIR_LAST)
-    connection.execute(_DROP_CONTINUED)
-    connection.execute(_ADD_THEIR_LAST, {"before": before})
-
-
 def _builds(connection: sqlite3.Connection, now: float) -> None:
-    columns = _columns(connection, "builds", ("apply", "ended", "outcome", "reason", "crc"))
+    columns = columns_but(connection, "builds", ("apply", "ended", "outcome", "reason", "crc"))
     news = ", ".join(
         f"{column} = excluded.{column}" for column in ("ended", "outcome", "exit_code", "reason", "duration")
     )
     connection.execute(
         f"INSERT INTO builds ({', '.join(columns)}, apply, ended, outcome, reason)"
-        f" SELECT {_of('b', columns)}, coalesce(p.here, 0), {_ENDED} FROM theirs.builds b"
+        f" SELECT {qualified('b', columns)}, coalesce(p.here, 0), {_ENDED} FROM theirs.builds b"
         " LEFT JOIN applies_there p ON p.there = b.apply"
         f" WHERE true ON CONFLICT (build, apply) DO UPDATE SET {news}, crc = NULL"
         " WHERE (builds.outcome IS NULL OR builds.outcome = :lost) AND excluded.outcome != :lost",
@@ -196,13 +139,13 @@ def _new_sessions(connection: sqlite3.Connection, union: Union, now: float) -> N
 
 def _copy_ends(connection: sqlite3.Connection, union: Union) -> None:
     """Copy the end of attempts that both journals have and that only the other journal knows to have ended."""
-    ends = _columns(connection, "attempts", ("session", "number", "apply", "name", "backend", "submitted", "crc"))
+    ends = columns_but(connection, "attempts", ("session", "number", "apply", "name", "backend", "submitted", "crc"))
     both = (
         "FROM twins w JOIN theirs.attempts a ON a.session = w.there JOIN main.attempts m"
         " ON m.session = w.here AND m.name = a.name AND m.submitted = a.submitted"
         f" WHERE (m.outcome IS NULL OR m.outcome = '{Outcome.LOST}') AND a.outcome != '{Outcome.LOST}'"
     )
-    rows = list(connection.execute(f"SELECT w.here, m.number, a.number, a.name, {_of('a', ends)} {both}"))
+    rows = list(connection.execute(f"SELECT w.here, m.number, a.number, a.name, {qualified('a', ends)} {both}"))
     for here, number, there, name, *values in rows:
         session = _session(connection, here)
         connection.execute(
@@ -281,10 +224,10 @@ def _attempts_of(connection: sqlite3.Connection, schema: str, session: int) -> l
 
 def _insert_attempts(connection: sqlite3.Connection, where: str, now: float, *, number: str, **values: int) -> int:
     """Copy these attempts of the other journal, open ones as lost. Returns their number."""
-    columns = _columns(connection, "attempts", ("session", "number", "apply", "ended", "outcome", "reason", "crc"))
+    columns = columns_but(connection, "attempts", ("session", "number", "apply", "ended", "outcome", "reason", "crc"))
     cursor = connection.execute(
         f"INSERT INTO attempts (session, number, apply, {', '.join(columns)}, ended, outcome, reason)"
-        f" SELECT w.here, {number}, coalesce(p.here, 0), {_of('a', columns)}, {_ENDED.replace('b.', 'a.')}"
+        f" SELECT w.here, {number}, coalesce(p.here, 0), {qualified('a', columns)}, {_ENDED.replace('b.', 'a.')}"
         " FROM twins w JOIN theirs.attempts a ON a.session = w.there LEFT JOIN applies_there p ON p.there = a.apply"
         f" WHERE {where}",
         {**_ending(now), **values},
@@ -305,13 +248,3 @@ def _ending(now: float) -> dict[str, float | str]:
 def _session(connection: sqlite3.Connection, n: int) -> str:
     (session,) = connection.execute("SELECT id FROM main.sessions WHERE n = ?", (n,)).fetchone()
     return str(session.hex())
-
-
-def _columns(connection: sqlite3.Connection, table: str, besides: tuple[str, ...]) -> list[str]:
-    """All columns of a table but `besides`."""
-    names = [row[1] for row in connection.execute(f"PRAGMA main.table_info({table})")]
-    return [name for name in names if name not in besides]
-
-
-def _of(alias: str, columns: list[str]) -> str:
-    return ", ".join(f"{alias}.{column}" for column in columns)
