@@ -103,11 +103,11 @@ class Journal(Queries):
         """Note, for the next `commit`, that all metrics are of these definitions: `outdated` has nothing to look for."""
         if self._one("SELECT 1 FROM applies WHERE definitions IS NOT ? LIMIT 1", definitions) is None:
             return
-        crc = checksums.of_row("applies", {"definitions": "?1"})
+        change = checksums.assignments("applies", "definitions")
         try:
             if not self._connection.in_transaction:
                 self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute(f"UPDATE applies SET definitions = ?1, crc = {crc}", (definitions,))
+            self._connection.execute(f"UPDATE applies SET {change}", {"definitions": definitions})
         except sqlite3.Error as error:
             self._roll_back()
             explain(error, self._path)
