@@ -157,7 +157,7 @@ def _look(path: Path) -> tuple[bool, Holder]:
     with guarded(path):
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return True, Holder()
         except PermissionError:
             return not _listed(path), Holder()
