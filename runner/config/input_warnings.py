@@ -47,8 +47,9 @@ def warnings(sweep: Sweep) -> Iterator[Problem]:
     covered = set(files.paths(sweep))
     if sweep.build is None:  # else the sessions run in a copy of `files`, which lacks all other files
         yield from _uncovered(sweep, covered)
+    secret = set() if sweep.secrets.file is None else {os.path.normpath(sweep.secrets.file.value.text)}
     for node in sweep.files:
-        yield from _left_out(sweep.folder, node, covered)
+        yield from _left_out(sweep.folder, node, covered | secret)
     yield from _written(sweep, covered)
 
 

@@ -101,6 +101,11 @@ def test_hidden_file_that_an_entry_leaves_out(folder: Path, load_text: LoadText,
     assert said(load_text, f"exec: [true]\nfiles: [{entry}, {hidden}]\n") == []
 
 
+def test_file_of_secrets_is_left_out_on_purpose(folder: Path, load_text: LoadText) -> None:
+    (folder / "conf/.env").write_text("TOKEN=12345678\n")
+    assert said(load_text, "exec: [true]\nfiles: [conf]\nsecrets: {from: conf/.env}\n") == []
+
+
 def test_link_that_leads_nowhere(folder: Path, load_text: LoadText) -> None:
     os.symlink("nowhere", folder / "src/broken")
     text = "exec: [true]\nfiles: [src]\n"
