@@ -6,6 +6,7 @@ import ast
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,16 @@ print(numpy.random.default_rng().random()); print(bytes(multiprocessing.current_
     drawn = [text.split() for text in outputs(site, [site.attempt(python(code), f"one-{n}") for n in range(4)])]
     for numbers in zip(*drawn, strict=True):
         assert len(set(numbers)) == 4
+
+
+def test_spawned_process_has_the_folder_of_its_session(tmp_path: Path) -> None:
+    """`multiprocessing` remembers the folder in which it was imported; here that of the first session."""
+    site = fork_site(tmp_path, "multiprocessing.process")
+    (tmp_path / "second").mkdir()
+    code = "import multiprocessing, os; multiprocessing.get_context('spawn').Process(target=os.system, args=('pwd',)).start()"
+    attempts = [site.attempt(python(code), "first"), site.attempt(python(code), "second")]
+    attempts[1] = replace(attempts[1], workdir=str(tmp_path / "second"))
+    assert outputs(site, attempts) == [f"{tmp_path}\n", f"{tmp_path}/second\n"]
 
 
 def test_torch_is_seeded_in_each_session(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from runner.backends.base import Backend
 from runner.backends.local import orphans
 from runner.backends.local.backend import LocalBackend
 from runner.model import AttemptEnd, Outcome
+from runner.reasons import describe
 from tests.backends.local.test_memory import MIB, RUNGS, groups_of
 from tests.backends.local.test_process_tree import Tree, each_tree
 from tests.contract import ignore, until
@@ -174,6 +175,27 @@ def test_server_killed_during_the_import(tmp_path: Path, signum: signal.Signals,
 
     end, cold = site.run(body)
     assert (end.exit_status, cold) == (3, reason)
+
+
+DIES_WITH_A_STATUS = """
+import os
+wait4 = os.wait4
+def die(pid, options):
+    reaped = wait4(pid, options)
+    if reaped[0]:
+        os.kill(os.getpid(), 9)
+    return reaped
+os.wait4 = die
+"""
+
+
+def test_session_is_lost_when_its_server_dies_with_its_status(tmp_path: Path) -> None:
+    """The server has reaped it, and dies before it reports that."""
+    env = module(tmp_path, "dies", DIES_WITH_A_STATUS)
+    site = fork_site(tmp_path, "dies")
+    end = site.end_of(site.attempt(site.succeeding, **env))
+    assert end.outcome is Outcome.LOST
+    assert "the interpreter that it was forked from died (killed by SIGKILL)" in describe(end)
 
 
 def test_cancel_before_the_start(tmp_path: Path) -> None:
