@@ -68,14 +68,16 @@ print(numpy.random.default_rng().random()); print(bytes(multiprocessing.current_
         assert len(set(numbers)) == 4
 
 
-def test_spawned_process_has_the_folder_of_its_session(tmp_path: Path) -> None:
-    """`multiprocessing` remembers the folder in which it was imported; here that of the first session."""
+def test_spawned_process_imports_from_the_folder_of_its_session(tmp_path: Path) -> None:
+    """`multiprocessing` remembers the folder in which it was imported: that of the first session."""
     site = fork_site(tmp_path, "multiprocessing.process")
-    (tmp_path / "second").mkdir()
-    code = "import multiprocessing, os; multiprocessing.get_context('spawn').Process(target=os.system, args=('pwd',)).start()"
-    attempts = [site.attempt(python(code), "first"), site.attempt(python(code), "second")]
-    attempts[1] = replace(attempts[1], workdir=str(tmp_path / "second"))
-    assert outputs(site, attempts) == [f"{tmp_path}\n", f"{tmp_path}/second\n"]
+    code = "import beside, multiprocessing; multiprocessing.get_context('spawn').Process(target=beside.work).start()"
+    attempts = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "beside.py").write_text(f"def work(): print('{name}')")
+        attempts.append(replace(site.attempt(python(code), name), workdir=str(tmp_path / name)))
+    assert outputs(site, attempts) == ["first\n", "second\n"]
 
 
 def test_torch_is_seeded_in_each_session(tmp_path: Path) -> None:
