@@ -215,13 +215,14 @@ def to_json(event: Event) -> dict[str, Any]:
 
 def iso(at: float) -> str:
     """Unix time as ISO 8601 UTC with milliseconds."""
-    seconds, microseconds = divmod(round(at * 1e6), 1_000_000)
-    return f"{_iso_second(seconds)}.{microseconds // 1000:03}Z"
+    day, milliseconds = divmod(round(at * 1e6) // 1000, 86_400_000)
+    minutes, milliseconds = divmod(milliseconds, 60_000)
+    return f"{_day(day)}T{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02}.{milliseconds % 1000:03}Z"
 
 
 @lru_cache
-def _iso_second(seconds: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+def _day(day: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(day * 86_400))
 
 
 def _plain(value: Any) -> Any:

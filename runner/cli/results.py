@@ -24,7 +24,7 @@ from runner.results.collected import MissingMetrics
 from runner.results.columns import Column, Columns, Row, T, find
 from runner.results.filters import in_order, parse_condition, parse_order
 from runner.results.pivot import pivot
-from runner.results.rows import result_rows
+from runner.results.rows import csv_rows, result_rows
 from runner.state import open_for_reading
 
 DEFAULT_AGGREGATES = "mean,std"
@@ -91,18 +91,22 @@ def command(
     with open_for_reading(planned.sweep.folder, planned.sweep.name, state) as opened:
         if junit:
             write_junit(junit, planned, Choice(select=selection), opened)
-        every = result_rows(planned.plan.points(selection), opened, planned.sweep.metrics)
-        if selection is not None:
-            every = _require_some(every, planned.nothing_selected(selection))
         missing = MissingMetrics()
-        rows = (row for row in every if all(condition(row) for condition in conditions)) if conditions else every
-        rows = _report_empty(_count_missing(rows, missing))
-        if over:
-            _pivot(rows, columns, over, agg, sort, form)
-        elif group_by:
-            _groups(rows, columns, group_by, agg, sort, form)
+        if form == "csv" and not (selection or conditions or sort or over or group_by):
+            lines = csv_rows(planned.plan.points(), opened, planned.sweep.metrics, missing)
+            tables.comma_separated([column.name for column in columns.every], lines, sys.stdout)
         else:
-            _sessions(rows, columns, sort, form)
+            every = result_rows(planned.plan.points(selection), opened, planned.sweep.metrics)
+            if selection is not None:
+                every = _require_some(every, planned.nothing_selected(selection))
+            rows = (row for row in every if all(condition(row) for condition in conditions)) if conditions else every
+            rows = _report_empty(_count_missing(rows, missing))
+            if over:
+                _pivot(rows, columns, over, agg, sort, form)
+            elif group_by:
+                _groups(rows, columns, group_by, agg, sort, form)
+            else:
+                _sessions(rows, columns, sort, form)
         for line in missing.lines():
             say(line)
 
@@ -120,11 +124,8 @@ def _sessions(rows: Iterator[Row], columns: Columns, sort: Sequence[str], form: 
     ordered: Iterable[Row] = in_order(list(rows), order) if order else rows
     if form == "json":
         _array(row.to_json() for row in ordered)
-    elif form == "csv":
-        names = [column.name for column in columns.every]
-        tables.comma_separated(names, map(columns.csv_cells, ordered), sys.stdout)
     else:
-        _write(ordered, columns.short, form)
+        _write(ordered, columns.every if form == "csv" else columns.short, form)
 
 
 def _groups(

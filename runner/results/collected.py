@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from runner.config.metrics import Metric, digests
 from runner.model import Metrics, Missing, Value
 from runner.state.rows import definitions_text, metrics_of, outdated
+
+_scan = json.JSONDecoder().scan_once
+_PLAIN = frozenset((float, int, str))
+"""The types of stored values whose text is the one that `csv.writer` writes."""
 
 NOT_COLLECTED = Missing("not collected by its present definition: the next `runner apply` does it", unread=True)
 
@@ -27,6 +32,23 @@ class Definitions:
     def metrics(self, stored: str | None, definitions: str | None) -> Metrics:
         """The metrics of an attempt, from its columns in the journal. One of another definition has no value."""
         return self.present(metrics_of(stored), definitions)
+
+    def cells(
+        self, stored: str | None, definitions: str | None, names: Sequence[str], missing: MissingMetrics | None
+    ) -> list[Any]:
+        """The values of these metrics for `csv.writer`. What is missing is added to `missing`."""
+        if stored and definitions == self.text:
+            data, _ = _scan(stored, 0)
+            values = [data.get(name) for name in names]
+            if _PLAIN.issuperset(map(type, values)):
+                if missing is not None:
+                    missing.sessions += 1
+                return values
+        metrics = self.metrics(stored, definitions)
+        if missing is not None:
+            missing.add(metrics)
+        found = [metrics.get(name) for name in names]
+        return [metric.text if isinstance(metric, Value) else None for metric in found]
 
     def present(self, metrics: Metrics, definitions: str | None) -> Metrics:
         """The same, if they were read before."""

@@ -147,12 +147,6 @@ class Columns:
             *map(self._metric, self.metrics),
         ]
 
-    def csv_cells(self, row: Row) -> list[Any]:
-        """The values under `every`: variables as written, all else for `csv.writer` to format."""
-        fixed = row[3:18]
-        variables = [value.text for value in row.params.values()]
-        return [row.index, row.id, *variables, *fixed, *[metric_value(row, name).text for name in self.metrics]]
-
     @property
     def short(self) -> list[Column[Row]]:
         """The columns of the text formats. Metrics have six significant digits."""

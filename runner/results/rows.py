@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from runner.config.metrics import Metric
 from runner.events import iso
 from runner.model import Metrics, Outcome, Session, Status, Value, metric_values, missing_reasons
-from runner.results.collected import Definitions
+from runner.results.collected import Definitions, MissingMetrics
 from runner.state import State
 from runner.state.rows import AttemptRow, runs_on
 
@@ -130,22 +130,49 @@ _COLUMNS = """
     a.metrics, a.retry_at, a.apply, a.definitions"""
 
 
+_NEW_CELLS = (Status.NEW.value, None, None, 0, *[None] * 10)
+"""The cells between `repeat` and the metrics of a session that was never attempted."""
+
+
 def result_rows(
     sessions: Iterable[SessionPoint], state: State | None, metrics: Mapping[str, Metric]
 ) -> Iterator[ResultRow]:
     """The row of each session, in their order, with the statuses of `results`. Holds a few hundred sessions at a time."""
+    definitions = Definitions(metrics)
+    for session, cells, stored, of in _cells(sessions, state):
+        first = (session.index, session.id, session.params, session.repeat)
+        yield ResultRow._make((*first, *cells, definitions.metrics(stored, of)))
+
+
+def csv_rows(
+    sessions: Iterable[SessionPoint], state: State | None, metrics: Mapping[str, Metric], missing: MissingMetrics
+) -> Iterator[list[Any]]:
+    """The cells of `Columns.every` for `csv.writer`. They are those of `result_rows`, in half the time: no object is made.
+
+    What succeeded sessions lack is added to `missing`.
+    """
+    definitions, names = Definitions(metrics), tuple(metrics)
+    for session, cells, stored, of in _cells(sessions, state):
+        texts = [value.text for value in session.params.values()]
+        values = definitions.cells(stored, of, names, missing if cells[0] == Outcome.SUCCEEDED else None)
+        yield [session.index, session.id, *texts, session.repeat, *cells, *values]
+
+
+def _cells(
+    sessions: Iterable[SessionPoint], state: State | None
+) -> Iterator[tuple[SessionPoint, tuple[Any, ...], str | None, str | None]]:
+    """Each session, its cells between `repeat` and the metrics, and its columns `metrics` and `definitions`."""
     if state is None:
         for session in sessions:
-            yield _new(session)
+            yield session, _NEW_CELLS, None, None
         return
     live = state.holder is not None
     retrying = state.journal.retrying() if live else None
     # A live apply writes files while its rows are read, so a list of their names would be out of date.
-    definitions = Definitions(metrics)
     files = state.written_files(listed=not live)
     for session, row in state.journal.latest_columns(sessions, _COLUMNS):
         if row is None:
-            yield _new(session)
+            yield session, _NEW_CELLS, None, None
             continue
         outcome, exit_code, reason, number, backend, job, host, started, duration, cpu_time, max_rss, stored = row[:12]
         retry_at, apply, of = row[12:15]
@@ -153,11 +180,9 @@ def result_rows(
             outcome = _without_end(backend, job, live)
         elif retrying is not None and retry_at is not None and apply == retrying:
             outcome = Status.RUNNING.value
-        output, stdout, stderr = files.of(session.id, number)
         began = None if started is None else iso(started)
-        cells = (session.index, session.id, session.params, session.repeat, outcome, exit_code, reason, number, backend)
-        files_and_metrics = (output, stdout, stderr, definitions.metrics(stored, of))
-        yield ResultRow._make((*cells, job, host, began, duration, cpu_time, max_rss, *files_and_metrics))
+        measured = (outcome, exit_code, reason, number, backend, job, host, began, duration, cpu_time, max_rss)
+        yield session, (*measured, *files.of(session.id, number)), stored, of
 
 
 def result_row(result: Result, state: State | None) -> ResultRow:
@@ -191,5 +216,4 @@ def result_row(result: Result, state: State | None) -> ResultRow:
 
 def _new(session: SessionPoint) -> ResultRow:
     """The row of a session that was never attempted."""
-    first = (session.index, session.id, session.params, session.repeat, Status.NEW.value)
-    return ResultRow._make((*first, None, None, 0, *[None] * 10, {}))
+    return ResultRow._make((session.index, session.id, session.params, session.repeat, *_NEW_CELLS, {}))

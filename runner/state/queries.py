@@ -176,6 +176,10 @@ class Queries(ApplyQueries):
         for batch in _batched(iter(sessions), _BATCH):
             ids = [bytes.fromhex(session.id) for session in batch]
             rows = list(self._each(f"{query} WHERE s.n > ? ORDER BY s.n LIMIT {_BATCH}", last))
+            if [row[-2] for row in rows] == ids:
+                last = rows[-1][-1]
+                yield from zip(batch, rows, strict=True)
+                continue
             found = {row[-2]: row for row in rows}
             last = max([found[one][-1] for one in ids if one in found], default=last)
             if missing := [one for one in ids if one not in found]:

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from runner.config.load import load
+from runner.config.metrics import RegexMetric
 from runner.diagnostics import Source
-from runner.model import Outcome, Session, Status
+from runner.model import Outcome, Scalar, Session, Status
 from runner.plan.plan import Plan
 from runner.results import overview as module
+from runner.results.collected import MissingMetrics
 from runner.results.columns import Columns
 from runner.results.overview import Overview, overview
-from runner.results.rows import result_row, result_rows, results
+from runner.results.rows import csv_rows, result_row, result_rows, results
 from runner.state import open_for_reading
 from runner.state.rows import Succeeded
 from tests.journalled import Ending, record_apply
@@ -94,12 +96,31 @@ def test_rows_are_found_in_any_order_of_the_sessions(tmp_path: Path, plan: Plan)
         assert {row.id: row for row in (result_row(result, state) for result in results(plan, state))} == rows
 
 
-def test_csv_cells_are_the_texts_of_all_columns(tmp_path: Path) -> None:
-    text = TEXT + "metrics: {loss: {regex: 'a'}, flag: {regex: 'b'}}\n"
+STORED: dict[str, Scalar] = {"loss": 0.5, "text": "a,b", "steps": 2**70}
+
+
+def test_csv_rows_are_the_texts_of_all_columns(tmp_path: Path) -> None:
+    """Of plain values, of numbers with another text, of missing ones, and of another definition."""
+    text = TEXT + "metrics: {loss: {regex: 'a'}, flag: {regex: 'b'}, text: {regex: 'c'}, steps: {regex: 'd'}}\n"
     plan = plan_of(tmp_path, text)
-    record_apply(plan, tmp_path, lambda session: replace(Ending(), metrics={"loss": 0.5, "flag": True}))
-    columns = Columns(plan.sweep.space.names, True, ("loss", "flag"))
+    flags: list[Scalar] = [True, None, 7, "x"]
+    record_apply(
+        plan, tmp_path, lambda session: replace(Ending(), metrics={**STORED, "flag": flags[session.index % 4]})
+    )
+    changed = {**plan.sweep.metrics, "text": RegexMetric("e"), "new": RegexMetric("f")}
     with open_for_reading(tmp_path, "s") as state:
-        for row in result_rows(plan.points(), state, plan.sweep.metrics):
-            texts = ["" if cell is None else str(cell) for cell in columns.csv_cells(row)]
-            assert texts == [column.of(row).text for column in columns.every]
+        for metrics in (plan.sweep.metrics, changed):
+            columns, missing, counted = (
+                Columns(plan.sweep.space.names, True, tuple(metrics)),
+                MissingMetrics(),
+                MissingMetrics(),
+            )
+            rows = list(result_rows(plan.points(), state, metrics))
+            cells = list(csv_rows(plan.points(), state, metrics, missing))
+            assert [["" if cell is None else str(cell) for cell in row] for row in cells] == [
+                [column.of(row).text for column in columns.every] for row in rows
+            ]
+            for row in rows:
+                counted.add(row.metrics)
+            assert missing == counted
+            assert missing.sessions == plan.count

@@ -460,4 +460,4 @@ def test_metrics_have_six_digits_in_text_and_all_in_csv() -> None:
     row = ResultRow._make((0, "0" * 16, {}, 0, "succeeded", *[None] * 13, metrics))
     shown = {column.name: column.shown(row) for column in columns.short}
     assert (shown["loss"], shown["steps"]) == ("0.0393982", "12345678")
-    assert columns.csv_cells(row)[-2:] == ["0.039398183641064205", "12345678"]
+    assert [column.of(row).text for column in columns.every][-2:] == ["0.039398183641064205", "12345678"]
