@@ -12,7 +12,7 @@ from runner.config.metrics import Metric, digests
 from runner.model import Metrics, Missing, Value
 from runner.state.rows import definitions_text, metrics_of, outdated
 
-_scan = json.JSONDecoder().scan_once
+_decode = json.JSONDecoder().raw_decode
 _PLAIN = frozenset((float, int, str))
 """The types of stored values whose text is the one that `csv.writer` writes."""
 
@@ -38,7 +38,7 @@ class Definitions:
     ) -> list[Any]:
         """The values of these metrics for `csv.writer`. What is missing is added to `missing`."""
         if stored and definitions == self.text:
-            data, _ = _scan(stored, 0)
+            data, _ = _decode(stored)
             values = [data.get(name) for name in names]
             if _PLAIN.issuperset(map(type, values)):
                 if missing is not None:

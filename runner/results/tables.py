@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
@@ -12,6 +14,10 @@ from runner.text.shorten import MARK, shortened
 
 LONGEST_CELL = 40
 """Characters of a cell in the text formats, unless more are needed to distinguish it from others of its column."""
+
+
+BATCH = 500
+"""Lines of CSV that are written at once: stdout escapes each text that is written to it."""
 
 
 def table(rows: Iterable[T], columns: Sequence[Column[T]], out: TextIO) -> None:
@@ -42,9 +48,11 @@ def markdown(rows: Iterable[T], columns: Sequence[Column[T]], out: TextIO) -> No
 
 def comma_separated(names: Iterable[str], lines: Iterable[Iterable[Any]], out: TextIO) -> None:
     """RFC 4180 but for its line ends. None is an empty cell."""
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows(lines)
+    rest = itertools.chain([names], lines)
+    while batch := list(itertools.islice(rest, BATCH)):
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator="\n").writerows(batch)
+        out.write(buffer.getvalue())
 
 
 def _cells(rows: Iterable[T], columns: Sequence[Column[T]]) -> list[list[str]]:
