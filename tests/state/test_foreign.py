@@ -111,6 +111,12 @@ def test_every_form_of_a_metric_is_merged(theirs: Path, metrics: str) -> None:
     merged(theirs)
 
 
+def test_unknown_outcome_on_which_attempt_and_session_agree_is_refused(theirs: Path) -> None:
+    change(theirs, "UPDATE attempts SET outcome = 'pwned'; UPDATE sessions SET outcome = 'pwned'")
+    with pytest.raises(Damaged, match=r"attempts.outcome|sessions.outcome"):
+        merged(theirs)
+
+
 @pytest.mark.parametrize("name", ["../../../x", "0123456789abcdeg", "", "0123456789ABCDEF"])
 def test_build_that_is_no_digest_is_refused(theirs: Path, name: str) -> None:
     """Its name is that of a folder."""

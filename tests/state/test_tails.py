@@ -49,6 +49,15 @@ def test_secret_across_the_beginning_of_the_end(log: Path, shift: int, line_end:
     assert "***" in last_lines(log, 1)[0] or not line_end
 
 
+@pytest.mark.parametrize("shift", range(len(SECRET)))
+def test_log_of_nothing_but_secrets(log: Path, shift: int) -> None:
+    """Wherever reading begins, it begins inside of one, and masked they are so short that all is shown."""
+    log.write_text(SECRET * 5000 + "y" * shift)
+    mask_tail(log, MASKS)
+    content, _ = read_tail(log)
+    assert set(content.decode()) <= {"*", "y"}
+
+
 def test_missing_log_and_linked_copy(log: Path, tmp_path: Path) -> None:
     mask_tail(log, MASKS)
     mask_log(log, MASKS)
