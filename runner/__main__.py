@@ -21,9 +21,13 @@ def main() -> None:
     if not sys.platform.startswith(("linux", "darwin")):
         sys.stderr.write(f"error: runner runs on Linux and macOS, not on `{sys.platform}`\n")
         raise SystemExit(2)
-    from runner.cli.main import run
+    try:
+        from runner.cli.main import run
 
-    code = run(sys.argv[1:])
+        code = run(sys.argv[1:])
+    except (MemoryError, OSError) as error:  # while it is loaded; `run` raises nothing
+        os.write(2, f"error: runner cannot be loaded: {error or 'no memory is left'}\n".encode())
+        code = 3
     if code in ENDED_BY_SIGNAL:
         _end_by_signal(code - 128)
     raise SystemExit(code)

@@ -16,7 +16,7 @@ import click
 
 from runner.cli.console import OutputLost, error_text, install, say, say_command, silence
 from runner.cli.suggestions import OPTION_FORMS, option_hint, unexpected_argument
-from runner.errors import EnvironmentFailed, InvalidInput, RunnerError
+from runner.errors import EnvironmentFailed, InvalidInput, RunnerError, shortage
 from runner.text import workflow
 from runner.text.escape import printable
 
@@ -56,9 +56,9 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _call(arguments: Sequence[str]) -> int:
-    from runner.cli import runner_command
-
     try:
+        from runner.cli import runner_command
+
         # Not click's own `main`: that one makes 1 of a closed stdout.
         with runner_command.make_context("runner", list(arguments) or ["--help"]) as context:
             result = runner_command.invoke(context)
@@ -80,6 +80,9 @@ def _call(arguments: Sequence[str]) -> int:
         report(EnvironmentFailed(f"{place}{error_text(error)}"), arguments)
         return EXIT_ENVIRONMENT
     except Exception as error:
+        if short := shortage(error):
+            say(f"error: {short.message}\n\nhint: {short.hint}")  # nothing may be imported now
+            return short.exit_code
         return _bug(error)
 
 

@@ -11,6 +11,7 @@ import select
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -79,18 +80,27 @@ class Writer:
             if not full:
                 self._queue.append(piece)
                 self._changed.notify_all()
-                if self._thread.ident is None:
-                    self._thread.start()
+                self._start()
         if full:
             self._lose(OSError(None, "its reader does not read"))
 
     def drain(self, seconds: float | None) -> None:
         """Wait until the stream is idle, `seconds` at most; an exception from a signal handler ends the wait."""
         with self._changed:
-            self._changed.wait_for(lambda: self.idle, seconds)
+            if self.idle or self._start():
+                self._changed.wait_for(lambda: self.idle, seconds)
+                return
+        self._run(last=True)
 
-    def _run(self) -> None:
-        while self.lost is None:
+    def _start(self) -> bool:
+        """Start the thread unless it runs. False while that is not possible: what is queued is written later."""
+        if self._thread.ident is None:
+            with suppress(RuntimeError):  # no thread is left for this user or container
+                self._thread.start()
+        return self._thread.ident is not None
+
+    def _run(self, *, last: bool = False) -> None:
+        while self.lost is None and not (last and self.idle):
             with self._changed:
                 self._changed.wait_for(lambda: self._queue)
                 piece = self._queue[0]

@@ -52,16 +52,18 @@ def open_for_writing(beside: Path, name: str, directory: Path | None = None) -> 
                 (folder / part).mkdir(exist_ok=True)
         require_own_files(folder)
         with journal.open_for_writing(folder / "journal.db", network=kind.network) as opened:
-            held.wal = not kind.network
-            opened.presence.restore_with(folder / "lock", held.renew)
-            opened.set_home(_home(folder))
-            put_into_place(folder, opened)  # left by a merge that was killed
-            state = State(folder, opened)
-            state.take_cancel_requests()  # they were for an apply that has ended
             try:
-                yield state
+                held.wal = not kind.network
+                opened.presence.restore_with(folder / "lock", held.renew)
+                opened.set_home(_home(folder))
+                put_into_place(folder, opened)  # left by a merge that was killed
+                state = State(folder, opened)
+                state.take_cancel_requests()  # they were for an apply that has ended
+                try:
+                    yield state
+                finally:
+                    state.clear_pool()
             finally:
-                state.clear_pool()
                 held.wal = False  # closing the journal empties the WAL
 
 

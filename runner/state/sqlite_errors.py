@@ -11,6 +11,9 @@ from typing import NoReturn
 from runner.errors import Damaged, EnvironmentFailed
 from runner.state.fs import FREE_SPACE, OTHER_FOLDER
 
+LONGEST_PATH = 512 - len("-journal") - 1
+"""Bytes: SQLite's MAX_PATHNAME, without what it appends."""
+
 _SIDE_FILE = 32 * 1024
 """Bytes of one block of `-shm`."""
 
@@ -24,6 +27,11 @@ def explain(error: sqlite3.Error, path: Path) -> NoReturn:
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) and path.is_dir():
         hint = "move it away, or choose another folder with `--state DIR`"
         raise EnvironmentFailed(f"`{path}` is a folder, not a journal", hint) from error
+    if code == sqlite3.SQLITE_CANTOPEN and (length := len(os.fsencode(path.absolute()))) > LONGEST_PATH:
+        raise EnvironmentFailed(
+            f"the path of the journal has {length} bytes, and SQLite takes {LONGEST_PATH}: `{path}`",
+            "keep the state in a folder with a shorter path, with `--state DIR`",
+        ) from error
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         raise EnvironmentFailed(f"cannot open or write `{path}`: {error}", OTHER_FOLDER) from error
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):

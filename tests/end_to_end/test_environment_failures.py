@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import HANG
+from tests.processes import HANG, wait_for
 
 SWEEP = "exec: [echo, $x]\nranges: {x: 'range:400'}\nmax_parallel: 4\n"
 
@@ -79,3 +79,53 @@ def test_state_of_a_newer_version_exits_3(tmp_path: Path) -> None:
         failed = run(tmp_path, command)
         assert failed.returncode == 3, command
         assert "newer" in failed.stderr
+
+
+@pytest.mark.parametrize(
+    "limit", ["-v 30000", "-v 45000", "-v 60000", "-v 80000", "-v 100000", "-n 6", "-n 8", "-n 12", "-n 16"]
+)
+def test_shortage_of_memory_or_descriptors_exits_3(tmp_path: Path, limit: str) -> None:
+    """No traceback, no bug report; the same command runs everything later. A larger interpreter may need other numbers."""
+    (tmp_path / "sweep.yaml").write_text("exec: ['true']\nmetrics: {loss: {regex: 'x'}}\n")
+    command = f"ulimit {limit}; exec {sys.executable} -m runner apply"
+    short = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=HANG, check=False
+    )
+    assert short.returncode in (0, 3), short.stderr
+    assert short.returncode == 0 or "error: " in short.stderr
+    assert run(tmp_path, "apply").returncode == 0
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not os.path.isdir("/sys/fs/cgroup/pids"), reason="needs the pids controller")
+@pytest.mark.parametrize("most", [4, 6, 8, 10, 14])
+def test_shortage_of_threads_exits_3_or_is_waited_out(tmp_path: Path, most: int) -> None:
+    (tmp_path / "sweep.yaml").write_text(
+        "exec: [sh, -c, 'for i in 1 2 3; do sleep 0.1 & done; wait; echo x=$1', sh, $x]\nranges: {x: 'range:12'}\n"
+        "metrics: {m: {regex: 'x=(.*)'}}\nmax_parallel: 4\n"
+    )
+    group = Path(f"/sys/fs/cgroup/pids/runner-test-{os.getpid()}")
+    group.mkdir()
+    try:
+        (group / "pids.max").write_text(str(most))
+        command = f"echo $$ > {group}/cgroup.procs; exec {sys.executable} -m runner apply"
+        short = subprocess.run(
+            ["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=HANG, check=False
+        )
+    finally:
+        wait_for(lambda: not (group / "cgroup.procs").read_text())
+        group.rmdir()
+    assert short.returncode in (0, 1, 3), short.stderr
+    assert run(tmp_path, "apply").returncode == 0
+
+
+def test_path_that_sqlite_cannot_open_is_named(tmp_path: Path) -> None:
+    """Its limit is below that of the system; with `--state` the sweep runs."""
+    folder = tmp_path
+    while len(os.fsencode(folder)) < 500:
+        folder /= "d" * 30
+    folder.mkdir(parents=True)
+    (folder / "sweep.yaml").write_text(SWEEP.replace("400", "2"))
+    done = run(folder, "apply")
+    assert done.returncode == 3
+    assert "the path of the journal has " in done.stderr
+    assert run(folder, "apply", "--state", str(tmp_path / "state")).returncode == 0
