@@ -133,18 +133,24 @@ def one_range(node: Node, report: Report) -> Range | None:
         if isinstance(node, ScalarNode):
             if not isinstance(node.value.data, str):
                 return None
-            found = parse_expression(node.value.text)
-            if hint := geomspace_hint(node.value.text):
-                report.warning("the START and STOP of `logspace` are exponents of ten", node.span, hint)
-            return found
+            return _warned(parse_expression(node.value.text), node.value.text, node, report)
         if isinstance(node, MappingNode) and len(node.entries) == 1:
             (kind, arguments) = node.entries[0]
             given = arguments.items if isinstance(arguments, SequenceNode) else (arguments,)
             values = [item.value for item in given if isinstance(item, ScalarNode)]
-            return from_mapping(kind.value.text, values) if len(values) == len(given) else None
+            if len(values) < len(given):
+                return None
+            text = f"{kind.value.text}:{','.join(value.text for value in values)}"
+            return _warned(from_mapping(kind.value.text, values), text, node, report)
     except RangeError as error:
         report.error(error.message, node.span, error.hint)
     return None
+
+
+def _warned(found: Range, expression: str, node: Node, report: Report) -> Range:
+    if hint := geomspace_hint(expression):
+        report.warning("the START and STOP of `logspace` are exponents of ten", node.span, hint)
+    return found
 
 
 def _check_items(scalars: Sequence[ScalarNode], report: Report) -> None:

@@ -45,6 +45,11 @@ _BASHISMS = (
 )
 """What dash and busybox do not know, and what it is called in a message."""
 
+_LOOKALIKES = re.compile(
+    "(?:(?<=\\s)[\u2010-\u2015\u2212]{1,2}(?=[A-Za-z]))|[\u201c\u201d\u201e]|[\u00a0\u2000-\u200b\u202f\u3000]"
+)
+"""Dashes, quotes and spaces that the shell takes for letters."""
+
 SIMPLE_SHELLS = ("dash", "busybox")
 
 
@@ -55,6 +60,7 @@ def check_pitfalls(sweep: Sweep, shell: str | None = None) -> Iterator[Problem]:
             continue
         if sweep.backend.kind == "local":
             yield from _unknown_to(shell or installed_shell(), sweep, placed)
+        yield from _lookalikes(sweep, placed)
         text = placed.text
         found = statements(text)
         if "pipefail" not in text and not _HANDLED.search(text):
@@ -130,6 +136,19 @@ def _in_bash(placed: Placed) -> str | None:
     script = "".join([*parts, text[done:].replace("$", "$$")])
     arguments = "".join(f", ${name}" for name in names)
     return f"write `exec: [bash, -euo, pipefail, -c, {json.dumps(script, ensure_ascii=False)}, bash{arguments}]`"
+
+
+def _lookalikes(sweep: Sweep, placed: Placed) -> Iterator[Problem]:
+    """Yield a warning for the first character outside of quotes that only looks like one of the shell's."""
+    region = regions(placed.text)
+    for found in _LOOKALIKES.finditer(placed.text):
+        if region(found.start()) == "none":
+            is_space = not found[0].isprintable()
+            shown = f"U+{ord(found[0][0]):04X}" if is_space else found[0]
+            meant = "a space" if is_space else '`"`' if found[0] in "“”„" else "`-` or `--`"
+            span = place(sweep.source, placed.node, *found.span())
+            yield Problem(f"`{shown}` is a letter to the shell", span, f"write {meant}", "warning")
+            return
 
 
 def _unknown_to(shell: str, sweep: Sweep, placed: Placed) -> Iterator[Problem]:

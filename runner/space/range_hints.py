@@ -41,15 +41,23 @@ def is_interval(text: str) -> bool:
     return _INTERVAL.match(text) is not None
 
 
+LARGEST_EXPONENT = 30
+"""No sweep goes beyond 10 to this power: a larger number is meant as a value, not as an exponent."""
+
+
 def geomspace_hint(text: str) -> str | None:
-    """Return the `geomspace` that a `logspace` most likely means whose exponents both lie between 0 and 1, or None."""
+    """Return the `geomspace` that a `logspace` most likely means, or None.
+
+    So it is where both of its positive exponents lie between 0 and 1, or one of them is too large to be meant.
+    """
     kind, _, rest = text.partition(":")
     numbers = [scalars.resolve_number(part.strip()) for part in rest.split(",")]
-    if (
-        kind != "logspace"
-        or len(numbers) != 3
-        or not all(number is not None and 0 < number < 1 for number in numbers[:2])
-    ):
+    if kind != "logspace" or len(numbers) != 3:
+        return None
+    start, stop, _ = numbers
+    if start is None or stop is None or not (start > 0 and stop > 0):
+        return None
+    if not (max(start, stop) < 1 or max(start, stop) > LARGEST_EXPONENT):
         return None
     return f"did you mean `geomspace:{rest}`?"
 

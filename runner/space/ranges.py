@@ -264,7 +264,10 @@ def _linspace(start: Fraction, stop: Fraction, points: int) -> Range:
 def _logspace(start: Fraction, stop: Fraction, points: int) -> Range:
     for exponent in (start, stop):
         if not -324 < exponent < 309 or float(power_of_ten(exponent)) in (0.0, math.inf):
-            raise RangeError("`logspace` is outside the range of a float64", "START and STOP are exponents of ten")
+            meant = f": did you mean `geomspace:{_text(start)},{_text(stop)},{points}`?" if min(start, stop) > 0 else ""
+            raise RangeError(
+                "`logspace` is outside the range of a float64", f"START and STOP are exponents of ten{meant}"
+            )
     return _collapsed(powers_of_ten(start, _per_step(start, stop, points), points))
 
 

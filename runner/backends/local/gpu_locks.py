@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
@@ -119,9 +120,19 @@ class GpuLocks:
         status = os.lstat(self._folder)
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
             raise EnvironmentFailed(
-                f"`{self._folder}` is not a folder that only you can write to",
-                "remove or rename it; runner creates it again, for you alone",
+                f"`{self._folder}` is not a folder that only you can write to", _mended(self._folder, status.st_uid)
             )
+
+
+def _mended(folder: str, owner: int) -> str:
+    """What makes the folder usable. In a sticky folder, as /tmp is, only its owner and root can remove it."""
+    if owner == os.getuid() or os.getuid() == 0:
+        return "remove or rename it; runner creates it again, for you alone"
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = str(owner)
+    return f"it belongs to user `{name}`: only that user or root can remove it; until then run without `gpu` in `resources`"
 
 
 def _holder(file: int) -> str:

@@ -65,7 +65,7 @@ def chart_spec(chart: Chart, metric: Field) -> Spec | None:
     values: Spec = {
         "metric": metric.key,
         "label": metric.label,
-        "value_axis": {"labelExpr": label} if label else {},
+        "value_axis": {"labelExpr": label or PRECISE},
         "value_label": label,
         "value_text": label or PRECISE,
         "variables": [{"field": one.field.key, "title": one.label} for one in chart.over],
@@ -147,7 +147,9 @@ def _axis(variable: Variable, *, ordinal: bool = False) -> Spec:
     scale: Spec = {"type": "log"} if variable.logarithmic else {"zero": False, "padding": 12}
     if variable.size <= 12:
         axis["values"] = variable.numbers
-    return {**encoding, "type": "quantitative", "scale": {"nice": False, **scale}, "axis": axis}
+    # All values, also those without a point: else their labels are at the place of the others.
+    domain = [variable.numbers[0], variable.numbers[-1]]
+    return {**encoding, "type": "quantitative", "scale": {"nice": False, "domain": domain, **scale}, "axis": axis}
 
 
 def _colour(variable: Variable) -> Spec:

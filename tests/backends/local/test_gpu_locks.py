@@ -145,6 +145,19 @@ def test_folder_that_others_can_write_to_is_refused(tmp_path: Path) -> None:
         locks_in(tmp_path / "runner").try_lock("0")
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+def test_folder_of_another_user_has_a_hint_that_can_be_followed(tmp_path: Path) -> None:
+    """A user cannot remove a folder of another one from /tmp."""
+    (tmp_path / "runner").mkdir(mode=0o700)
+    os.setreuid(65534, 0)
+    try:
+        with pytest.raises(EnvironmentFailed) as caught:
+            locks_in(tmp_path / "runner").try_lock("0")
+    finally:
+        os.setreuid(0, 0)
+    assert (caught.value.hint or "").startswith("it belongs to user `root`: only that user or root can remove it")
+
+
 def test_folder_that_cannot_be_created(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFailed, match="no GPU lock can be created in"):
         locks_in(tmp_path / "missing" / "runner").try_lock("0")
