@@ -46,7 +46,6 @@ def for_writing(path: Path, *, network: bool = False, lock: Path | None = None) 
         connection.execute("PRAGMA wal_autocheckpoint = 8000")
         # Without a WAL, NORMAL could corrupt the journal in a power cut.
         connection.execute(f"PRAGMA synchronous = {'FULL' if network else 'NORMAL'}")
-        checksums.install(connection)
         if version < VERSION:
             migration.in_place(connection, path, version)
         if held is not None:
@@ -123,6 +122,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         connection.execute("PRAGMA cell_size_check = ON")
     except sqlite3.Error as error:
         explain(error, path)
+    checksums.install(connection)
     return connection
 
 

@@ -61,6 +61,7 @@ def migrated_copy(connection: sqlite3.Connection, version: int) -> sqlite3.Conne
     """A private copy of the present content in the present version. SQLite keeps it in memory, or in a file while it is large."""
     copy = sqlite3.connect("", isolation_level=None)
     try:
+        checksums.install(copy)
         connection.backup(copy)
         _run(copy, version)
     except BaseException:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from runner.model import Outcome, Status
 from runner.state.apply_queries import ApplyQueries
-from runner.state.checksums import checksum
+from runner.state.checksums import first_wrong, matches
 from runner.state.rows import (
     ATTEMPT_COLUMNS,
     MACHINE_COLUMNS,
@@ -61,15 +61,14 @@ class Queries(ApplyQueries):
         return self._one("SELECT 1 FROM sessions LIMIT 1") is None
 
     def statuses(self, live: bool) -> dict[int, Status]:
-        """The status of every session that has an attempt. Takes some 90 bytes and about a microsecond each."""
+        """The status of every session that has an attempt. Takes some 90 bytes and two microseconds each."""
         after: dict[str | None, Status] = {outcome.value: status_after(outcome, live) for outcome in Outcome}
         after[None] = status_after(None, live)
         found: dict[int, Status] = {}
         columns = "n, id, point, recipe, attempts, outcome, crc"
         for rows in _batched(self._each(f"SELECT {columns} FROM sessions"), 10_000):
-            for row in rows:  # what counts as done is decided here
-                if row[6] is not None and row[6] != checksum(*row[:6]):
-                    raise damaged(self._path, f"row {row[0]} of sessions does not match its checksum")
+            if (wrong := first_wrong(rows)) is not None:  # what counts as done is decided here
+                raise damaged(self._path, f"row {wrong} of sessions does not match its checksum")
             ids = struct.unpack(f">{len(rows)}Q", b"".join([row[1] for row in rows]))
             found.update(zip(ids, [after[row[5]] for row in rows], strict=True))
         found.update((int(attempt.session, 16), Status.RUNNING) for attempt in self.open_attempts() if attempt.remote)
@@ -171,7 +170,7 @@ class Queries(ApplyQueries):
         Sessions are mostly asked for in the order in which they were first submitted. So the rows that follow the last one
         found are read first: that costs half of looking up as many ids. Only the ids that are not among them are looked up.
         """
-        query = f"SELECT {columns}, s.id, s.n FROM {_LAST}"
+        query = f"SELECT {columns}, {matches('attempts', 'a')}, s.id, s.n FROM {_LAST}"
         last = 0
         for batch in _batched(iter(sessions), _BATCH):
             ids = [bytes.fromhex(session.id) for session in batch]
@@ -187,6 +186,9 @@ class Queries(ApplyQueries):
                 if len(missing) == len(ids):
                     last = max([row[-1] for row in rows], default=last)
                 found.update([(row[-2], row) for row in rows])
+            if not all(row[-3] for row in found.values()):
+                (wrong,) = [row[-1] for row in found.values() if not row[-3]][:1]
+                raise damaged(self._path, f"an attempt of session {wrong} does not match its checksum")
             yield from zip(batch, map(found.get, ids), strict=True)
 
     def count(self) -> int:

@@ -131,6 +131,7 @@ def read_applies(journal: Journal) -> None:
         ("UPDATE sessions SET point = zeroblob(8) WHERE n = 7", read_statuses),
         ("UPDATE sessions SET crc = NULL, outcome = 'suc#eeded' WHERE n = 7", read_statuses),
         ("UPDATE attempts SET metrics = '{\"v\"#0.5}' WHERE session = 7", read_attempts),
+        ("UPDATE attempts SET metrics = replace(metrics, '5', '6') WHERE session = 7", read_attempts),
         ("UPDATE attempts SET metrics = CAST(x'ff' AS TEXT) WHERE session = 7", read_attempts),
         ("UPDATE texts SET params = '[[\"x#' WHERE session = 7", read_sessions),
         ("UPDATE applies SET outcomes = '{\"suc#eeded\": 3}'", read_applies),
