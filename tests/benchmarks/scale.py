@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.config.load import load
+from runner.config.metrics import digests
 from runner.config.yaml.reader import read
 from runner.events import ApplyStarted, AttemptEnded, AttemptStarted, AttemptSubmitted
-from runner.model import Outcome
+from runner.model import Outcome, Value
 from runner.plan.plan import Plan
 from runner.state import open_for_writing
 from tests.benchmarks import measured
@@ -41,6 +42,16 @@ for lr in range(100):
             index += 1
 """
 
+BARE_CSV = """
+import csv, sqlite3, sys
+rows = sqlite3.connect(sys.argv[1]).execute(
+    "SELECT hex(s.id), t.params, a.outcome, a.exit_code, a.reason, a.number, a.backend, a.job, a.host, a.started,"
+    " a.duration, a.cpu_time, a.max_rss, a.metrics FROM sessions s JOIN attempts a ON a.session = s.n"
+    " AND a.number = s.attempts JOIN texts t ON t.session = s.n ORDER BY s.n"
+)
+csv.writer(sys.stdout).writerows(rows)
+"""
+
 NEW = (500, 2500)
 """Sessions to run where so many are done already: the cost of one is the slope between these."""
 
@@ -65,9 +76,31 @@ def table(rounds: int, sizes: tuple[int, int], million: int) -> Iterator[str]:
         again = [(measured.run(runner("apply", "sweep.yaml"), place), measured.run(bare, place)) for _ in range(rounds)]
         yield row("`apply` with all of them succeeded beside that loop", *_beside(again), "≤ 4 ×, ≤ 200 MB")
         yield row("cost of a session, against 1,000 done", f"{_cost(place, million, rounds):.2f} ×", "≤ 1.3 ×")
+    with measured.folder() as place:
+        yield from _reading(place, rounds, million // 10)
     small, large = (_memory(count) for count in (1000, million // 10))
     ratio = f"{large / small:.2f} × that of 1,000, {large / 1e6:.0f} MB"
     yield row(f"memory of `apply` of {million // 10:,} sessions", ratio, "≤ 1.2 ×, ≤ 80 MB")
+
+
+def _reading(place: Path, rounds: int, count: int) -> Iterator[str]:
+    """The CPU time of what reads a finished sweep of `count` sessions, and of a tenth of it."""
+    for name, sessions in (("sweep", count), ("small", count // 10)):
+        text = f"name: {name}\n" + SWEEP.format(seeds=sessions // 1000)
+        (place / f"{name}.yaml").write_text(text + "metrics: {loss: {regex: 'loss=(.*)'}, acc: {regex: 'acc=(.*)'}}\n")
+        fill(place, f"{name}.yaml")
+    csv = runner("results", "sweep.yaml", "--format", "csv")
+    bare = [sys.executable, "-c", BARE_CSV, str(place / ".runner" / "sweep" / "journal.db")]
+    runs = [(measured.run(csv, place), measured.run(bare, place)) for _ in range(rounds)]
+    ratio = median(ours.cpu / query.cpu for ours, query in runs)
+    seconds = median(ours.cpu for ours, _ in runs)
+    yield row(
+        f"`results --format csv` of {count:,} beside a bare query", f"{ratio:.2f} × ({seconds:.2f} s CPU)", "≤ 2 ×"
+    )
+    status = median(measured.run(runner("status", "sweep.yaml"), place).cpu for _ in range(rounds))
+    yield row(f"`status` of {count:,}", f"{status:.2f} s CPU", "≤ 0.5 s")
+    report = median(measured.run(runner("report", "small.yaml", "-o", "r.html"), place).cpu for _ in range(rounds))
+    yield row(f"`report` of {count // 10:,}", f"{report:.2f} s CPU", "≤ 3 s")
 
 
 def runner(*arguments: str) -> list[str]:
@@ -147,12 +180,14 @@ def fill(place: Path, name: str) -> None:
             None,
             sweep.source.text,
             plan.recipe,
+            definitions=digests(sweep.metrics),
         )
         state.journal.note(start)
         for session in plan:
+            metrics = {name: Value(str(session.index / 7), session.index / 7) for name in sweep.metrics}
             state.journal.note(AttemptSubmitted(1.0, session, 1, f"{state.id}-{session.id}-1", kind))
             state.journal.note(AttemptStarted(1.0, session.id, 1, str(session.index), "host", ()))
-            ended = AttemptEnded(2.0, session.id, 1, Outcome.SUCCEEDED, 0, None, 1.0, 0.001, None, {}, None)
+            ended = AttemptEnded(2.0, session.id, 1, Outcome.SUCCEEDED, 0, None, 1.0, 0.001, None, metrics, None)
             state.journal.note(ended)
             if session.index % 1000 == 0:
                 state.journal.commit()

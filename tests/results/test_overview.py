@@ -123,4 +123,27 @@ def test_csv_rows_are_the_texts_of_all_columns(tmp_path: Path) -> None:
             for row in rows:
                 counted.add(row.metrics)
             assert missing == counted
+            shuffled = random.Random(1).sample(list(plan.points()), plan.count)
+            assert sorted(csv_rows(shuffled, state, metrics, missing)) == cells
             assert missing.sessions == plan.count
+
+
+def test_reading_takes_few_statements(tmp_path: Path) -> None:
+    """One for 500 rows of CSV; for the overview of a file that is as it was applied, as many for each size."""
+    counts = {}
+    for size in (5, 600):
+        plan = plan_of(
+            tmp_path,
+            f"name: n{size}\nexec: [echo, $x]\nranges: {{x: 'range:{size}'}}\nmetrics: {{loss: {{regex: a}}}}\n",
+        )
+        record_apply(plan, tmp_path, lambda session: Ending(metrics={"loss": 1}))
+        with open_for_reading(tmp_path, plan.sweep.name) as state:
+            assert state is not None
+            statements: list[str] = []
+            state.journal._connection.set_trace_callback(statements.append)
+            assert len(list(csv_rows(plan.points(), state, plan.sweep.metrics, MissingMetrics()))) == size
+            csv = len(statements)
+            assert overview(plan, state).missing == MissingMetrics(size)
+            counts[size] = csv, len(statements) - csv
+    assert (counts[5][0], counts[600][0]) == (1, 2)
+    assert counts[5][1] == counts[600][1]
