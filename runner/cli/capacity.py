@@ -43,5 +43,8 @@ def require_fit(sweep: Sweep, capacity: Capacity) -> None:
     """Raise InvalidSweep if some session could never run here, or its shell string names an undefined variable."""
     where = "this machine" if sweep.backend.kind == "local" else f"backend `{sweep.backend.kind}`"
     hint = f"ask for less in `resources`, or raise `capacity` or `--capacity` if {where} has more"
-    if problems := [*check_fits(sweep, capacity.fits_ever, hint), *check_shell_names(sweep, os.environ)]:
+    hints = {}
+    if sweep.backend.kind == "local" and "gpu" not in sweep.capacity:
+        hints["gpu"] = "`runner doctor` shows the GPUs that runner finds here; `--capacity gpu=N` if there are more"
+    if problems := [*check_fits(sweep, capacity.fits_ever, hint, hints), *check_shell_names(sweep, os.environ)]:
         raise InvalidSweep(sweep.source, problems)

@@ -10,6 +10,7 @@ from pathlib import Path
 from runner.backends import BACKENDS, ENFORCES_MAX_PARALLEL, PROBLEMS
 from runner.cli.console import hide, say
 from runner.config import input_warnings
+from runner.config.checks import check_image
 from runner.config.fields import BackendChoice, amount
 from runner.config.load import load
 from runner.config.names import KNOWN_RESOURCES, RESOURCE_ALIASES
@@ -96,6 +97,9 @@ def override(
     if fail_fast:
         sweep = replace(sweep, policy=replace(sweep.policy, stop=Stop(failures=1)))
     check_choice(sweep)
+    if ignored := tuple(check_image(sweep)):
+        say(render(sweep.source, ignored) + "\n")
+        sweep = replace(sweep, warnings=(*sweep.warnings, *ignored))
     return _delegate_max_parallel(sweep)
 
 

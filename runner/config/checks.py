@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from runner.config import files, snapshots
 from runner.config.fields import Placed, amount
@@ -52,13 +53,28 @@ def check_values(sweep: Sweep) -> Iterator[Problem]:
             )
 
 
-def check_fits(sweep: Sweep, misfit: Callable[[Resources], str | None], hint: str) -> Iterator[Problem]:
-    """Yield a problem for each resource of which a session needs too much. `misfit` returns why an amount never fits, or None."""
+def check_image(sweep: Sweep) -> Iterator[Problem]:
+    """Yield a warning for an image that the chosen backend does not use."""
+    key = sweep.document.key("image")
+    if key is not None and sweep.image is not None and sweep.backend.kind != "backend.ai":
+        hint = "`backend: backend.ai` runs sessions in images; otherwise remove it"
+        yield Problem(f"`image` has no effect with the backend `{sweep.backend.kind}`", key.span, hint, "warning")
+
+
+def check_fits(
+    sweep: Sweep, misfit: Callable[[Resources], str | None], hint: str, hints: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Problem]:
+    """Yield a problem for each resource of which a session needs too much. `misfit` returns why an amount never fits, or None.
+
+    `hints`: the hints for certain resources, in place of `hint`.
+    """
     for name, placed in sweep.resources.items():
         for values in _combinations(sweep, placed):
             reason = misfit({name: _amount(name, placed, values)})
             if reason is not None and _real(sweep, values):
-                yield Problem(f"a session {_with(values)}can never run: {reason}", placed.node.span, hint)
+                yield Problem(
+                    f"a session {_with(values)}can never run: {reason}", placed.node.span, hints.get(name, hint)
+                )
                 break
 
 

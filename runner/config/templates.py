@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 
 from runner.config import placeholders
 from runner.config.fields import Placed, entries
@@ -29,9 +29,11 @@ class Templates:
     def template(self, node: Node | None, key: str) -> Placed | None:
         if not isinstance(node, ScalarNode):
             return None
-        self._report_placeholders(node, shell=False)
+        foreign = self._report_placeholders(node, shell=False)
         parsed, faults = parse(node.value.text)
         for fault in faults:
+            if any(start <= fault.start < end for start, end in foreign):
+                continue  # `${{ lr }}` is reported as a whole
             self._report.error_in_text(node, fault.start, fault.end, fault.message, fault.hint)
         placed = Placed(parsed, node, key)
         self._placed.append(placed)
@@ -84,13 +86,15 @@ class Templates:
                 "pass it as a separate argument or by `env`",
             )
 
-    def _report_placeholders(self, node: ScalarNode, *, shell: bool) -> None:
-        """Report variables in the notation of another tool."""
+    def _report_placeholders(self, node: ScalarNode, *, shell: bool) -> Sequence[tuple[int, int]]:
+        """Report variables in the notation of another tool; return where they are."""
         text = node.value.text
+        places = []
         for found in placeholders.find(text, self._range_keys, shell=shell):
             fault = f"`{found.name}` always has a value" if found.has_default else f"`{found.text}` is not a variable"
             self._report.error_in_text(node, found.start, found.end, fault, f"write `${found.name}`")
             self._meant.add(found.name)
+            places.append((found.start, found.end))
         for name in self._range_keys:
             if "-" in name and (start := text.find(f"${name}")) >= 0:
                 fault, hint = (
@@ -98,6 +102,7 @@ class Templates:
                     f"write `${name.replace('-', '_')}`",
                 )
                 self._report.error_in_text(node, start, start + name.index("-") + 1, fault, hint)
+        return places
 
     def _report_unused(self, name: str, key: ScalarNode) -> None:
         for placed in self._placed:

@@ -404,6 +404,45 @@ def test_usage_error_has_message_and_hint(
     assert hint is None or done.stderr.endswith(f"\n\nhint: {hint}\n")
 
 
+def test_image_without_effect_is_a_warning(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: ['true']\nimage: python:3.11\n")
+    for command in (["validate"], ["plan"], ["apply"]):
+        assert "warning: `image` has no effect with the backend `local`" in run(*command).stderr
+    assert json.loads(run("validate", "--format", "json").stdout)[0]["line"] == 2
+    assert "no effect" not in run("plan", "--count", "--backend", "backend.ai").stderr
+
+
+def test_gpu_that_is_not_there_has_a_hint(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text("exec: ['true']\nresources: {gpu: 1}\n")
+    done = run("plan", CUDA_VISIBLE_DEVICES="", HIP_VISIBLE_DEVICES="")
+    assert done.returncode == 2
+    assert (
+        "hint: `runner doctor` shows the GPUs that runner finds here; `--capacity gpu=N` if there are more"
+        in done.stderr
+    )
+    assert "doctor" not in run("plan", "--capacity", "gpu=0").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["sh", "x.sh"], "to run a command on this machine: `runner run --exec 'sh x.sh'`"),
+        (["sh", "-c", "print(1)"], "to run Python on this machine: `runner run -c 'print(1)'`"),
+        (["echo hi"], "to run a command on this machine: `runner run --exec 'echo hi'`"),
+        ([], "give `-c CODE`, `--exec CMD`, or one Python file"),
+    ],
+)
+def test_run_of_a_command_without_exec(run: Run, arguments: list[str], hint: str) -> None:
+    done = run("run", *arguments)
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"\n\nhint: {hint}\n")
+
+
+def test_run_whose_variable_the_shell_has_expanded(run: Run) -> None:
+    done = run("run", "--exec", "echo ", "--exec-range", "X=range:2")
+    assert "in single quotes a shell leaves `$X` alone: `--exec '… $X'`" in done.stderr
+
+
 def test_capacity_takes_the_resources_of_the_file(run: Run, tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: ['true']\nresources: {license: 1}\ncapacity: {license: 1, disk: 3}\n")
     assert run("plan", "--capacity", "license=2,disk=1").returncode == 0

@@ -83,6 +83,27 @@ def test_valid_sweep_has_no_problem() -> None:
             "`${{ matrix.lr }}` is not a variable",
             "write `$lr`",
         ),
+        (
+            "exec: [a, '${{ matrix.lr }}']\nranges: {lr: [1]}",
+            "error",
+            "${{ matrix.lr }}",
+            "`${{ matrix.lr }}` is not a variable",
+            "write `$lr`",
+        ),
+        (
+            "exec: [a]\nenv: {LR: 'x ${{ lr }}'}\nranges: {lr: [1]}",
+            "error",
+            "${{ lr }}",
+            "`${{ lr }}` is not a variable",
+            "write `$lr`",
+        ),
+        (
+            "exec: [a, $lr]\nranges: {lr: [1]}\nbackend: {kind: slurm, time: '1:00'}",
+            "error",
+            "time",
+            "unknown key `time` in `backend`",
+            "write `timeout: 1h` beside `backend`",
+        ),
         ("exec: [a, '${lr:-0.1}']\nranges: {lr: [1]}", "error", "${lr:-0.1}", "`lr` always has a value", "write `$lr`"),
         (
             "exec: [a, '${params.lr}']\nranges: {lr: [1]}",

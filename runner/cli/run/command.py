@@ -144,6 +144,8 @@ def _flags(arguments: tuple[str, ...], name: str | None, options: Mapping[str, A
     image, files = _image_and_files(arguments)
     if image and not options["backend"] and "BACKEND_ACCESS_KEY" not in os.environ and shutil.which(image):
         hint = f"to run a command on this machine: `runner run --exec {shlex.quote(shlex.join(arguments))}`"
+        if options["code"] is not None:
+            hint = f"to run Python on this machine: `runner run -c {shlex.quote(options['code'])}`"
         message = f"`{image}` is taken for a Backend.AI image, and `BACKEND_ACCESS_KEY` is not set"
         raise InvalidInput(message, hint)
     code, command, backend = options["code"], options["exec_"], options["backend"]
@@ -152,7 +154,7 @@ def _flags(arguments: tuple[str, ...], name: str | None, options: Mapping[str, A
     return Flags(
         code=code,
         exec=command,
-        argv=_program(files) if code is None and command is None else None,
+        argv=_program(arguments, files) if code is None and command is None else None,
         build=options["build"],
         files=files,
         workdir=options["basedir"],
@@ -195,11 +197,14 @@ def _image_and_files(arguments: tuple[str, ...]) -> tuple[str | None, tuple[str,
     return None, arguments
 
 
-def _program(files: tuple[str, ...]) -> tuple[str, ...]:
+def _program(arguments: tuple[str, ...], files: tuple[str, ...]) -> tuple[str, ...]:
     """Return the command without `--code` and `--exec`: the one Python file among the files."""
     programs = [file for file in files if file.endswith(".py")]
     if len(programs) != 1:
-        raise InvalidInput("there is nothing to run", "give `-c CODE`, `--exec CMD`, or one Python file")
+        hint = "give `-c CODE`, `--exec CMD`, or one Python file"
+        if arguments and not files:  # the first one was taken for an image
+            hint = f"to run a command on this machine: `runner run --exec {shlex.quote(' '.join(arguments))}`"
+        raise InvalidInput("there is nothing to run", hint)
     return ("python3", programs[0].replace("$", "$$"))
 
 

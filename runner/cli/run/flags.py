@@ -78,7 +78,10 @@ def to_document(flags: Flags) -> tuple[dict[str, Any], list[str]]:
                 ranges[final] = expression
             else:
                 _check_range(kind, name, expression)
-                warnings.append(f"nothing refers to `{name}` of `--{kind}-range`; its values make no difference")
+                advice = _quoting(flags, kind, name)
+                warnings.append(
+                    f"nothing refers to `{name}` of `--{kind}-range`; its values make no difference{advice}"
+                )
     document = {
         "name": flags.name,
         "code": flags.code,
@@ -96,6 +99,12 @@ def to_document(flags: Flags) -> tuple[dict[str, Any], list[str]]:
         "image": flags.image,
     }
     return {key: value for key, value in document.items() if value not in (None, {}, [], ())}, warnings
+
+
+def _quoting(flags: Flags, kind: str, name: str) -> str:
+    """Advice about quotes if the text may have had the variable before the caller's shell expanded it."""
+    text = {"exec": flags.exec, "build": flags.build}.get(kind) or ""
+    return f"; in single quotes a shell leaves `${name}` alone: `--{kind} '… ${name}'`" if text else ""
 
 
 def _check_range(kind: str, name: str, expression: str) -> None:
