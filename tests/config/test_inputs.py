@@ -82,6 +82,16 @@ def test_edit_that_keeps_size_and_mtime_is_found(folder: Path, load_text: LoadTe
     assert inputs.check() == Change("a.py", "changed")
 
 
+def test_edit_within_the_resolution_of_the_clock_is_found(folder: Path, load_text: LoadText) -> None:
+    """A kernel with coarse times gives most of these pairs of writes the same ones."""
+    sweep = load_text("exec: [true]\nfiles: [a.py]\n")
+    for _ in range(100):
+        (folder / "a.py").write_text("1")
+        inputs = Inputs.read(sweep)
+        (folder / "a.py").write_text("2")
+        assert inputs.check() == Change("a.py", "changed")
+
+
 def test_link_to_another_target_is_a_change(folder: Path, load_text: LoadText) -> None:
     (folder / "link").symlink_to("data/1.csv")
     inputs = read(load_text, "[link]")

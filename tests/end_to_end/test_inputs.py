@@ -150,6 +150,7 @@ def test_session_that_changes_its_snapshot_is_stale(folder: Folder) -> None:
     assert "1 stale, 1 not run" in folder("apply").stderr
     folder.write(sweep__yaml=text.replace("chmod +w . data; echo 2 >data", "cat data"))
     assert folder("apply").returncode == 0, "another recipe, but the same snapshot: it was made again"
+    assert {Path(row["stdout"]).read_text() for row in folder.results()} == {"1"}
 
 
 def test_prune_removes_snapshots_that_no_session_uses(folder: Folder) -> None:
