@@ -53,3 +53,13 @@ def test_folder_without_a_state(tmp_path: Path) -> None:
     done = runner(tmp_path, "doctor", "--state")
     assert done.returncode == 2
     assert "no state in `.runner`" in done.stderr
+
+
+def test_state_that_is_removed_under_an_apply_is_exit_3(tmp_path: Path) -> None:
+    sweep = "name: s\nexec: 'rm -f .runner/s/journal.db*; echo x > $RUNNER_OUTPUT_DIR/x'\nrepeat: 3\nmax_parallel: 1\n"
+    (tmp_path / "sweep.yaml").write_text(sweep)
+    done = runner(tmp_path, "apply")
+    assert done.returncode == 3
+    assert "journal.db` was removed while runner used it" in done.stderr
+    assert "succeeded" not in done.stderr
+    assert "journal.db` is missing" in runner(tmp_path, "status").stderr
