@@ -110,6 +110,31 @@ def test_axis_numbers_are_readable(tmp_path: Path, ranges: str, texts: set[str])
     assert texts <= set(re.findall(r"<text[^>]*>([^<]*)<", svg_of(dataset, chart, metric, 600)))
 
 
+@pytest.mark.parametrize("value", [0.5, 0.25, 0.97, 3e-07, -0.125, 12345.0])
+def test_axis_of_a_constant_metric_has_its_value(tmp_path: Path, value: float) -> None:
+    """Vega's own labels round the only value of an axis to a whole number."""
+    plan = sweep_of(tmp_path, "lr: [0.1, 0.2, 0.3]")
+    record_apply(plan, tmp_path, lambda _: Ending(metrics={"loss": value}))
+    _, dataset, chart = report_of(plan, tmp_path)
+    (metric,) = dataset.of_kind("metric")
+    texts = re.findall(r"<text[^>]*>([^<]*)<", svg_of(dataset, chart, metric, 600))
+    numbers = [
+        float(text.replace(",", "").replace("\u2212", "-")) for text in texts if re.match("[-\u2212]?[0-9]", text)
+    ]
+    assert any(abs(number - value) < abs(value) * 1e-3 for number in numbers), texts
+
+
+@pytest.mark.parametrize("ranges", ["lr: [0.1, 0.2, 0.3]", "lr: [0.001, 0.01, 0.1, 1]"])
+def test_values_without_a_point_have_places_of_their_own(tmp_path: Path, ranges: str) -> None:
+    plan = sweep_of(tmp_path, ranges)
+    record_apply(plan, tmp_path, lambda session: Ending(metrics={"loss": 1.5} if session.index == 0 else {}))
+    _, dataset, chart = report_of(plan, tmp_path)
+    (metric,) = dataset.of_kind("metric")
+    texts = re.findall("[0-9.]+", ranges)
+    places = positions(svg_of(dataset, chart, metric, 600), texts)
+    assert len({x for x, _ in places.values()}) == len(texts)
+
+
 FAMILY = [f"resnet50-imagenet-{at}-pretrained-and-then-augmented" for at in (1, 2)] + ["", "-", "vit"]
 SHORT_FAMILY = ["resnet…net-1-pretrained…", "resnet…net-2-pretrained…", "''", "'-'", "vit"]
 
