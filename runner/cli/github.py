@@ -73,6 +73,7 @@ def on_github(
     """Return the display; if `fold` is given, at the end it also writes annotations, a group for each cause, and the summary."""
     if fold is None:
         return display
+    from runner.reporters import github_summary  # noqa: F401 (the package may be replaced while sessions run)
 
     def finish(applied: Applied) -> None:
         fold.end()

@@ -35,6 +35,8 @@ def require_writable(path: Path | None) -> None:
         raise InvalidInput(f"cannot write `{path}`", f"`{path.parent}` {reason}")
     if path is not None and path.is_dir():
         raise InvalidInput(f"cannot write `{path}`", "it is a folder: name a file in it")
+    if path is not None:
+        from runner.reporters import junit  # noqa: F401 (the package may be replaced while sessions run)
 
 
 def write_junit(path: Path, planned: PlannedSweep, choice: Choice, state: State | None) -> None:

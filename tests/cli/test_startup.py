@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -65,3 +67,44 @@ def test_validate_imports_neither_journal_nor_event_loop() -> None:
     assert not packages & {"runner.state", "runner.apply"}
     backends = {name for name in modules if name.startswith("runner.backends")}
     assert backends == {"runner.backends", "runner.backends.base"}
+
+
+AFTER_START = """\
+import sys
+from pathlib import Path
+import runner.backends.local.supervisor_client as client
+from runner.cli.main import run
+
+send, before = client.SupervisorClient.send, set()
+
+
+def note(self, message):
+    if type(message).__name__ == "Spawn":
+        before.update(before or sys.modules)
+    send(self, message)
+
+
+client.SupervisorClient.send = note
+run(["apply", *sys.argv[1:]])
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+@pytest.mark.parametrize("github", ["", "true"])
+def test_apply_imports_nothing_after_the_first_start(tmp_path: Path, github: str) -> None:
+    """The package may be replaced while sessions run."""
+    (tmp_path / "sweep.yaml").write_text(
+        "exec: 'test $x != 1 || { echo boom >&2; exit 3; }; test $x != 2 || sleep 9; echo m=1'\n"
+        "ranges: {x: 'range:4'}\ntimeout: 1s\nretry: {limit: 1, backoff: 10ms}\nmetrics: {m: {regex: 'm=(.)'}}\n"
+    )
+    environ = {**os.environ, "GITHUB_ACTIONS": github, "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
+    done = subprocess.run(
+        [sys.executable, "-c", AFTER_START, "--junit", "j.xml"],
+        cwd=tmp_path,
+        env={**environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1:] == [""]
+    assert (tmp_path / "j.xml").exists()
