@@ -132,7 +132,7 @@ def _mended(folder: str, owner: int) -> str:
         name = pwd.getpwuid(owner).pw_name
     except KeyError:
         name = str(owner)
-    return f"it belongs to user `{name}`: only that user or root can remove it; until then run without `gpu` in `resources`"
+    return f"it belongs to user `{name}`: ask that user or root to delete the folder; until then run without `gpu` in `resources`"
 
 
 def _holder(file: int) -> str:

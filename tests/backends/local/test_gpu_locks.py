@@ -155,7 +155,7 @@ def test_folder_of_another_user_has_a_hint_that_can_be_followed(tmp_path: Path) 
             locks_in(tmp_path / "runner").try_lock("0")
     finally:
         os.setreuid(0, 0)
-    assert (caught.value.hint or "").startswith("it belongs to user `root`: only that user or root can remove it")
+    assert (caught.value.hint or "").startswith("it belongs to user `root`: ask that user or root to delete the folder")
 
 
 def test_folder_that_cannot_be_created(tmp_path: Path) -> None:
