@@ -30,10 +30,10 @@ def require_writable(path: Path | None) -> None:
     """Raise InvalidInput if the file cannot be written: checked before the sessions run, not after."""
     if path == Path("-"):
         raise InvalidInput("`-` is not a file", "stdout has other data; name a file, such as `junit.xml`")
-    if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
-        reason = "is not a writable folder" if path.parent.exists() else "does not exist"
+    if path is not None and not (os.path.isdir(path.parent) and os.access(path.parent, os.W_OK)):
+        reason = "is not a writable folder" if os.path.exists(path.parent) else "does not exist"
         raise InvalidInput(f"cannot write `{path}`", f"`{path.parent}` {reason}")
-    if path is not None and path.is_dir():
+    if path is not None and os.path.isdir(path):
         raise InvalidInput(f"cannot write `{path}`", "it is a folder: name a file in it")
     if path is not None:
         from runner.reporters import junit  # noqa: F401 (the package may be replaced while sessions run)

@@ -50,7 +50,7 @@ def command(arguments: tuple[str, ...], follow: bool, stderr: bool, attempt: int
     if (
         len(arguments) == 1
         and not is_session(arguments[0])
-        and (Path(arguments[0]).suffix or Path(arguments[0]).exists())
+        and (Path(arguments[0]).suffix or os.path.exists(arguments[0]))
     ):
         ids = f"the ids are in `runner results {shlex.quote(arguments[0])}`"
         raise InvalidInput("missing argument `SESSION`", f"{ids}: `runner logs {shlex.quote(arguments[0])} ID`")

@@ -32,7 +32,7 @@ def command(arguments: tuple[str, ...], state: Path | None) -> None:
     DIR is a `.runner` folder, the folder that contains it, or the state of one sweep. Logs and outputs are copied too. What
     the state already has is not copied again, and the folders are not changed. If a merge is interrupted, repeat it.
     """
-    named = arguments[0].endswith(SWEEPS) and not Path(arguments[0]).is_dir()
+    named = arguments[0].endswith(SWEEPS) and not os.path.isdir(arguments[0])
     file, folders = (arguments[0], arguments[1:]) if named else ("sweep.yaml", arguments)
     if not folders:
         raise InvalidInput("no folder to merge", "such as `runner merge sweep.yaml shard-1 shard-2`")

@@ -35,7 +35,7 @@ def check_values(sweep: Sweep) -> Iterator[Problem]:
         if _known(sweep, placed):
             yield from _bad_amounts(sweep, name, placed)
     for missing in files.missing(sweep):
-        is_folder = (sweep.folder / missing.value.text).is_dir()
+        is_folder = os.path.isdir(sweep.folder / missing.value.text)
         fault = f"no file in `{missing.value.text}`" if is_folder else f"no such file: `{missing.value.text}`"
         yield Problem(fault, missing.span, f"`files` are relative to `{sweep.folder}`")
     for named in files.secrets(sweep):

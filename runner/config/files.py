@@ -43,15 +43,15 @@ def outside(sweep: Sweep) -> Iterator[ScalarNode]:
 def expand(folder: Path, entry: str, *, hidden: bool = False) -> Iterator[str]:
     """Yield the files of one entry, perhaps twice. `hidden`: hidden ones, too. Raises InvalidInput."""
     literal = folder / entry
-    if literal.is_file():
+    if os.path.isfile(literal):
         yield _relative(literal, folder)
-    elif literal.is_dir():
+    elif os.path.isdir(literal):
         yield from _below(literal, folder, hidden)
     else:
         for path in glob.iglob(entry, root_dir=folder, recursive=True, include_hidden=hidden):
             if _made_by_programs(path):
                 continue
-            if (folder / path).is_file():
+            if os.path.isfile(folder / path):
                 yield _relative(folder / path, folder)
             elif "**" not in entry:  # `**` matches the files below by itself
                 yield from _below(folder / path, folder, hidden)
@@ -63,9 +63,9 @@ def folders(sweep: Sweep) -> set[str]:
     for node in sweep.files:
         entry = node.value.text
         literal = sweep.folder / entry
-        if literal.is_file():
+        if os.path.isfile(literal):
             continue
-        if literal.is_dir():
+        if os.path.isdir(literal):
             found.update(top for top, _, _ in walk(str(literal)))
             continue
         parts = entry.split("/")

@@ -168,7 +168,7 @@ def _file_in(folder: Path, workdir: str, text: str) -> str | None:
 def _left_out(folder: Path, node: ScalarNode, covered: set[str]) -> Iterator[Problem]:
     """Yield a warning for hidden files and for links that lead nowhere, in what an entry matches."""
     entry = node.value.text
-    if (folder / entry).is_file():
+    if os.path.isfile(folder / entry):
         return
     if "**" in entry and not entry.split("/")[0].strip("*"):
         return  # everything below the sweep's folder, `.venv` included
@@ -180,7 +180,7 @@ def _left_out(folder: Path, node: ScalarNode, covered: set[str]) -> Iterator[Pro
             f"if a session reads it, add its path: `{_item(hidden[0])}`",
             "warning",
         )
-    if (folder / entry).is_dir():
+    if os.path.isdir(folder / entry):
         broken = sorted(_broken_links(folder, entry))
         if broken:
             fault = f"links that lead nowhere are left out of `{entry}`: {_some(broken)}"
@@ -241,7 +241,7 @@ def _matches(folder: Path, entry: str, path: str) -> bool:
     """Return whether a file at `path` would be one of the entry's: below its folder, or right where its pattern looks."""
     if leads_out(path) or any(part.startswith(".") for part in path.split("/")):
         return False
-    if (folder / entry).is_dir():
+    if os.path.isdir(folder / entry):
         top = os.path.normpath(entry)
         return top == "." or path.startswith(f"{top}/")
     head, _, tail = entry.rpartition("/")

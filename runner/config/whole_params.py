@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +39,7 @@ def _texts(document: MappingNode, folder: Path) -> Iterator[bytes]:
 def _content(path: Path) -> bytes:
     """Return the content of a program, nothing if it is not a file or too large."""
     try:
-        if not path.is_file() or path.stat().st_size > LARGEST_PROGRAM:
+        if not os.path.isfile(path) or path.stat().st_size > LARGEST_PROGRAM:
             return b""
         return path.read_bytes()
     except (OSError, ValueError):

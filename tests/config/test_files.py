@@ -10,6 +10,7 @@ import pytest
 from runner.config import files
 from runner.config.inputs import Inputs
 from runner.config.sweep import Sweep
+from runner.diagnostics import InvalidSweep
 
 LoadText = Callable[[str], Sweep]
 
@@ -56,3 +57,9 @@ def test_digest_changes_with_the_content(folder: Path, load_text: LoadText) -> N
     after = Inputs.read(sweep).digests
     assert before["data/1.csv"] != after["data/1.csv"]
     assert before["data/2.csv"] == after["data/2.csv"]
+
+
+@pytest.mark.parametrize("entry", ["a" * 5000, "a" * 5000 + "/*", "x/" * 3000])
+def test_name_that_no_file_can_have_is_a_problem(folder: Path, load_text: LoadText, entry: str) -> None:
+    with pytest.raises(InvalidSweep, match="no such file"):
+        load_text(f"exec: [true]\nfiles: [{entry}]\n")
