@@ -41,10 +41,12 @@ _PROGRAM = "import sys; sys.path[:] = {path!r}; from runner.apply.metrics_worker
 class Collector:
     """Collects metrics in a worker process; used as an async context, which starts and ends it.
 
+    any: whether there are metrics. If not, `collect` need not be called: it lets other tasks run, 60 µs of CPU time.
     files: the names of the JSON files that the metrics are read from.
     """
 
     def __init__(self, metrics: Mapping[str, Metric], seconds: float = SECONDS) -> None:
+        self.any = bool(metrics)
         self.files = {metric.file for metric in metrics.values() if isinstance(metric, JsonMetric)}
         self._metrics = metrics
         self._seconds = dict.fromkeys(metrics, seconds)

@@ -68,6 +68,8 @@ class ApplyHost:
         return await self._inputs.verified(end, None if adopted else attempt.moves, began)
 
     async def collect(self, attempt: Attempt, end: AttemptEnd) -> Metrics:
+        if not self._collector.any:
+            return {}
         left, since = self._left.get((attempt.session, attempt.number), {}), None
         if attempt.number > 1 and (attempt.session, attempt.number) not in self._left:  # adopted
             attempts = self._state.journal.attempts(attempt.session)

@@ -40,8 +40,9 @@ class AttemptState(enum.Enum):
 class AttemptRunner:
     """A state machine that `run` moves on: submitting, queued, running, cancelling, ended.
 
-    Each state waits for the backend inside one cancel scope, `_scope`, shielded from the cancellation of the apply.
-    Cancelling the scope means: leave this state now. Where to is decided by `stop` and `left`, the only requests there are:
+    Each state waits for the backend inside one cancel scope, `_scope`, shielded from the cancellation of the apply. Cancelling
+    it means: leave this state now. The first three states share a scope, because each scope costs some 10 µs of CPU time.
+    Where to is decided by `stop` and `left`, the only requests there are:
 
         submitting, queued, running --stop--> cancelling      (queued and running also when the timeout has passed)
         any state                   --left--> ended           (without an AttemptEnd: the job runs on)
@@ -93,9 +94,8 @@ class AttemptRunner:
 
     async def has_lease(self) -> None:
         """Return when a prefetched attempt that has begun has its lease; at once in all other cases."""
-        if self._lease_taken is not None and self.started is not None:
-            with trio.CancelScope(shield=True):
-                await self._lease_taken.wait()
+        if self._lease_taken is not None and self.lease is None and self.started is not None:
+            await self._lease_taken.wait()
 
     def request_stop(self, outcome: Outcome, reason: Reason, grace: float, deadline: float = math.inf) -> None:
         """Cancel the job. The first request decides outcome and reason; a later one can shorten grace and deadline."""
@@ -132,9 +132,7 @@ class AttemptRunner:
 
         Returns None if it was left, if it did not end within its deadline, or if its intent could not be committed.
         """
-        end = await self._submit()
-        if self.state is AttemptState.QUEUED:
-            end = await self._follow()
+        end = await self._until_stopped()
         if self.state is AttemptState.CANCELLING:
             end = await self._cancel()
         self.state = AttemptState.ENDED
@@ -152,51 +150,55 @@ class AttemptRunner:
         finally:
             self.state = AttemptState.ENDED
 
-    async def _submit(self) -> AttemptEnd | None:
-        """To QUEUED, CANCELLING or ENDED. Returns the end if that was all."""
-        adopted = self.id is not None
+    async def _until_stopped(self) -> AttemptEnd | None:
+        """To ENDED, or to CANCELLING."""
         with self._scope:
-            if self.stop is not None and not adopted:
-                self.state = AttemptState.ENDED
-                return self._never_ran()
-            if self._left or not self._recorder.commit():  # the intent first, so that a later runner looks for the job
-                self.state = AttemptState.ENDED
-                return None
-            try:
-                self.id = await self._backend.submit(self.attempt, self._set_waiting)
-            except Rejected as refusal:
-                self.state = AttemptState.ENDED
-                return AttemptEnd(outcome=Outcome.REJECTED, reason=Reason(Cause.REFUSED, refusal.reason))
-            except InputsChanged as error:
-                self.state = AttemptState.ENDED
-                return AttemptEnd(outcome=Outcome.STALE, reason=Reason(Cause.INPUTS, error.message), began=False)
-            self.state = AttemptState.QUEUED
-            if self._backend.outlives_client and not adopted:
-                self._recorder.accepted(self.entry, self.id)
-            self._on_change(self)
-            return None
-        return None if self._left else await self._find()
-
-    async def _follow(self) -> AttemptEnd | None:
-        """From QUEUED over RUNNING to ENDED or CANCELLING."""
-        assert self.id is not None
-        timeout = None if self._backend.outlives_client else self.attempt.timeout
-        with trio.CancelScope(shield=True) as self._scope:
-            if self.stop is not None or self._left:
-                self._scope.cancel()
-            self.started = await self._backend.started(self.id, self._set_waiting)
-            self.state = AttemptState.RUNNING
-            if self.waiting is not None:
-                self.waiting = None
-                self._on_change(self)
-            self._record_start()
-            if timeout is not None:
-                self._scope.deadline = trio.current_time() + timeout
-            return await self._backend.wait(self.id)
+            end = await self._submit()
+            return await self._follow() if self.state is AttemptState.QUEUED else end
+        if self.state is AttemptState.SUBMITTING:
+            return None if self._left else await self._find()
         self.state = AttemptState.CANCELLING
         if self.stop is None and not self._left:
-            self.stop = StopRequest(Outcome.TIMED_OUT, Reason(Cause.TIMEOUT, limit=timeout))
+            self.stop = StopRequest(Outcome.TIMED_OUT, Reason(Cause.TIMEOUT, limit=self.attempt.timeout))
         return None
+
+    async def _submit(self) -> AttemptEnd | None:
+        """From SUBMITTING to QUEUED or ENDED. Returns the end if that was all."""
+        adopted = self.id is not None
+        if self.stop is not None and not adopted:
+            self.state = AttemptState.ENDED
+            return self._never_ran()
+        if self._left or not self._recorder.commit():  # the intent first, so that a later runner looks for the job
+            self.state = AttemptState.ENDED
+            return None
+        try:
+            self.id = await self._backend.submit(self.attempt, self._set_waiting)
+        except Rejected as refusal:
+            self.state = AttemptState.ENDED
+            return AttemptEnd(outcome=Outcome.REJECTED, reason=Reason(Cause.REFUSED, refusal.reason))
+        except InputsChanged as error:
+            self.state = AttemptState.ENDED
+            return AttemptEnd(outcome=Outcome.STALE, reason=Reason(Cause.INPUTS, error.message), began=False)
+        self.state = AttemptState.QUEUED
+        if self._backend.outlives_client and not adopted:
+            self._recorder.accepted(self.entry, self.id)
+        self._on_change(self)
+        return None
+
+    async def _follow(self) -> AttemptEnd:
+        """From QUEUED over RUNNING to ENDED."""
+        assert self.id is not None
+        if self.stop is not None or self._left:  # requested while it was submitted
+            self._scope.cancel()
+        self.started = await self._backend.started(self.id, self._set_waiting)
+        self.state = AttemptState.RUNNING
+        if self.waiting is not None:
+            self.waiting = None
+            self._on_change(self)
+        self._record_start()
+        if self.attempt.timeout is not None and not self._backend.outlives_client:
+            self._scope.deadline = trio.current_time() + self.attempt.timeout
+        return await self._backend.wait(self.id)
 
     async def _cancel(self) -> AttemptEnd | None:
         """From CANCELLING to ENDED. A request with a shorter grace starts it again."""

@@ -34,18 +34,19 @@ class Completion:
     async def attempt(self, runner: AttemptRunner, end: AttemptEnd, may_retry: Callable[[], bool]) -> bool:
         """Record the end of an attempt, and queue the next one. Returns whether there is a next one.
 
+        The caller shields it from cancellation: an end that is known gets recorded.
+
         may_retry: called once the metrics are collected, since that takes time.
         """
         entry = runner.entry
         metrics: Metrics = {}
-        with trio.CancelScope(shield=True):
-            if end.outcome in JUDGED:
-                began = runner.started.at if runner.started else None
-                end = await self._host.verified(runner.attempt, end, began, adopted=entry.adopt is not None)
-            if end.outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
-                metrics = await self._host.collect(runner.attempt, end)
-            if runner.attempt.secrets:
-                await self._host.mask_logs(runner.attempt)
+        if end.outcome in JUDGED:
+            began = runner.started.at if runner.started else None
+            end = await self._host.verified(runner.attempt, end, began, adopted=entry.adopt is not None)
+        if end.outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
+            metrics = await self._host.collect(runner.attempt, end)
+        if runner.attempt.secrets:
+            await self._host.mask_logs(runner.attempt)
         pause = None
         charged = not restart(end, entry.restarts)
         if may_retry():

@@ -287,12 +287,13 @@ class Executor:
         except Exception as error:
             self._shutdown.fail(error)
             end = await runner.recover()
-        try:
-            await runner.has_lease()
-            if end is not None:
-                again = await self._complete(runner, end)
-        except Exception as error:
-            self._shutdown.fail(error)
+        with trio.CancelScope(shield=True):
+            try:
+                await runner.has_lease()
+                if end is not None:
+                    again = await self._complete(runner, end)
+            except Exception as error:
+                self._shutdown.fail(error)
         self._runners.remove(runner)
         lease = self._prefetch.ended(runner, end.duration if end and not again else None)
         if lease is not None:

@@ -20,7 +20,7 @@ SIZES = (100, 1200)
 """Counted between these, so that the start does not count; nor how many are ahead at once, which differs from run to run."""
 
 COUNTING = """
-import collections, functools, json, resource, sqlite3, sys
+import collections, functools, json, resource, sqlite3, sys, trio
 counts = collections.Counter()
 
 class Traced(sqlite3.Connection):
@@ -30,6 +30,14 @@ class Traced(sqlite3.Connection):
 
 sqlite3.connect = functools.partial(sqlite3.connect, factory=Traced)
 sys.addaudithook(lambda event, _: counts.update([event]))
+
+class Steps(trio.abc.Instrument):
+    def before_task_step(self, task):
+        counts[task.name.rpartition(".")[2]] += 1
+
+enter = trio.CancelScope.__enter__
+trio.CancelScope.__enter__ = lambda scope: (counts.update(["scopes"]), enter(scope))[1]
+trio.run = functools.partial(trio.run, instruments=[Steps()])
 from runner.__main__ import main
 try:
     main()
@@ -79,6 +87,12 @@ def test_events_of_a_session_share_commits(costs: dict[str, float]) -> None:
     assert costs["INSERT"] == pytest.approx(3, abs=0.1)
     assert costs["UPDATE"] == pytest.approx(3, abs=0.1)
     assert costs["SELECT"] <= 0.1
+
+
+def test_task_of_a_session_waits_for_what_it_needs_only(costs: dict[str, float]) -> None:
+    """It begins, and is woken at most when the session is accepted, when it has ended, and when it gets a lease."""
+    assert costs["_attend"] <= 4.05
+    assert costs["scopes"] <= 2.6  # two of its own; `commit_in_time` has those of its sleeps, 200 a second
 
 
 def test_silent_session_creates_and_removes_no_files(costs: dict[str, float]) -> None:
