@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from runner import regular
 from runner.apply.input_check import stop_reason
 from runner.config.inputs import Change
 from runner.config.sweep import Sweep
@@ -115,8 +116,8 @@ def _copy_file(source: Path, target: Path, path: str, digest: str) -> None:
     """Copy a file with its mode and times. Raises InputsChanged if its content is not what the plan was made from."""
     content = hashlib.sha256()
     try:
-        reading = source.open("rb")
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        reading = regular.read(source)
+    except (FileNotFoundError, NotADirectoryError, regular.NotRegularError):
         raise _changed(path) from None
     with reading, target.open("wb") as writing:
         while block := reading.read(_BLOCK):

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+from runner import regular
 from runner.config.metrics import JsonMetric, LastLineMetric, Metric, RegexMetric
 from runner.model import Missing, Value
 from runner.scalars import MAX_DIGITS, is_number, resolve_number, within_float
@@ -105,10 +105,10 @@ def _in_file(metric: JsonMetric, sources: Sources) -> Value | Missing:
     name = metric.file
     path = os.path.join(sources.output, name)
     try:
-        descriptor = _open_regular(path)
+        descriptor = regular.opener(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return Missing(f"no `{name}` in the output folder{_elsewhere(name, sources)}")
-    except _NotRegular:
+    except regular.NotRegularError:
         return Missing(f"`{name}` is not a regular file")
     with open(descriptor, "rb") as file:
         about = os.fstat(descriptor)
@@ -209,8 +209,8 @@ def _last_in(pattern: re.Pattern[str], block: str) -> re.Match[str] | None:
 def _blocks_backwards(path: str) -> Iterator[str]:
     """Yield the lines of a file in blocks of about a MiB, the last block first; longer lines are cut. Lines end at `\\n`."""
     try:
-        descriptor = _open_regular(path, os.O_NOFOLLOW)  # others may be able to write to the folder of logs
-    except (FileNotFoundError, _NotRegular):
+        descriptor = regular.opener(path, os.O_NOFOLLOW)  # others may be able to write to the folder of logs
+    except (FileNotFoundError, regular.NotRegularError):
         return
     with open(descriptor, "rb") as file:
         end = os.fstat(descriptor).st_size
@@ -225,19 +225,6 @@ def _blocks_backwards(path: str) -> Iterator[str]:
                 start, block = start + skip, block[skip:]
             end = start
             yield block.replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode("utf-8", "replace")
-
-
-class _NotRegular(Exception):
-    """The file is a folder, a FIFO or a device."""
-
-
-def _open_regular(path: str, flags: int = 0) -> int:
-    # Opening a FIFO without a writer would block.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise _NotRegular
-    return descriptor
 
 
 @lru_cache(maxsize=1)

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from runner import regular
 from runner.config import files
 from runner.config.sweep import Sweep
 from runner.errors import InvalidInput
@@ -220,7 +221,7 @@ def _read(full: str, path: str) -> tuple[str, _Seen]:
     """Return the digest of a file and its signature while it was read. Raises InvalidInput."""
     try:
         for _ in range(READS):
-            with open(full, "rb") as file:
+            with regular.read(full) as file:
                 before = os.fstat(file.fileno())
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
                 now = time.time()

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner import regular
 from runner.config import fields
 from runner.config.yaml.nodes import Node, ScalarNode
 from runner.diagnostics import Problem
@@ -121,11 +122,10 @@ class Secrets:
     def _read(self) -> dict[str, str]:
         assert self.path is not None
         try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with open(descriptor, "rb") as file:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise UnreadableError("is not a regular file")
+            with regular.read(self.path) as file:
                 content = file.read(LARGEST + 1)
+        except regular.NotRegularError:
+            raise UnreadableError("is not a regular file") from None
         except OSError as error:
             fault = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
             raise UnreadableError(fault) from None

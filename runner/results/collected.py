@@ -68,6 +68,8 @@ class MissingMetrics:
     """Succeeded sessions."""
     reasons: dict[str, Counter[str]] = field(default_factory=dict)
     """How many sessions lack a metric for each reason, by metric."""
+    which: str = "succeeded sessions"
+    """What the sessions are called in a sentence."""
 
     def add(self, metrics: Metrics) -> None:
         """Count a succeeded session."""
@@ -90,7 +92,7 @@ class MissingMetrics:
                 if total > count
                 else ""
             )
-            yield f"warning: `{name}` is missing in {total:,} of {self.sessions:,} succeeded sessions: {reason}{more}"
+            yield f"warning: `{name}` is missing in {total:,} of {self.sessions:,} {self.which}: {reason}{more}"
 
     def to_json(self) -> list[dict[str, Any]]:
         """As `schemas/status.schema.json` has it."""

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from runner import regular
 from runner.state.fs import disk_usage, guarded, remove
 
 FICLONE = 0x40049409
@@ -105,7 +106,7 @@ class Snapshots:
             return False
         for path, digest in files.items():
             try:
-                with open(folder / path, "rb") as file:
+                with regular.read(folder / path) as file:
                     if _digest(file.fileno(), stop) != digest:
                         return False
             except OSError:
@@ -125,8 +126,8 @@ def _digest(file: int, stop: Callable[[], bool]) -> str:
 def _copy(source: Path, target: Path, path: str, digest: str, stop: Callable[[], bool]) -> None:
     """Copy a file with its times, read-only. What is verified is the copy: the original may change at any time."""
     try:
-        reading = source.open("rb")
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        reading = regular.read(source)
+    except (FileNotFoundError, NotADirectoryError, regular.NotRegularError):
         raise ContentDiffers(path) from None
     with reading, target.open("x+b") as writing:
         try:

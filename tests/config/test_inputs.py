@@ -32,6 +32,12 @@ def read(load_text: LoadText, entries: str) -> Inputs:
     return Inputs.read(load_text(f"exec: [true]\nfiles: {entries}\n"))
 
 
+def replace(path: Path, make: Callable[[Path], None]) -> None:
+    """Replace a file by something else."""
+    path.unlink()
+    make(path)
+
+
 def rewrite(path: Path) -> None:
     """Give a file its content again, by another inode."""
     new = path.with_name("new")
@@ -51,11 +57,13 @@ def test_inputs_that_nobody_touches_have_not_changed(folder: Path, load_text: Lo
         (lambda at: (at / "a.py").write_text("b.py"), Change("a.py", "changed")),  # the same size
         (lambda at: (at / "data/sub/2.csv").write_text("longer than before"), Change("data/sub/2.csv", "changed")),
         (lambda at: (at / "a.py").unlink(), Change("a.py", "was removed")),
+        (lambda at: replace(at / "a.py", os.mkfifo), Change("a.py", "changed")),
+        (lambda at: replace(at / "a.py", os.mkdir), Change("a.py", "changed")),
         (lambda at: (at / "data/3.csv").write_text(""), Change("data/3.csv", "is new in `files`")),
         (lambda at: (at / "data/sub/3.csv").write_text(""), Change("data/sub/3.csv", "is new in `files`")),
         (lambda at: (at / "data/1.csv").rename(at / "data/0.csv"), Change("data/1.csv", "was removed")),
     ],
-    ids=["same-size", "below-a-folder", "removed", "added", "added-below", "renamed"],
+    ids=["same-size", "below-a-folder", "removed", "fifo", "folder", "added", "added-below", "renamed"],
 )
 def test_change_is_found(folder: Path, load_text: LoadText, act: Callable[[Path], object], change: Change) -> None:
     inputs = read(load_text, "[a.py, data]")

@@ -124,6 +124,14 @@ def test_redefined_metric_is_stale_until_it_is_collected_again(here: Here) -> No
     assert "collected metrics" not in here.run("apply").stderr
 
 
+def test_redefined_metric_that_matches_nothing_is_said(here: Here) -> None:
+    here.sweep("echo loss=0.5", metrics={"loss": {"regex": "loss=(.*)"}}, repeat=2)
+    here.run("apply")
+    here.sweep("echo loss=0.5", metrics={"loss": {"regex": "Loss: (.*)"}}, repeat=2)
+    which = "2 of 2 sessions whose metrics were collected again"
+    assert warnings(here, "apply") == [f"warning: `loss` is missing in {which}: no match on stdout"]
+
+
 def test_new_metric_is_collected_from_what_is_kept(here: Here) -> None:
     here.sweep("echo loss=1")
     here.run("apply")

@@ -83,8 +83,8 @@ class Progress:
         self._retrying: dict[str, tuple[Failure, Session, Logs]] = {}
         """Failures of sessions that wait for another attempt; they count if it does not come."""
         self._missing = MissingMetrics()
-        self._collected_again = 0
-        """Sessions of earlier applies."""
+        self._collected_again = MissingMetrics(which="sessions whose metrics were collected again")
+        """Sessions of earlier applies, also of earlier versions of the file."""
         self._plain = PlainDisplay(out.write, self.tracker)
         self._live = None
         if live:
@@ -106,7 +106,7 @@ class Progress:
             case AttemptStarted() if event.cold is not None:
                 self._write_once(f"started cold: {printable(event.cold)}")
             case MetricsCollected():
-                self._collected_again += 1
+                self._collected_again.add(event.metrics)
             case BuildStarted():
                 self._write_some(f"building: {printable(event.command)}", "building", "builds started")
             case BuildEnded() if event.outcome is not Outcome.SUCCEEDED:
@@ -153,9 +153,9 @@ class Progress:
         counts = {"not_run": not_run, "left_running": running, "left": left, "elsewhere": elsewhere}
         usage = ended.usage if self._logs.command else None
         lines = list(ended_lines(ended.outcomes, tracker.elapsed(ended.at), usage, **counts))
-        if self._collected_again:
-            lines.append(f"collected metrics again: {counted(self._collected_again, 'session')}")
-        lines += self._missing.lines()
+        if again := self._collected_again.sessions:
+            lines.append(f"collected metrics again: {counted(again, 'session')}")
+        lines += [*self._missing.lines(), *self._collected_again.lines()]
         if self._logs.command is not None and tracker.causes:
             lines += ["", *cause_lines(tracker.causes.values(), self._logs.command)]
         else:
