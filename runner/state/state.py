@@ -176,13 +176,14 @@ class State:
             return [request for name in names for request in _take(folder, name)]
 
     def logs(self) -> Iterator[Log]:
-        """Every log on the disk, in no order."""
-        with guarded(self.folder), Folder(self._logs.rstrip("/")) as folder:
+        """Every log on the disk, in no order. A live apply may remove some of them."""
+        with guarded(self.folder), suppress(FileNotFoundError), Folder(self._logs.rstrip("/")) as folder:
             for name in folder.names():
                 session, _, rest = name.partition(".")
                 if _ID.fullmatch(session) and rest:
-                    about = folder.stat(name)
-                    yield Log(folder.path / name, session, about.st_size, about.st_mtime)
+                    with suppress(FileNotFoundError):
+                        about = folder.stat(name)
+                        yield Log(folder.path / name, session, about.st_size, about.st_mtime)
 
     def remove_logs(self, logs: Iterable[Log]) -> None:
         with guarded(self.folder), Folder(self._logs.rstrip("/")) as folder:
@@ -199,8 +200,12 @@ class State:
 
     def builds(self) -> frozenset[str]:
         """The builds that have files on the disk. Other files in their folder, such as `.DS_Store`, belong to no build."""
-        with guarded(self.folder), Folder(self.folder / "builds") as folder:
-            builds = (name.partition(".")[0] for name in folder.names())
+        with guarded(self.folder):
+            try:
+                with Folder(self.folder / "builds") as folder:
+                    builds = [name.partition(".")[0] for name in folder.names()]
+            except FileNotFoundError:  # archives leave out empty folders
+                return frozenset()
             return frozenset(build for build in builds if _ID.fullmatch(build))
 
     def remove_build(self, build: str) -> None:

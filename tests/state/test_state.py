@@ -288,6 +288,24 @@ def test_what_a_session_has_closed_is_emptied_and_removed_all_the_same(foreign: 
     as_nobody(act)
 
 
+def test_missing_folder_is_an_empty_one(state: State) -> None:
+    """Archives of a CI job leave out empty folders."""
+    for part in ("logs", "builds"):
+        (state.folder / part).rmdir()
+    assert list(state.logs()) == []
+    assert state.builds() == frozenset()
+
+
+def test_log_that_a_live_apply_removes_is_left_out(state: State) -> None:
+    for session in ("0" * 16, "1" * 16):
+        (state.folder / "logs" / f"{session}.1.out").write_text("x")
+    logs = state.logs()
+    first = next(logs)
+    for path in (state.folder / "logs").iterdir():
+        path.unlink()
+    assert [first, *logs] == [first]
+
+
 def test_remove_logs_and_sessions(state: State) -> None:
     for one in (A, B):
         for attempt in (1, 2):
