@@ -297,8 +297,8 @@ def test_missing_folder_is_an_empty_one(state: State) -> None:
 
 
 def test_log_that_a_live_apply_removes_is_left_out(state: State) -> None:
-    for session in ("0" * 16, "1" * 16):
-        (state.folder / "logs" / f"{session}.1.out").write_text("x")
+    for one in ("0" * 16, "1" * 16):
+        (state.folder / "logs" / f"{one}.1.out").write_text("x")
     logs = state.logs()
     first = next(logs)
     for path in (state.folder / "logs").iterdir():
@@ -316,7 +316,7 @@ def test_remove_logs_and_sessions(state: State) -> None:
     assert [(log.session, log.size) for log in logs] == sorted((one.id, n) for one in (A, B) for n in (1, 2))
     assert all(log.modified > 0 for log in logs)
     usage = state.disk_usage()
-    assert set(usage) == {"journal", "logs", "output", "builds"}
+    assert set(usage) == {"journal", "logs", "output", "builds", "inputs"}
     assert usage["output"] > state.output_size(A.id) >= 5000
     state.remove_logs([log for log in logs if log.path.name == f"{A.id}.1.out"])
     assert state.kept(A.id, 1).stdout is False
