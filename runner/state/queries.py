@@ -174,7 +174,7 @@ class Queries(ApplyQueries):
         last = 0
         for batch in _batched(iter(sessions), _BATCH):
             ids = [bytes.fromhex(session.id) for session in batch]
-            rows = list(self._each(f"{query} WHERE s.n > ? ORDER BY s.n LIMIT {_BATCH}", last))
+            rows = self._sound(f"{query} WHERE s.n > ? ORDER BY s.n LIMIT {_BATCH}", last)
             if [row[-2] for row in rows] == ids:
                 last = rows[-1][-1]
                 yield from zip(batch, rows, strict=True)
@@ -182,14 +182,19 @@ class Queries(ApplyQueries):
             found = {row[-2]: row for row in rows}
             last = max([found[one][-1] for one in ids if one in found], default=last)
             if missing := [one for one in ids if one not in found]:
-                rows = list(self._each(f"{query} WHERE s.id IN ({','.join('?' * len(missing))})", *missing))
+                rows = self._sound(f"{query} WHERE s.id IN ({','.join('?' * len(missing))})", *missing)
                 if len(missing) == len(ids):
                     last = max([row[-1] for row in rows], default=last)
                 found.update([(row[-2], row) for row in rows])
-            if not all(row[-3] for row in found.values()):
-                (wrong,) = [row[-1] for row in found.values() if not row[-3]][:1]
-                raise damaged(self._path, f"an attempt of session {wrong} does not match its checksum")
             yield from zip(batch, map(found.get, ids), strict=True)
+
+    def _sound(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query that ends with whether the checksum is right, the session's id and its number."""
+        rows = list(self._each(query, *values))
+        for row in rows:
+            if not row[-3]:
+                raise damaged(self._path, f"an attempt of session {row[-1]} does not match its checksum")
+        return rows
 
     def count(self) -> int:
         """How many sessions have an attempt."""

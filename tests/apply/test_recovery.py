@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -267,10 +268,10 @@ def test_leftovers_without_a_mark_are_found_by_their_leader(tmp_path: Path, unma
 def test_a_process_that_only_has_the_leaders_pid_is_spared(tmp_path: Path, unmarked: bytes) -> None:
     """Its pid was given again: it leads a session of ours, but began at another time."""
     killed(tmp_path, lambda: len(sleepers(unmarked)) == 2 and journalled(tmp_path, "attempts WHERE started > 0"))
-    with sqlite3.connect(tmp_path / ".runner/sweep/journal.db") as journal:
+    # Open until the end: the last connection that closes removes the WAL, which the next command would miss.
+    with closing(sqlite3.connect(tmp_path / ".runner/sweep/journal.db", isolation_level=None)) as journal:
         journal.execute("UPDATE attempts SET started = started - 60")
-    journal.close()
-    assert runner(tmp_path, "cancel").returncode == 0
+        assert runner(tmp_path, "cancel").returncode == 0
     assert len(sleepers(unmarked)) == 2
 
 
