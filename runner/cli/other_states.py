@@ -110,7 +110,9 @@ def _other_states(sweep: Sweep, directory: Path | None) -> Iterator[Path]:
                 with suppress(OSError):
                     found[Path(entry.path)] = os.stat(os.path.join(entry.path, "journal.db")).st_mtime
     found.pop(own, None)
-    yield from itertools.islice(sorted(found, key=lambda folder: -found[folder]), MOST_STATES)
+    yield from itertools.islice(
+        sorted(found, key=lambda folder: (folder.name != own.name, -found[folder])), MOST_STATES
+    )
 
 
 def remember(sweep: Sweep, directory: Path | None) -> None:

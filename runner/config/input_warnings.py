@@ -5,10 +5,12 @@ An edit of a file that is not in `files` runs nothing again, so its old results 
 
 from __future__ import annotations
 
+import glob
 import itertools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +19,7 @@ from runner.config.fields import Placed, leads_out
 from runner.config.sweep import REPEAT, Sweep
 from runner.config.yaml.nodes import ScalarNode, place
 from runner.diagnostics import Problem, Span
+from runner.model import Value
 
 MOST_VALUES = 100
 """Values of a template that are tried: `$model.py` may name a file."""
@@ -30,6 +33,10 @@ _OUTPUT = re.compile(r"-o(?:=|\Z)|-{0,2}(?:out|log|save|dump|dest|write|report|r
 _SHELL, _SHELL_OPTION = re.compile(r"(?:.*/)?(?:ba|da|z|k)?sh\Z"), re.compile(r"-\w*c\Z")
 
 _WORD = re.compile(r"""(?:(?P<write>\d?>{1,2}\|?|\btee(?:\s+-a)?(?=\s))\s*)?(?P<word>[^\s'"`;|&<>()$\\]+)""")
+_VARIABLE = re.compile(r'(")?\$\{?([A-Za-z_]\w*)\}?(?(1)")')
+
+_IMPORT = re.compile(r"(?:^|[;\n])\s*(?:from|import)\s+([A-Za-z_][\w.]*)")
+
 _NEW_COMMAND = re.compile(r"(?:^|[;|&(\n]|\b(?:then|do|else)\b)\s*\Z")
 
 
@@ -56,7 +63,7 @@ def warnings(sweep: Sweep) -> Iterator[Problem]:
 def _uncovered(sweep: Sweep, covered: set[str]) -> Iterator[Problem]:
     found: dict[str, Span] = {}
     for name in _read_by(sweep):
-        if name.path not in covered and not _within(name.path, covered):
+        if not _is_covered(sweep.folder, name.path, covered):
             found.setdefault(name.path, name.span)
     missing = list(found)
     listed = [node.value.text for node in sweep.files] + missing
@@ -65,8 +72,10 @@ def _uncovered(sweep: Sweep, covered: set[str]) -> Iterator[Problem]:
         yield Problem(f"`{path}` is not in `files`: an edit of it runs nothing again", span, hint, "warning")
 
 
-def _within(folder: str, covered: set[str]) -> bool:
-    return any(path.startswith(f"{folder}/") for path in covered)
+def _is_covered(folder: Path, path: str, covered: set[str]) -> bool:
+    if path in covered or any(other.startswith(f"{path}/") for other in covered):
+        return True
+    return glob.has_magic(path) and not (folder / path).exists() and covered.issuperset(files.expand(folder, path))
 
 
 def _item(path: str) -> str:
@@ -85,11 +94,17 @@ def _read_by(sweep: Sweep) -> Iterator[Named]:
 
 def _words(sweep: Sweep) -> Iterator[tuple[str, Span]]:
     """Yield what may name a file that a session reads."""
+    for module in sweep.python.preload if sweep.python else ():
+        yield from ((name, module.span) for name in _of_module(module.value.text))
+    if sweep.code is not None and (key := sweep.document.key("code")):
+        yield from ((name, key.span) for name in _imported(sweep.code))
     if sweep.shell is not None:
         text = sweep.shell.text
         for word in _shell_words(text):
             if not word.written:
                 yield word.text, place(sweep.source, sweep.shell.node, word.start, word.end)
+        for rendered in _shell_texts(sweep, text):
+            yield from ((word.text, sweep.shell.node.span) for word in _shell_words(rendered) if not word.written)
         return
     before, shell = "", False
     for number, placed in enumerate(sweep.argv or ()):
@@ -105,10 +120,23 @@ def _words(sweep: Sweep) -> Iterator[tuple[str, Span]]:
 def _names_in(before: str, text: str) -> Iterator[str]:
     """Yield what may name a file in an argument, given the one before it."""
     if before == "-m":
-        yield from (f"{text.replace('.', '/')}.py", text.replace(".", "/"))
+        yield from _of_module(text)
+    elif before == "-c":
+        yield from _imported(text)
     elif not _OUTPUT.fullmatch(before) and not _OUTPUT.match(text):
         yield text
         yield from (text.rpartition(separator)[2] for separator in "=@" if separator in text)
+
+
+def _of_module(name: str) -> tuple[str, str]:
+    path = name.replace(".", "/")
+    return f"{path}.py", path
+
+
+def _imported(code: str) -> Iterator[str]:
+    """Yield where the modules that Python code imports would be, were they the user's own."""
+    for found in _IMPORT.finditer(code):
+        yield from _of_module(found[1])
 
 
 class _Word(NamedTuple):
@@ -129,8 +157,21 @@ def _shell_words(text: str) -> Iterator[_Word]:
         if not command or "/" in word or "." in word:  # else it is looked for on PATH
             written = found["write"] is not None or bool(_OUTPUT.fullmatch(before)) or bool(_OUTPUT.match(word))
             value = word.rpartition("=")[2]
-            yield _Word(value, found.end("word") - len(value), found.end("word"), written)
+            for name in (value, *_of_module(word)) if before == "-m" else (value,):
+                yield _Word(name, found.end("word") - len(value), found.end("word"), written)
         before = word
+
+
+def _shell_texts(sweep: Sweep, text: str) -> Iterator[str]:
+    """Yield a shell string with the first values of its variables in their places."""
+    names = {found[2] for found in _VARIABLE.finditer(text)}.intersection(sweep.space.names)
+    if names:
+        for values in itertools.islice(sweep.space.projected(names), MOST_VALUES):
+            yield _VARIABLE.sub(partial(_value, values), text)
+
+
+def _value(values: Mapping[str, Value], found: re.Match[str]) -> str:
+    return values[found[2]].text if found[2] in values else found[0]
 
 
 def _texts(sweep: Sweep, placed: Placed) -> Iterator[str]:
@@ -160,7 +201,8 @@ def _file_in(folder: Path, workdir: str, text: str) -> str | None:
     if os.path.isdir(full) and os.path.isfile(os.path.join(full, "__main__.py")):
         return path
     if not os.path.isfile(full):
-        return None
+        has_files = glob.has_magic(path) and any(True for _ in files.expand(folder, path))
+        return path if has_files else None
     above = itertools.takewhile(lambda parent: parent != folder, Path(full).parents)
     return None if any((parent / "pyvenv.cfg").exists() for parent in above) else path
 

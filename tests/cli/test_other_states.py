@@ -57,6 +57,8 @@ def test_forgotten_state_option_is_told(run: Run, tmp_path: Path) -> None:
 def test_other_state_option_is_told_of_the_usual_state(run: Run, tmp_path: Path) -> None:
     (tmp_path / "e.yaml").write_text(SWEEP)
     run("apply", "e.yaml")
+    (tmp_path / "copy.yaml").write_text(SWEEP)
+    run("apply", "copy.yaml")
     assert "hint: `--state .runner` uses it" in run("plan", "e.yaml", "--state", "scratch").stderr
 
 

@@ -42,6 +42,10 @@ def said(load_text: LoadText, text: str) -> list[str]:
         ("[bash, -euc, 'python3 train.py']", ["train.py"]),
         ("python3 train.py --config=conf.yaml <data/in.csv", ["train.py", "conf.yaml", "data/in.csv"]),
         ("cd . && ./x.sh; cat 'conf.yaml'", ["x.sh", "conf.yaml"]),
+        ("python3 -m pkg.t", ["pkg/t.py"]),
+        ("cat data/*.csv", ["data/*.csv"]),
+        ("[sh, -c, 'cat data/*.csv']", ["data/*.csv"]),
+        ("[python3, -c, 'import train; train.main()']", ["train.py"]),
     ],
 )
 def test_file_that_exec_names_and_files_lacks(
@@ -66,6 +70,9 @@ def test_file_that_exec_names_and_files_lacks(
         "exec: [prog, -o, out.txt, --log-file, log.txt, --output=out.txt]\n",
         "exec: prog -o out.txt --log=log.txt >out.txt 2>>log.txt | tee -a log.txt\n",
         "exec: [ls, ../train.py]\n",
+        "exec: cat data/*.csv\nfiles: ['data/*.csv']\n",
+        "exec: cat data/*.csv\nfiles: [data, data/.x]\n",
+        "exec: ls *.nothing [a]\n",
         "exec: [make, x.sh]\nbuild: make\nfiles: [train.py]\n",
     ],
 )
@@ -76,6 +83,23 @@ def test_no_warning_where_nothing_is_missing(folder: Path, load_text: LoadText, 
 def test_template_that_names_a_file_with_one_of_its_values(folder: Path, load_text: LoadText) -> None:
     text = "exec: [python3, src/$m.py]\nranges: {m: [a, b]}\n"
     assert said(load_text, text) == ["`src/a.py` is not in `files`: an edit of it runs nothing again"]
+
+
+@pytest.mark.parametrize("name", ["$m", '"${m}"'])
+def test_variable_of_a_shell_string_that_names_a_file(folder: Path, load_text: LoadText, name: str) -> None:
+    text = f"exec: python3 src/{name}.py >out.txt\nranges: {{m: [b, a]}}\n"
+    assert said(load_text, text) == ["`src/a.py` is not in `files`: an edit of it runs nothing again"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'code: "import os\\nfrom train import main"\n',
+        "code: print(1)\npython: {preload: [json, train]}\n",
+    ],
+)
+def test_module_of_the_users_own(folder: Path, load_text: LoadText, text: str) -> None:
+    assert said(load_text, text) == ["`train.py` is not in `files`: an edit of it runs nothing again"]
 
 
 def test_file_relative_to_the_working_directory(folder: Path, load_text: LoadText) -> None:
