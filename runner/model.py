@@ -208,7 +208,7 @@ class Cause(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A cause and its data; `runner.reasons` makes the sentence.
+    """A cause and its data; `runner.text.reasons` makes the sentence.
 
     detail: words of the operating system, of the backend or of the one who asked, without a full stop.
     limit: seconds after TIMEOUT, bytes after MEMORY.

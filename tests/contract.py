@@ -18,7 +18,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from runner.backends.base import Backend
 from runner.model import Attempt, AttemptEnd, Outcome, Resources
-from runner.reasons import describe
+from runner.text.reasons import describe
 
 T = TypeVar("T")
 Command = str | tuple[str, ...]

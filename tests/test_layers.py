@@ -8,6 +8,7 @@ import tomllib
 from importlib import import_module
 from pkgutil import iter_modules
 
+import runner
 from runner.backends import BACKENDS, FINDINGS, __path__
 from tests.paths import ROOT
 
@@ -36,3 +37,8 @@ def test_registry_names_do_not_shadow_packages() -> None:
 
 def test_doctor_has_every_backend() -> None:
     assert FINDINGS.keys() == BACKENDS.keys()
+
+
+def test_top_of_the_package_has_few_modules() -> None:
+    modules = {module.name for module in iter_modules(runner.__path__) if not module.ispkg}
+    assert len(modules - {"__main__"}) <= 8, "a module without a package is for words that the whole project uses"

@@ -13,7 +13,7 @@ import trio
 
 from runner.config.inputs import Change, Inputs
 from runner.model import AttemptEnd, Cause, Outcome, Reason
-from runner.reasons import describe
+from runner.text.reasons import describe
 
 INLINE, INLINE_BYTES = 100, 16 << 20
 """Files, and their size, up to which a check does not take a thread: 2 µs for each `stat`, where a thread costs 100 µs."""

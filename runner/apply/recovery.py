@@ -21,10 +21,10 @@ from runner.errors import EnvironmentFailed
 from runner.events import AttemptEnded, BuildEnded, Emit, Event
 from runner.executor.shutdown import plain_error
 from runner.model import AttemptEnd, Cause, Outcome, Reason
-from runner.reasons import describe, reason_text
 from runner.state import State
 from runner.state.host import Machine, Sight, here, sight
 from runner.state.rows import OpenAttempt, OpenBuild
+from runner.text.reasons import describe, reason_text
 
 LOCAL = "local"
 """The backend whose jobs end with their runner. Its leftovers use this machine, also if the apply uses another backend."""

@@ -13,7 +13,7 @@ from runner.executor.queue import Entry
 from runner.executor.recorder import Recorder
 from runner.executor.types import Builds, Host
 from runner.model import AttemptEnd, Cause, Metrics, Outcome, Reason, Retry
-from runner.reasons import describe
+from runner.text.reasons import describe
 
 JUDGED = frozenset((Outcome.SUCCEEDED, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.OUT_OF_MEMORY))
 """The outcomes that say something of the program, and so of the inputs that it read."""

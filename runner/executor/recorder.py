@@ -24,7 +24,7 @@ from runner.events import (
 from runner.executor.queue import Entry
 from runner.executor.types import Host
 from runner.model import Attempt, AttemptEnd, Metrics, Outcome, Usage
-from runner.reasons import describe
+from runner.text.reasons import describe
 
 COMMIT_DELAY = 0.005
 """Seconds that an event may wait for its commit; it is not displayed before. Only the intent to submit never waits."""

@@ -14,12 +14,12 @@ from typing import NamedTuple, TypeAlias
 
 from runner.model import Outcome, Recipe, Session
 from runner.plan.builds import build_key
-from runner.reasons import exit_text
 from runner.results.verdict import Explained, Stream, explain
 from runner.state import State
 from runner.state.rows import AttemptRow
 from runner.state.tails import read_tail
 from runner.text.escape import log_line
+from runner.text.reasons import exit_text
 from runner.units import counted
 
 SEARCHED = 200

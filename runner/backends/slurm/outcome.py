@@ -6,7 +6,7 @@ from runner.backends.slurm.job import JobState
 from runner.backends.slurm.spool import EndRecord
 from runner.backends.slurm.squeue import TaskRow
 from runner.model import AttemptEnd, Cause, Outcome, Reason
-from runner.reasons import signal_name
+from runner.text.reasons import signal_name
 
 NOTHING_TO_RUN = 125
 """Exit code of the batch script if the array's folder does not exist on the node."""

@@ -22,7 +22,6 @@ from runner.events import (
     StopReached,
 )
 from runner.model import Outcome, Session, missing_reasons
-from runner.reasons import LEFT_BEHIND
 from runner.reporters.progress.output import Output
 from runner.reporters.progress.plain import PlainDisplay
 from runner.reporters.progress.summary import TAIL_LINES, LogCommand, cause_lines, ended_lines
@@ -41,6 +40,7 @@ from runner.results.failures import (
     without_numbers,
 )
 from runner.text.escape import printable
+from runner.text.reasons import LEFT_BEHIND
 from runner.units import counted
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import trio
 
 from runner.model import Outcome
-from runner.reasons import describe
+from runner.text.reasons import describe
 from tests.contract import Site, ignore
 from tests.fake_backendai import Behavior, FakeManager, simulate
 

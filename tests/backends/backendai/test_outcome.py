@@ -8,7 +8,7 @@ from runner.backends.backendai.api import SessionInfo
 from runner.backends.backendai.console import ConsoleLog, WrapperEnd
 from runner.backends.backendai.outcome import attempt_end
 from runner.model import Outcome
-from runner.reasons import describe
+from runner.text.reasons import describe
 
 INFO = SessionInfo("id", "name", "TERMINATED", "", None, None, None, 1.0, "i-1")
 END = WrapperEnd(exit_code=0, cause="", duration=1.0, cpu_time=None, max_rss=None, out_of_memory=False, omitted=0)

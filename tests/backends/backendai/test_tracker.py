@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from runner.model import Outcome
-from runner.reasons import describe
+from runner.text.reasons import describe
 from tests.contract import Site
 from tests.fake_backendai import Behavior, FakeManager, run_all, simulate
 

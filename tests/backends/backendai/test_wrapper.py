@@ -19,7 +19,7 @@ from runner.backends.backendai.console import ConsoleLog, WrapperEnd, marker, pa
 from runner.backends.backendai.outcome import attempt_end
 from runner.backends.backendai.upload import create_request
 from runner.model import Attempt, Outcome
-from runner.reasons import describe
+from runner.text.reasons import describe
 from tests.fake_backendai import NOISE, attempt_in
 
 SHELLS = [shell for shell in (["dash"], ["bash", "--posix"], ["busybox", "sh"]) if shutil.which(shell[0])]

@@ -18,7 +18,7 @@ from runner.backends.base import Backend
 from runner.backends.local.backend import LocalBackend
 from runner.errors import EnvironmentFailed
 from runner.model import AttemptEnd, Outcome
-from runner.reasons import describe
+from runner.text.reasons import describe
 from tests.contract import AheadContract, Site, until
 from tests.local_host import lives, marked, parent, pids
 

@@ -15,7 +15,7 @@ import trio.testing
 
 from runner.backends.base import Backend
 from runner.model import Attempt
-from runner.reasons import describe
+from runner.text.reasons import describe
 from tests.backends.local.test_memory import MIB
 from tests.contract import AheadContract, Site, ignore
 from tests.forkserver_site import fork_site, module, outputs, python, run_all

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from runner.backends.local.backend import LocalBackend
-from runner.reasons import describe
+from runner.text.reasons import describe
 from tests.contract import Site
 from tests.forkserver_programs import COMMANDS, ENVIRONMENTS, SCRIPTS, lay_out
 from tests.forkserver_site import run_all

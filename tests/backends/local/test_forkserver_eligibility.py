@@ -13,7 +13,7 @@ from runner.backends.local.forkserver.server.preload import is_gpu
 from runner.backends.local.forkserver.server.program import shadowed
 from runner.backends.local.forkserver.server.protocol import UnfitError
 from runner.model import Outcome
-from runner.reasons import describe
+from runner.text.reasons import describe
 from tests.forkserver_site import fork_site, module, outputs, python, run_all
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sessions are forked on Linux only")

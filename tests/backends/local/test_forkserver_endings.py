@@ -16,7 +16,7 @@ from runner.backends.base import Backend
 from runner.backends.local import orphans
 from runner.backends.local.backend import LocalBackend
 from runner.model import AttemptEnd, Outcome
-from runner.reasons import describe
+from runner.text.reasons import describe
 from tests.backends.local.test_memory import MIB, RUNGS, groups_of
 from tests.backends.local.test_process_tree import Tree, each_tree
 from tests.contract import ignore, until

@@ -18,7 +18,7 @@ from runner.backends.local.cgroups import UnusableError, open_v1
 from runner.backends.local.supervisor.memory_limits import SAMPLE_INTERVAL
 from runner.errors import EnvironmentFailed
 from runner.model import Attempt, AttemptEnd, Outcome
-from runner.reasons import describe
+from runner.text.reasons import describe
 from tests.backends.local.test_process_tree import hosted
 from tests.contract import Command, Site, unique, until
 from tests.local_host import lives, pids

@@ -18,7 +18,7 @@ from runner.backends.base import Backend
 from runner.backends.local.backend import LocalBackend
 from runner.backends.local.procfs import MARK
 from runner.model import AttemptEnd, Outcome
-from runner.reasons import describe
+from runner.text.reasons import describe
 from tests.contract import PATIENCE, Site, unique, until
 from tests.local_host import children, lives, marked, parent, pids
 from tests.paths import ROOT, TESTS

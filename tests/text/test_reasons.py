@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.reasons import exit_text, signal_name
+from runner.text.reasons import exit_text, signal_name
 
 
 @pytest.mark.parametrize(
