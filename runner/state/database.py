@@ -14,11 +14,11 @@ from contextlib import closing
 from pathlib import Path
 
 import runner
-from runner.errors import Damaged, EnvironmentFailed
+from runner.errors import EnvironmentFailed
 from runner.state import checksums, migration
-from runner.state.fs import OTHER_FOLDER, guarded
+from runner.state.fs import guarded
 from runner.state.schema import APPLICATION_ID, VERSION, beside, create
-from runner.state.sqlite_errors import explain
+from runner.state.sqlite_errors import damaged, explain
 
 
 def for_writing(path: Path, *, network: bool = False, lock: Path | None = None) -> sqlite3.Connection:
@@ -131,7 +131,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     if application != APPLICATION_ID:
-        raise Damaged(f"`{path}` is not a journal of runner", f"move it away, or {OTHER_FOLDER}")
+        raise damaged(path, "it is not a journal of runner")
     if version > VERSION:
         writer = _writer(connection)
         raise EnvironmentFailed(

@@ -65,10 +65,7 @@ class Queries(ApplyQueries):
         after: dict[str | None, Status] = {outcome.value: status_after(outcome, live) for outcome in Outcome}
         after[None] = status_after(None, live)
         found: dict[int, Status] = {}
-        columns = "n, id, point, recipe, attempts, outcome, crc"
-        for rows in _batched(self._each(f"SELECT {columns} FROM sessions"), 10_000):
-            if (wrong := first_wrong(rows)) is not None:  # what counts as done is decided here
-                raise damaged(self._path, f"row {wrong} of sessions does not match its checksum")
+        for rows in self._sound_sessions():
             ids = struct.unpack(f">{len(rows)}Q", b"".join([row[1] for row in rows]))
             found.update(zip(ids, [after[row[5]] for row in rows], strict=True))
         found.update((int(attempt.session, 16), Status.RUNNING) for attempt in self.open_attempts() if attempt.remote)
@@ -76,6 +73,14 @@ class Queries(ApplyQueries):
             again = f"SELECT s.id FROM {_LAST} WHERE a.apply = ? AND a.retry_at IS NOT NULL"
             found.update((int.from_bytes(row[0], "big"), Status.RUNNING) for row in self._each(again, apply))
         return found
+
+    def _sound_sessions(self) -> Iterator[list[tuple[Any, ...]]]:
+        """All rows of sessions in batches, compared with their checksums: what counts as done is decided by them."""
+        columns = "n, id, point, recipe, attempts, outcome, crc"
+        for rows in _batched(self._each(f"SELECT {columns} FROM sessions"), 10_000):
+            if (wrong := first_wrong(rows)) is not None:
+                raise damaged(self._path, f"row {wrong} of sessions does not match its checksum")
+            yield rows
 
     def next_attempt(self, session: str) -> int:
         found = self._one("SELECT attempts FROM sessions WHERE id = ?", bytes.fromhex(session))
@@ -203,6 +208,8 @@ class Queries(ApplyQueries):
 
     def succeeded(self, recipe: str) -> list[Succeeded]:
         """The sessions of the recipe with this digest that have succeeded, by the apply in which they did."""
+        for _ in self._sound_sessions():
+            pass
         rows = self._each(
             f"SELECT a.apply, count(*), total(a.duration), min(a.started) FROM {_LAST}"
             " WHERE s.recipe = (SELECT n FROM recipes WHERE digest = ?) AND s.outcome = ? GROUP BY a.apply",

@@ -113,6 +113,10 @@ def read_statuses(journal: Journal) -> None:
     journal.statuses(live=False)
 
 
+def count_succeeded(journal: Journal) -> None:
+    journal.succeeded("any recipe")
+
+
 def read_attempts(journal: Journal) -> None:
     list(journal.latest(SESSIONS))
 
@@ -130,6 +134,8 @@ def read_applies(journal: Journal) -> None:
     [
         ("UPDATE sessions SET point = zeroblob(8) WHERE n = 7", read_statuses),
         ("UPDATE sessions SET crc = NULL, outcome = 'suc#eeded' WHERE n = 7", read_statuses),
+        ("UPDATE sessions SET outcome = 'succeeded' WHERE n = 1", count_succeeded),
+        ("PRAGMA application_id = 0", read_statuses),
         ("UPDATE attempts SET metrics = '{\"v\"#0.5}' WHERE session = 7", read_attempts),
         ("UPDATE attempts SET metrics = replace(metrics, '5', '6') WHERE session = 7", read_attempts),
         ("UPDATE attempts SET metrics = CAST(x'ff' AS TEXT) WHERE session = 7", read_attempts),
