@@ -95,7 +95,7 @@ def _scalar_hint(mismatch: Mismatch, node: ScalarNode) -> str | None:
             if near
             else str(mismatch.words("x-hint") or "") or None
         )
-    if "string" in types and "object" not in types and not isinstance(data, str):
+    if "string" in types and "object" not in types and not isinstance(data, str) and mismatch.title != "Failures":
         return f'quote it: `"{text}"`'
     if "array" in types and "\n" not in text:
         return f"write `[{text}]`"

@@ -25,7 +25,7 @@ def kind_hint(kind: str) -> str:
     return did_you_mean(kind, KINDS, KIND_ALIASES) or "choose from " + ", ".join(f"`{known}`" for known in KINDS)
 
 
-_CALL = re.compile(r"(\w+)\((.*)\)\Z")
+_CALL = re.compile(r"(?:\w+\.)*(\w+)\((.*)\)\Z")
 _INTERVAL = re.compile(
     r"([-+]?[0-9.]*[0-9](?:e[-+]?[0-9]+)?)\.\.\.?([-+]?[0-9.]*[0-9](?:e[-+]?[0-9]+)?)\Z", re.IGNORECASE
 )

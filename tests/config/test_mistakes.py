@@ -127,6 +127,13 @@ def test_valid_sweep_has_no_problem() -> None:
             "write `range:5`",
         ),
         (
+            "exec: [a, $lr]\nranges: {lr: 'np.linspace(0,1,3)'}",
+            "error",
+            "'np.linspace(0,1,3)'",
+            "`np.linspace(0,1,3)` is not a range expression",
+            "write `linspace:0,1,3`",
+        ),
+        (
             "exec: [a, $lr]\nranges: {lr: 'choice(0.1,0.2)'}",
             "error",
             "'choice(0.1,0.2)'",
@@ -367,6 +374,27 @@ def test_valid_sweep_has_no_problem() -> None:
             "error",
             "$lr",
             "`stop.failures` must be a whole number or a percentage, not `$lr`",
+            "such as `10` or `5%`",
+        ),
+        (
+            SWEEP + "stop: {failures: 1e3}",
+            "error",
+            "1e3",
+            "`stop.failures` must be a whole number or a percentage, not `1e3`",
+            "such as `10` or `5%`",
+        ),
+        (
+            SWEEP + "stop: {failures: true}",
+            "error",
+            "true",
+            "`stop.failures` must be a whole number or a percentage, not `true`",
+            "such as `10` or `5%`",
+        ),
+        (
+            SWEEP + "stop: {failures: null}",
+            "error",
+            "null",
+            "`stop.failures` must be a whole number or a percentage, not `null`",
             "such as `10` or `5%`",
         ),
         (
