@@ -120,11 +120,17 @@ async def recover(
         ]
         adoptable = frozenset(it.open.session for it in leftovers if it.adoptable and isinstance(it.open, OpenAttempt))
         chosen = wanted(adoptable) if adoptable else frozenset()
-        unknown = set((await backend.live_jobs(f"{state.id}-")).values()) - set(jobs.values())
+        known = set(jobs.values())
+        unknown = [
+            (at, job)
+            for at in backends.values()
+            for job in (await at.live_jobs(f"{state.id}-")).values()
+            if job not in known
+        ]
         recovered = Recovered()
         async with trio.open_nursery() as nursery:
-            for job in unknown:
-                nursery.start_soon(backend.cancel, job, grace)
+            for at, job in unknown:
+                nursery.start_soon(at.cancel, job, grace)
             for it in leftovers:
                 action = decide(it, chosen)
                 if action is Action.ADOPT:
@@ -132,8 +138,8 @@ async def recover(
                     assert it.job is not None
                     recovered.adopted[it.open.session] = it.job
                 else:
-                    at = backends.get(it.open.backend)
-                    nursery.start_soon(_end, state, at, it, action, grace, record, verified, recovered)
+                    there = backends.get(it.open.backend)
+                    nursery.start_soon(_end, state, there, it, action, grace, record, verified, recovered)
     return recovered
 
 

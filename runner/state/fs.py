@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,9 @@ from runner.state.folders import Folder
 
 FREE_SPACE = "free some space and run the same command again; nothing recorded is lost"
 OTHER_FOLDER = "choose a folder you can write to with `--state DIR`"
+
+TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}\.new", re.DOTALL)
+"""The name of a file that `replacing` writes."""
 
 _HINTS = {
     errno.ENOSPC: FREE_SPACE,

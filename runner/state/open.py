@@ -16,6 +16,7 @@ from runner.errors import EnvironmentFailed
 from runner.state import journal, lock
 from runner.state.folders import require_real
 from runner.state.fs import guarded
+from runner.state.leftovers import remove_leftovers
 from runner.state.merge.staging import put_into_place
 from runner.state.mounts import file_system
 from runner.state.state import PARTS, State
@@ -24,6 +25,9 @@ FOLDER = ".runner"
 
 _LONGEST_NAME = 200
 """Bytes; file systems allow 255."""
+
+_CLOSED_WITHIN = 0.25
+"""Seconds between the last write to a journal that SQLite closes and the removal of its WAL, on a disk that is not busy."""
 
 
 def locate(beside: Path, name: str, directory: Path | None) -> Path:
@@ -57,6 +61,10 @@ def open_for_writing(beside: Path, name: str, directory: Path | None = None) -> 
                 opened.presence.restore_with(folder / "lock", held.renew)
                 opened.set_home(_home(folder))
                 put_into_place(folder, opened)  # left by a merge that was killed
+                if (
+                    last := opened.last_apply()
+                ) is not None and last.ended is None:  # killed: nothing else holds the state
+                    remove_leftovers(folder, opened.open_attempts())
                 state = State(folder, opened)
                 state.take_cancel_requests()  # they were for an apply that has ended
                 try:
@@ -97,11 +105,23 @@ def require_journal(folder: Path, *, misses_wal: bool) -> None:
                 f"`{path}` is missing" + (f", but there are files in `{left}`" if left else ""),
                 f"put it back; to start again, move `{folder}` away",
             )
-    elif misses_wal and not (folder / "journal.db-wal").exists():
+    elif misses_wal and not (folder / "journal.db-wal").exists() and not _is_checkpointed(folder):
         raise EnvironmentFailed(
             f"`{path}-wal` is missing: a runner that died has recorded outcomes in it",
             f"put it back; `runner doctor --state {shlex.quote(str(folder))}` lets you go on without them",
         )
+
+
+def _is_checkpointed(folder: Path) -> bool:
+    """True if another program, such as `sqlite3`, has closed the journal after its writer died: nothing is lost.
+
+    SQLite then writes the WAL into the journal, and removes it and the `-shm` file at once. Removing the WAL by hand leaves the
+    journal as it was, and mostly the `-shm` file.
+    """
+    if (folder / "journal.db-shm").exists():
+        return False
+    opened, written, removed = ((folder / name).stat().st_mtime for name in ("lock", "journal.db", ""))
+    return opened < written <= removed < written + _CLOSED_WITHIN
 
 
 def _holds_something(folder: Path) -> bool:

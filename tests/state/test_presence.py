@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,22 @@ def test_lost_wal_of_a_killed_writer_is_noticed_until_it_is_accepted(killed: Pat
     (killed / "journal.db-wal").unlink()
     assert check(killed).misses_wal
     assert statuses(killed) == []
+
+
+def test_wal_that_another_program_has_written_into_the_journal_is_not_missed(killed: Path) -> None:
+    """`sqlite3 journal.db 'SELECT …'` does so when it ends. The writer that comes next records all of that."""
+    journal = killed / "journal.db"
+    with closing(sqlite3.connect(journal)) as connection:
+        connection.execute("SELECT * FROM meta").fetchall()
+    assert not (killed / "journal.db-wal").exists()
+    written = journal.stat().st_mtime
+    os.utime(killed, (written, written + 10))  # the WAL was removed later
+    with pytest.raises(EnvironmentFailed, match="is missing"):
+        statuses(killed)
+    os.utime(killed, (written, written + 0.01))  # a busy disk may have taken longer
+    with open_for_writing(killed.parent.parent, "s"):
+        pass
+    assert statuses(killed) == [Status.SUCCEEDED]
 
 
 @pytest.mark.parametrize("error", [None, KeyError("a mistake of ours"), KeyboardInterrupt()])

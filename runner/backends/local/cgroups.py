@@ -115,6 +115,15 @@ class MemoryCgroups:
         """The processes in it and in cgroups below it."""
         return [int(pid) for folder, _, _ in os.walk(group) for pid in (read(f"{folder}/cgroup.procs") or b"").split()]
 
+    def left(self, prefix: str) -> list[str]:
+        """The cgroups without processes of the attempts whose names begin with `prefix`."""
+        start = os.path.basename(self.path(prefix))
+        try:
+            names = [name for name in os.listdir(self.base) if name.startswith(start)]
+        except FileNotFoundError:
+            return []
+        return [group for name in names if not self.pids(group := f"{self.base}/{name}")]
+
     def remove(self, group: str) -> bool:
         """Remove it and the cgroups below it. False if the kernel still holds it, as it does for a moment after the last end."""
         try:

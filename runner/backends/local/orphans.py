@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from time import monotonic
 
@@ -83,11 +83,29 @@ async def end(jobs: Mapping[str, int | None], grace: float, on_stuck: Callable[[
             on_stuck(termination.stuck)
         await trio.sleep(pause)
     for groups in cgroups.possible():
-        for name in jobs:
-            for _ in range(REMOVAL_TRIES):
-                if groups.remove(groups.path(name)):
-                    break
-                await trio.sleep(REMOVAL_INTERVAL)
+        await _remove(groups, [groups.path(name) for name in jobs])
+
+
+async def remove_empty_groups(prefix: str) -> None:
+    """Remove the cgroups without processes of the attempts whose names begin with `prefix`, none of which runs here.
+
+    A supervisor that was killed has left those of jobs that ended by themselves.
+    """
+    if procfs.LINUX:
+        for groups in cgroups.possible():
+            await _remove(groups, groups.left(prefix))
+
+
+async def _remove(groups: cgroups.MemoryCgroups, paths: Iterable[str]) -> None:
+    for path in paths:
+        for _ in range(REMOVAL_TRIES):
+            try:
+                removed = groups.remove(path)
+            except PermissionError:  # created by another user, such as by `sudo runner`
+                break
+            if removed:
+                break
+            await trio.sleep(REMOVAL_INTERVAL)
 
 
 async def end_adopted(before: frozenset[int], on_stuck: Callable[[Obstacle], None]) -> None:

@@ -177,6 +177,35 @@ def test_cgroup_of_a_killed_runner_is_ended_and_removed(tmp_path: Path) -> None:
     assert not groups_of(attempt)
 
 
+@needs_v1
+def test_cgroup_of_a_job_that_outlived_its_supervisor_is_removed(tmp_path: Path) -> None:
+    """It ended by itself, so no process leads to it. That of a process which lives stays, and that of another state."""
+    commands = ["echo $$ >> pids; while [ ! -e go ]; do :; done", "echo $$ >> pids; exec sleep 1000"]
+    with hosted(tmp_path, *commands, memory="cgroup-v1") as (host, supervisor):
+        trio.run(until, lambda: pids(tmp_path, 2))
+        os.kill(supervisor, signal.SIGSTOP)
+        os.kill(host, signal.SIGKILL)
+        os.kill(supervisor, signal.SIGKILL)
+    site = Site(lambda: LocalBackend(os.environ), tmp_path)
+    ended, living = (replace(site.attempt("true"), name=unique(f"host-{number}", tmp_path)) for number in range(2))
+    (tmp_path / "go").touch()
+    trio.run(until, lambda: sum(map(lives, pids(tmp_path, 2))) == 1)
+
+    async def body(backend: Backend) -> None:
+        await backend.live_jobs("other-")
+        assert groups_of(ended)
+        await backend.live_jobs(ended.name)  # no shorter: other tests run beside this one
+        await backend.live_jobs(living.name)
+        assert not groups_of(ended)
+        assert groups_of(living)
+        job = await backend.find(living.name)
+        assert job is not None
+        await backend.cancel(job, 0)
+        assert not groups_of(living)
+
+    site.run(body)
+
+
 def test_unusable_method_refuses_a_job_with_a_limit(tmp_path: Path) -> None:
     try:
         cgroups.open_v2(cgroups.own_folder(cgroups.V2), ())
