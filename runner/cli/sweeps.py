@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.backends import BACKENDS, ENFORCES_MAX_PARALLEL, PROBLEMS
 from runner.cli.console import hide, say
@@ -19,10 +20,12 @@ from runner.config.yaml import read
 from runner.diagnostics import InvalidSweep, Problem, did_you_mean, in_file_order, nearest, render
 from runner.errors import InvalidInput
 from runner.model import Amount, Stop, Value
-from runner.plan.plan import Plan
 from runner.plan.selection import merged, pairs, quoted
 from runner.scalars import equal
 from runner.units import UnitError
+
+if TYPE_CHECKING:
+    from runner.plan.plan import Plan
 
 SHOWN_VALUES = 10
 """The number of values of a variable that a hint lists."""
@@ -74,6 +77,8 @@ def show_warnings(sweep: Sweep) -> None:
 
 
 def plan_sweep(sweep: Sweep) -> PlannedSweep:
+    from runner.plan.plan import Plan
+
     return PlannedSweep(sweep, Plan.of(sweep))
 
 

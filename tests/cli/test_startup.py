@@ -65,6 +65,7 @@ def test_validate_imports_neither_journal_nor_event_loop() -> None:
     assert not modules & (SLOW - {"yaml", "jsonschema"})
     packages = {".".join(name.split(".")[:2]) for name in modules if name.startswith("runner.")}
     assert not packages & {"runner.state", "runner.apply"}
+    assert "runner.plan.plan" not in modules  # with ids and inputs: it plans nothing
     backends = {name for name in modules if name.startswith("runner.backends")}
     assert backends == {"runner.backends", "runner.backends.base"}
 
