@@ -49,8 +49,9 @@ def open_for_writing(beside: Path, name: str, directory: Path | None = None) -> 
     if kind.unlocked:
         raise EnvironmentFailed(f"cannot keep another runner out of `{folder}`: {kind.unlocked}", lock.ELSEWHERE)
     require_own_files(folder)
+    checkpointed = _is_checkpointed(folder)  # by the time of the lock file, which changes now
     with lock.hold(folder, prove=kind.network) as held:
-        require_journal(folder, misses_wal=held.wal)
+        require_journal(folder, misses_wal=held.wal and not checkpointed)
         with guarded(folder):
             for part in PARTS:
                 (folder / part).mkdir(exist_ok=True)
@@ -86,7 +87,8 @@ def open_for_reading(beside: Path, name: str, directory: Path | None = None) -> 
 def open_at(folder: Path) -> Iterator[State | None]:
     """The state in this folder, for reading."""
     require_own_files(folder)
-    require_journal(folder, misses_wal=not (folder / "journal.db-wal").exists() and lock.misses_wal(folder))
+    misses_wal = not (folder / "journal.db-wal").exists() and lock.misses_wal(folder) and not _is_checkpointed(folder)
+    require_journal(folder, misses_wal=misses_wal)
     opened = journal.open_for_reading(folder / "journal.db")
     if opened is None:
         yield None
@@ -105,7 +107,7 @@ def require_journal(folder: Path, *, misses_wal: bool) -> None:
                 f"`{path}` is missing" + (f", but there are files in `{left}`" if left else ""),
                 f"put it back; to start again, move `{folder}` away",
             )
-    elif misses_wal and not (folder / "journal.db-wal").exists() and not _is_checkpointed(folder):
+    elif misses_wal and not (folder / "journal.db-wal").exists():
         raise EnvironmentFailed(
             f"`{path}-wal` is missing: a runner that died has recorded outcomes in it",
             f"put it back; `runner doctor --state {shlex.quote(str(folder))}` lets you go on without them",
@@ -120,7 +122,10 @@ def _is_checkpointed(folder: Path) -> bool:
     """
     if (folder / "journal.db-shm").exists():
         return False
-    opened, written, removed = ((folder / name).stat().st_mtime for name in ("lock", "journal.db", ""))
+    try:
+        opened, written, removed = ((folder / name).stat().st_mtime for name in ("lock", "journal.db", ""))
+    except OSError:
+        return False
     return opened < written <= removed < written + _CLOSED_WITHIN
 
 
