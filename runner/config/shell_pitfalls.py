@@ -50,6 +50,12 @@ _LOOKALIKES = re.compile(
 )
 """Dashes, quotes and spaces that the shell takes for letters."""
 
+_STREAM = r"(?:/dev/std(?P<{0}name>err|out)|/(?:dev|proc/self)/fd/(?P<{0}number>[12]))(?![\w/.-])"
+_TRUNCATION = re.compile(
+    r"(?<![>\d])(?P<redirection>(?:\d|&)?>\|?\s*)" + _STREAM.format("") + r"|\btee\s+" + _STREAM.format("tee_")
+)
+"""The kernel opens the file behind such a path anew, and empties it: a log is a file."""
+
 SIMPLE_SHELLS = ("dash", "busybox")
 
 
@@ -61,6 +67,8 @@ def check_pitfalls(sweep: Sweep, shell: str | None = None) -> Iterator[Problem]:
         if sweep.backend.kind == "local":
             yield from _unknown_to(shell or installed_shell(), sweep, placed)
         yield from _lookalikes(sweep, placed)
+        if sweep.backend.kind != "backend.ai":
+            yield from _truncations(sweep, placed)
         text = placed.text
         found = statements(text)
         if "pipefail" not in text and not _HANDLED.search(text):
@@ -149,6 +157,23 @@ def _lookalikes(sweep: Sweep, placed: Placed) -> Iterator[Problem]:
             span = place(sweep.source, placed.node, *found.span())
             yield Problem(f"`{shown}` is a letter to the shell", span, f"write {meant}", "warning")
             return
+
+
+def _truncations(sweep: Sweep, placed: Placed) -> Iterator[Problem]:
+    """Yield a warning for the first command that empties the log of the session."""
+    region = regions(placed.text)
+    for found in _TRUNCATION.finditer(placed.text):
+        if region(found.start()) != "none":
+            continue
+        is_stderr = "err" in (found["name"], found["tee_name"]) or "2" in (found["number"], found["tee_number"])
+        stream = "stderr" if is_stderr else "stdout"
+        if found["redirection"] is None:
+            hint = f"write `tee -a /dev/{stream}`"
+        else:
+            hint = f"write `{found['redirection'].rstrip('| ')}&{2 if is_stderr else 1}`, or `>>/dev/{stream}`"
+        span = place(sweep.source, placed.node, *found.span())
+        yield Problem(f"`{found[0]}` empties the log of {stream} first", span, hint, "warning")
+        return
 
 
 def _unknown_to(shell: str, sweep: Sweep, placed: Placed) -> Iterator[Problem]:

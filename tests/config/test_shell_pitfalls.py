@@ -152,3 +152,29 @@ def test_hint_can_be_followed(tmp_path: Path, command: str) -> None:
         apply = [sys.executable, "-m", "runner", "apply", f"{name}.yaml"]
         codes[name] = subprocess.run(apply, cwd=tmp_path, check=False, capture_output=True, timeout=300).returncode
     assert codes == {"before": 0, "after": 1}
+
+
+@pytest.mark.parametrize(
+    ("command", "fault", "hint"),
+    [
+        ("echo a > /dev/stderr", "> /dev/stderr", "write `>&2`, or `>>/dev/stderr`"),
+        ("echo a 1>/dev/stderr", "1>/dev/stderr", "write `1>&2`, or `>>/dev/stderr`"),
+        ("echo a >| /dev/fd/2", ">| /dev/fd/2", "write `>&2`, or `>>/dev/stderr`"),
+        ("echo a > /dev/stdout", "> /dev/stdout", "write `>&1`, or `>>/dev/stdout`"),
+        ("echo a > /proc/self/fd/1", "> /proc/self/fd/1", "write `>&1`, or `>>/dev/stdout`"),
+        ("echo a | tee /dev/stderr", "tee /dev/stderr", "write `tee -a /dev/stderr`"),
+    ],
+)
+def test_redirection_that_empties_the_log(command: str, fault: str, hint: str) -> None:
+    (found,) = warnings(command)
+    assert found.severity == "warning"
+    assert (found.message.split("`")[1], found.hint) == (fault, hint)
+    assert warnings(command, more="backend: backend.ai\nimage: x\n") == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["echo a >&2", "echo a >> /dev/stderr", "echo a | tee -a /dev/stderr", "echo '> /dev/stderr'", "cat </dev/stdin"],
+)
+def test_redirection_that_keeps_the_log(command: str) -> None:
+    assert warnings(command) == []
