@@ -54,7 +54,7 @@ _STREAM = r"(?:/dev/std(?P<{0}name>err|out)|/(?:dev|proc/self)/fd/(?P<{0}number>
 _TRUNCATION = re.compile(
     r"(?<![>\d])(?P<redirection>(?:\d|&)?>\|?\s*)" + _STREAM.format("") + r"|\btee\s+" + _STREAM.format("tee_")
 )
-"""The kernel opens the file behind such a path anew, and empties it: a log is a file."""
+"""The kernel opens the file behind such a path again, and empties it: a log is a file."""
 
 SIMPLE_SHELLS = ("dash", "busybox")
 
