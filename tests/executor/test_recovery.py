@@ -184,6 +184,21 @@ def test_cancellation_ends_everything_within_the_grace() -> None:
     assert run.end_of(0).reason == "runner was cancelled"
 
 
+def test_cancellation_waits_for_the_metrics_of_what_has_ended() -> None:
+    """Also for the lease of one that was prefetched and has ended, which the first one holds until it is recorded."""
+    run = Apply(each(Script(duration=0.01)), max_parallel=1, prefetch_limit=2, collecting=lambda index: 2.0)
+
+    async def main() -> None:
+        with trio.move_on_after(3) as scope:
+            await run(sweep(9))
+        assert scope.cancelled_caught
+
+    simulate(main)
+    assert_all_ended(run)
+    assert run.end_of(0).outcome is run.end_of(1).outcome is Outcome.SUCCEEDED
+    assert run.end_of(1).metrics == run.end_of(0).metrics != {}
+
+
 @pytest.mark.parametrize("remote", [False, True])
 def test_cancelling_at_any_time_leaves_nothing_behind(remote: bool) -> None:
     """Invariant: no job is left running, and every attempt submitted has its end; jobs that can do without us run on,
