@@ -291,6 +291,26 @@ def test_modes_and_owner_are_those_of_new_files(theirs: Path) -> None:
     assert os.listxattr(copied / "open") == []
 
 
+def test_holes_of_a_file_stay_holes(theirs: Path) -> None:
+    size = 1 << 40
+    with open(theirs / "output" / A.id / "sparse", "wb") as file:
+        for at in (0, 1 << 30, size - 3):
+            file.seek(at)
+            file.write(b"end")
+        file.truncate(size + 5)
+    (theirs / "output" / A.id / "hole").touch()
+    os.truncate(theirs / "output" / A.id / "hole", size)
+    assert merged(theirs) == []
+    folder = theirs.parent / "ours" / "output" / A.id
+    about = os.stat(folder / "sparse")
+    assert (about.st_size, os.stat(folder / "hole").st_size) == (size + 5, size)
+    assert about.st_blocks * 512 < 1 << 20
+    with open(folder / "sparse", "rb") as file:
+        for at, found in ((0, b"end"), (1 << 30, b"end"), (size - 3, b"end" + bytes(5)), (1 << 35, bytes(8))):
+            file.seek(at)
+            assert file.read(8)[: len(found)] == found
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_second_name_of_a_file_of_another_owner_is_left_out(theirs: Path, tmp_path: Path) -> None:
     """It may be a file that only this user can read."""
