@@ -83,7 +83,7 @@ def _without_state(planned: PlannedSweep) -> Overview:
 def _gather(planned: PlannedSweep, state: State | None, seen: Overview) -> dict[str, Any]:
     """Return the status as plain data, in the shape of `schemas/status.schema.json`."""
     holder = state.holder if state else None
-    applies = [_apply(apply) for apply in state.journal.last_applies()] if state else []
+    applies = [_apply(apply, live=holder is not None) for apply in state.journal.last_applies()] if state else []
     unfinished = {result.session.id for result in seen.unfinished}
     attempts = state.journal.open_attempts() if state else []
     strays = [attempt for attempt in attempts if attempt.remote and attempt.session not in unfinished]
@@ -128,7 +128,7 @@ def _failed(result: Result, state: State | None) -> dict[str, Any]:
     return {**_session(result.session), "outcome": result.status, "reason": result.last.reason, "stderr": stderr}
 
 
-def _apply(apply: ApplyRow) -> dict[str, Any]:
+def _apply(apply: ApplyRow, *, live: bool) -> dict[str, Any]:
     return {
         "number": apply.number,
         "started": iso(apply.started),
@@ -142,6 +142,7 @@ def _apply(apply: ApplyRow) -> dict[str, Any]:
         "dirty": apply.dirty,
         "stopped": apply.stopped,
         "interrupted": apply.interrupted,
+        "waiting": apply.waiting if live else None,
         "usage": None if apply.usage is None else asdict(apply.usage),
     }
 
@@ -153,6 +154,8 @@ def _lines(found: dict[str, Any], now: Snapshot | None, missing: MissingMetrics,
     if found["holder"]:
         holder = found["holder"]
         yield f"apply runs as pid {holder['pid']} of {holder['user']} on {holder['host']}"
+        if found["apply"] and found["apply"]["waiting"]:
+            yield f"  waiting: {found['apply']['waiting']}"
     elif found["apply"]:
         for apply in found["merged"] or [found["apply"]]:
             yield from _applied(apply, "merged" if found["merged"] else "last apply")

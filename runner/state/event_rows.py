@@ -102,13 +102,13 @@ class EventRows:
             case StopReached():
                 self._update_apply("stopped = ?", _text(event.reason))
             case ApplyWaiting():
-                pass  # true of this moment only
+                self._update_apply("waiting = ?", _text(event.reason))
             case ApplyInterrupted():
                 self._update_apply("interrupted = ?", _text(event.reason))
             case ApplyEnded():
                 outcomes = _encode({outcome.value: count for outcome, count in event.outcomes.items()})
                 usage = _encode(asdict(event.usage))
-                columns = "ended = ?, outcomes = ?, not_run = ?, usage = ?"
+                columns = "ended = ?, outcomes = ?, not_run = ?, usage = ?, waiting = NULL"
                 self._update_apply(columns, event.at, outcomes, event.not_run, usage)
             case _:
                 assert_never(event)

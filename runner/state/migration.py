@@ -37,6 +37,7 @@ def _to_4(connection: sqlite3.Connection) -> None:
     _add(connection, "applies", "file TEXT")
     for table in ("attempts", "applies"):
         _add(connection, table, "definitions TEXT")
+    _add(connection, "applies", "waiting TEXT")
 
 
 STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {2: _to_3, 3: _to_4}

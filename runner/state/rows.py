@@ -203,6 +203,8 @@ class ApplyRow:
     recipe: Recipe
     stopped: str | None
     interrupted: str | None
+    waiting: str | None
+    """What its sessions wait for that another runner holds, such as a GPU; of use only while the apply lives."""
     outcomes: Mapping[Outcome, int]
     not_run: int | None
     usage: Usage | None
@@ -212,14 +214,14 @@ class ApplyRow:
 APPLY_COLUMNS = """
     a.n, a.started, a.ended, a.sweep, a.total, a.to_run, a.backend, a.capacity, a.max_parallel, a.host,
     a.user, a.pid, a.version, a.revision, a.dirty, a.text, r.parts, r.digest, r.sans_files, a.stopped,
-    a.interrupted, a.outcomes, a.not_run, a.usage, a.file"""
+    a.interrupted, a.outcomes, a.not_run, a.usage, a.file, a.waiting"""
 
 
 def apply_row(row: tuple[Any, ...]) -> ApplyRow:
     """From the values of APPLY_COLUMNS."""
     (number, started, ended, sweep, total, to_run, backend, capacity, max_parallel) = row[:9]
     (host, user, pid, version, commit, dirty, text, parts, digest, sans_files) = row[9:19]
-    (stopped, interrupted, outcomes, not_run, usage, file) = row[19:]
+    (stopped, interrupted, outcomes, not_run, usage, file, waiting) = row[19:]
     return ApplyRow(
         number=number,
         started=started,
@@ -240,6 +242,7 @@ def apply_row(row: tuple[Any, ...]) -> ApplyRow:
         recipe=Recipe(json.loads(parts), digest, sans_files),
         stopped=stopped,
         interrupted=interrupted,
+        waiting=waiting,
         outcomes={Outcome(outcome): count for outcome, count in json.loads(outcomes or "{}").items()},
         not_run=not_run,
         usage=Usage(**json.loads(usage)) if usage else None,

@@ -40,7 +40,7 @@ CREATE TABLE applies (
     to_run INTEGER NOT NULL, backend TEXT NOT NULL, capacity TEXT NOT NULL, max_parallel INTEGER,
     host TEXT NOT NULL, boot TEXT, pids TEXT, user TEXT NOT NULL, pid INTEGER NOT NULL, version TEXT NOT NULL,
     revision TEXT, dirty INTEGER, text TEXT NOT NULL, recipe INTEGER NOT NULL, stopped TEXT, interrupted TEXT, outcomes TEXT,
-    not_run INTEGER, usage TEXT, crc INTEGER, file TEXT, definitions TEXT
+    not_run INTEGER, usage TEXT, crc INTEGER, file TEXT, definitions TEXT, waiting TEXT
 );
 CREATE TABLE builds (
     build TEXT, apply INTEGER, command TEXT NOT NULL, name TEXT NOT NULL, backend TEXT NOT NULL,

@@ -412,6 +412,32 @@ def test_image_without_effect_is_a_warning(run: Run, tmp_path: Path) -> None:
     assert "no effect" not in run("plan", "--count", "--backend", "backend.ai").stderr
 
 
+def test_status_says_who_holds_the_gpu_that_a_live_apply_waits_for(run: Run, tmp_path: Path) -> None:
+    card = str(1_000_000 + os.getpid())  # a card that no other test has
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": card}
+    (tmp_path / "held.yaml").write_text(
+        "exec: [sh, -c, 'touch started; while test ! -e go; do sleep 0.02; done']\nresources: {gpu: 1}\n"
+    )
+    (tmp_path / "waits.yaml").write_text("exec: ['true']\nresources: {gpu: 1}\n")
+
+    def apply(name: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-m", "runner", "apply", name], cwd=tmp_path, env=environment)
+
+    def waiting() -> str | None:
+        apply = json.loads(run("status", "waits.yaml", "--format", "json").stdout)["apply"]
+        return str(apply["waiting"]) if apply and apply["waiting"] else None
+
+    with apply("held.yaml") as holder:
+        wait_for(lambda: (tmp_path / "started").exists())
+        with apply("waits.yaml") as waiter:
+            wait_for(lambda: waiting() is not None)
+            assert f"gpu {card} is in use by pid {holder.pid}" in (waiting() or "")
+            assert f"  waiting: gpu {card} is in use by pid {holder.pid}" in run("status", "waits.yaml").stdout
+            (tmp_path / "go").touch()
+            assert (holder.wait(HANG), waiter.wait(HANG)) == (0, 0)
+    assert waiting() is None
+
+
 def test_gpu_that_is_not_there_has_a_hint(run: Run, tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("exec: ['true']\nresources: {gpu: 1}\n")
     done = run("plan", CUDA_VISIBLE_DEVICES="", HIP_VISIBLE_DEVICES="")

@@ -125,6 +125,10 @@ def test_an_apply_comes_back_whole(journal: Journal) -> None:
     running = journal.last_apply()
     assert running is not None
     assert (running.ended, running.outcomes, running.not_run, running.usage) == (None, {}, None, None)
+    for reason in ("gpu 0 is in use by pid 1", None, "gpu 1 is in use by pid 2"):
+        record(journal, ApplyWaiting(2.0, reason))
+        assert (waiting := journal.last_apply()) is not None
+        assert waiting.waiting == reason
     counts = {Outcome.SUCCEEDED: 3, Outcome.TIMED_OUT: 1}
     usage = Usage(2.5, {"cpu": 0.75}, {"cpu": 0.5, "mem": 0.25})
     record(
@@ -138,6 +142,7 @@ def test_an_apply_comes_back_whole(journal: Journal) -> None:
     for name in set(start.__slots__) - {"definitions"}:
         assert getattr(row, "started" if name == "at" else name) == getattr(start, name)
     assert (row.number, row.stopped, row.interrupted, row.ended) == (1, "3 failed", "SIGINT", 7.0)
+    assert row.waiting is None
     assert (row.outcomes, row.not_run, row.usage) == (counts, 2, usage)
     record(journal, apply_started(at=9.0, recipe=OTHER_FILES))
     assert [(apply.number, apply.recipe) for apply in journal.applies()] == [(2, OTHER_FILES), (1, RECIPE)]

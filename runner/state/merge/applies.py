@@ -20,7 +20,7 @@ def take_in_applies(connection: sqlite3.Connection) -> None:
         "CREATE TEMP TABLE applies_there AS SELECT a.n AS there, m.n AS here FROM theirs.applies a"
         f" JOIN main.applies m ON {same}"
     )
-    ends = ("ended", "stopped", "interrupted", "outcomes", "not_run", "usage")
+    ends = ("ended", "stopped", "interrupted", "outcomes", "not_run", "usage", "waiting")
     connection.execute(
         f"UPDATE applies AS m SET {', '.join(f'{end} = a.{end}' for end in ends)}, crc = NULL FROM theirs.applies a"
         f" WHERE {same} AND m.ended IS NULL AND a.ended IS NOT NULL"

@@ -196,6 +196,7 @@ TABLES: Mapping[str, Mapping[str, Check]] = {
         "recipe": _integer(_ROW),
         "stopped": _optional(_text),
         "interrupted": _optional(_text),
+        "waiting": _optional(_text),
         "outcomes": _optional(_json(_counts)),
         "not_run": _optional(_integer(_COUNT)),
         "usage": _optional(_json(_usage)),
