@@ -299,10 +299,12 @@ def test_a_copy_of_the_state_leaves_the_originals_sessions_alone(tmp_path: Path)
     """`cp -r` while the original lives: they carry the original's mark, and are not the copy's."""
     original, copy = tmp_path / "original", tmp_path / "copy"
     original.mkdir()
-    (original / "sweep.yaml").write_text(f"exec: [sh, -c, 'test -e {tmp_path}/go || sleep 1000']\n")
+    (original / "sweep.yaml").write_text(
+        f"exec: [sh, -c, 'test -e {tmp_path}/go || {{ touch {tmp_path}/waits; sleep 1000; }}']\n"
+    )
     with subprocess.Popen([sys.executable, "-m", "runner", "apply"], cwd=original, stderr=subprocess.PIPE) as live:
         try:
-            wait_for(lambda: journalled(original, "attempts WHERE started > 0"))
+            wait_for(lambda: (tmp_path / "waits").exists() and journalled(original, "attempts WHERE started > 0"))
             subprocess.run(["cp", "-r", str(original), str(copy)], check=True)
             (tmp_path / "go").touch()
             assert runner(copy, "apply").returncode == 0

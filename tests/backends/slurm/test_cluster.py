@@ -207,8 +207,10 @@ def test_time_limit_of_slurm_is_a_timeout(folder: SlurmFolder) -> None:
 def test_job_of_a_failed_node(lone_folder: SlurmFolder, requeue: bool) -> None:
     """It is lost and retried; if Slurm puts it back into its queue, it is still the same attempt."""
     folder, node = lone_folder, lone_folder.cluster.node(4)
+    # Whether it waits is decided before it says that it has begun.
+    began = f"echo $$RUNNER_ATTEMPT >>{folder.path}/began"
     folder.write(
-        f"exec: [sh, -c, 'echo $$RUNNER_ATTEMPT >>{folder.path}/began; test -e {folder.path}/go || sleep 1000']\n"
+        f"exec: [sh, -c, 'if test -e {folder.path}/go; then {began}; else {began}; sleep 1000; fi; true']\n"
         "retry: {limit: 1, backoff: 0s}\n",
         options=[f"--nodelist={node}", *(["--requeue"] if requeue else [])],
     )
