@@ -19,6 +19,7 @@ from runner.apply.event_log import EventLog
 from runner.apply.host import ApplyHost
 from runner.apply.input_check import InputCheck, stop_reason
 from runner.apply.leftover_inputs import LeftoverInputs
+from runner.apply.log_refresh import refresh_log
 from runner.apply.masking import Masking
 from runner.apply.provenance import Provenance
 from runner.apply.recollection import recollect
@@ -26,12 +27,10 @@ from runner.apply.recovery import LOCAL, recover
 from runner.apply.selection import Choice, History, Selection
 from runner.apply.signals import watch_signals, watch_stops
 from runner.backends import BACKENDS, UPLOADS
-from runner.backends.base import Backend
 from runner.config import snapshots
 from runner.config.inputs import Change, Inputs
 from runner.config.metrics import digests
 from runner.diagnostics import InvalidSweep
-from runner.errors import EnvironmentFailed
 from runner.events import ApplyEnded, ApplyStarted, Event
 from runner.executor.capacity import Capacity
 from runner.executor.executor import Executor
@@ -43,9 +42,6 @@ from runner.state.snapshots import ContentDiffers, Interrupted
 
 CANCEL_POLL = 1.0
 """Seconds between two looks for a request of `runner cancel`."""
-
-REFRESH, SLOWEST_REFRESH = 2.0, 15.0
-"""Seconds between two refreshes of the log of a remote session, at first and after a while."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +190,7 @@ class Apply:
                     )
                     adopted = recovered.adopted
                 if self._plan.count == 1 and kind != LOCAL:
-                    nursery.start_soon(_refresh_log, backend, executor)
+                    nursery.start_soon(refresh_log, backend, executor)
                 async with trio.open_nursery() as work:
                     if not self._choice.fresh:  # outputs are emptied
                         work.start_soon(self._recollect, collector)
@@ -285,21 +281,6 @@ class Apply:
         if name.startswith("<"):
             return None
         return os.path.relpath(self._sweep.folder / os.path.basename(name), self._state.folder)
-
-
-async def _refresh_log(backend: Backend, executor: Executor) -> None:
-    """Fetch the log of the only session again and again while it runs at a cluster.
-
-    Where that fails, the log comes with the end of the attempt.
-    """
-    seconds = REFRESH
-    with suppress(EnvironmentFailed):
-        while True:
-            await trio.sleep(seconds)
-            for running in executor.snapshot().running:
-                if running.job is not None and running.started is not None:
-                    await backend.refresh(running.job)
-                    seconds = min(SLOWEST_REFRESH, seconds * 1.2)
 
 
 def _secrets(plan: Plan, environ: Mapping[str, str]) -> dict[str, str]:

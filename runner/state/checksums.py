@@ -2,7 +2,7 @@
 
 It covers all other columns. A row without one (NULL) still changes, such as an attempt that runs, and is not checked.
 
-Writing them takes some 20 µs of CPU time a session, about 2 % of one that runs /bin/true.
+All that version 4 writes more than version 3, checksums among it, took 22 to 36 µs of CPU time a session.
 """
 
 from __future__ import annotations

@@ -62,9 +62,8 @@ def open_for_writing(beside: Path, name: str, directory: Path | None = None) -> 
                 opened.presence.restore_with(folder / "lock", held.renew)
                 opened.set_home(_home(folder))
                 put_into_place(folder, opened)  # left by a merge that was killed
-                if (
-                    last := opened.last_apply()
-                ) is not None and last.ended is None:  # killed: nothing else holds the state
+                last = opened.last_apply()
+                if last is not None and last.ended is None:  # it was killed: nothing else holds the state
                     remove_leftovers(folder, opened.open_attempts())
                 state = State(folder, opened)
                 state.take_cancel_requests()  # they were for an apply that has ended

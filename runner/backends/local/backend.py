@@ -19,6 +19,7 @@ from runner.backends.local import orphans, procfs
 from runner.backends.local.outcome import attempt_end
 from runner.backends.local.procfs import MARK
 from runner.backends.local.protocol import Cancel, Configure, Crashed, Ended, NotForked, Refused, Spawn, Spawned, Stuck
+from runner.backends.local.submitted_job import SubmittedJob
 from runner.backends.local.supervisor.termination import Obstacle
 from runner.backends.local.supervisor_client import SupervisorClient
 from runner.errors import EnvironmentFailed
@@ -29,51 +30,6 @@ KEPT_ENDS = 1000
 
 SUPERVISOR_TIMEOUT = 5.0
 """Seconds for the supervisor to end every job and itself; it needs milliseconds, unless it was stopped."""
-
-
-class _SubmittedJob:
-    """An attempt that was sent to the supervisor."""
-
-    __slots__ = (
-        "accepted",
-        "at",
-        "cold",
-        "end",
-        "ended",
-        "id",
-        "key",
-        "mem",
-        "name",
-        "on_waiting",
-        "pid",
-        "refused",
-    )
-
-    def __init__(self, key: int, name: str, mem: int | None) -> None:
-        self.key = key
-        """Its number in messages."""
-        self.name = name
-        """The attempt's."""
-        self.mem = mem
-        """The memory limit in bytes."""
-        self.on_waiting: Callable[[str], None] | None = None
-        """Called with the reason why it does not end."""
-        self.id = f"unstarted:{key}"
-        """The job's id: the leader's pid once there is one."""
-        self.pid: int | None = None
-        """The leader's."""
-        self.at = 0.0
-        """When it was started or was found not to start (Unix time)."""
-        self.cold: str | None = None
-        """Why it was not forked from a preloaded interpreter, if it should have been."""
-        self.refused: str | None = None
-        """Why the supervisor could not start it, if the environment is at fault."""
-        self.end: AttemptEnd | None = None
-        """How it ended."""
-        self.accepted = trio.Event()
-        """Set once it was started or has ended."""
-        self.ended = trio.Event()
-        """Set with `end`."""
 
 
 class LocalBackend:
@@ -97,10 +53,10 @@ class LocalBackend:
         self._host = socket.gethostname()
         self._last_key = 0
         # A job is in `_open` until its end was returned once, then in `_recent`; the other two have the jobs of both.
-        self._open: dict[int, _SubmittedJob] = {}
-        self._recent: deque[_SubmittedJob] = deque()
-        self._by_name: dict[str, _SubmittedJob] = {}
-        self._by_id: dict[str, _SubmittedJob] = {}
+        self._open: dict[int, SubmittedJob] = {}
+        self._recent: deque[SubmittedJob] = deque()
+        self._by_name: dict[str, SubmittedJob] = {}
+        self._by_id: dict[str, SubmittedJob] = {}
         self._orphaned: dict[str, tuple[str, int | None]] = {}  # id of a dead runner's job to name and leader, if known
         self._traceback: str | None = None
         self._death: str | None = None  # how the supervisor died
@@ -211,18 +167,18 @@ class LocalBackend:
                 self._client.wake()
         await known.ended.wait()
 
-    def _forget(self, job: _SubmittedJob) -> None:
+    def _forget(self, job: SubmittedJob) -> None:
         for jobs, key in ((self._by_name, job.name), (self._by_id, job.id)):
             if jobs.get(key) is job:  # another job may have its pid by now
                 del jobs[key]
 
-    def _running(self) -> list[_SubmittedJob]:
+    def _running(self) -> list[SubmittedJob]:
         return [job for job in self._open.values() if job.end is None]
 
-    def _spawn(self, attempt: Attempt) -> _SubmittedJob:
+    def _spawn(self, attempt: Attempt) -> SubmittedJob:
         self._last_key += 1
         mem = attempt.resources.get("mem")
-        job = _SubmittedJob(self._last_key, attempt.name, None if mem is None else int(mem))
+        job = SubmittedJob(self._last_key, attempt.name, None if mem is None else int(mem))
         self._open[job.key] = self._by_name[job.name] = self._by_id[job.id] = job
         command, preload = attempt.command, attempt.preload
         try:
@@ -261,7 +217,7 @@ class LocalBackend:
         with trio.CancelScope(shield=True):
             await self._clean_up()
 
-    def _on_message(self, job: _SubmittedJob, message: Spawned | Ended | Refused | NotForked | Stuck) -> None:
+    def _on_message(self, job: SubmittedJob, message: Spawned | Ended | Refused | NotForked | Stuck) -> None:
         match message:
             case Spawned():
                 job.pid, job.at = message.pid, message.at
@@ -279,11 +235,11 @@ class LocalBackend:
             case Stuck():
                 self._say_stuck(job, message.reason)
 
-    def _say_stuck(self, job: _SubmittedJob, reason: str) -> None:
+    def _say_stuck(self, job: SubmittedJob, reason: str) -> None:
         if job.on_waiting is not None:
             job.on_waiting(f"the session cannot be ended: {reason}")
 
-    def _end(self, job: _SubmittedJob, end: AttemptEnd) -> None:
+    def _end(self, job: SubmittedJob, end: AttemptEnd) -> None:
         job.end = end
         job.at = job.at or clock.now()
         job.accepted.set()
