@@ -226,18 +226,26 @@ def test_job_of_a_failed_node(lone_folder: SlurmFolder, requeue: bool) -> None:
             wait_for(lambda: not with_environment(f"{folder.path}/began".encode()), HANG)
     finally:
         folder.cluster.bring_back(node)
-    if (
-        requeue
-    ):  # Slurm delays the new start by two minutes, and sets the delay again when the node reports the first end
+    if requeue:
+        # Slurm delays the new start by two minutes, and sets the delay again when the node reports the first end.
         now = ["scontrol", "update", f"jobid={job}", "starttime=now"]
+        queue = ["squeue", "-h", "-t", "all", "-j", job, "-O", "Reason:60"]
+
+        def query(command: list[str]) -> str:
+            """Its output. A job that has ended may be unknown by then."""
+            return subprocess.run(
+                command, env=folder.cluster.environ, capture_output=True, text=True, timeout=HANG, check=False
+            ).stdout
 
         def again() -> bool:
-            subprocess.run(now, env=folder.cluster.environ, stderr=subprocess.DEVNULL, timeout=HANG, check=False)
-            if "held" in folder.cluster.call("squeue", "-h", "-t", "all", "-j", job, "-O", "Reason:60"):
+            if (folder.path / "began").read_text() == "1\n1\n":
+                return True
+            query(now)
+            if "held" in query(queue):
                 # The node had not ended the first try yet: Slurm then drains the node and holds the job for its administrator.
                 folder.cluster.bring_back(node)
-                folder.cluster.call("scontrol", "release", job)
-            return (folder.path / "began").read_text() == "1\n1\n"
+                query(["scontrol", "release", job])
+            return False
 
         wait_for(again, HANG)
     _, errors = runner.communicate(timeout=HANG)
